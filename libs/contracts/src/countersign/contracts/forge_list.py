@@ -1,0 +1,136 @@
+"""The administrator's list of forges: the only origins that ever get a token."""
+
+import re
+from fnmatch import fnmatchcase
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import Destination, ForgeKind
+
+# No user info, no path, no address literal tricks: one spelling for each origin, so that equality
+# of strings is equality of origins.
+_ORIGIN = r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?"
+Origin = Annotated[str, StringConstraints(pattern=f"^{_ORIGIN}$", max_length=255)]
+_REPOSITORY_URL = re.compile(rf"({_ORIGIN})/(.+?)(?:\.git)?/?")
+_SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
+_LOOPBACK = re.compile(r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]+)?")
+KIND_BY_NAME: Final = {k.name.lower().replace("_", "-"): k for k in ForgeKind}
+SEGMENTS_MAX: Final = 6
+
+
+class Forge(BaseModel):
+    """One git host, as the administrator declares it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    name: str = Field(min_length=1, description="What people call it, for instance `GitHub`.")
+    kind: Literal[
+        "github",
+        "gitlab",
+        "bitbucket-cloud",
+        "bitbucket-server",
+        "azure-devops",
+        "gitea",
+        "forgejo",
+    ]
+    origin: Origin = Field(description="Where people and git go.")
+    api: str = Field(default="", description="Base of the REST API; empty means the vendor's own.")
+    client_id: str = Field(default="", alias="clientId")
+    client_secret_file: str = Field(default="", alias="clientSecretFile")
+    webhook_secret_file: str = Field(default="", alias="webhookSecretFile")
+    ca_file: str = Field(default="", alias="caFile")
+    minutes: int = Field(default=15, ge=1, le=480, description="A delegation's longest stay, min.")
+    repositories: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Namespace to `owner/pattern` of what it may use."
+    )
+    broad_tokens: Literal["refuse", "accept"] = Field(default="refuse", alias="broadTokens")
+    app_id: str = Field(default="", alias="appId")
+    app_key_file: str = Field(default="", alias="appKeyFile")
+
+    @model_validator(mode="after")
+    def _encrypted_unless_loopback(self) -> Self:
+        for url in (self.origin, self.api):
+            if url.startswith("http://") and not _LOOPBACK.match(url):
+                raise ValueError(f"{url}: a token is only sent over https")
+        return self
+
+    @property
+    def forge_kind(self) -> ForgeKind:
+        return KIND_BY_NAME[self.kind]
+
+    def allows(self, *, namespace: str, owner: str, repository: str) -> bool:
+        """Whether a Pipeline of that namespace may use that repository with a stored token."""
+        name = f"{owner}/{repository}"
+        return any(fnmatchcase(name, pattern) for pattern in self.repositories.get(namespace, ()))
+
+
+class ForgeList(BaseModel):
+    """All of them; an origin is listed once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    forges: tuple[Forge, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_origin_once(self) -> Self:
+        origins = [f.origin for f in self.forges]
+        if len(set(origins)) != len(origins):
+            raise ValueError("an origin is listed twice")
+        return self
+
+    def find(self, origin: str) -> Forge:
+        """
+        Raises:
+            Rejected: `forge_not_listed`; nothing may be sent to that origin.
+
+        """
+        for forge in self.forges:
+            if forge.origin == origin:
+                return forge
+        raise Rejected(
+            "forge_not_listed",
+            f"forge {origin!r} is not on the forge list; ask the administrator to add it",
+        )
+
+
+def parse_repository_url(url: str) -> tuple[str, str, str]:
+    """Origin, owner and repository of an https clone URL; owners may be nested (GitLab).
+
+    Raises:
+        Rejected: `bad_repository_url`.
+
+    """
+    match = _REPOSITORY_URL.fullmatch(url)
+    segments = unquote(match[2]).split("/") if match else []
+    fits = 2 <= len(segments) <= SEGMENTS_MAX  # noqa: PLR2004 - owner and repository
+    if not match or not fits or not all(map(_is_segment, segments)):
+        raise Rejected(
+            "bad_repository_url",
+            f"repository URL {url!r} is not like https://host/owner/repository",
+        )
+    return match[1], "/".join(segments[:-1]), segments[-1]
+
+
+def _is_segment(text: str) -> bool:
+    return bool(_SEGMENT.fullmatch(text)) and not text.startswith(".") and ".." not in text
+
+
+def destination(*, kind: str, url: str, base_branch: str, path: str = "") -> Destination:
+    """Where the pull request of a Pipeline goes.
+
+    Raises:
+        Rejected: `bad_repository_url`.
+
+    """
+    origin, owner, repository = parse_repository_url(url)
+    return Destination(
+        kind=KIND_BY_NAME.get(kind, ForgeKind.UNSPECIFIED),
+        origin=origin,
+        owner=owner,
+        repository=repository,
+        base_branch=base_branch,
+        path=path.strip("/"),
+    )

@@ -1,0 +1,398 @@
+"""The life of a promotion: one pure function that every projection folds its events with.
+
+An event that comes twice, late, or for an attempt that is over changes nothing.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from functools import singledispatch
+from typing import Final
+
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    ApprovalBegun,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalLost,
+    ApprovalRejected,
+    CredentialMode,
+    FailureReason,
+    ForgeUser,
+    OpeningStep,
+    Person,
+    PromotionCompleted,
+    PromotionRef,
+    PromotionRequested,
+    PromotionRetried,
+    PromotionSuperseded,
+    PromotionUndone,
+    PullRequestClosed,
+    PullRequestFailed,
+    PullRequestMerged,
+    PullRequestOpened,
+    PullRequestProgressed,
+    PullRequestRef,
+    Revision,
+)
+
+
+class State(StrEnum):
+    """Where a promotion stands."""
+
+    WAITING = "waiting"
+    ASKED = "asked"
+    OPENING = "opening"
+    OPEN = "open"
+    DEPLOYING = "deploying"
+    COMPLETED = "completed"
+    UNDONE = "undone"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    CLOSED = "closed"
+    SUPERSEDED = "superseded"
+
+
+class Note(StrEnum):
+    """Why a promotion waits again."""
+
+    NONE = ""
+    LOST = "lost"
+    EXPIRED = "expired"
+
+
+# A try only moves forward; `waiting` is entered again from `asked` and `opening` by losing the
+# approval that had moved it on.
+_RANK: Final = {
+    State.WAITING: 0,
+    State.ASKED: 1,
+    State.OPENING: 2,
+    State.OPEN: 3,
+    State.DEPLOYING: 4,
+}
+ATTEMPT_OVER: Final = frozenset({State.FAILED, State.REJECTED, State.CLOSED, State.UNDONE})
+OVER: Final = frozenset({State.COMPLETED, State.SUPERSEDED})
+RETRYABLE_REASONS: Final = frozenset(
+    {FailureReason.RATE_LIMITED, FailureReason.FORGE_UNAVAILABLE, FailureReason.CONFLICT}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """One person's consent, under way (`granted_at` is none) or given."""
+
+    approval_id: str
+    by: Person
+    replica: str = ""
+    begun_at: datetime | None = None
+    granted_at: datetime | None = None
+    expires_at: datetime | None = None
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    forge_user: ForgeUser | None = None
+    consent_digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """What is known of one promotion. `approvals` and all below belong to the current attempt."""
+
+    request: PromotionRequested
+    state: State
+    attempt: int = 1
+    note: Note = Note.NONE
+    note_reason: str = ""
+    approvals: tuple[Approval, ...] = ()
+    # Approvals that ended; an event of theirs that comes late must not bring them back.
+    spent: frozenset[str] = frozenset()
+    step: OpeningStep = OpeningStep.UNSPECIFIED
+    pull_request: PullRequestRef | None = None
+    author: ForgeUser | None = None
+    opened_mode: CredentialMode = CredentialMode.UNSPECIFIED
+    files: tuple[str, ...] = ()
+    merged_by: ForgeUser | None = None
+    merged: bool = False
+    failure: FailureReason = FailureReason.UNSPECIFIED
+    failure_message: str = ""
+    rejected_by: Person | None = None
+    reason: str = ""
+    superseded_by: str = ""
+    running: Revision | None = None
+    changed_at: datetime | None = None
+
+    @property
+    def promotion_id(self) -> str:
+        return self.request.promotion.promotion_id
+
+    @property
+    def ref(self) -> PromotionRef:
+        """Names the current attempt."""
+        return self.request.promotion.model_copy(update={"attempt": self.attempt})
+
+    @property
+    def needs_consent(self) -> bool:
+        return self.request.manual or self.request.mode is CredentialMode.DELEGATED
+
+    @property
+    def approvals_needed(self) -> int:
+        return max(1, self.request.approvals)
+
+    @property
+    def granted(self) -> tuple[Approval, ...]:
+        return tuple(a for a in self.approvals if a.granted_at is not None)
+
+    @property
+    def may_be_retried(self) -> bool:
+        return self.state in ATTEMPT_OVER
+
+
+def advance(promotion: Promotion | None, event: Message) -> Promotion | None:
+    """The promotion after the event.
+
+    Args:
+        promotion: none before `promotion.requested`.
+        event: any message; one about another promotion must not be passed.
+
+    Returns:
+        The same object when the event changes nothing.
+
+    """
+    if promotion is None:
+        return _begin(event) if isinstance(event, PromotionRequested) else None
+    if promotion.state in OVER:
+        return promotion
+    return _apply(event, promotion)
+
+
+def _begin(event: PromotionRequested) -> Promotion:
+    fresh = Promotion(
+        request=event,
+        state=State.WAITING,
+        attempt=max(1, event.promotion.attempt),
+        changed_at=event.requested_at,
+    )
+    return fresh if fresh.needs_consent else replace(fresh, state=State.OPENING)
+
+
+def _is_now(promotion: Promotion, ref: PromotionRef) -> bool:
+    return max(1, ref.attempt) == promotion.attempt and promotion.state not in ATTEMPT_OVER
+
+
+def _before(promotion: Promotion, state: State) -> bool:
+    return _RANK.get(promotion.state, len(_RANK)) < _RANK[state]
+
+
+@singledispatch
+def _apply(event: Message, promotion: Promotion) -> Promotion:
+    del event
+    return promotion
+
+
+@_apply.register
+def _(event: PromotionRetried, promotion: Promotion) -> Promotion:
+    if promotion.state not in ATTEMPT_OVER or event.promotion.attempt != promotion.attempt + 1:
+        return promotion
+    fresh = Promotion(
+        request=promotion.request,
+        state=State.WAITING if promotion.needs_consent else State.OPENING,
+        attempt=event.promotion.attempt,
+        spent=promotion.spent | {a.approval_id for a in promotion.approvals},
+        changed_at=event.retried_at,
+    )
+    # A closed pull request stays on record until the new one is opened.
+    return replace(fresh, running=promotion.running)
+
+
+@_apply.register
+def _(event: ApprovalBegun, promotion: Promotion) -> Promotion:
+    known = any(a.approval_id == event.approval_id for a in promotion.approvals)
+    if known or event.approval_id in promotion.spent or not _is_now(promotion, event.promotion):
+        return promotion
+    if promotion.state not in {State.WAITING, State.ASKED}:
+        return promotion
+    begun = Approval(
+        approval_id=event.approval_id,
+        by=event.by,
+        replica=event.replica,
+        begun_at=event.begun_at,
+        expires_at=event.expires_at,
+    )
+    return replace(
+        promotion,
+        state=State.ASKED,
+        note=Note.NONE,
+        note_reason="",
+        approvals=(*promotion.approvals, begun),
+        changed_at=event.begun_at,
+    )
+
+
+@_apply.register
+def _(event: ApprovalGranted, promotion: Promotion) -> Promotion:
+    if event.approval_id in promotion.spent or not _is_now(promotion, event.promotion):
+        return promotion
+    if any(a.approval_id == event.approval_id for a in promotion.granted):
+        return promotion
+    if not _before(promotion, State.OPENING):
+        return promotion
+    earlier = [a for a in promotion.approvals if a.approval_id == event.approval_id]
+    granted = Approval(
+        approval_id=event.approval_id,
+        by=event.by,
+        replica=event.replica,
+        begun_at=earlier[0].begun_at if earlier else None,
+        granted_at=event.granted_at,
+        expires_at=event.expires_at,
+        mode=event.mode,
+        forge_user=event.forge_user,
+        consent_digest=event.consent_digest,
+    )
+    others = tuple(a for a in promotion.approvals if a.approval_id != event.approval_id)
+    after = replace(promotion, approvals=(*others, granted), note=Note.NONE, note_reason="")
+    people = {a.by.id for a in after.granted}
+    enough = len(people) >= promotion.approvals_needed
+    state = State.OPENING if enough else _state_without(after)
+    return replace(after, state=state, changed_at=event.granted_at)
+
+
+@_apply.register
+def _(event: ApprovalRejected, promotion: Promotion) -> Promotion:
+    if not _is_now(promotion, event.promotion) or not _before(promotion, State.OPENING):
+        return promotion
+    return replace(
+        promotion,
+        state=State.REJECTED,
+        rejected_by=event.by,
+        reason=event.reason,
+        changed_at=event.rejected_at,
+    )
+
+
+def _state_without(promotion: Promotion) -> State:
+    pending = any(a.granted_at is None for a in promotion.approvals)
+    return State.ASKED if pending else State.WAITING
+
+
+def _forget(promotion: Promotion, approval_id: str, *, note: Note, reason: str) -> Promotion:
+    """Drop one approval; the promotion waits again if nothing else carries it."""
+    if not any(a.approval_id == approval_id for a in promotion.approvals):
+        return replace(promotion, spent=promotion.spent | {approval_id})
+    left = tuple(a for a in promotion.approvals if a.approval_id != approval_id)
+    after = replace(promotion, approvals=left, spent=promotion.spent | {approval_id})
+    if not _before(promotion, State.OPEN):
+        return after
+    return replace(after, state=_state_without(after), note=note, note_reason=reason)
+
+
+@_apply.register
+def _(event: ApprovalExpired, promotion: Promotion) -> Promotion:
+    if not _is_now(promotion, event.promotion) or event.approval_id in promotion.spent:
+        return promotion
+    after = _forget(promotion, event.approval_id, note=Note.EXPIRED, reason=event.reason)
+    return replace(after, changed_at=event.expired_at)
+
+
+@_apply.register
+def _(event: ApprovalLost, promotion: Promotion) -> Promotion:
+    if not _is_now(promotion, event.promotion) or event.approval_id in promotion.spent:
+        return promotion
+    reason = f"approval replica {event.replica} is gone"
+    after = _forget(promotion, event.approval_id, note=Note.LOST, reason=reason)
+    return replace(after, changed_at=event.lost_at)
+
+
+@_apply.register
+def _(event: PullRequestProgressed, promotion: Promotion) -> Promotion:
+    if promotion.state is not State.OPENING or not _is_now(promotion, event.promotion):
+        return promotion
+    return replace(promotion, step=event.step, changed_at=event.progressed_at)
+
+
+@_apply.register
+def _(event: PullRequestOpened, promotion: Promotion) -> Promotion:
+    if not _is_now(promotion, event.promotion) or promotion.pull_request is not None:
+        return promotion
+    state = State.OPEN if _before(promotion, State.OPEN) else promotion.state
+    return replace(
+        promotion,
+        state=state,
+        note=Note.NONE,
+        pull_request=event.pull_request,
+        author=event.author,
+        opened_mode=event.mode,
+        files=event.files,
+        changed_at=event.opened_at,
+    )
+
+
+@_apply.register
+def _(event: PullRequestFailed, promotion: Promotion) -> Promotion:
+    if not _is_now(promotion, event.promotion) or not _before(promotion, State.OPEN):
+        return promotion
+    return replace(
+        promotion,
+        state=State.FAILED,
+        failure=event.reason,
+        failure_message=event.message,
+        step=event.step,
+        changed_at=event.failed_at,
+    )
+
+
+@_apply.register
+def _(event: PullRequestMerged, promotion: Promotion) -> Promotion:
+    if not _is_now(promotion, event.promotion) or promotion.state is State.DEPLOYING:
+        return promotion
+    return replace(
+        promotion,
+        state=State.DEPLOYING,
+        merged=True,
+        merged_by=event.by,
+        pull_request=promotion.pull_request or event.pull_request,
+        changed_at=event.merged_at,
+    )
+
+
+@_apply.register
+def _(event: PullRequestClosed, promotion: Promotion) -> Promotion:
+    if not _is_now(promotion, event.promotion) or not _before(promotion, State.DEPLOYING):
+        return promotion
+    return replace(
+        promotion,
+        state=State.CLOSED,
+        pull_request=promotion.pull_request or event.pull_request,
+        changed_at=event.closed_at,
+    )
+
+
+@_apply.register
+def _(event: PromotionSuperseded, promotion: Promotion) -> Promotion:
+    return replace(
+        promotion,
+        state=State.SUPERSEDED,
+        reason=event.reason,
+        superseded_by=event.by_promotion_id,
+        changed_at=event.superseded_at,
+    )
+
+
+@_apply.register
+def _(event: PromotionCompleted, promotion: Promotion) -> Promotion:
+    return replace(
+        promotion,
+        state=State.COMPLETED,
+        running=event.revision,
+        changed_at=event.completed_at,
+    )
+
+
+@_apply.register
+def _(event: PromotionUndone, promotion: Promotion) -> Promotion:
+    if not _is_now(promotion, event.promotion) or promotion.state is not State.DEPLOYING:
+        return promotion
+    return replace(
+        promotion,
+        state=State.UNDONE,
+        running=event.running,
+        reason=event.reason,
+        changed_at=event.undone_at,
+    )

@@ -1,0 +1,753 @@
+"""Generated from `proto/` by `make generate`. Do not edit."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from countersign.contracts.message import Bytes, Message, ProtoEnum, Timestamp
+from countersign.contracts.metadata import EventInfo, MethodInfo, Scope
+
+
+class ForgeKind(ProtoEnum):
+    UNSPECIFIED = "FORGE_KIND_UNSPECIFIED"
+    GITHUB = "FORGE_KIND_GITHUB"
+    GITLAB = "FORGE_KIND_GITLAB"
+    BITBUCKET_CLOUD = "FORGE_KIND_BITBUCKET_CLOUD"
+    BITBUCKET_SERVER = "FORGE_KIND_BITBUCKET_SERVER"
+    AZURE_DEVOPS = "FORGE_KIND_AZURE_DEVOPS"
+    GITEA = "FORGE_KIND_GITEA"
+    FORGEJO = "FORGE_KIND_FORGEJO"
+
+
+class CredentialMode(ProtoEnum):
+    """With whose token a pull request is opened. There is no falling back from one to another."""
+
+    UNSPECIFIED = "CREDENTIAL_MODE_UNSPECIFIED"
+    DELEGATED = "CREDENTIAL_MODE_DELEGATED"
+    STORED = "CREDENTIAL_MODE_STORED"
+    APP = "CREDENTIAL_MODE_APP"
+
+
+class RevocationOutcome(ProtoEnum):
+    UNSPECIFIED = "REVOCATION_OUTCOME_UNSPECIFIED"
+    REVOKED = "REVOCATION_OUTCOME_REVOKED"
+    FORGOTTEN = "REVOCATION_OUTCOME_FORGOTTEN"
+    FAILED = "REVOCATION_OUTCOME_FAILED"
+
+
+class EnvironmentCondition(ProtoEnum):
+    UNSPECIFIED = "ENVIRONMENT_CONDITION_UNSPECIFIED"
+    HEALTHY = "ENVIRONMENT_CONDITION_HEALTHY"
+    PROGRESSING = "ENVIRONMENT_CONDITION_PROGRESSING"
+    FAILED = "ENVIRONMENT_CONDITION_FAILED"
+    SUSPENDED = "ENVIRONMENT_CONDITION_SUSPENDED"
+    UNKNOWN = "ENVIRONMENT_CONDITION_UNKNOWN"
+    MISSING = "ENVIRONMENT_CONDITION_MISSING"
+
+
+class GateState(ProtoEnum):
+    UNSPECIFIED = "GATE_STATE_UNSPECIFIED"
+    LEVEL = "GATE_STATE_LEVEL"
+    BLOCKED = "GATE_STATE_BLOCKED"
+    NOT_PROMOTABLE = "GATE_STATE_NOT_PROMOTABLE"
+    PENDING = "GATE_STATE_PENDING"
+
+
+class FindingLevel(ProtoEnum):
+    UNSPECIFIED = "FINDING_LEVEL_UNSPECIFIED"
+    INFO = "FINDING_LEVEL_INFO"
+    WARNING = "FINDING_LEVEL_WARNING"
+    ERROR = "FINDING_LEVEL_ERROR"
+
+
+class OpeningStep(ProtoEnum):
+    UNSPECIFIED = "OPENING_STEP_UNSPECIFIED"
+    READING = "OPENING_STEP_READING"
+    EDITING = "OPENING_STEP_EDITING"
+    COMMITTING = "OPENING_STEP_COMMITTING"
+    OPENING = "OPENING_STEP_OPENING"
+
+
+class FailureReason(ProtoEnum):
+    UNSPECIFIED = "FAILURE_REASON_UNSPECIFIED"
+    NO_MARKER = "FAILURE_REASON_NO_MARKER"
+    ALREADY_THERE = "FAILURE_REASON_ALREADY_THERE"
+    NOT_PROMOTABLE = "FAILURE_REASON_NOT_PROMOTABLE"
+    BRANCH_TAKEN = "FAILURE_REASON_BRANCH_TAKEN"
+    CONFLICT = "FAILURE_REASON_CONFLICT"
+    FORBIDDEN = "FAILURE_REASON_FORBIDDEN"
+    NOT_FOUND = "FAILURE_REASON_NOT_FOUND"
+    RATE_LIMITED = "FAILURE_REASON_RATE_LIMITED"
+    DELEGATION_EXPIRED = "FAILURE_REASON_DELEGATION_EXPIRED"
+    FORGE_NOT_LISTED = "FAILURE_REASON_FORGE_NOT_LISTED"
+    UNAUTHORIZED = "FAILURE_REASON_UNAUTHORIZED"
+    FORGE_UNAVAILABLE = "FAILURE_REASON_FORGE_UNAVAILABLE"
+    BAD_ANSWER = "FAILURE_REASON_BAD_ANSWER"
+    CONSENT_MISMATCH = "FAILURE_REASON_CONSENT_MISMATCH"
+    CREDENTIAL_MISSING = "FAILURE_REASON_CREDENTIAL_MISSING"
+    REPOSITORY_NOT_ALLOWED = "FAILURE_REASON_REPOSITORY_NOT_ALLOWED"
+    LIMIT_EXCEEDED = "FAILURE_REASON_LIMIT_EXCEEDED"
+    INTERNAL = "FAILURE_REASON_INTERNAL"
+
+
+class TokenUseOutcome(ProtoEnum):
+    UNSPECIFIED = "TOKEN_USE_OUTCOME_UNSPECIFIED"
+    ACCEPTED = "TOKEN_USE_OUTCOME_ACCEPTED"
+    REFUSED = "TOKEN_USE_OUTCOME_REFUSED"
+
+
+class TokenKind(ProtoEnum):
+    UNSPECIFIED = "TOKEN_KIND_UNSPECIFIED"
+    CLASSIC = "TOKEN_KIND_CLASSIC"
+    FINE_GRAINED = "TOKEN_KIND_FINE_GRAINED"
+    OAUTH_APP = "TOKEN_KIND_OAUTH_APP"
+    APP_USER = "TOKEN_KIND_APP_USER"
+    APP_INSTALLATION = "TOKEN_KIND_APP_INSTALLATION"
+    OTHER = "TOKEN_KIND_OTHER"
+
+
+class TokenValidity(ProtoEnum):
+    UNSPECIFIED = "TOKEN_VALIDITY_UNSPECIFIED"
+    VALID = "TOKEN_VALIDITY_VALID"
+    INVALID = "TOKEN_VALIDITY_INVALID"
+    UNKNOWN = "TOKEN_VALIDITY_UNKNOWN"
+    MISSING = "TOKEN_VALIDITY_MISSING"
+
+
+class PipelineRef(Message):
+    """The Kubernetes object `pipelines.weave.works/v1alpha1`."""
+
+    namespace: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1)]
+    uid: Annotated[str, Field(min_length=1)]
+    generation: int = 0
+
+
+class ObjectRef(Message):
+    """An object in a cluster, as its manifest names it."""
+
+    kind: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1)]
+    api_version: str = Field(alias="apiVersion", default="")
+    namespace: str = ""
+
+
+class Revision(Message):
+    """What Flux prints for what is deployed, and its parts."""
+
+    recorded: Annotated[str, Field(min_length=1)]
+    """Exactly what was recorded: `6.9.0`, `6.9.0+702cabdc4401`, `main@sha1:…`."""
+    version: str = ""
+    tag: str = ""
+    commit: str = ""
+    """Full commit id, hexadecimal."""
+    digest: str = ""
+    """OCI digest, `sha256:…`."""
+
+
+class Destination(Message):
+    """Where the pull request goes."""
+
+    origin: Annotated[str, Field(min_length=1)]
+    """Scheme, host and port, lower case: `https://github.com`."""
+    owner: Annotated[str, Field(min_length=1)]
+    repository: Annotated[str, Field(min_length=1)]
+    base_branch: Annotated[str, Field(min_length=1)] = Field(alias="baseBranch")
+    kind: ForgeKind = ForgeKind.UNSPECIFIED
+    path: str = ""
+    """Only files below this folder are looked at; empty means the whole repository."""
+
+
+class SecretRef(Message):
+    """A Secret that a Pipeline names."""
+
+    namespace: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1)]
+
+
+class Person(Message):
+    """Somebody who signed in at the gateway."""
+
+    id: Annotated[str, Field(min_length=1)]
+    name: str = ""
+    groups: tuple[str, ...] = ()
+
+
+class ForgeUser(Message):
+    """An account at a forge. `id` never changes, `login` may."""
+
+    id: Annotated[str, Field(min_length=1)]
+    login: Annotated[str, Field(min_length=1)]
+
+
+class PullRequestRef(Message):
+    """A pull request at a forge. Links are built from these parts, never taken from an answer."""
+
+    origin: Annotated[str, Field(min_length=1)]
+    owner: Annotated[str, Field(min_length=1)]
+    repository: Annotated[str, Field(min_length=1)]
+    number: Annotated[int, Field(ge=1)]
+    kind: ForgeKind = ForgeKind.UNSPECIFIED
+    repository_id: str = Field(alias="repositoryId", default="")
+    head_branch: str = Field(alias="headBranch", default="")
+    head_commit: str = Field(alias="headCommit", default="")
+    head_repository_id: str = Field(alias="headRepositoryId", default="")
+    base_branch: str = Field(alias="baseBranch", default="")
+
+
+class DeadLetter(Message):
+    """A message that could not be handled, kept for a person to look at."""
+
+    stream: Annotated[str, Field(min_length=1)]
+    consumer: Annotated[str, Field(min_length=1)]
+    subject: Annotated[str, Field(min_length=1)]
+    reason: Annotated[str, Field(min_length=1)]
+    sequence: int = 0
+    """Sequence in the stream it came from."""
+    deliveries: int = 0
+    died_at: Timestamp | None = Field(alias="diedAt", default=None)
+    body: Bytes = b""
+
+
+class Finding(Message):
+    code: Annotated[str, Field(min_length=1)]
+    """Stable, for instance `duplicate_environment`."""
+    message: Annotated[str, Field(min_length=1)]
+    """What is wrong, on which object, and what to do."""
+    level: FindingLevel = FindingLevel.UNSPECIFIED
+
+
+class Problem(Message):
+    """Why a request was not carried out. Absent means it was."""
+
+    code: Annotated[str, Field(min_length=1)]
+    """Stable, for instance `unknown_promotion`, `state_mismatch`, `token_too_strong`."""
+    message: Annotated[str, Field(min_length=1)]
+    """What failed, on which object, and what to do."""
+
+
+class PollRequest(Message):
+    replica: Annotated[str, Field(min_length=1)]
+    approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
+    session: Annotated[str, Field(min_length=1)]
+
+
+class RedeemRequest(Message):
+    replica: Annotated[str, Field(min_length=1)]
+    approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
+    promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
+    attempt: Annotated[int, Field(ge=1)]
+    consent_digest: Annotated[str, Field(min_length=1)] = Field(alias="consentDigest")
+    public_key: Annotated[Bytes, Field(min_length=1)] = Field(alias="publicKey")
+    """X25519 public key made for this redemption, 32 bytes."""
+    nonce: Annotated[Bytes, Field(min_length=1)]
+    """Random, used once, 16 bytes."""
+    signed_at: Timestamp = Field(alias="signedAt")
+    reply: Annotated[str, Field(min_length=1)]
+    """Where the answer is to go; signed, so that nobody can steer it elsewhere."""
+    signature: Annotated[Bytes, Field(min_length=1)]
+    """Ed25519 by the pr-writer's nkey over the canonical bytes of all fields above."""
+
+
+class RevokeResponse(Message):
+    revoked: int = 0
+
+
+class Content(Message):
+    """What is compared and promoted. Two environments that run the same content need no promotion."""
+
+    identity: Annotated[str, Field(min_length=1)]
+    """HelmRelease: chart version and OCI digest. Kustomization: digest of the built manifests, or the commit where no digest is recorded."""
+    revision: Revision
+
+
+class PromotionRef(Message):
+    """One try at a promotion, as every later event names it."""
+
+    promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
+    pipeline: PipelineRef
+    environment: Annotated[str, Field(min_length=1)]
+    attempt: int = 0
+    """Counts from 1."""
+
+
+class CredentialUse(Message):
+    secret: SecretRef
+    environment: str = ""
+    destination: Destination | None = None
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+
+
+class TargetObserved(Message):
+    cluster: str = ""
+    """Empty for the cluster the watcher runs in."""
+    namespace: str = ""
+    condition: EnvironmentCondition = EnvironmentCondition.UNSPECIFIED
+    message: str = ""
+    revision: Revision | None = None
+    """What it last ran healthily, even if it no longer does."""
+
+
+class Gate(Message):
+    """What stands between two environments when no promotion is under way."""
+
+    state: GateState = GateState.UNSPECIFIED
+    message: str = ""
+    promotion_id: str = Field(alias="promotionId", default="")
+    """The promotion that is current at this gate, if there is one."""
+    manual: bool = False
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    destination: Destination | None = None
+
+
+class PipelineDeleted(Message):
+    """The Pipeline is gone."""
+
+    pipeline: PipelineRef
+    deleted_at: Timestamp | None = Field(alias="deletedAt", default=None)
+
+
+class BeginRequest(Message):
+    promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
+    person: Person
+    session: Annotated[str, Field(min_length=1)]
+    """SHA-256 of the browser session's id; `Complete` must come with the same."""
+
+
+class BeginResponse(Message):
+    problem: Problem | None = None
+    approval_id: str = Field(alias="approvalId", default="")
+    replica: str = ""
+    authorize_url: str = Field(alias="authorizeUrl", default="")
+    """Where the browser goes next; empty when it was granted at once."""
+    expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
+    granted: bool = False
+
+
+class CompleteRequest(Message):
+    replica: Annotated[str, Field(min_length=1)]
+    state: Annotated[str, Field(min_length=1)]
+    session: Annotated[str, Field(min_length=1)]
+    person: Person
+    code: str = ""
+    """Exactly one of `code` and `error` comes from the forge."""
+    error: str = ""
+    iss: str = ""
+    """RFC 9207; empty where the forge sends none."""
+
+
+class PollResponse(Message):
+    problem: Problem | None = None
+    granted: bool = False
+    expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
+
+
+class ApproveRequest(Message):
+    promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
+    person: Person
+
+
+class ApproveResponse(Message):
+    problem: Problem | None = None
+    approval_id: str = Field(alias="approvalId", default="")
+
+
+class RejectRequest(Message):
+    promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
+    person: Person
+    reason: str = ""
+
+
+class RejectResponse(Message):
+    problem: Problem | None = None
+
+
+class RetryRequest(Message):
+    promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
+    person: Person
+
+
+class RetryResponse(Message):
+    problem: Problem | None = None
+    attempt: int = 0
+
+
+class RedeemResponse(Message):
+    problem: Problem | None = None
+    sealed: Bytes = b""
+    """HPKE (RFC 9180) encapsulated key and ciphertext."""
+    forge_user: ForgeUser | None = Field(alias="forgeUser", default=None)
+    expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
+
+
+class RevokeRequest(Message):
+    person: Person
+    session: str = ""
+    """Only what this browser session delegated; empty means all of the person's."""
+
+
+class ApprovalBegun(Message):
+    """A person was sent to the forge to sign in."""
+
+    promotion: PromotionRef
+    approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
+    by: Person
+    replica: str = ""
+    begun_at: Timestamp | None = Field(alias="begunAt", default=None)
+    expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
+
+
+class ApprovalGranted(Message):
+    """A person consented. With a delegation, `replica` holds it until `expires_at`."""
+
+    promotion: PromotionRef
+    approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
+    by: Person
+    consent_digest: Annotated[str, Field(min_length=1)] = Field(alias="consentDigest")
+    """Lower-case hexadecimal SHA-256 of what was consented to."""
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    forge_user: ForgeUser | None = Field(alias="forgeUser", default=None)
+    """Whose token it is; absent when nothing was delegated."""
+    replica: str = ""
+    granted_at: Timestamp | None = Field(alias="grantedAt", default=None)
+    expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
+    narrowed: bool = False
+    """The forge cut the token down to the one repository."""
+    count: int = 0
+    """This is the n-th approval of as many as are needed."""
+    needed: int = 0
+
+
+class ApprovalRejected(Message):
+    promotion: PromotionRef
+    by: Person
+    reason: str = ""
+    rejected_at: Timestamp | None = Field(alias="rejectedAt", default=None)
+
+
+class ApprovalExpired(Message):
+    """A sign-in was not finished, or a delegation not used, in time."""
+
+    promotion: PromotionRef
+    approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
+    expired_at: Timestamp | None = Field(alias="expiredAt", default=None)
+    reason: str = ""
+    """What ended it, for a person: `the sign-in was not finished`, `GitHub answered access_denied`."""
+
+
+class ApprovalLost(Message):
+    """The replica that held a delegation is gone, and the delegation with it."""
+
+    promotion: PromotionRef
+    approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
+    replica: str = ""
+    lost_at: Timestamp | None = Field(alias="lostAt", default=None)
+
+
+class ApprovalRevoked(Message):
+    """What became of a delegation at the forge after its end."""
+
+    promotion: PromotionRef
+    approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
+    outcome: RevocationOutcome = RevocationOutcome.UNSPECIFIED
+    reason: str = ""
+    """`used`, `rejected`, `expired`, `signed out`, `superseded`, `shut down`."""
+    revoked_at: Timestamp | None = Field(alias="revokedAt", default=None)
+
+
+class EnvironmentObserved(Message):
+    name: Annotated[str, Field(min_length=1)]
+    condition: EnvironmentCondition = EnvironmentCondition.UNSPECIFIED
+    message: str = ""
+    """One sentence, for instance `HelmRelease podinfo: upgrade retries exhausted`."""
+    content: Content | None = None
+    """What all targets run healthily; absent while they do not agree."""
+    since: Timestamp | None = None
+    targets: tuple[TargetObserved, ...] = ()
+    gate: Gate | None = None
+    """Between the environment before and this one; absent for the first."""
+
+
+class PromotionRequested(Message):
+    """An environment lacks a content that the one below runs healthily. Published once per promotion."""
+
+    promotion: PromotionRef
+    app: ObjectRef
+    from_environment: Annotated[str, Field(min_length=1)] = Field(alias="fromEnvironment")
+    content: Content
+    destination: Destination
+    marker_key: Annotated[str, Field(min_length=1)] = Field(alias="markerKey")
+    """`<namespace>:<pipeline>:<environment>`, as the comment in the file says."""
+    current: Revision | None = None
+    """What the environment runs now; absent when it runs nothing yet."""
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    secret: SecretRef | None = None
+    """Set where the Pipeline names a Secret."""
+    manual: bool = False
+    """Somebody must approve even where no delegation is needed."""
+    approvals: int = 0
+    """How many people must approve; 0 and 1 mean one."""
+    previous_promotion_id: str = Field(alias="previousPromotionId", default="")
+    """The last promotion merged or completed into this environment."""
+    requested_at: Timestamp | None = Field(alias="requestedAt", default=None)
+
+
+class PromotionRetried(Message):
+    """A person asks for another try."""
+
+    promotion: PromotionRef
+    """With the number of the new attempt."""
+    by: Person | None = None
+    retried_at: Timestamp | None = Field(alias="retriedAt", default=None)
+
+
+class PromotionSuperseded(Message):
+    """Something newer took its place, or its environment or Pipeline is gone."""
+
+    promotion: PromotionRef
+    reason: Annotated[str, Field(min_length=1)]
+    by_promotion_id: str = Field(alias="byPromotionId", default="")
+    superseded_at: Timestamp | None = Field(alias="supersededAt", default=None)
+
+
+class PromotionCompleted(Message):
+    """All targets of the environment run the content healthily."""
+
+    promotion: PromotionRef
+    revision: Revision | None = None
+    completed_at: Timestamp | None = Field(alias="completedAt", default=None)
+
+
+class PromotionUndone(Message):
+    """The pull request was merged, but the environment came back healthy on something else."""
+
+    promotion: PromotionRef
+    running: Revision | None = None
+    reason: str = ""
+    undone_at: Timestamp | None = Field(alias="undoneAt", default=None)
+
+
+class PullRequestProgressed(Message):
+    """How far the opening of a pull request is."""
+
+    promotion: PromotionRef
+    step: OpeningStep = OpeningStep.UNSPECIFIED
+    progressed_at: Timestamp | None = Field(alias="progressedAt", default=None)
+
+
+class PullRequestOpened(Message):
+    promotion: PromotionRef
+    pull_request: PullRequestRef = Field(alias="pullRequest")
+    approval_id: str = Field(alias="approvalId", default="")
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    author: ForgeUser | None = None
+    """As whom it was opened."""
+    approver: Person | None = None
+    """Who consented, where somebody did."""
+    files: tuple[str, ...] = ()
+    opened_at: Timestamp | None = Field(alias="openedAt", default=None)
+    found: bool = False
+    """It was there already, from an earlier delivery of the same job."""
+
+
+class PullRequestFailed(Message):
+    promotion: PromotionRef
+    message: Annotated[str, Field(min_length=1)]
+    """What failed, on which object, and what to do."""
+    reason: FailureReason = FailureReason.UNSPECIFIED
+    approval_id: str = Field(alias="approvalId", default="")
+    step: OpeningStep = OpeningStep.UNSPECIFIED
+    failed_at: Timestamp | None = Field(alias="failedAt", default=None)
+
+
+class PullRequestUpdated(Message):
+    """What a forge told of an open pull request: checks, reviews."""
+
+    promotion: PromotionRef
+    pull_request: PullRequestRef = Field(alias="pullRequest")
+    summary: str = ""
+    updated_at: Timestamp | None = Field(alias="updatedAt", default=None)
+
+
+class PullRequestMerged(Message):
+    promotion: PromotionRef
+    pull_request: PullRequestRef = Field(alias="pullRequest")
+    by: ForgeUser | None = None
+    merge_commit: str = Field(alias="mergeCommit", default="")
+    merged_at: Timestamp | None = Field(alias="mergedAt", default=None)
+
+
+class PullRequestClosed(Message):
+    promotion: PromotionRef
+    pull_request: PullRequestRef = Field(alias="pullRequest")
+    by: ForgeUser | None = None
+    closed_at: Timestamp | None = Field(alias="closedAt", default=None)
+
+
+class CompleteResponse(Message):
+    problem: Problem | None = None
+    promotion: PromotionRef | None = None
+    """Known whenever `state` was, so that the page can go back to its promotion."""
+    approval_id: str = Field(alias="approvalId", default="")
+    forge_user: ForgeUser | None = Field(alias="forgeUser", default=None)
+
+
+class TokenUsed(Message):
+    """We used a token at a forge. For a delegation the credential is `<namespace>/.delegated`."""
+
+    credential: SecretRef
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    origin: str = ""
+    user: ForgeUser | None = None
+    promotion: PromotionRef | None = None
+    used_at: Timestamp | None = Field(alias="usedAt", default=None)
+    outcome: TokenUseOutcome = TokenUseOutcome.UNSPECIFIED
+
+
+class TokenChecked(Message):
+    """What is known of a stored credential."""
+
+    credential: SecretRef
+    origin: str = ""
+    forge_kind: ForgeKind = Field(alias="forgeKind", default=ForgeKind.UNSPECIFIED)
+    kind: TokenKind = TokenKind.UNSPECIFIED
+    owner: ForgeUser | None = None
+    validity: TokenValidity = TokenValidity.UNSPECIFIED
+    reason: str = ""
+    """Why it is not valid or not known, for a person."""
+    scopes: tuple[str, ...] = ()
+    expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
+    """Absent: does not expire, or the forge does not tell; `expiry_known` says which."""
+    expiry_known: bool = Field(alias="expiryKnown", default=False)
+    checked_at: Timestamp | None = Field(alias="checkedAt", default=None)
+    next_check_at: Timestamp | None = Field(alias="nextCheckAt", default=None)
+    last_used_by_us_at: Timestamp | None = Field(alias="lastUsedByUsAt", default=None)
+    """When Countersign last used it; absent: not since its records begin."""
+    last_used_for: PromotionRef | None = Field(alias="lastUsedFor", default=None)
+    last_used_reported_at: Timestamp | None = Field(alias="lastUsedReportedAt", default=None)
+    """When the forge says it was last used by anybody; most forges do not tell."""
+    findings: tuple[Finding, ...] = ()
+    uses: tuple[CredentialUse, ...] = ()
+
+
+class PipelineObserved(Message):
+    """What a Pipeline says and what its environments run. The last one for a Pipeline is the truth."""
+
+    pipeline: PipelineRef
+    app: ObjectRef
+    environments: tuple[EnvironmentObserved, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with the Pipeline itself, for a person to mend."""
+    manifest: str = ""
+    """The object as YAML, without status and managed fields; cut at 64 KiB."""
+    observed_at: Timestamp | None = Field(alias="observedAt", default=None)
+    credentials: tuple[CredentialUse, ...] = ()
+    """Secrets that its environments name, for the auditor."""
+
+
+EVENTS: Final[dict[type[Message], EventInfo]] = {
+    PipelineDeleted: EventInfo("pipeline.deleted", Scope.PIPELINE, ("watcher",)),
+    ApprovalBegun: EventInfo("approval.begun", Scope.PROMOTION, ("approval",)),
+    ApprovalGranted: EventInfo("approval.granted", Scope.PROMOTION, ("approval",)),
+    ApprovalRejected: EventInfo("approval.rejected", Scope.PROMOTION, ("approval",)),
+    ApprovalExpired: EventInfo("approval.expired", Scope.PROMOTION, ("approval",)),
+    ApprovalLost: EventInfo("approval.lost", Scope.PROMOTION, ("approval",)),
+    ApprovalRevoked: EventInfo("approval.revoked", Scope.PROMOTION, ("approval",)),
+    PromotionRequested: EventInfo("promotion.requested", Scope.PROMOTION, ("watcher",)),
+    PromotionRetried: EventInfo("promotion.retried", Scope.PROMOTION, ("approval",)),
+    PromotionSuperseded: EventInfo("promotion.superseded", Scope.PROMOTION, ("watcher",)),
+    PromotionCompleted: EventInfo("promotion.completed", Scope.PROMOTION, ("watcher",)),
+    PromotionUndone: EventInfo("promotion.undone", Scope.PROMOTION, ("watcher",)),
+    PullRequestProgressed: EventInfo("pull-request.progressed", Scope.PROMOTION, ("pr-writer",)),
+    PullRequestOpened: EventInfo("pull-request.opened", Scope.PROMOTION, ("pr-writer",)),
+    PullRequestFailed: EventInfo("pull-request.failed", Scope.PROMOTION, ("pr-writer",)),
+    PullRequestUpdated: EventInfo("pull-request.updated", Scope.PROMOTION, ("pr-writer",)),
+    PullRequestMerged: EventInfo(
+        "pull-request.merged",
+        Scope.PROMOTION,
+        (
+            "watcher",
+            "pr-writer",
+        ),
+    ),
+    PullRequestClosed: EventInfo(
+        "pull-request.closed",
+        Scope.PROMOTION,
+        (
+            "watcher",
+            "pr-writer",
+        ),
+    ),
+    TokenUsed: EventInfo("token.used", Scope.CREDENTIAL, ("pr-writer",)),
+    TokenChecked: EventInfo("token.checked", Scope.CREDENTIAL, ("auditor",)),
+    PipelineObserved: EventInfo("pipeline.observed", Scope.PIPELINE, ("watcher",)),
+}
+
+METHODS: Final[dict[str, MethodInfo]] = {
+    "approval.begin": MethodInfo(
+        "approval",
+        "begin",
+        BeginRequest,
+        BeginResponse,
+        ("gateway",),
+        addressed=False,
+        broadcast=False,
+    ),
+    "approval.complete": MethodInfo(
+        "approval",
+        "complete",
+        CompleteRequest,
+        CompleteResponse,
+        ("gateway",),
+        addressed=True,
+        broadcast=False,
+    ),
+    "approval.poll": MethodInfo(
+        "approval", "poll", PollRequest, PollResponse, ("gateway",), addressed=True, broadcast=False
+    ),
+    "approval.approve": MethodInfo(
+        "approval",
+        "approve",
+        ApproveRequest,
+        ApproveResponse,
+        ("gateway",),
+        addressed=False,
+        broadcast=False,
+    ),
+    "approval.reject": MethodInfo(
+        "approval",
+        "reject",
+        RejectRequest,
+        RejectResponse,
+        ("gateway",),
+        addressed=False,
+        broadcast=False,
+    ),
+    "approval.retry": MethodInfo(
+        "approval",
+        "retry",
+        RetryRequest,
+        RetryResponse,
+        ("gateway",),
+        addressed=False,
+        broadcast=False,
+    ),
+    "approval.redeem": MethodInfo(
+        "approval",
+        "redeem",
+        RedeemRequest,
+        RedeemResponse,
+        ("pr-writer",),
+        addressed=True,
+        broadcast=False,
+    ),
+    "approval.revoke": MethodInfo(
+        "approval",
+        "revoke",
+        RevokeRequest,
+        RevokeResponse,
+        ("gateway",),
+        addressed=False,
+        broadcast=True,
+    ),
+}

@@ -1,0 +1,143 @@
+"""Subjects: how they are built, and how names are written in them.
+
+Services publish events below `countersign-in.v1`; the stream stores and republishes them below
+`countersign.v1`, where nobody may publish. Requests live under a third root, which no stream
+subscribes to.
+"""
+
+import re
+from typing import Any, Final
+
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    EVENTS,
+    PipelineRef,
+    PromotionRef,
+    SecretRef,
+)
+from countersign.contracts.metadata import MethodInfo, Scope
+
+EVENT_ROOT: Final = "countersign.v1"
+INTAKE_ROOT: Final = "countersign-in.v1"
+RPC_ROOT: Final = "countersign-rpc.v1"
+DEAD_LETTER_ROOT: Final = "countersign-dead.v1"
+HINT_ROOT: Final = "countersign-hint.v1"
+
+STREAM_BY_NOUN: Final = {
+    "promotion": "PROMOTIONS",
+    "approval": "PROMOTIONS",
+    "pull-request": "PROMOTIONS",
+    "pipeline": "PIPELINES",
+    "token": "TOKENS",
+}
+HEADER_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "ce-specversion": {"type": "string", "const": "1.0"},
+        "ce-id": {"type": "string"},
+        "ce-source": {"type": "string"},
+        "ce-type": {"type": "string"},
+        "ce-subject": {"type": "string"},
+        "ce-time": {"type": "string", "format": "date-time"},
+        "traceparent": {"type": "string"},
+        "tracestate": {"type": "string"},
+        "Nats-Msg-Id": {"type": "string"},
+        "Nats-Sequence": {"type": "string"},
+        "Nats-Last-Sequence": {"type": "string"},
+    },
+}
+# Credential of a delegation in subjects: no Secret can be called so, names start with a letter
+# or digit.
+DELEGATED_CREDENTIAL: Final = ".delegated"
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-")
+_ESCAPED = re.compile(r"=([0-9A-F]{2})")
+
+
+def encode_name(name: str) -> str:
+    """A Kubernetes name as one subject token: `.` becomes `_`, which such names cannot hold."""
+    return encode_free(name.replace(".", "\x00")).replace("=00", "_")
+
+
+def decode_name(token: str) -> str:
+    return decode_free(token.replace("_", "."))
+
+
+def encode_free(text: str) -> str:
+    """Any text as one subject token: `[a-z0-9-]` stay, other bytes of its UTF-8 become `=XX`."""
+    return "".join(chr(b) if b in _PLAIN else f"={b:02X}" for b in text.encode())
+
+
+def decode_free(token: str) -> str:
+    raw = _ESCAPED.sub(lambda m: chr(int(m[1], 16)), token)
+    return raw.encode("latin-1", "replace").decode(errors="replace")
+
+
+def parameters(scope: Scope) -> tuple[str, ...]:
+    if scope is Scope.PIPELINE:
+        return ("namespace", "pipeline")
+    if scope is Scope.CREDENTIAL:
+        return ("namespace", "secret")
+    return ("namespace", "pipeline", "environment", "promotion_id")
+
+
+def event_template(model: type[Message]) -> str:
+    """The subject with its parameters in braces, as documents and span names have it."""
+    info = EVENTS[model]
+    return ".".join([EVENT_ROOT, info.name, *(f"{{{p}}}" for p in parameters(info.scope))])
+
+
+def stream_of(model: type[Message]) -> str:
+    return STREAM_BY_NOUN[EVENTS[model].name.partition(".")[0]]
+
+
+def identifiers(event: Message) -> tuple[str, ...]:
+    """The tokens below noun and verb, encoded."""
+    pipeline: PipelineRef | None = getattr(event, "pipeline", None)
+    promotion: PromotionRef | None = getattr(event, "promotion", None)
+    credential: SecretRef | None = getattr(event, "credential", None)
+    scope = EVENTS[type(event)].scope
+    if scope is Scope.PIPELINE and pipeline is not None:
+        return encode_name(pipeline.namespace), encode_name(pipeline.name)
+    if scope is Scope.PROMOTION and promotion is not None:
+        ref = promotion.pipeline
+        return (
+            encode_name(ref.namespace),
+            encode_name(ref.name),
+            encode_free(promotion.environment),
+            encode_free(promotion.promotion_id),
+        )
+    if scope is Scope.CREDENTIAL and credential is not None:
+        return encode_name(credential.namespace), encode_name(credential.name)
+    raise TypeError(f"{type(event).__name__} lacks what its subject names")
+
+
+def event_subject(event: Message, *, root: str = EVENT_ROOT) -> str:
+    """Where the event is heard; with `root=INTAKE_ROOT`, where its service publishes it."""
+    return ".".join([root, EVENTS[type(event)].name, *identifiers(event)])
+
+
+def event_model(subject: str) -> type[Message] | None:
+    """Which message is published on a subject below any of our event roots."""
+    parts = subject.split(".")
+    return _MODEL_BY_NAME.get(".".join(parts[2:4]))
+
+
+def rpc_template(method: MethodInfo) -> str:
+    tail = ".{replica}" if method.addressed else ""
+    return f"{RPC_ROOT}.{method.service}.{method.verb}{tail}"
+
+
+def rpc_subject(method: MethodInfo, *, replica: str = "") -> str:
+    """Where a request goes; `replica` is needed exactly where the method is addressed."""
+    if method.addressed != bool(replica):
+        raise ValueError(f"{method.verb}: replica needed: {method.addressed}, given: {replica!r}")
+    tail = f".{encode_free(replica)}" if replica else ""
+    return f"{RPC_ROOT}.{method.service}.{method.verb}{tail}"
+
+
+def inbox_prefix(service: str) -> str:
+    """Private to the NATS user of that service; without a trailing dot."""
+    return f"_INBOX_{service}"
+
+
+_MODEL_BY_NAME = {info.name: model for model, info in EVENTS.items()}

@@ -1,0 +1,1 @@
+"""Kubernetes objects as Countersign reads them: Pipelines and Flux applications."""

@@ -1,0 +1,1 @@
+"""Countersign on NATS: topology, permissions, settling, projections, request/reply."""

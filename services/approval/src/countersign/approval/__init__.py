@@ -1,0 +1,1 @@
+"""Consent, OAuth and the vault."""
