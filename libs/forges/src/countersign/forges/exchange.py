@@ -1,0 +1,86 @@
+"""What goes to a forge and what comes back, as values: no I/O here."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.secret import Secret
+
+BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # an answer larger than this is not one we asked for
+TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basic:
+    """An application's own name and secret, where a forge wants them."""
+
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One request.
+
+    Args:
+        name: what it is for, in spans and errors: `read the repository`.
+        url: a path below the API base (`/user`), or a whole URL at one of the forge's origins.
+        json: sent as JSON; `form` as a form. At most one of them.
+        accept: the media type asked for. An answer that is no JSON although JSON was asked for is
+            an error.
+        passes: statuses from 300 on that the caller reads by itself instead of an error.
+
+    """
+
+    name: str
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    url: str
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    accept: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    basic: Basic | None = None
+    passes: frozenset[int] = frozenset({304, 409, 422})
+    body_bytes_max: int = BODY_BYTES_MAX
+    timeout_s: float = TIMEOUT_S
+
+    @property
+    def wants_json(self) -> bool:
+        return "json" in self.accept and "raw" not in self.accept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One answer. Names of headers are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False, default=b"")
+
+    def json(self) -> Any:
+        """The body as JSON; none for an empty one.
+
+        Raises:
+            Rejected: `bad_answer`.
+
+        """
+        if not self.body:
+            return None
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise Rejected("bad_answer", "the forge's answer is not JSON") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What is told of one call, for spans and counts. `status` is 0 when nothing was answered."""
+
+    name: str
+    method: str
+    host: str
+    status: int
+    start_ns: int
+    end_ns: int

@@ -1,0 +1,176 @@
+"""The one HTTP client: all that ever goes to a forge goes through here.
+
+It sends a token only to the origin that the administrator listed, follows no redirect, reads no
+proxy or netrc variables, bounds time and size, and logs nothing.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+import httpx2
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.secret import Secret
+from countersign.forges import statuses
+from countersign.forges.exchange import Answer, Call, Request
+from countersign.forges.origins import api_base, origin_of
+
+CONNECTIONS_MAX: Final = 8
+CONNECT_S: Final = 5.0
+_USER_AGENT: Final = "countersign"
+
+
+class ForgeHttp:
+    """A client for one forge; close it, or use it as a context.
+
+    Args:
+        forge: the administrator's entry; it decides where anything may go.
+        observe: told of every call after it.
+        tls: made beforehand with `tls_context`, where making it for each client costs too much.
+        transport: a stand-in for the network, in tests.
+
+    """
+
+    def __init__(
+        self,
+        forge: Forge,
+        *,
+        observe: Callable[[Call], None] = lambda _: None,
+        tls: ssl.SSLContext | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.forge = forge
+        self._base = api_base(forge)
+        self._api_origin = origin_of(self._base)
+        self._observe = observe
+        self._client = httpx2.AsyncClient(
+            verify=tls or tls_context(forge),
+            trust_env=False,
+            follow_redirects=False,
+            limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
+            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "gzip"},
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def send(self, request: Request, token: Secret | None = None) -> Answer:
+        """Send it once.
+
+        Raises:
+            Retryable: `rate_limited`, or `forge_unavailable` (5xx, no connection, too slow).
+            Rejected: `unauthorized`, `forbidden`, `not_found`, `bad_answer`, `refused`, or
+                `forge_not_listed` for an URL elsewhere, of which nothing is sent.
+
+        """
+        url = self._url(request, token)
+        host = httpx2.URL(url).netloc.decode()
+        start_ns = time.time_ns()
+        status = 0
+        try:
+            # The client's own timeouts are for each read; this one is for the whole exchange.
+            async with asyncio.timeout(request.timeout_s):
+                answer = await self._exchange(request, url=url, token=token)
+            status = answer.status
+        except (httpx2.TimeoutException, TimeoutError):
+            where = f"{host}: {request.name}"
+            raise Retryable("forge_unavailable", f"{where}: no answer in time") from None
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
+            # Not chained: its request carries the header with the token.
+            word = type(error).__name__
+            raise Retryable("forge_unavailable", f"{host}: {request.name}: {word}") from None
+        finally:
+            self._observe(
+                Call(
+                    name=request.name,
+                    method=request.method,
+                    host=host,
+                    status=status,
+                    start_ns=start_ns,
+                    end_ns=time.time_ns(),
+                )
+            )
+        statuses.check(answer, request, host=host, token=token, now_s=time.time())
+        return answer
+
+    def _url(self, request: Request, token: Secret | None) -> str:
+        """The whole URL.
+
+        Raises:
+            Rejected: `forge_not_listed`; a token goes to the API alone, an application's own name
+                and secret also to the forge's pages, where its OAuth is.
+
+        """
+        url = self._base + request.url if request.url.startswith("/") else request.url
+        allowed = {self._api_origin} if token is not None else {self._api_origin, self.forge.origin}
+        # By prefix, not by parsing: no two parsers can disagree about it.
+        if not any(url.startswith(f"{origin}/") for origin in allowed):
+            raise Rejected(
+                "forge_not_listed",
+                f"{request.name}: the URL is not at forge {self.forge.name!r}; nothing was sent",
+            )
+        return url
+
+    async def _exchange(self, request: Request, *, url: str, token: Secret | None) -> Answer:
+        headers = {"Accept": request.accept, **request.headers}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.reveal()}"
+        basic = request.basic
+        built = self._client.build_request(
+            request.method,
+            url,
+            headers=headers,
+            json=request.json,
+            data=dict(request.form) if request.form is not None else None,
+            timeout=httpx2.Timeout(request.timeout_s, connect=CONNECT_S),
+        )
+        answer = await self._client.send(
+            built,
+            stream=True,
+            auth=httpx2.BasicAuth(basic.user, basic.password.reveal()) if basic else None,
+        )
+        try:
+            body = await _read(answer, request)
+        finally:
+            await answer.aclose()
+        return Answer(
+            status=answer.status_code,
+            headers={name.lower(): value for name, value in answer.headers.items()},
+            body=body,
+        )
+
+
+async def _read(answer: httpx2.Response, request: Request) -> bytes:
+    parts: list[bytes] = []
+    size_bytes = 0
+    async for part in answer.aiter_bytes():
+        size_bytes += len(part)
+        if size_bytes > request.body_bytes_max:
+            raise Rejected(
+                "bad_answer",
+                f"{request.name}: the answer is larger than {request.body_bytes_max} bytes",
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def tls_context(forge: Forge) -> ssl.SSLContext:
+    """Trusts what the system trusts, or the forge's own authority alone where one is given."""
+    return ssl.create_default_context(cafile=forge.ca_file or None)
