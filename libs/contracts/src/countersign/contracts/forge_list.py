@@ -3,22 +3,28 @@
 import re
 from fnmatch import fnmatchcase
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import Destination, ForgeKind
 
-# No user info, no path, no address literal tricks: one spelling for each origin, so that equality
-# of strings is equality of origins.
-_ORIGIN = r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?"
+# No user info, no path, no trailing dot: one spelling for each origin, so that equality of strings
+# is equality of origins.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_ORIGIN = rf"https?://(?:{_LABEL}\.)*{_LABEL}(?::[1-9][0-9]{{0,4}})?"
 Origin = Annotated[str, StringConstraints(pattern=f"^{_ORIGIN}$", max_length=255)]
 _REPOSITORY_URL = re.compile(rf"({_ORIGIN})/(.+?)(?:\.git)?/?")
+# No percent sign: `o%2Fr` would be one name to the forge and two to us.
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
-_LOOPBACK = re.compile(r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]+)?")
+# A host whose last label is a number is an address, however it is written (`2130706433`, `127.1`,
+# `0x7f000001`). Source: https://url.spec.whatwg.org/#ends-in-a-number-checker
+_ADDRESS = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+_LOOPBACK = re.compile(r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]+)?(?:/.*)?")
 KIND_BY_NAME: Final = {k.name.lower().replace("_", "-"): k for k in ForgeKind}
 SEGMENTS_MAX: Final = 6
+URL_CHARACTERS_MAX: Final = 1024
+PORT_MAX: Final = 65535
 
 
 class Forge(BaseModel):
@@ -52,9 +58,12 @@ class Forge(BaseModel):
 
     @model_validator(mode="after")
     def _encrypted_unless_loopback(self) -> Self:
-        for url in (self.origin, self.api):
-            if url.startswith("http://") and not _LOOPBACK.match(url):
-                raise ValueError(f"{url}: a token is only sent over https")
+        if self.api.startswith("http://") and not _LOOPBACK.fullmatch(self.api):
+            raise ValueError(f"{self.api}: a token is only sent over https")
+        if not _may_get_a_token(self.origin):
+            raise ValueError(
+                f"{self.origin}: a token is only sent over https, to a name and not an address"
+            )
         return self
 
     @property
@@ -103,10 +112,11 @@ def parse_repository_url(url: str) -> tuple[str, str, str]:
         Rejected: `bad_repository_url`.
 
     """
-    match = _REPOSITORY_URL.fullmatch(url)
-    segments = unquote(match[2]).split("/") if match else []
+    match = _REPOSITORY_URL.fullmatch(url) if len(url) <= URL_CHARACTERS_MAX else None
+    segments = match[2].split("/") if match else []
     fits = 2 <= len(segments) <= SEGMENTS_MAX  # noqa: PLR2004 - owner and repository
-    if not match or not fits or not all(map(_is_segment, segments)):
+    sound = fits and all(map(_is_segment, segments))
+    if not match or not sound or not _may_get_a_token(match[1]):
         raise Rejected(
             "bad_repository_url",
             f"repository URL {url!r} is not like https://host/owner/repository",
@@ -114,8 +124,19 @@ def parse_repository_url(url: str) -> tuple[str, str, str]:
     return match[1], "/".join(segments[:-1]), segments[-1]
 
 
+def _may_get_a_token(origin: str) -> bool:
+    """Whether an origin that is well formed is encrypted, and a name and not an address."""
+    if _LOOPBACK.fullmatch(origin):
+        return True
+    host, _, port = origin.partition("://")[2].partition(":")
+    named = not _ADDRESS.fullmatch(host) and int(port or 443) <= PORT_MAX
+    return named and origin.startswith("https://")
+
+
 def _is_segment(text: str) -> bool:
-    return bool(_SEGMENT.fullmatch(text)) and not text.startswith(".") and ".." not in text
+    # GitLab puts `/-/` between a project and what is in it.
+    hidden = text.startswith(".") or text == "-"
+    return bool(_SEGMENT.fullmatch(text)) and not hidden and ".." not in text
 
 
 def destination(*, kind: str, url: str, base_branch: str, path: str = "") -> Destination:

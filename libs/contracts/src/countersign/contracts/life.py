@@ -3,9 +3,7 @@
 An event that comes twice, late, or for an attempt that is over changes nothing.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
+from dataclasses import replace
 from functools import singledispatch
 from typing import Final
 
@@ -16,11 +14,7 @@ from countersign.contracts.messages import (
     ApprovalGranted,
     ApprovalLost,
     ApprovalRejected,
-    CredentialMode,
-    FailureReason,
-    ForgeUser,
     OpeningStep,
-    Person,
     PromotionCompleted,
     PromotionRef,
     PromotionRequested,
@@ -32,34 +26,27 @@ from countersign.contracts.messages import (
     PullRequestMerged,
     PullRequestOpened,
     PullRequestProgressed,
-    PullRequestRef,
-    Revision,
+)
+from countersign.contracts.promotion import (
+    ATTEMPT_OVER,
+    OVER,
+    RETRYABLE_REASONS,
+    Approval,
+    Note,
+    Promotion,
+    State,
 )
 
-
-class State(StrEnum):
-    """Where a promotion stands."""
-
-    WAITING = "waiting"
-    ASKED = "asked"
-    OPENING = "opening"
-    OPEN = "open"
-    DEPLOYING = "deploying"
-    COMPLETED = "completed"
-    UNDONE = "undone"
-    FAILED = "failed"
-    REJECTED = "rejected"
-    CLOSED = "closed"
-    SUPERSEDED = "superseded"
-
-
-class Note(StrEnum):
-    """Why a promotion waits again."""
-
-    NONE = ""
-    LOST = "lost"
-    EXPIRED = "expired"
-
+__all__ = [
+    "ATTEMPT_OVER",
+    "OVER",
+    "RETRYABLE_REASONS",
+    "Approval",
+    "Note",
+    "Promotion",
+    "State",
+    "advance",
+]
 
 # A try only moves forward; `waiting` is entered again from `asked` and `opening` by losing the
 # approval that had moved it on.
@@ -70,79 +57,6 @@ _RANK: Final = {
     State.OPEN: 3,
     State.DEPLOYING: 4,
 }
-ATTEMPT_OVER: Final = frozenset({State.FAILED, State.REJECTED, State.CLOSED, State.UNDONE})
-OVER: Final = frozenset({State.COMPLETED, State.SUPERSEDED})
-RETRYABLE_REASONS: Final = frozenset(
-    {FailureReason.RATE_LIMITED, FailureReason.FORGE_UNAVAILABLE, FailureReason.CONFLICT}
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Approval:
-    """One person's consent, under way (`granted_at` is none) or given."""
-
-    approval_id: str
-    by: Person
-    replica: str = ""
-    begun_at: datetime | None = None
-    granted_at: datetime | None = None
-    expires_at: datetime | None = None
-    mode: CredentialMode = CredentialMode.UNSPECIFIED
-    forge_user: ForgeUser | None = None
-    consent_digest: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Promotion:
-    """What is known of one promotion. `approvals` and all below belong to the current attempt."""
-
-    request: PromotionRequested
-    state: State
-    attempt: int = 1
-    note: Note = Note.NONE
-    note_reason: str = ""
-    approvals: tuple[Approval, ...] = ()
-    # Approvals that ended; an event of theirs that comes late must not bring them back.
-    spent: frozenset[str] = frozenset()
-    step: OpeningStep = OpeningStep.UNSPECIFIED
-    pull_request: PullRequestRef | None = None
-    author: ForgeUser | None = None
-    opened_mode: CredentialMode = CredentialMode.UNSPECIFIED
-    files: tuple[str, ...] = ()
-    merged_by: ForgeUser | None = None
-    merged: bool = False
-    failure: FailureReason = FailureReason.UNSPECIFIED
-    failure_message: str = ""
-    rejected_by: Person | None = None
-    reason: str = ""
-    superseded_by: str = ""
-    running: Revision | None = None
-    changed_at: datetime | None = None
-
-    @property
-    def promotion_id(self) -> str:
-        return self.request.promotion.promotion_id
-
-    @property
-    def ref(self) -> PromotionRef:
-        """Names the current attempt."""
-        return self.request.promotion.model_copy(update={"attempt": self.attempt})
-
-    @property
-    def needs_consent(self) -> bool:
-        return self.request.manual or self.request.mode is CredentialMode.DELEGATED
-
-    @property
-    def approvals_needed(self) -> int:
-        return max(1, self.request.approvals)
-
-    @property
-    def granted(self) -> tuple[Approval, ...]:
-        return tuple(a for a in self.approvals if a.granted_at is not None)
-
-    @property
-    def may_be_retried(self) -> bool:
-        return self.state in ATTEMPT_OVER
 
 
 def advance(promotion: Promotion | None, event: Message) -> Promotion | None:
@@ -248,9 +162,7 @@ def _(event: ApprovalGranted, promotion: Promotion) -> Promotion:
     )
     others = tuple(a for a in promotion.approvals if a.approval_id != event.approval_id)
     after = replace(promotion, approvals=(*others, granted), note=Note.NONE, note_reason="")
-    people = {a.by.id for a in after.granted}
-    enough = len(people) >= promotion.approvals_needed
-    state = State.OPENING if enough else _state_without(after)
+    state = State.OPENING if _has_consent(after) else _state_without(after)
     return replace(after, state=state, changed_at=event.granted_at)
 
 
@@ -267,6 +179,11 @@ def _(event: ApprovalRejected, promotion: Promotion) -> Promotion:
     )
 
 
+def _has_consent(promotion: Promotion) -> bool:
+    """Whether enough people consented; one person's two approvals count once."""
+    return len({a.by.id for a in promotion.granted}) >= promotion.approvals_needed
+
+
 def _state_without(promotion: Promotion) -> State:
     pending = any(a.granted_at is None for a in promotion.approvals)
     return State.ASKED if pending else State.WAITING
@@ -278,7 +195,7 @@ def _forget(promotion: Promotion, approval_id: str, *, note: Note, reason: str) 
         return replace(promotion, spent=promotion.spent | {approval_id})
     left = tuple(a for a in promotion.approvals if a.approval_id != approval_id)
     after = replace(promotion, approvals=left, spent=promotion.spent | {approval_id})
-    if not _before(promotion, State.OPEN):
+    if not _before(promotion, State.OPEN) or _has_consent(after):
         return after
     return replace(after, state=_state_without(after), note=note, note_reason=reason)
 
@@ -304,23 +221,29 @@ def _(event: ApprovalLost, promotion: Promotion) -> Promotion:
 def _(event: PullRequestProgressed, promotion: Promotion) -> Promotion:
     if promotion.state is not State.OPENING or not _is_now(promotion, event.promotion):
         return promotion
+    steps = list(OpeningStep)
+    if steps.index(event.step) <= steps.index(promotion.step):
+        return promotion
     return replace(promotion, step=event.step, changed_at=event.progressed_at)
 
 
 @_apply.register
 def _(event: PullRequestOpened, promotion: Promotion) -> Promotion:
-    if not _is_now(promotion, event.promotion) or promotion.pull_request is not None:
+    if not _is_now(promotion, event.promotion) or promotion.opened:
         return promotion
-    state = State.OPEN if _before(promotion, State.OPEN) else promotion.state
+    # A forge's webhook may tell of the merge before the writer tells of the opening.
+    ahead = not _before(promotion, State.OPEN)
     return replace(
         promotion,
-        state=state,
+        state=promotion.state if ahead else State.OPEN,
+        opened=True,
         note=Note.NONE,
+        note_reason="",
         pull_request=event.pull_request,
         author=event.author,
         opened_mode=event.mode,
         files=event.files,
-        changed_at=event.opened_at,
+        changed_at=promotion.changed_at if ahead else event.opened_at,
     )
 
 

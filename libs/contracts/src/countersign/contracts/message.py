@@ -48,7 +48,8 @@ def _decode_base64(value: object) -> object:
 
 def _canonical_time(value: datetime) -> str:
     moment = value.astimezone(UTC)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    # Not `strftime`: it writes the year 1 without leading zeros.
+    text = moment.replace(microsecond=0, tzinfo=None).isoformat()
     if moment.microsecond == 0:
         return text + "Z"
     if moment.microsecond % 1000 == 0:

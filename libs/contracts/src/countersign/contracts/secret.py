@@ -31,6 +31,9 @@ class Secret:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret cannot be pickled")
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a secret cannot be copied or pickled")
+
     def __eq__(self, other: object) -> NoReturn:
         raise TypeError("compare secrets with hmac.compare_digest")
 

@@ -1,0 +1,118 @@
+"""A promotion as its events have made it so far. `life.advance` makes the next from the last."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from countersign.contracts.messages import (
+    CredentialMode,
+    FailureReason,
+    ForgeUser,
+    OpeningStep,
+    Person,
+    PromotionRef,
+    PromotionRequested,
+    PullRequestRef,
+    Revision,
+)
+
+
+class State(StrEnum):
+    """Where a promotion stands."""
+
+    WAITING = "waiting"
+    ASKED = "asked"
+    OPENING = "opening"
+    OPEN = "open"
+    DEPLOYING = "deploying"
+    COMPLETED = "completed"
+    UNDONE = "undone"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    CLOSED = "closed"
+    SUPERSEDED = "superseded"
+
+
+class Note(StrEnum):
+    """Why a promotion waits again."""
+
+    NONE = ""
+    LOST = "lost"
+    EXPIRED = "expired"
+
+
+ATTEMPT_OVER: Final = frozenset({State.FAILED, State.REJECTED, State.CLOSED, State.UNDONE})
+OVER: Final = frozenset({State.COMPLETED, State.SUPERSEDED})
+RETRYABLE_REASONS: Final = frozenset(
+    {FailureReason.RATE_LIMITED, FailureReason.FORGE_UNAVAILABLE, FailureReason.CONFLICT}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """One person's consent, under way (`granted_at` is none) or given."""
+
+    approval_id: str
+    by: Person
+    replica: str = ""
+    begun_at: datetime | None = None
+    granted_at: datetime | None = None
+    expires_at: datetime | None = None
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    forge_user: ForgeUser | None = None
+    consent_digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """What is known of one promotion. `approvals` and all below belong to the current attempt."""
+
+    request: PromotionRequested
+    state: State
+    attempt: int = 1
+    note: Note = Note.NONE
+    note_reason: str = ""
+    approvals: tuple[Approval, ...] = ()
+    # Approvals that ended; an event of theirs that comes late must not bring them back.
+    spent: frozenset[str] = frozenset()
+    step: OpeningStep = OpeningStep.UNSPECIFIED
+    opened: bool = False
+    pull_request: PullRequestRef | None = None
+    author: ForgeUser | None = None
+    opened_mode: CredentialMode = CredentialMode.UNSPECIFIED
+    files: tuple[str, ...] = ()
+    merged_by: ForgeUser | None = None
+    merged: bool = False
+    failure: FailureReason = FailureReason.UNSPECIFIED
+    failure_message: str = ""
+    rejected_by: Person | None = None
+    reason: str = ""
+    superseded_by: str = ""
+    running: Revision | None = None
+    changed_at: datetime | None = None
+
+    @property
+    def promotion_id(self) -> str:
+        return self.request.promotion.promotion_id
+
+    @property
+    def ref(self) -> PromotionRef:
+        """Names the current attempt."""
+        return self.request.promotion.model_copy(update={"attempt": self.attempt})
+
+    @property
+    def needs_consent(self) -> bool:
+        return self.request.manual or self.request.mode is CredentialMode.DELEGATED
+
+    @property
+    def approvals_needed(self) -> int:
+        return max(1, self.request.approvals)
+
+    @property
+    def granted(self) -> tuple[Approval, ...]:
+        return tuple(a for a in self.approvals if a.granted_at is not None)
+
+    @property
+    def may_be_retried(self) -> bool:
+        return self.state in ATTEMPT_OVER
