@@ -27,7 +27,8 @@ class Request:
     Args:
         name: what it is for, in spans and errors: `read the repository`.
         url: a path below the API base (`/user`), or a whole URL at one of the forge's origins.
-        json: sent as JSON; `form` as a form. At most one of them.
+        json: sent as JSON; `form` as a form. At most one of them. Secrets may stand in a form and
+            directly in a JSON object; they are revealed as they leave.
         accept: the media type asked for. An answer that is no JSON although JSON was asked for is
             an error.
         passes: statuses from 300 on that the caller reads by itself instead of an error.
@@ -38,7 +39,7 @@ class Request:
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     url: str
     json: Any = None
-    form: Mapping[str, str] | None = None
+    form: Mapping[str, str | Secret] | None = None
     accept: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     basic: Basic | None = None
@@ -49,6 +50,13 @@ class Request:
     @property
     def wants_json(self) -> bool:
         return "json" in self.accept and "raw" not in self.accept
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All that it carries and nobody may see."""
+        body = self.json if isinstance(self.json, dict) else (self.form or {})
+        own = tuple(value for value in body.values() if isinstance(value, Secret))
+        return (*own, self.basic.password) if self.basic else own
 
 
 @dataclass(frozen=True, kw_only=True)

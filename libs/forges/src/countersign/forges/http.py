@@ -7,9 +7,9 @@ proxy or netrc variables, bounds time and size, and logs nothing.
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import httpx2
 
@@ -137,8 +137,8 @@ class ForgeHttp:
             request.method,
             url,
             headers=headers,
-            json=request.json,
-            data=dict(request.form) if request.form is not None else None,
+            json=_revealed(request.json) if isinstance(request.json, dict) else request.json,
+            data=_revealed(request.form) if request.form is not None else None,
             timeout=httpx2.Timeout(request.timeout_s, connect=CONNECT_S),
         )
         answer = await self._client.send(
@@ -155,6 +155,10 @@ class ForgeHttp:
             headers={name.lower(): value for name, value in answer.headers.items()},
             body=body,
         )
+
+
+def _revealed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v.reveal() if isinstance(v, Secret) else v for k, v in values.items()}
 
 
 async def _read(answer: httpx2.Response, request: Request) -> bytes:

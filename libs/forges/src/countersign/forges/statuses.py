@@ -27,7 +27,8 @@ def check(
     """
     status = answer.status
     if status not in request.passes and not 200 <= status < 300:  # noqa: PLR2004
-        _raise(answer, where=f"{host}: {request.name}", token=token, now_s=now_s)
+        secrets = (*request.secrets, token) if token else request.secrets
+        _raise(answer, where=f"{host}: {request.name}", secrets=secrets, now_s=now_s)
     if request.wants_json and answer.body and "json" not in answer.headers.get("content-type", ""):
         raise Rejected(
             "bad_answer",
@@ -37,9 +38,9 @@ def check(
         )
 
 
-def _raise(answer: Answer, *, where: str, token: Secret | None, now_s: float) -> NoReturn:
+def _raise(answer: Answer, *, where: str, secrets: tuple[Secret, ...], now_s: float) -> NoReturn:
     status = answer.status
-    told = f"{where}: answered {status}{_told(answer, token)}"
+    told = f"{where}: answered {status}{_told(answer, secrets)}"
     if status == 429 or (status == 403 and _is_limit(answer)):  # noqa: PLR2004
         raise Retryable("rate_limited", told, after_s=wait_s(answer.headers, now_s=now_s))
     if status >= 500 or status == 408:  # noqa: PLR2004
@@ -74,7 +75,7 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def _told(answer: Answer, token: Secret | None) -> str:
+def _told(answer: Answer, secrets: tuple[Secret, ...]) -> str:
     """The forge's own sentence, if it is one and does not hold what we sent."""
     if "json" not in answer.headers.get("content-type", ""):
         return ""
@@ -83,7 +84,7 @@ def _told(answer: Answer, token: Secret | None) -> str:
     except Rejected:
         return ""
     text = body.get("message") if isinstance(body, dict) else None
-    if not isinstance(text, str) or (token and token.reveal() in text):
+    if not isinstance(text, str) or any(s.reveal() in text for s in secrets if s):
         return ""
     return f" {_clean(text)!r}"
 
