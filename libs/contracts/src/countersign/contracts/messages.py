@@ -253,6 +253,14 @@ class RevokeResponse(Message):
     revoked: int = 0
 
 
+class PingRequest(Message):
+    replica: Annotated[str, Field(min_length=1)]
+
+
+class PingResponse(Message):
+    replica: Annotated[str, Field(min_length=1)]
+
+
 class Content(Message):
     """What is compared and promoted. Two environments that run the same content need no promotion."""
 
@@ -738,6 +746,15 @@ METHODS: Final[dict[str, MethodInfo]] = {
         RedeemRequest,
         RedeemResponse,
         ("pr-writer",),
+        addressed=True,
+        broadcast=False,
+    ),
+    "approval.ping": MethodInfo(
+        "approval",
+        "ping",
+        PingRequest,
+        PingResponse,
+        ("approval",),
         addressed=True,
         broadcast=False,
     ),
