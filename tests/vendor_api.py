@@ -1,0 +1,149 @@
+"""Checks requests and answers against GitHub's own descriptions.
+
+What the descriptions do not say (headers, 401, 5xx) is checked by hand in the tests.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import reference
+from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
+from graphql.execution.values import get_variable_values
+from openapi_core import Config, OpenAPI
+from openapi_core.testing import MockRequest, MockResponse
+
+BASE = "http://forge.test"
+NO_CONTENT = frozenset({204, 304})
+# Real, but in no description: authentication, absence, limits and failures (api/README.md).
+UNDESCRIBED = frozenset({401, 403, 404, 429, 500, 502, 503})
+
+
+@cache
+def _document() -> dict[str, Any]:
+    text = (reference.directory() / "api" / "github.json").read_text(encoding="utf-8")
+    document: dict[str, Any] = json.loads(text)
+    document["servers"] = [{"url": BASE}]
+    return document
+
+
+@cache
+def _api() -> OpenAPI:
+    return OpenAPI.from_dict(_document(), config=Config(spec_validator_cls=None))
+
+
+@cache
+def github_schema() -> GraphQLSchema:
+    """GitHub's own GraphQL schema, the part that the reference material holds."""
+    path = reference.directory() / "api" / "github-graphql.graphql"
+    return build_schema(path.read_text(encoding="utf-8"))
+
+
+def _template(method: str, path: str) -> tuple[str, str]:
+    """The described path that fits best, and ours with slashes inside parameters escaped."""
+    best: tuple[int, str, str] = (-1, "", path)
+    for template, item in _document()["paths"].items():
+        if method not in item:
+            continue
+        operation = item[method]
+        slashed = {p.get("name") for p in operation.get("parameters", []) if p.get("x-slash")}
+        parts = re.split(r"\{(\w+)\}", template)
+        pattern = "".join(
+            re.escape(part) if index % 2 == 0 else "(.+)" if part in slashed else "([^/]+)"
+            for index, part in enumerate(parts)
+        )
+        match = re.fullmatch(pattern, path)
+        fixed = len(re.sub(r"\{\w+\}", "", template))
+        if match and fixed > best[0]:
+            values = iter(match.groups())
+            filled = re.sub(r"\{\w+\}", lambda _, v=values: quote(next(v), safe="%"), template)
+            best = (fixed, template, filled)
+    return best[1], best[2]
+
+
+def _request(method: str, target: str, body: bytes) -> MockRequest:
+    split = urlsplit(target)
+    path = re.sub(r"^/api/v3(?=/)", "", split.path)
+    template, filled = _template(method.lower(), path)
+    if not template:
+        raise AssertionError(f"{method} {path}: GitHub's description has no such operation")
+    return MockRequest(
+        BASE,
+        method.lower(),
+        filled,
+        args=dict(parse_qsl(split.query, keep_blank_values=True)),
+        data=body or None,
+        content_type="application/json",
+    )
+
+
+def check_request(method: str, target: str, body: bytes = b"") -> None:
+    """Fail when GitHub's description does not know this request.
+
+    Args:
+        method: `GET`, `POST`, …
+        target: path and query; a leading `/api/v3` (GHES) is taken off.
+        body: JSON as sent.
+
+    """
+    request = _request(method, target, body)
+    _explained(lambda: _api().validate_request(request), f"request {method} {target}")
+
+
+def check_response(
+    method: str,
+    target: str,
+    *,
+    status: int,
+    response: bytes,
+    body: bytes = b"",
+    content_type: str = "application/json",
+) -> None:
+    """Fail when GitHub's description does not allow this answer to this request.
+
+    Statuses that no description lists but GitHub sends pass as long as they carry a message.
+    """
+    request = _request(method, target, body)
+    template, _ = _template(method.lower(), re.sub(r"^/api/v3(?=/)", "", urlsplit(target).path))
+    described = _document()["paths"][template][method.lower()]["responses"]
+    if status in UNDESCRIBED and str(status) not in described:
+        assert "message" in json.loads(response), f"{method} {target} {status}: no message"
+        return
+    if status in NO_CONTENT:
+        assert response == b"", f"{method} {target} {status}: must be empty"
+        assert str(status) in described, f"{method} {target} {status}: not described"
+        return
+    answer = MockResponse(response, status_code=status, content_type=content_type)
+    _explained(
+        lambda: _api().validate_response(request, answer), f"response {method} {target} {status}"
+    )
+
+
+def _explained(check: Any, what: str) -> None:
+    try:
+        check()
+    except Exception as error:
+        cause = error.__cause__
+        details = [
+            f"{'/'.join(map(str, e.absolute_path))}: {e.message[:300]}"
+            for e in getattr(cause, "schema_errors", [])
+        ]
+        raise AssertionError(f"{what}: {error} {cause or ''} {details}") from error
+
+
+def check_graphql(document: str, variables: Mapping[str, Any] | None = None) -> None:
+    """Fail when GitHub's GraphQL schema does not allow this document or these variables."""
+    schema = github_schema()
+    parsed = parse(document)
+    errors = validate(schema, parsed)
+    assert not errors, f"GitHub would refuse the document: {[e.message for e in errors]}"
+    for definition in parsed.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            values = get_variable_values(
+                schema, definition.variable_definitions, dict(variables or {})
+            )
+            problems = values if isinstance(values, list) else []
+            assert not problems, f"GitHub would refuse the variables: {problems}"
