@@ -5,7 +5,6 @@ An event that comes twice, late, or for an attempt that is over changes nothing.
 
 from dataclasses import replace
 from functools import singledispatch
-from typing import Final
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
@@ -16,7 +15,6 @@ from countersign.contracts.messages import (
     ApprovalRejected,
     OpeningStep,
     PromotionCompleted,
-    PromotionRef,
     PromotionRequested,
     PromotionRetried,
     PromotionSuperseded,
@@ -48,16 +46,6 @@ __all__ = [
     "advance",
 ]
 
-# A try only moves forward; `waiting` is entered again from `asked` and `opening` by losing the
-# approval that had moved it on.
-_RANK: Final = {
-    State.WAITING: 0,
-    State.ASKED: 1,
-    State.OPENING: 2,
-    State.OPEN: 3,
-    State.DEPLOYING: 4,
-}
-
 
 def advance(promotion: Promotion | None, event: Message) -> Promotion | None:
     """The promotion after the event.
@@ -87,14 +75,6 @@ def _begin(event: PromotionRequested) -> Promotion:
     return fresh if fresh.needs_consent else replace(fresh, state=State.OPENING)
 
 
-def _is_now(promotion: Promotion, ref: PromotionRef) -> bool:
-    return max(1, ref.attempt) == promotion.attempt and promotion.state not in ATTEMPT_OVER
-
-
-def _before(promotion: Promotion, state: State) -> bool:
-    return _RANK.get(promotion.state, len(_RANK)) < _RANK[state]
-
-
 @singledispatch
 def _apply(event: Message, promotion: Promotion) -> Promotion:
     del event
@@ -119,7 +99,7 @@ def _(event: PromotionRetried, promotion: Promotion) -> Promotion:
 @_apply.register
 def _(event: ApprovalBegun, promotion: Promotion) -> Promotion:
     known = any(a.approval_id == event.approval_id for a in promotion.approvals)
-    if known or event.approval_id in promotion.spent or not _is_now(promotion, event.promotion):
+    if known or event.approval_id in promotion.spent or not promotion.is_trying(event.promotion):
         return promotion
     if promotion.state not in {State.WAITING, State.ASKED}:
         return promotion
@@ -142,11 +122,11 @@ def _(event: ApprovalBegun, promotion: Promotion) -> Promotion:
 
 @_apply.register
 def _(event: ApprovalGranted, promotion: Promotion) -> Promotion:
-    if event.approval_id in promotion.spent or not _is_now(promotion, event.promotion):
+    if event.approval_id in promotion.spent or not promotion.is_trying(event.promotion):
         return promotion
     if any(a.approval_id == event.approval_id for a in promotion.granted):
         return promotion
-    if not _before(promotion, State.OPENING):
+    if not promotion.is_before(State.OPENING):
         return promotion
     earlier = [a for a in promotion.approvals if a.approval_id == event.approval_id]
     granted = Approval(
@@ -162,13 +142,13 @@ def _(event: ApprovalGranted, promotion: Promotion) -> Promotion:
     )
     others = tuple(a for a in promotion.approvals if a.approval_id != event.approval_id)
     after = replace(promotion, approvals=(*others, granted), note=Note.NONE, note_reason="")
-    state = State.OPENING if _has_consent(after) else _state_without(after)
+    state = State.OPENING if after.has_consent else after.state_before_consent
     return replace(after, state=state, changed_at=event.granted_at)
 
 
 @_apply.register
 def _(event: ApprovalRejected, promotion: Promotion) -> Promotion:
-    if not _is_now(promotion, event.promotion) or not _before(promotion, State.OPENING):
+    if not promotion.is_trying(event.promotion) or not promotion.is_before(State.OPENING):
         return promotion
     return replace(
         promotion,
@@ -179,30 +159,20 @@ def _(event: ApprovalRejected, promotion: Promotion) -> Promotion:
     )
 
 
-def _has_consent(promotion: Promotion) -> bool:
-    """Whether enough people consented; one person's two approvals count once."""
-    return len({a.by.id for a in promotion.granted}) >= promotion.approvals_needed
-
-
-def _state_without(promotion: Promotion) -> State:
-    pending = any(a.granted_at is None for a in promotion.approvals)
-    return State.ASKED if pending else State.WAITING
-
-
 def _forget(promotion: Promotion, approval_id: str, *, note: Note, reason: str) -> Promotion:
     """Drop one approval; the promotion waits again if nothing else carries it."""
     if not any(a.approval_id == approval_id for a in promotion.approvals):
         return replace(promotion, spent=promotion.spent | {approval_id})
     left = tuple(a for a in promotion.approvals if a.approval_id != approval_id)
     after = replace(promotion, approvals=left, spent=promotion.spent | {approval_id})
-    if not _before(promotion, State.OPEN) or _has_consent(after):
+    if not promotion.is_before(State.OPEN) or after.has_consent:
         return after
-    return replace(after, state=_state_without(after), note=note, note_reason=reason)
+    return replace(after, state=after.state_before_consent, note=note, note_reason=reason)
 
 
 @_apply.register
 def _(event: ApprovalExpired, promotion: Promotion) -> Promotion:
-    if not _is_now(promotion, event.promotion) or event.approval_id in promotion.spent:
+    if not promotion.is_trying(event.promotion) or event.approval_id in promotion.spent:
         return promotion
     after = _forget(promotion, event.approval_id, note=Note.EXPIRED, reason=event.reason)
     return replace(after, changed_at=event.expired_at)
@@ -210,7 +180,7 @@ def _(event: ApprovalExpired, promotion: Promotion) -> Promotion:
 
 @_apply.register
 def _(event: ApprovalLost, promotion: Promotion) -> Promotion:
-    if not _is_now(promotion, event.promotion) or event.approval_id in promotion.spent:
+    if not promotion.is_trying(event.promotion) or event.approval_id in promotion.spent:
         return promotion
     reason = f"approval replica {event.replica} is gone"
     after = _forget(promotion, event.approval_id, note=Note.LOST, reason=reason)
@@ -219,7 +189,7 @@ def _(event: ApprovalLost, promotion: Promotion) -> Promotion:
 
 @_apply.register
 def _(event: PullRequestProgressed, promotion: Promotion) -> Promotion:
-    if promotion.state is not State.OPENING or not _is_now(promotion, event.promotion):
+    if promotion.state is not State.OPENING or not promotion.is_trying(event.promotion):
         return promotion
     steps = list(OpeningStep)
     if steps.index(event.step) <= steps.index(promotion.step):
@@ -229,10 +199,10 @@ def _(event: PullRequestProgressed, promotion: Promotion) -> Promotion:
 
 @_apply.register
 def _(event: PullRequestOpened, promotion: Promotion) -> Promotion:
-    if not _is_now(promotion, event.promotion) or promotion.opened:
+    if not promotion.is_trying(event.promotion) or promotion.opened:
         return promotion
     # A forge's webhook may tell of the merge before the writer tells of the opening.
-    ahead = not _before(promotion, State.OPEN)
+    ahead = not promotion.is_before(State.OPEN)
     return replace(
         promotion,
         state=promotion.state if ahead else State.OPEN,
@@ -249,7 +219,7 @@ def _(event: PullRequestOpened, promotion: Promotion) -> Promotion:
 
 @_apply.register
 def _(event: PullRequestFailed, promotion: Promotion) -> Promotion:
-    if not _is_now(promotion, event.promotion) or not _before(promotion, State.OPEN):
+    if not promotion.is_trying(event.promotion) or not promotion.is_before(State.OPEN):
         return promotion
     return replace(
         promotion,
@@ -263,7 +233,7 @@ def _(event: PullRequestFailed, promotion: Promotion) -> Promotion:
 
 @_apply.register
 def _(event: PullRequestMerged, promotion: Promotion) -> Promotion:
-    if not _is_now(promotion, event.promotion) or promotion.state is State.DEPLOYING:
+    if not promotion.is_trying(event.promotion) or promotion.state is State.DEPLOYING:
         return promotion
     return replace(
         promotion,
@@ -277,7 +247,7 @@ def _(event: PullRequestMerged, promotion: Promotion) -> Promotion:
 
 @_apply.register
 def _(event: PullRequestClosed, promotion: Promotion) -> Promotion:
-    if not _is_now(promotion, event.promotion) or not _before(promotion, State.DEPLOYING):
+    if not promotion.is_trying(event.promotion) or not promotion.is_before(State.DEPLOYING):
         return promotion
     return replace(
         promotion,
@@ -310,7 +280,7 @@ def _(event: PromotionCompleted, promotion: Promotion) -> Promotion:
 
 @_apply.register
 def _(event: PromotionUndone, promotion: Promotion) -> Promotion:
-    if not _is_now(promotion, event.promotion) or promotion.state is not State.DEPLOYING:
+    if not promotion.is_trying(event.promotion) or promotion.state is not State.DEPLOYING:
         return promotion
     return replace(
         promotion,

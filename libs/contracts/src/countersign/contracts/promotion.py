@@ -42,6 +42,15 @@ class Note(StrEnum):
     EXPIRED = "expired"
 
 
+# A try only moves forward; `waiting` is entered again from `asked` and `opening` by losing the
+# approval that had moved it on.
+_RANK: Final = {
+    State.WAITING: 0,
+    State.ASKED: 1,
+    State.OPENING: 2,
+    State.OPEN: 3,
+    State.DEPLOYING: 4,
+}
 ATTEMPT_OVER: Final = frozenset({State.FAILED, State.REJECTED, State.CLOSED, State.UNDONE})
 OVER: Final = frozenset({State.COMPLETED, State.SUPERSEDED})
 RETRYABLE_REASONS: Final = frozenset(
@@ -116,3 +125,20 @@ class Promotion:
     @property
     def may_be_retried(self) -> bool:
         return self.state in ATTEMPT_OVER
+
+    @property
+    def has_consent(self) -> bool:
+        """Whether enough people consented; one person's two approvals count once."""
+        return len({a.by.id for a in self.granted}) >= self.approvals_needed
+
+    @property
+    def state_before_consent(self) -> State:
+        pending = any(a.granted_at is None for a in self.approvals)
+        return State.ASKED if pending else State.WAITING
+
+    def is_trying(self, ref: PromotionRef) -> bool:
+        """Whether that attempt is the current one and not over."""
+        return max(1, ref.attempt) == self.attempt and self.state not in ATTEMPT_OVER
+
+    def is_before(self, state: State) -> bool:
+        return _RANK.get(self.state, len(_RANK)) < _RANK[state]
