@@ -1,0 +1,1 @@
+"""GitHub.com and GitHub Enterprise Server."""

@@ -1,0 +1,198 @@
+"""GitHub's answers about user tokens, read without I/O. No message ever quotes one."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import ForgeUser
+from countersign.contracts.secret import Secret
+from countersign.forges.exchange import Answer
+from countersign.forges.oauth import LIFETIME_S_MAX, Delegated
+
+# `ghu_`: a GitHub App acting for a person. All other kinds are refused: `gho_` never expires,
+# `ghp_` and `github_pat_` are nobody's delegation, `ghs_` is no person.
+# Source: https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats
+_APP_USER: Final = "ghu_"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_.-]{8,1024}")
+_WORD: Final = re.compile(r"[a-z_]{1,40}")
+# What is taken from the answer to an exchange; the refresh token is not among it.
+_WANTED: Final = frozenset({"access_token", "token_type", "expires_in", "error"})
+INVALID: Final = 422
+_OK: Final = 200
+_MISSING: Final = 404
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """A narrowed token as the forge describes it."""
+
+    token: Secret
+    expires_at: datetime | None
+    permissions: dict[str, str]
+    selected: bool
+
+
+def _only_wanted(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: value for key, value in pairs if key in _WANTED}
+
+
+def delegated(answer: Answer, *, where: str) -> Delegated:
+    """
+    Raises:
+        Rejected: `expired`, `no_client`, `denied`, `forge_unavailable`.
+
+    """
+    try:
+        body = json.loads(answer.body, object_pairs_hook=_only_wanted)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise Rejected("forge_unavailable", f"{where}: the exchange was answered with no object")
+    # Errors come with status 200. Source: https://docs.github.com/en/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-oauth-app-access-token-request-errors
+    if "error" in body or answer.status != _OK:
+        raise _exchange_error(body.get("error"), where=where)
+    expires = body.get("expires_in")
+    number = expires if isinstance(expires, int) and not isinstance(expires, bool) else None
+    return Delegated(token=_token(body.get("access_token"), where=where), expires_in_s=number)
+
+
+def _exchange_error(error: object, *, where: str) -> Rejected:
+    word = error if isinstance(error, str) and _WORD.fullmatch(error) else "an error"
+    if word == "bad_verification_code":
+        return Rejected("expired", f"{where}: the sign-in was no longer valid; ask again")
+    if word in {"incorrect_client_credentials", "redirect_uri_mismatch"}:
+        return Rejected(
+            "no_client", f"{where} answered {word}; the administrator must correct its entry"
+        )
+    return Rejected("denied", f"{where} answered {word}")
+
+
+def _token(text: object, *, where: str) -> Secret:
+    # Checked at once: a line break in a header would be quoted by the HTTP library's error.
+    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
+        raise Rejected("forge_unavailable", f"{where}: the answer holds no usable token")
+    return Secret(text)
+
+
+def refuse_unfit(delegated: Delegated, *, where: str) -> None:
+    """
+    Raises:
+        Rejected: `token_too_long_lived`.
+
+    """
+    seconds = delegated.expires_in_s
+    if not delegated.token.reveal().startswith(_APP_USER) or seconds is None:
+        raise Rejected(
+            "token_too_long_lived",
+            f"{where} gave a token that does not expire; register a GitHub App with expiring "
+            "user tokens instead of an OAuth app",
+        )
+    if not 0 < seconds <= LIFETIME_S_MAX:
+        raise Rejected(
+            "token_too_long_lived",
+            f"{where} gave a token for {seconds} s, at most {LIFETIME_S_MAX} s are accepted",
+        )
+
+
+def user(answer: Answer, *, where: str) -> ForgeUser:
+    body = answer.json()
+    number = body.get("id") if isinstance(body, dict) else None
+    login = body.get("login") if isinstance(body, dict) else None
+    if not isinstance(number, int) or not isinstance(login, str) or not login:
+        raise Rejected("forge_unavailable", f"{where}: the answer names no user")
+    return ForgeUser(id=str(number), login=login)
+
+
+def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
+    """
+    Raises:
+        Rejected: `no_client`, `denied`, `cannot_write`, `forge_unavailable`.
+
+    """
+    if answer.status == 401:  # noqa: PLR2004
+        raise Rejected("no_client", f"{where} refused the App's own id and secret")
+    if answer.status == _MISSING:
+        raise Rejected("denied", f"{where}: the token is no longer valid, or {name!r} is unknown")
+    if answer.status != _OK:
+        raise Rejected(
+            "cannot_write",
+            f"{where}: no token for {name!r}; is the App installed there, and may you write?",
+        )
+    body = answer.json()
+    installation = body.get("installation") if isinstance(body, dict) else None
+    if not isinstance(installation, dict):
+        raise Rejected("token_too_strong", f"{where} does not say what the token may do")
+    narrowed = _token(body.get("token"), where=where)
+    text = narrowed.reveal()
+    if not text.startswith(_APP_USER) or text == token.reveal():
+        raise Rejected("token_too_strong", f"{where} did not narrow the token")
+    permissions = installation.get("permissions")
+    return Child(
+        token=narrowed,
+        expires_at=_moment(body.get("expires_at")),
+        permissions=permissions if isinstance(permissions, dict) else {"unknown": "write"},
+        selected=installation.get("repository_selection") == "selected",
+    )
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
+
+
+def installations(answer: Answer, *, at_most: int, where: str) -> list[int]:
+    body = answer.json()
+    listed = body.get("installations") if isinstance(body, dict) else None
+    numbers = [i.get("id") for i in listed if isinstance(i, dict)] if listed else []
+    total = body.get("total_count") if isinstance(body, dict) else None
+    if not isinstance(total, int) or total > at_most or total != len(numbers):
+        raise Rejected("token_too_strong", f"{where}: what the token reaches cannot be listed")
+    return [n for n in numbers if isinstance(n, int)]
+
+
+def refuse_other_repositories(pages: Sequence[Answer], *, name: str, where: str) -> None:
+    """
+    Raises:
+        Rejected: `token_too_strong` where another repository is reached, `cannot_write` where
+            this one is not, or may only be read.
+
+    """
+    found: list[dict[str, Any]] = []
+    total = 0
+    for page in pages:
+        body = page.json()
+        count = body.get("total_count") if isinstance(body, dict) else None
+        listed = body.get("repositories") if isinstance(body, dict) else None
+        if not isinstance(count, int) or not isinstance(listed, list):
+            raise Rejected("token_too_strong", f"{where}: what the token reaches cannot be listed")
+        total += max(count, len(listed))
+        found += [r for r in listed if isinstance(r, dict)]
+    names = {str(r.get("full_name")).lower() for r in found}
+    if total > 1 or names - {name.lower()}:
+        raise Rejected("token_too_strong", f"{where}: the token reaches more than {name!r}")
+    rights = found[0].get("permissions") if found else None
+    if not isinstance(rights, dict) or rights.get("push") is not True:
+        raise Rejected(
+            "cannot_write", f"{where}: you have no permission to write to {name!r}; ask its owner"
+        )
+
+
+def refuse_alive(answer: Answer, *, where: str) -> None:
+    """
+    Raises:
+        Rejected: `no_client`, `refused`.
+
+    """
+    # 404 is GitHub's word for a token that is not valid, which is what was wanted.
+    if answer.status in {204, _MISSING}:
+        return
+    if answer.status == 401:  # noqa: PLR2004
+        raise Rejected("no_client", f"{where} refused the App's own id and secret")
+    raise Rejected("refused", f"{where}: the revocation was answered with {answer.status}")
