@@ -60,7 +60,7 @@ RETRYABLE_REASONS: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """One person's consent, under way (`granted_at` is none) or given."""
+    """One person's consent, under way or given."""
 
     approval_id: str
     by: Person
@@ -71,6 +71,11 @@ class Approval:
     mode: CredentialMode = CredentialMode.UNSPECIFIED
     forge_user: ForgeUser | None = None
     consent_digest: str = ""
+
+    @property
+    def is_given(self) -> bool:
+        # Times are optional on the wire, the digest is not.
+        return bool(self.consent_digest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +125,7 @@ class Promotion:
 
     @property
     def granted(self) -> tuple[Approval, ...]:
-        return tuple(a for a in self.approvals if a.granted_at is not None)
+        return tuple(a for a in self.approvals if a.is_given)
 
     @property
     def may_be_retried(self) -> bool:
@@ -133,7 +138,7 @@ class Promotion:
 
     @property
     def state_before_consent(self) -> State:
-        pending = any(a.granted_at is None for a in self.approvals)
+        pending = any(not a.is_given for a in self.approvals)
         return State.ASKED if pending else State.WAITING
 
     def is_trying(self, ref: PromotionRef) -> bool:

@@ -1,0 +1,160 @@
+"""The life of a promotion, event by event."""
+
+import pytest
+from doubles import stories as s
+
+from countersign.contracts.life import Note, Promotion, State, advance
+from countersign.contracts.message import Message
+from countersign.contracts.messages import CredentialMode, OpeningStep
+
+
+def after(*events: Message) -> Promotion:
+    promotion = None
+    for event in events:
+        promotion = advance(promotion, event)
+    assert promotion is not None
+    return promotion
+
+
+REQUESTED = s.requested()
+STORED = s.requested(mode=CredentialMode.STORED)
+STORED_MANUAL = s.requested(mode=CredentialMode.STORED, manual=True)
+BY_TWO = s.requested(approvals=2)
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        pytest.param([REQUESTED], State.WAITING, id="requested-waits"),
+        pytest.param([STORED], State.OPENING, id="no-consent-needed-opens"),
+        pytest.param([STORED_MANUAL], State.WAITING, id="manual-waits"),
+        pytest.param([REQUESTED, s.begun("a")], State.ASKED, id="begun-asks"),
+        pytest.param([REQUESTED, s.begun("a"), s.expired("a")], State.WAITING, id="expired-waits"),
+        pytest.param([REQUESTED, s.begun("a"), s.lost("a")], State.WAITING, id="lost-waits"),
+        pytest.param([REQUESTED, s.granted("a")], State.OPENING, id="granted-opens"),
+        pytest.param([REQUESTED, s.granted("a"), s.lost("a")], State.WAITING, id="lost-vault"),
+        pytest.param([REQUESTED, s.rejected()], State.REJECTED, id="rejected"),
+        pytest.param([REQUESTED, s.begun("a"), s.rejected()], State.REJECTED, id="asked-rejected"),
+        pytest.param([REQUESTED, s.granted("a"), s.opened()], State.OPEN, id="opened"),
+        pytest.param([REQUESTED, s.granted("a"), s.failed()], State.FAILED, id="failed"),
+        pytest.param([STORED, s.opened(), s.merged()], State.DEPLOYING, id="merged-deploys"),
+        pytest.param([STORED, s.opened(), s.closed()], State.CLOSED, id="closed"),
+        pytest.param([STORED, s.opened(), s.completed()], State.COMPLETED, id="open-completes"),
+        pytest.param([STORED, s.merged(), s.undone()], State.UNDONE, id="deploying-undone"),
+        pytest.param([STORED, s.failed(), s.retried(2)], State.OPENING, id="retried-opens"),
+        pytest.param([REQUESTED, s.rejected(), s.retried(2)], State.WAITING, id="retried-waits"),
+        pytest.param([REQUESTED, s.completed()], State.COMPLETED, id="somebody-else-did-it"),
+        pytest.param([BY_TWO, s.granted("a")], State.WAITING, id="one-of-two-waits"),
+        pytest.param(
+            [BY_TWO, s.granted("a", by="ada"), s.granted("b", by="ada")],
+            State.WAITING,
+            id="one-person-twice-is-one",
+        ),
+        pytest.param(
+            [BY_TWO, s.granted("a", by="ada"), s.granted("b", by="grace")],
+            State.OPENING,
+            id="two-of-two-opens",
+        ),
+        pytest.param(
+            [BY_TWO, s.granted("a"), s.granted("b", by="grace"), s.lost("a")],
+            State.WAITING,
+            id="one-of-two-lost-waits",
+        ),
+    ],
+)
+def test_promotion_goes_where_its_events_lead(events: list[Message], state: State) -> None:
+    assert after(*events).state is state
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        s.begun("b"), s.granted("b"), s.rejected(), s.expired("a"), s.lost("a"), s.opened(),
+        s.failed(), s.merged(), s.closed(), s.retried(2), s.superseded(), s.completed(), s.undone(),
+    ],
+    ids=lambda e: type(e).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("end", [s.completed(), s.superseded()], ids=["completed", "superseded"])
+def test_nothing_follows_the_end(end: Message, event: Message) -> None:
+    over = after(REQUESTED, s.begun("a"), end)
+
+    assert advance(over, event) is over
+
+
+def test_consent_of_one_outlives_the_unfinished_sign_in_of_another() -> None:
+    """Ada consented while Grace was still signing in; Grace's page then ran out of time."""
+    promotion = after(REQUESTED, s.begun("a"), s.begun("b", by="grace"), s.granted("a"))
+
+    promotion = after_more(promotion, s.expired("b"))
+
+    assert promotion.state is State.OPENING
+    assert [a.approval_id for a in promotion.granted] == ["a"]
+
+
+def test_merge_told_before_the_opening_does_not_hide_the_author() -> None:
+    """A webhook can be faster than our own event."""
+    early = after(STORED, s.merged(), s.opened())
+    late = after(STORED, s.opened(), s.merged())
+
+    assert early.state is late.state is State.DEPLOYING
+    assert early.author == late.author
+    assert early.files == late.files
+
+
+def test_step_does_not_run_backwards_on_redelivery() -> None:
+    promotion = after(STORED, s.progressed(OpeningStep.OPENING), s.progressed(OpeningStep.READING))
+
+    assert promotion.step is OpeningStep.OPENING
+
+
+def test_spent_approval_does_not_return() -> None:
+    promotion = after(REQUESTED, s.begun("a"), s.lost("a"))
+
+    assert advance(promotion, s.granted("a")) is promotion
+    assert advance(promotion, s.begun("a")) is promotion
+
+
+def test_approval_of_an_earlier_attempt_does_not_carry_a_later_one() -> None:
+    promotion = after(REQUESTED, s.granted("a"), s.failed(), s.retried(2))
+
+    assert advance(promotion, s.granted("a", attempt=2)) is promotion
+    assert advance(promotion, s.granted("b", attempt=1)) is promotion
+
+
+def test_expiry_that_overtakes_its_beginning_wins() -> None:
+    promotion = after(REQUESTED, s.expired("a"), s.begun("a"))
+
+    assert promotion.state is State.WAITING
+
+
+def test_waiting_promotion_tells_why_it_waits_again() -> None:
+    assert after(REQUESTED, s.begun("a"), s.expired("a")).note is Note.EXPIRED
+    assert after(REQUESTED, s.granted("a"), s.lost("a")).note is Note.LOST
+    assert after(REQUESTED, s.granted("a"), s.lost("a"), s.begun("b")).note is Note.NONE
+
+
+@pytest.mark.parametrize("number", [1, 3, 0])
+def test_retry_must_name_the_next_attempt(number: int) -> None:
+    promotion = after(STORED, s.failed())
+
+    assert advance(promotion, s.retried(number)) is promotion
+
+
+def test_unrelated_event_before_the_request_makes_no_promotion() -> None:
+    assert advance(None, s.opened()) is None
+
+
+def test_new_attempt_starts_without_what_the_last_one_left() -> None:
+    promotion = after(STORED, s.opened(), s.closed(), s.retried(2))
+
+    assert promotion.attempt == 2
+    assert promotion.ref.attempt == 2
+    assert promotion.pull_request is None
+    assert promotion.failure_message == ""
+    assert not promotion.may_be_retried
+
+
+def after_more(promotion: Promotion, event: Message) -> Promotion:
+    following = advance(promotion, event)
+    assert following is not None
+    return following
