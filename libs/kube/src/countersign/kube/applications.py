@@ -1,0 +1,67 @@
+"""What an application object says of itself, whatever its kind."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from countersign.contracts.messages import Content, EnvironmentCondition, Revision
+from countersign.kube.objects import ObjectKey
+
+# Flux puts logs of Helm into messages; people read the beginning.
+MESSAGE_CHARACTERS_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A revision that was tried here at that time, with whatever outcome."""
+
+    recorded: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppState:
+    """What runs, and whether healthily.
+
+    `content` is set exactly while it is healthy; `last` is what was last known to be healthy,
+    `attempted` what Flux works on or tried last. `rolled_back` is set when the attempt failed for
+    good and the earlier release runs again.
+    """
+
+    condition: EnvironmentCondition
+    message: str = ""
+    content: Content | None = None
+    last: Revision | None = None
+    attempted: str = ""
+    rolled_back: Revision | None = None
+    trials: tuple[Trial, ...] = ()
+    since: datetime | None = None
+    # Whether "healthy" rests on checks of what was applied, or only on its having been applied.
+    checked: bool = True
+    not_promotable: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """An application object, read; `source` must still agree before `state` holds."""
+
+    key: ObjectKey
+    state: AppState
+    source: ObjectKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a Kustomization comes from: GitRepository, OCIRepository or Bucket."""
+
+    key: ObjectKey
+    artifact_revision: str
+    url: str
+
+
+def sentence(kind: str, name: str, message: str) -> str:
+    """One line for a person: the object and what Flux says of it."""
+    line = " ".join(message.split())
+    if len(line) > MESSAGE_CHARACTERS_MAX:
+        line = line[: MESSAGE_CHARACTERS_MAX - 1] + "…"
+    return f"{kind} {name}: {line}" if line else f"{kind} {name}"

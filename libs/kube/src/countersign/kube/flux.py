@@ -1,0 +1,32 @@
+"""Which rule reads which kind of object."""
+
+from countersign.kube import helm_releases, kustomizations
+from countersign.kube.applications import App, Source
+from countersign.kube.objects import Manifest, key_of
+from countersign.kube.other_kinds import read_other_kind
+from countersign.kube.pipelines import GROUP as PIPELINES
+from countersign.kube.pipelines import KIND as PIPELINE
+from countersign.kube.pipelines import Pipeline, read_pipeline
+
+Record = Pipeline | App | Source
+
+
+def read_object(manifest: Manifest) -> Record:
+    """Read any object that a source of objects hands over.
+
+    Raises:
+        Rejected: `not_an_object`.
+
+    """
+    key = key_of(manifest)
+    match key.group, key.kind:
+        case (group, kind) if group == PIPELINES and kind == PIPELINE:
+            return read_pipeline(manifest)
+        case helm_releases.GROUP, helm_releases.KIND:
+            return helm_releases.read_helm_release(manifest)
+        case kustomizations.GROUP, kustomizations.KIND:
+            return kustomizations.read_kustomization(manifest)
+        case kustomizations.SOURCE_GROUP, kind if kind in kustomizations.SOURCE_KINDS:
+            return kustomizations.read_source(manifest)
+        case _:
+            return read_other_kind(manifest)

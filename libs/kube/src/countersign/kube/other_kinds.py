@@ -1,0 +1,44 @@
+"""Applications of any other kind: a `Ready` condition and `.status.lastAppliedRevision`.
+
+The promise is weaker than Rules H and K: such a revision is the last one applied with success, and
+nothing is known of the health of what it brought.
+"""
+
+from countersign.contracts.messages import Content, EnvironmentCondition
+from countersign.contracts.revision import parse_revision
+from countersign.kube.applications import App, AppState, sentence
+from countersign.kube.conditions import condition
+from countersign.kube.objects import Manifest, integer, key_of, mapping, text
+
+
+def read_other_kind(manifest: Manifest) -> App:
+    key = key_of(manifest)
+    ready = condition(manifest, "Ready")
+    applied = text(manifest, "status", "lastAppliedRevision")
+    generation = integer(manifest, "metadata", "generation")
+    observed = integer(manifest, "status", "observedGeneration")
+    current = ready.observed_generation in {None, generation} and observed in {None, generation}
+    if mapping(manifest, "metadata").get("deletionTimestamp"):
+        found, message = EnvironmentCondition.MISSING, "is being deleted"
+    elif mapping(manifest, "spec").get("suspend") is True:
+        found, message = EnvironmentCondition.SUSPENDED, "is suspended"
+    elif ready.is_true and applied and current and not condition(manifest, "Reconciling").is_true:
+        found, message = EnvironmentCondition.HEALTHY, ""
+    elif ready.is_false and current:
+        found, message = EnvironmentCondition.FAILED, ready.message
+    else:
+        found, message = EnvironmentCondition.PROGRESSING, "is being reconciled"
+    revision = parse_revision(applied) if applied else None
+    healthy = found is EnvironmentCondition.HEALTHY and revision is not None
+    return App(
+        key=key,
+        state=AppState(
+            condition=found,
+            message="" if healthy else sentence(key.kind, key.name, message),
+            content=Content(identity=applied, revision=revision) if healthy and revision else None,
+            last=revision,
+            attempted=text(manifest, "status", "lastAttemptedRevision"),
+            since=ready.since,
+            checked=False,
+        ),
+    )

@@ -1,0 +1,269 @@
+"""The `Pipeline` object: read as pipeline-controller reads it, with optional fields added.
+
+A Pipeline is never refused as a whole: what is wrong with it becomes a finding that a person sees.
+Source: https://github.com/weaveworks/pipeline-controller/tree/main/api/v1alpha1
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.forge_list import destination
+from countersign.contracts.messages import (
+    CredentialMode,
+    Destination,
+    Finding,
+    FindingLevel,
+    ObjectRef,
+    PipelineRef,
+    SecretRef,
+)
+from countersign.kube.manifests import as_written, generation_of
+from countersign.kube.objects import (
+    Manifest,
+    ObjectKey,
+    group_of,
+    integer,
+    key_of,
+    mapping,
+    sequence,
+    text,
+)
+from countersign.kube.pipeline_fields import unknown_fields
+
+GROUP: Final = "pipelines.weave.works"
+KIND: Final = "Pipeline"
+ENVIRONMENTS_MAX: Final = 100
+TARGETS_MAX: Final = 200
+FORGE_TYPES: Final = frozenset(
+    {
+        "github",
+        "gitlab",
+        "bitbucket-server",
+        "azure-devops",
+        "bitbucket-cloud",
+        "gitea",
+        "forgejo",
+    }
+)
+_MODES: Final = {
+    "delegated": CredentialMode.DELEGATED,
+    "stored": CredentialMode.STORED,
+    "app": CredentialMode.APP,
+}
+# Objects that no API server has numbered get an id from their name.
+_UID_SPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://pipelines.weave.works/v1alpha1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A cluster (empty: the watcher's own) and a namespace in it."""
+
+    namespace: str
+    cluster: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequests:
+    """How to promote into an environment by pull request."""
+
+    destination: Destination
+    mode: CredentialMode
+    secret: SecretRef | None = None
+    manual: bool = False
+    approvals: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A stage; without `strategy` nothing is promoted into it, and `no_strategy` says why."""
+
+    name: str
+    targets: tuple[Target, ...] = ()
+    strategy: PullRequests | None = None
+    no_strategy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """One application and its environments in the order of promotion."""
+
+    key: ObjectKey
+    ref: PipelineRef
+    app: ObjectRef
+    environments: tuple[Environment, ...]
+    findings: tuple[Finding, ...]
+    manifest: str
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be acted on at all."""
+        return all(f.level is not FindingLevel.ERROR for f in self.findings)
+
+    def app_key(self, target: Target) -> ObjectKey:
+        return ObjectKey(
+            group=group_of(self.app.api_version),
+            kind=self.app.kind,
+            namespace=target.namespace,
+            name=self.app.name,
+        )
+
+
+def read_pipeline(manifest: Manifest) -> Pipeline:
+    """
+    Raises:
+        Rejected: `not_an_object`; it has no name.
+
+    """
+    key = key_of(manifest)
+    entries = sequence(manifest, "spec", "environments")[:ENVIRONMENTS_MAX]
+    app, app_findings = _app(manifest, key=key)
+    uid = text(manifest, "metadata", "uid") or str(uuid.uuid5(_UID_SPACE, str(key)))
+    generation = integer(manifest, "metadata", "generation")
+    environments = tuple(
+        _environment(entry, manifest=manifest, namespace=key.namespace) for entry in entries
+    )
+    findings = (
+        *app_findings,
+        *_findings_of_environments(environments, key=key),
+        *_findings_of_strategies(environments, key=key),
+        *(_unknown(key, path) for path in unknown_fields(manifest)),
+    )
+    return Pipeline(
+        key=key,
+        ref=PipelineRef(
+            namespace=key.namespace,
+            name=key.name,
+            uid=uid,
+            generation=generation_of(manifest) if generation is None else generation,
+        ),
+        app=app,
+        environments=environments,
+        findings=findings,
+        manifest=as_written(manifest),
+    )
+
+
+def _app(manifest: Manifest, *, key: ObjectKey) -> tuple[ObjectRef, tuple[Finding, ...]]:
+    ref = mapping(manifest, "spec", "appRef")
+    api_version, kind, name = (text(ref, field) for field in ("apiVersion", "kind", "name"))
+    app = ObjectRef(api_version=api_version, kind=kind or "unknown", name=name or "unknown")
+    if api_version and kind and name:
+        return app, ()
+    message = f"{key}: spec.appRef needs apiVersion, kind and name; name the application there"
+    return app, (_error("no_application", message),)
+
+
+def _environment(entry: object, *, manifest: Manifest, namespace: str) -> Environment:
+    own = mapping(entry, "promotion")
+    promotion = own or mapping(manifest, "spec", "promotion")
+    targets = sequence(entry, "targets")[:TARGETS_MAX]
+    name = text(entry, "name")
+    try:
+        strategy = _strategy(promotion, namespace=namespace)
+    except Rejected as refusal:
+        no_strategy = refusal.message
+        return Environment(name=name, targets=_targets(targets), no_strategy=no_strategy)
+    return Environment(name=name, targets=_targets(targets), strategy=strategy)
+
+
+def _targets(entries: tuple[object, ...]) -> tuple[Target, ...]:
+    return tuple(
+        Target(
+            namespace=text(entry, "namespace") or "default",
+            cluster=text(entry, "clusterRef", "name"),
+        )
+        for entry in entries
+    )
+
+
+def _strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
+    strategy = mapping(promotion, "strategy")
+    ask = mapping(strategy, "pull-request")
+    if not ask:
+        what = "only notifies" if "notification" in strategy else "has no promotion strategy"
+        raise Rejected(
+            "no_strategy", f"this environment {what}; add spec.promotion.strategy.pull-request"
+        )
+    kind, url, branch = (text(ask, field) for field in ("type", "url", "baseBranch"))
+    if kind not in FORGE_TYPES:
+        known = ", ".join(sorted(FORGE_TYPES))
+        raise Rejected("no_strategy", f"pull-request.type {kind!r} is not one of {known}")
+    if not branch:
+        raise Rejected("no_strategy", "pull-request.baseBranch is missing; name the branch")
+    secret = text(ask, "secretRef", "name")
+    approvals = integer(promotion, "approvals") or 0
+    return PullRequests(
+        destination=destination(kind=kind, url=url, base_branch=branch, path=text(ask, "path")),
+        mode=_mode(text(ask, "credential"), secret=secret),
+        secret=SecretRef(namespace=namespace, name=secret) if secret else None,
+        # Asking for several approvals is asking for approval.
+        manual=mapping(promotion).get("manual") is True or approvals > 1,
+        approvals=max(0, approvals),
+    )
+
+
+def _mode(word: str, *, secret: str) -> CredentialMode:
+    """The field decides; without it a named Secret means what it meant before: use it."""
+    if not word:
+        return CredentialMode.STORED if secret else CredentialMode.DELEGATED
+    if word not in _MODES:
+        known = ", ".join(_MODES)
+        raise Rejected("no_strategy", f"pull-request.credential {word!r} is not one of {known}")
+    if word == "stored" and not secret:
+        raise Rejected("no_strategy", "pull-request.credential is stored, but secretRef is missing")
+    return _MODES[word]
+
+
+def _findings_of_environments(
+    environments: tuple[Environment, ...], *, key: ObjectKey
+) -> tuple[Finding, ...]:
+    names = [environment.name for environment in environments]
+    found: list[Finding] = []
+    if not names:
+        message = f"{key}: spec.environments is empty; list at least one environment"
+        found.append(_error("no_environments", message))
+    if "" in names:
+        message = f"{key}: environment {names.index('') + 1} has no name; give it one"
+        found.append(_error("empty_environment_name", message))
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        message = f"{key}: environment {name!r} is listed {names.count(name)} times; rename one"
+        found.append(_error("duplicate_environment", message))
+    found.extend(
+        Finding(
+            level=FindingLevel.WARNING,
+            code="no_targets",
+            message=f"{key}: environment {e.name!r} has no targets; name a namespace",
+        )
+        for e in environments
+        if not e.targets
+    )
+    return tuple(found)
+
+
+def _findings_of_strategies(
+    environments: tuple[Environment, ...], *, key: ObjectKey
+) -> tuple[Finding, ...]:
+    # Nothing is promoted into the first environment, so it needs no strategy.
+    return tuple(
+        Finding(
+            level=FindingLevel.WARNING,
+            code="no_strategy",
+            message=f"{key}: environment {e.name!r}: {e.no_strategy}",
+        )
+        for e in environments[1:]
+        if e.no_strategy
+    )
+
+
+def _error(code: str, message: str) -> Finding:
+    return Finding(level=FindingLevel.ERROR, code=code, message=message)
+
+
+def _unknown(key: ObjectKey, path: str) -> Finding:
+    return Finding(
+        level=FindingLevel.WARNING,
+        code="unknown_field",
+        message=f"{key}: field {path} is not known and has no effect; check its spelling",
+    )
