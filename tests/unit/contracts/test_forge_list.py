@@ -1,0 +1,101 @@
+"""The administrator's list of forges: nothing else ever gets a token."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.forge_list import Forge, ForgeList
+from countersign.contracts.messages import ForgeKind
+
+GITHUB = {"name": "GitHub", "kind": "github", "origin": "https://github.com"}
+
+
+def listed(**changes: Any) -> ForgeList:
+    return ForgeList.model_validate({"forges": [{**GITHUB, **changes}]})
+
+
+def test_listed_origin_is_found() -> None:
+    assert listed().find("https://github.com").forge_kind is ForgeKind.GITHUB
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://github.com/", "https://GitHub.com", "https://github.com:443", "http://github.com",
+        "https://github.com.", "https://evil.example", "", "https://github.com@evil.example",
+    ],
+)  # fmt: skip
+def test_origin_that_is_spelled_otherwise_is_not_listed(origin: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        listed().find(origin)
+
+    assert caught.value.reason == "forge_not_listed"
+    assert repr(origin) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"origin": "http://github.com"},
+        {"origin": "http://localhost.evil.example"},
+        {"origin": "https://github.com/"},
+        {"origin": "https://user@github.com"},
+        {"origin": "https://10.0.0.5"},
+        {"origin": "https://GITHUB.com"},
+        {"origin": "https://github.com\n"},
+        {"api": "http://api.github.com"},
+        {"api": "http://localhost.evil.example/api"},
+        {"api": "http://localhost:1@evil.example/api"},
+        {"kind": "svn"},
+        {"minutes": 0},
+        {"minutes": 481},
+        {"broadTokens": "yes"},
+        {"clientSecret": "made-up"},
+        {"name": ""},
+    ],
+    ids=str,
+)
+def test_unsound_entry_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        listed(**change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"origin": "http://localhost:3000", "api": "http://localhost:3000/api/v3"},
+        {"origin": "http://127.0.0.1:3000"},
+        {"origin": "https://git.example.com:8443", "api": "https://git.example.com:8443/api/v3"},
+    ],
+    ids=str,
+)
+def test_sound_entry_is_taken(change: dict[str, Any]) -> None:
+    assert listed(**change).forges[0].origin == change["origin"]
+
+
+def test_origin_is_listed_once() -> None:
+    with pytest.raises(ValidationError, match="listed twice"):
+        ForgeList.model_validate({"forges": [GITHUB, {**GITHUB, "name": "Again"}]})
+
+
+@pytest.mark.parametrize(
+    ("namespace", "repository", "allowed"),
+    [
+        ("shop", "gitops", True), ("shop", "website", True), ("shop", "secrets", False),
+        ("other", "gitops", False), ("sho", "gitops", False), ("", "gitops", False),
+    ],
+)  # fmt: skip
+def test_stored_token_is_only_for_repositories_of_its_namespace(
+    namespace: str, repository: str, *, allowed: bool
+) -> None:
+    forge = Forge.model_validate({**GITHUB, "repositories": {"shop": ["shop/gitops", "shop/w*"]}})
+
+    assert forge.allows(namespace=namespace, owner="shop", repository=repository) is allowed
+
+
+def test_stored_token_is_refused_where_nothing_is_said() -> None:
+    forge = Forge.model_validate(GITHUB)
+
+    assert not forge.allows(namespace="shop", owner="shop", repository="gitops")
