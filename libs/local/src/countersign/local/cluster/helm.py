@@ -43,6 +43,7 @@ def phases(manifest: Json, attempt: Attempt) -> Iterator[Phase]:
     spec_changed = status.get("observedGeneration") != attempt.generation
     yield Phase(progressing("Fulfilling prerequisites"))
     if spec_changed and "chartRef" not in manifest["spec"]:
+        yield Phase(lambda status, _: {**status, "helmChart": _helm_chart(manifest)})
         yield Phase(_source_not_ready(manifest))
     if attempt.fate is Fate.MISSING:
         return
@@ -57,14 +58,16 @@ def phases(manifest: Json, attempt: Attempt) -> Iterator[Phase]:
         yield from failures(attempt)
 
 
-def _source_not_ready(manifest: Json) -> Change:
+def _helm_chart(manifest: Json) -> str:
     namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-    chart = f"{namespace}/{namespace}-{name}"
-    message = (
-        f"HelmChart '{chart}' is not ready: latest generation of object has not been reconciled"
-    )
+    return f"{namespace}/{namespace}-{name}"
+
+
+def _source_not_ready(manifest: Json) -> Change:
+    reason = "latest generation of object has not been reconciled"
+    message = f"HelmChart '{_helm_chart(manifest)}' is not ready: {reason}"
     wanted = Condition("Ready", "False", "SourceNotReady", message)
-    return lambda status, moment: conditioned({**status, "helmChart": chart}, moment, wanted)
+    return lambda status, moment: conditioned(status, moment, wanted)
 
 
 def _attempted(attempt: Attempt) -> Change:

@@ -73,17 +73,17 @@ def phases(manifest: Json, one: Application) -> Iterator[Phase]:
         return
     yield Phase(_progressing(one.saying("Fetching manifests")))
     if one.build.missing_path:
-        yield Phase(_failed(one, "ArtifactFailed", one.build.problem))
+        yield Phase(_failed("ArtifactFailed", one.build.problem))
         return
     yield Phase(_progressing(one.saying("Building manifests")))
     yield Phase(lambda status, _: {**status, "lastAttemptedRevision": one.revision})
     if one.build.problem:
-        yield Phase(_failed(one, "BuildFailed", one.build.problem))
+        yield Phase(_failed("BuildFailed", one.build.problem))
         return
     yield Phase(_progressing(one.saying("Detecting drift")))
-    if one.fate in {Fate.FAIL, Fate.ROLLBACK} or (one.fate is Fate.MISSING):
+    if one.fate in {Fate.FAIL, Fate.ROLLBACK, Fate.MISSING}:
         problem = "dry-run failed (Invalid): refused, as the control file demands"
-        yield Phase(_failed(one, "ReconciliationFailed", problem), one.pace.action_s)
+        yield Phase(_failed("ReconciliationFailed", problem), one.pace.action_s)
         yield Phase(_recorded(one, "ReconciliationFailed"))
         return
     if one.waits:
@@ -128,19 +128,20 @@ def _health(one: Application) -> Iterator[Phase]:
     bad = Condition("Healthy", "False", "HealthCheckFailed", cause)
 
     def failed(status: Json, moment: Moment) -> Json:
-        after = _failed(one, "HealthCheckFailed", problem)(status, moment)
+        after = _failed("HealthCheckFailed", problem)(status, moment)
         return conditioned(after, moment, bad)
 
     yield Phase(failed, limit_s)
     yield Phase(_recorded(one, "HealthCheckFailed"))
 
 
-def _failed(one: Application, reason: str, message: str) -> Change:
+def _failed(reason: str, message: str) -> Change:
     ready = Condition("Ready", "False", reason, message)
 
     def change(status: Json, moment: Moment) -> Json:
         doing = next(
-            (c["message"] for c in status["conditions"] if c["type"] == "Reconciling"), message
+            (c["message"] for c in status.get("conditions", ()) if c["type"] == "Reconciling"),
+            message,
         )
         again = Condition("Reconciling", "True", "ProgressingWithRetry", doing)
         return conditioned(status, moment, again, ready)

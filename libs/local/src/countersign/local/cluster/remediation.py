@@ -63,6 +63,8 @@ def _remediation(attempt: Attempt, *, last: bool, tries: int) -> Iterator[Phase]
     action = "uninstall" if attempt.action == "install" else "rollback"
     message = f"Running '{action}' action with timeout of {attempt.limit}"
     yield Phase(progressing(message))
+    if last:
+        yield Phase(lambda status, _: {**status, "history": past.truncated(status["history"])})
 
     def remediated(status: Json, moment: Moment) -> Json:
         text = _remediation_text(status, attempt)
@@ -76,7 +78,7 @@ def _remediation(attempt: Attempt, *, last: bool, tries: int) -> Iterator[Phase]
         return conditioned(status, moment, *wanted)
 
     def recorded(status: Json, moment: Moment) -> Json:
-        entries = past.truncated(status["history"])
+        entries = status["history"]
         again = (
             past.with_uninstall(entries)
             if action == "uninstall"

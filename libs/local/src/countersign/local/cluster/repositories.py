@@ -83,7 +83,7 @@ class Repositories:
     def _local(self, url: str) -> Path | None:
         for prefix, folder in self._replacements.items():
             if url.startswith(prefix):
-                return _bare(Path(folder) / url.removeprefix(prefix).strip("/"))
+                return _bare(_inside(Path(folder), url.removeprefix(prefix).strip("/")))
         return None if url.startswith(("http://", "https://")) else _bare(Path(url))
 
     def _mirror(self, url: str) -> Repo:
@@ -98,6 +98,13 @@ class Repositories:
             if value is not None and name.startswith((b"refs/heads/", b"refs/tags/")):
                 repository.refs[name] = value
         return repository
+
+
+def _inside(folder: Path, name: str) -> Path:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise Rejected("not_found", f"{name!r} is outside of {folder}")
+    return path
 
 
 def _bare(path: Path) -> Path:

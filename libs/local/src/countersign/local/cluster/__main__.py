@@ -1,0 +1,125 @@
+"""`countersign-cluster`: plays Flux on a directory until it is told to stop."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from countersign.contracts.errors import Rejected
+from countersign.local.cluster.attempt import Pace
+from countersign.local.cluster.control import FILE_NAME, read_control
+from countersign.local.cluster.playing import Cluster, ClusterSettings
+from countersign.telemetry.setup import TelemetrySettings, telemetry
+
+_DESCRIPTION = f"""For demonstrations and tests only: nothing is deployed.
+
+Objects of Flux and Pipelines that are merged to the branch appear in the directory, one file each
+(<namespace>.<kind>.<name>.yaml), with the status that Flux would write. What is to fail is listed
+in DIR/{FILE_NAME}:
+
+  fail:       [{{kind: HelmRelease, name: podinfo, revision: 6.9.0, how: rollback}}]
+  unhealthy:  [{{namespace: prod-b, name: podinfo}}]
+  slow_s: 5
+
+`how` is fail, rollback, never-ready or missing; a part that is left out matches everything.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    try:
+        settings = _settings(_parser().parse_args(arguments))
+        read_control(settings.directory)
+        logging = TelemetrySettings()
+    except Rejected as error:
+        print(f"countersign-cluster: {error.message}", file=sys.stderr)
+        return 2
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
+        print(f"countersign-cluster: bad settings: {fields}", file=sys.stderr)
+        return 2
+    with telemetry("cluster", logging):
+        asyncio.run(_run(settings))
+    return 0
+
+
+async def _run(settings: ClusterSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    print(f"playing {settings.git} ({settings.branch}) on {settings.directory}", flush=True)
+    await Cluster(settings).run(stop)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="countersign-cluster",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    pace = Pace()
+    parser.add_argument("--dir", required=True, type=Path, help="where the objects are kept")
+    parser.add_argument("--git", required=True, help="the gitops repository: a bare one, or a URL")
+    parser.add_argument("--branch", default="main", help="what is merged here is applied")
+    parser.add_argument(
+        "--path", action="append", default=[], help="folder that is applied; may be given again"
+    )
+    parser.add_argument("--interval", type=_seconds, default=1.0, help="between two looks, s")
+    parser.add_argument(
+        "--action", type=_seconds, default=pace.action_s, help="an install or upgrade takes, s"
+    )
+    parser.add_argument(
+        "--retry", type=_seconds, default=pace.retry_s, help="between failed attempts, s"
+    )
+    parser.add_argument(
+        "--timeout", type=_seconds, default=pace.timeout_s_max, help="longest wait for health, s"
+    )
+    parser.add_argument(
+        "--replace",
+        action="append",
+        default=[],
+        metavar="URL=FOLDER",
+        help="read repositories below this URL from this folder; may be given again",
+    )
+    return parser
+
+
+def _settings(given: argparse.Namespace) -> ClusterSettings:
+    replacements = dict(_replacement(text) for text in given.replace)
+    remote = given.git.startswith(("http://", "https://"))
+    if not remote and not Path(given.git).is_dir():
+        raise Rejected("not_found", f"--git {given.git!r}: there is no such folder")
+    if given.dir.exists() and not given.dir.is_dir():
+        raise Rejected("not_found", f"--dir {str(given.dir)!r} is a file")
+    return ClusterSettings(
+        directory=given.dir,
+        git=given.git,
+        branch=given.branch,
+        paths=tuple(given.path),
+        interval_s=given.interval,
+        pace=Pace(action_s=given.action, retry_s=given.retry, timeout_s_max=given.timeout),
+        replacements=replacements,
+    )
+
+
+def _replacement(text: str) -> tuple[str, str]:
+    # A URL may hold `=`; a folder of a demonstration does not.
+    url, equals, folder = text.rpartition("=")
+    if not (url and equals and Path(folder).is_dir()):
+        raise Rejected("bad_option", f"--replace {text!r}: want URL=FOLDER with an existing folder")
+    return url, folder
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 3600:  # noqa: PLR2004 - an hour is beyond any demonstration
+        raise argparse.ArgumentTypeError("want 0 to 3600 seconds")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
