@@ -1,4 +1,4 @@
-"""What is played has the shape, field by field and write by write, of what Flux was seen to write."""
+"""What is played has the shape, write by write, of what Flux was seen to write."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from countersign.local.cluster import helm, kustomize, planning, sources
 from countersign.local.cluster.attempt import Pace, attempt_of
 from countersign.local.cluster.building import Build
 from countersign.local.cluster.control import Control, Failure, Fate
-from countersign.local.cluster.objects import Json, Moment, Phase
+from countersign.local.cluster.objects import Json, Key, Moment, Phase
 
 NOW = datetime(2026, 11, 23, 6, 2, 12, tzinfo=UTC)
 PACE = Pace()
@@ -90,6 +90,10 @@ class Played:
         self.states.append(manifest)
 
 
+def _nothing(_: Key) -> None:
+    """No sources are there."""
+
+
 def specs(objects: list[Json]) -> list[Json]:
     """What was asked for, in turn."""
     found: list[Json] = []
@@ -118,11 +122,9 @@ def test_release_goes_through_the_recorded_states(name: str, fates: dict[str, Fa
     for spec in [first, *later]:
         if spec is not first:
             played.respecify(spec)
-        chart = planning.chart_of(played.now, {})
+        chart = planning.chart_of(played.now, _nothing)
         assert chart is not None
-        if planning.release_needs_work(
-            played.now, chart, control.fate(planning.source_key(played.now), chart.version)
-        ):
+        if planning.release_needs_work(played.now, chart, control):
             played.play(planning.release_phases(played.now, chart, control, PACE))
 
     assert distinct(map(shape, played.states)) == distinct(map(shape, objects))
@@ -227,7 +229,7 @@ def test_failed_revision_of_a_kustomization_is_never_named_as_running(fate: Fate
 
 
 def _phases(manifest: Json, fate: Fate) -> Iterator[Phase]:
-    chart = planning.chart_of(manifest, {})
+    chart = planning.chart_of(manifest, _nothing)
     assert chart is not None
     return helm.phases(manifest, attempt_of(manifest, chart, fate=fate, pace=PACE))
 

@@ -56,8 +56,11 @@ class Control(_Part):
         default=(), description="Objects whose workload is not ready, whatever their revision."
     )
 
+    def is_unhealthy(self, key: Key) -> bool:
+        return any(t.matches(key) for t in self.unhealthy)
+
     def fate(self, key: Key, revision: str) -> Fate:
-        if any(t.matches(key) for t in self.unhealthy):
+        if self.is_unhealthy(key):
             return Fate.NEVER_READY
         found = Fate.SUCCEED
         for failure in self.fail:

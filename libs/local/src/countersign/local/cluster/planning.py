@@ -1,8 +1,8 @@
 """Which objects need work now, and the phases of that work. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from countersign.contracts.errors import Rejected
 from countersign.local.cluster import helm, kustomize, sources
@@ -12,6 +12,7 @@ from countersign.local.cluster.control import Control, Fate
 from countersign.local.cluster.history import Chart
 from countersign.local.cluster.objects import Json, Key, Phase, condition, is_true, key_of
 
+Find: TypeAlias = Callable[[Key], Json | None]
 _RANGE_CHARACTERS: Final = frozenset("<>=~^*| xX,")
 
 
@@ -37,7 +38,7 @@ def paced(pace: Pace, control: Control) -> Pace:
     return replace(pace, action_s=pace.action_s + control.slow_s)
 
 
-def chart_of(manifest: Json, objects: Mapping[Key, Json]) -> Chart | None:
+def chart_of(manifest: Json, find: Find) -> Chart | None:
     """The chart that the object asks for; none while its source has no artifact.
 
     Raises:
@@ -48,7 +49,7 @@ def chart_of(manifest: Json, objects: Mapping[Key, Json]) -> Chart | None:
     digest = config_digest(spec)
     if "chartRef" in spec:
         key = source_key(manifest)
-        revision = artifact_revision(objects.get(key))
+        revision = artifact_revision(find(key))
         tag, _, oci = revision.rpartition("@")
         if not revision:
             return None
@@ -62,7 +63,8 @@ def chart_of(manifest: Json, objects: Mapping[Key, Json]) -> Chart | None:
     return Chart(name=str(asked.get("chart")), version=version, config_digest=digest)
 
 
-def release_needs_work(manifest: Json, chart: Chart, fate: Fate) -> bool:
+def release_needs_work(manifest: Json, chart: Chart, control: Control) -> bool:
+    key = key_of(manifest)
     if manifest["spec"].get("suspend"):
         return is_new(manifest)
     status = manifest.get("status") or {}
@@ -72,8 +74,8 @@ def release_needs_work(manifest: Json, chart: Chart, fate: Fate) -> bool:
         or is_true(status, "Reconciling")
         or attempted != (chart.version, chart.config_digest)
         # Its workload went bad, or came back: as `flux reconcile helmrelease --force` would find.
-        or (fate is Fate.NEVER_READY and is_true(status, "Ready"))
-        or (fate is Fate.SUCCEED and is_true(status, "Stalled"))
+        or (control.is_unhealthy(key) and is_true(status, "Ready"))
+        or (control.fate(key, chart.version) is Fate.SUCCEED and is_true(status, "Stalled"))
     )
 
 
@@ -83,7 +85,7 @@ def release_phases(manifest: Json, chart: Chart, control: Control, pace: Pace) -
     yield from helm.phases(manifest, attempt)
 
 
-def application_needs_work(manifest: Json, revision: str, fate: Fate) -> bool:
+def application_needs_work(manifest: Json, revision: str, control: Control) -> bool:
     if manifest["spec"].get("suspend"):
         return is_new(manifest)
     status = manifest.get("status") or {}
@@ -93,7 +95,7 @@ def application_needs_work(manifest: Json, revision: str, fate: Fate) -> bool:
         or not is_true(status, "Ready")
         or is_true(status, "Reconciling")
         or status.get("lastAttemptedRevision") != revision
-        or (waits and fate is Fate.NEVER_READY)
+        or (waits and control.is_unhealthy(key_of(manifest)))
     )
 
 
@@ -120,12 +122,12 @@ def source_phases(manifest: Json) -> Iterator[Phase]:
         yield from sources.helm_phases(manifest)
 
 
-def waiting_message(manifest: Json, objects: Mapping[Key, Json]) -> str:
+def waiting_message(manifest: Json, find: Find) -> str:
     """Why a Kustomization cannot start."""
     key = source_key(manifest)
     if key.kind != "GitRepository":
         return f"a source of kind {key.kind!r} is not played"
-    if key not in objects:
+    if find(key) is None:
         return f'{key.kind}.source.toolkit.fluxcd.io "{key.name}" not found'
     return "Source artifact not found, retrying in 30s"
 

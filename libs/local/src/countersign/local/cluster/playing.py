@@ -32,7 +32,7 @@ _MIRRORS: Final = ".mirrors"
 # Generation and artifact that an attempt was made for.
 _Cause: TypeAlias = tuple[int, str]
 
-log = get_logger("cluster")
+log = get_logger()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +101,14 @@ class Cluster:
         self._wake.clear()
         self._read_control()
         await self._apply(group)
-        objects = self.store.all()
-        for key, manifest in objects.items():
-            gone = "deletionTimestamp" in manifest["metadata"]
-            if gone or key in self._busy or not self._may_start(key, manifest):
+        for key in self.store.all():
+            # Read again: planning the one before may have waited for git.
+            manifest = self.store.get(key)
+            if manifest is None or "deletionTimestamp" in manifest["metadata"]:
                 continue
-            phases = await self._preparer.plan(key, manifest, objects)
+            if key in self._busy or not self._may_start(key, manifest):
+                continue
+            phases = await self._preparer.plan(key, manifest, self.store.get)
             if phases is not None:
                 self._start(group, key, self._play(key, phases))
 

@@ -1,7 +1,7 @@
 """What an object needs next, with what must be read from git for it."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -16,7 +16,7 @@ from countersign.telemetry.logs import get_logger
 GIT_TIMEOUT_S: Final = 30.0
 _T = TypeVar("_T")
 
-log = get_logger("cluster")
+log = get_logger()
 
 
 class Problems:
@@ -41,18 +41,16 @@ class Preparer:
         self._problems = problems
         self.control = Control()
 
-    async def plan(
-        self, key: Key, manifest: Json, objects: Mapping[Key, Json]
-    ) -> Iterator[Phase] | None:
+    async def plan(self, key: Key, manifest: Json, find: planning.Find) -> Iterator[Phase] | None:
         if key.kind == "GitRepository":
             return await self._git(manifest)
         if key.kind in {"HelmRepository", "OCIRepository"}:
             fresh = planning.is_new(manifest) or is_true(manifest.get("status", {}), "Reconciling")
             return planning.source_phases(manifest) if fresh else None
         if key.kind == "HelmRelease":
-            return self._release(key, manifest, objects)
+            return self._release(key, manifest, find)
         if key.kind == "Kustomization":
-            return await self._kustomization(key, manifest, objects)
+            return await self._kustomization(manifest, find)
         return None
 
     async def _git(self, manifest: Json) -> Iterator[Phase] | None:
@@ -70,32 +68,26 @@ class Preparer:
             return None
         return sources.git_phases(manifest, revision=found.revision, commit=found.commit)
 
-    def _release(
-        self, key: Key, manifest: Json, objects: Mapping[Key, Json]
-    ) -> Iterator[Phase] | None:
+    def _release(self, key: Key, manifest: Json, find: planning.Find) -> Iterator[Phase] | None:
         try:
-            chart = planning.chart_of(manifest, objects)
+            chart = planning.chart_of(manifest, find)
         except Rejected as error:
             self._problems.say(str(key), error.message)
             return None
         if chart is None:
             return None
-        fate = self.control.fate(key, chart.version)
-        if not planning.release_needs_work(manifest, chart, fate):
+        if not planning.release_needs_work(manifest, chart, self.control):
             return None
         return planning.release_phases(manifest, chart, self.control, self._pace)
 
-    async def _kustomization(
-        self, key: Key, manifest: Json, objects: Mapping[Key, Json]
-    ) -> Iterator[Phase] | None:
-        source = objects.get(planning.source_key(manifest))
+    async def _kustomization(self, manifest: Json, find: planning.Find) -> Iterator[Phase] | None:
+        source = find(planning.source_key(manifest))
         revision = planning.artifact_revision(source)
         if source is None or source["kind"] != "GitRepository" or not revision:
-            message = planning.waiting_message(manifest, objects)
+            message = planning.waiting_message(manifest, find)
             said = planning.says_already(manifest, message)
             return None if said else iter([kustomize.source_not_ready(message)])
-        fate = self.control.fate(key, revision)
-        if not planning.application_needs_work(manifest, revision, fate):
+        if not planning.application_needs_work(manifest, revision, self.control):
             return None
         made = await self._build(manifest, source, revision)
         pace = self._pace
