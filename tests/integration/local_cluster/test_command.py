@@ -42,7 +42,8 @@ async def test_command_plays_until_it_is_terminated(tmp_path: Path) -> None:
 
     async with started(*arguments) as process:
         file = directory / "dev.HelmRepository.charts.yaml"
-        while not (file.exists() and "stored artifact" in file.read_text()):
+        # A file of another process: nothing here could set an event.
+        while not (file.exists() and "stored artifact" in file.read_text()):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         process.send_signal(signal.SIGTERM)
 
