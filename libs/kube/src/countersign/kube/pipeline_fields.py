@@ -7,6 +7,8 @@ from typing import Any, Final
 from countersign.kube.objects import Manifest
 
 UNKNOWN_FIELDS_MAX: Final = 20
+# A few lines of YAML with aliases can stand for millions of entries.
+ENTRIES_MAX: Final = 200
 # A mapping names what may be in an object; a list of one, what may be in each entry; `None` stands
 # for anything.
 _Shape = Mapping[str, Any] | list[Any] | None
@@ -52,7 +54,7 @@ def unknown_fields(manifest: Manifest) -> tuple[str, ...]:
 
 def _unknown(value: object, shape: _Shape, path: str) -> Iterator[str]:
     if isinstance(shape, list) and isinstance(value, list):
-        for position, entry in enumerate(value):
+        for position, entry in enumerate(value[:ENTRIES_MAX]):
             yield from _unknown(entry, shape[0], f"{path}[{position}]")
     if isinstance(shape, Mapping) and isinstance(value, Mapping):
         for name, inner in value.items():

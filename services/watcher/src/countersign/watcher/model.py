@@ -1,0 +1,96 @@
+"""The words that the watcher decides with. Pure: no clock, no files, no bus."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    Content,
+    EnvironmentCondition,
+    PipelineObserved,
+    Revision,
+    TargetObserved,
+)
+from countersign.contracts.promotion import Promotion
+from countersign.kube.applications import AppState
+from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines import Environment, Pipeline
+
+# Ids that a gate remembers as overtaken since the last merge. More flips than that between two
+# merges, and an old id is asked for again, which the fence of the stream refuses.
+SUPERSEDED_MAX: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """The last promotion merged or completed into an environment: the next one's chain.
+
+    `tried` is the number of the attempt in which the environment was seen to try the content.
+    """
+
+    promotion_id: str = ""
+    content: Content | None = None
+    previous_promotion_id: str = ""
+    completed: bool = False
+    tried: int = 0
+    superseded: tuple[str, ...] = ()
+
+
+Links = Mapping[str, Link]
+NO_LINK: Final = Link()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A file that cannot be read; `keys` are the objects it last held."""
+
+    path: str
+    message: str
+    keys: frozenset[ObjectKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What one environment runs now, by all its targets."""
+
+    environment: Environment
+    condition: EnvironmentCondition
+    message: str
+    targets: tuple[TargetObserved, ...]
+    apps: tuple[AppState, ...]
+    # What all targets run healthily; none while they do not agree.
+    content: Content | None = None
+    since: datetime | None = None
+    # What it ran last, for "from" in a promotion.
+    current: Revision | None = None
+
+    @property
+    def name(self) -> str:
+        return self.environment.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything that a decision about one Pipeline rests on."""
+
+    pipeline: Pipeline
+    apps: Mapping[ObjectKey, AppState]
+    now: datetime
+    # URL of the source that an application is applied from.
+    source_urls: Mapping[ObjectKey, str] = field(default_factory=dict)
+    promotions: Mapping[str, Promotion] = field(default_factory=dict)
+    links: Links = field(default_factory=dict)
+    observed: PipelineObserved | None = None
+    problems: tuple[Problem, ...] = ()
+    # Whether everything could be read, so that what is absent is truly absent.
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to publish, in order, and what to remember before that."""
+
+    events: tuple[Message, ...] = ()
+    links: Links = field(default_factory=dict)

@@ -1,0 +1,90 @@
+"""What is published of a Pipeline when it, or what its environments run, has changed."""
+
+from collections.abc import Iterator
+
+from countersign.contracts.messages import (
+    CredentialUse,
+    EnvironmentCondition,
+    EnvironmentObserved,
+    Finding,
+    FindingLevel,
+    Gate,
+    PipelineObserved,
+)
+from countersign.watcher.model import Problem, Situation, Stage
+
+
+def environment_observed(stage: Stage, *, gate: Gate | None = None) -> EnvironmentObserved:
+    return EnvironmentObserved(
+        name=stage.name,
+        condition=stage.condition,
+        message=stage.message,
+        content=stage.content,
+        since=stage.since,
+        targets=stage.targets,
+        gate=gate,
+    )
+
+
+def observed(
+    situation: Situation,
+    *,
+    stages: tuple[Stage, ...],
+    environments: tuple[EnvironmentObserved, ...],
+) -> tuple[PipelineObserved, ...]:
+    """The event, or nothing when the last one said the same."""
+    pipeline = situation.pipeline
+    event = PipelineObserved(
+        pipeline=pipeline.ref,
+        app=pipeline.app,
+        environments=environments,
+        findings=(
+            *pipeline.findings,
+            *_unchecked(stages),
+            *(_of_problem(p) for p in situation.problems),
+        ),
+        manifest=pipeline.manifest,
+        observed_at=situation.now,
+        credentials=tuple(_credentials(situation)),
+    )
+    return () if says_the_same(situation.observed, event) else (event,)
+
+
+def says_the_same(before: PipelineObserved | None, after: PipelineObserved) -> bool:
+    if before is None:
+        return False
+    return before.model_copy(update={"observed_at": after.observed_at}) == after
+
+
+def _credentials(situation: Situation) -> Iterator[CredentialUse]:
+    for environment in situation.pipeline.environments[1:]:
+        strategy = environment.strategy
+        if strategy is not None and strategy.secret is not None:
+            yield CredentialUse(
+                secret=strategy.secret,
+                environment=environment.name,
+                destination=strategy.destination,
+                mode=strategy.mode,
+            )
+
+
+def _unchecked(stages: tuple[Stage, ...]) -> Iterator[Finding]:
+    for stage in stages:
+        healthy = stage.condition is EnvironmentCondition.HEALTHY
+        if healthy and any(not app.checked for app in stage.apps):
+            yield Finding(
+                level=FindingLevel.INFO,
+                code="health_not_checked",
+                message=(
+                    f"environment {stage.name!r}: what is applied there is not checked for "
+                    "health; set spec.wait or spec.healthChecks of its Kustomization"
+                ),
+            )
+
+
+def _of_problem(problem: Problem) -> Finding:
+    return Finding(
+        level=FindingLevel.WARNING,
+        code="file_unreadable",
+        message=f"{problem.path}: {problem.message}; what it held before is still used",
+    )
