@@ -5,6 +5,7 @@ Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -102,15 +103,14 @@ class GitHubOAuth:
         answer = await self._application("POST", "/token/scoped", body, name="narrow the token")
         name = f"{owner}/{repository}"
         child = answers.child(answer, token=token, name=name, where=self._where)
-        try:
-            self._refuse_wide(child, name=name)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._forget, child.token)
+            expires_at = self._refuse_wide(child, name=name)
             await self._prove(child.token, name=name)
-        except (Rejected, Retryable):
-            await self._forget(child.token)
-            raise
-        return Narrowed(token=child.token, expires_at=child.expires_at or self._now())
+            undo.pop_all()
+        return Narrowed(token=child.token, expires_at=expires_at)
 
-    def _refuse_wide(self, child: answers.Child, *, name: str) -> None:
+    def _refuse_wide(self, child: answers.Child, *, name: str) -> datetime:
         latest = self._now() + timedelta(seconds=LIFETIME_S_MAX)
         if child.expires_at is None or child.expires_at > latest:
             raise Rejected(
@@ -130,6 +130,7 @@ class GitHubOAuth:
                 f"{self._where}: the App may not write {', '.join(missing)} in {name!r}; "
                 "ask its owner to grant that",
             )
+        return child.expires_at
 
     async def _prove(self, token: Secret, *, name: str) -> None:
         """Have the forge itself list all that the token reaches: this repository alone."""

@@ -1,0 +1,65 @@
+"""What every GraphQL answer of GitHub has: data, and errors that may stand beside it.
+
+Source: https://docs.github.com/en/graphql/guides/forming-calls-with-graphql
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.forges.exchange import Answer
+
+_REASONS: Final = {
+    "NOT_FOUND": "not_found",
+    "FORBIDDEN": "forbidden",
+    "INSUFFICIENT_SCOPES": "forbidden",
+    "STALE_DATA": "conflict",
+    "UNPROCESSABLE": "refused",
+}
+Json = Any
+
+
+def data_of(answer: Answer, *, where: str) -> tuple[dict[str, Json], list[dict[str, Json]]]:
+    """Data and errors of a GraphQL answer.
+
+    Raises:
+        Retryable: `rate_limited`, `forge_unavailable`.
+        Rejected: `bad_answer`.
+
+    """
+    body = answer.json()
+    if not isinstance(body, dict):
+        raise Rejected("bad_answer", f"{where}: the answer is no object")
+    errors = [e for e in body.get("errors") or [] if isinstance(e, dict)]
+    if any(e.get("type") == "RATE_LIMITED" for e in errors):
+        raise Retryable("rate_limited", f"{where}: GitHub limits our requests", after_s=60)
+    data = body.get("data")
+    if not isinstance(data, dict):
+        if errors:
+            refuse(errors, where=where)
+        raise Rejected("bad_answer", f"{where}: the answer has no data")
+    return data, errors
+
+
+def refuse(errors: Iterable[dict[str, Json]], *, where: str) -> None:
+    """
+    Raises:
+        Rejected: with the first error, if there is any.
+        Retryable: `forge_unavailable`; GitHub gives no type to its own failures.
+
+    """
+    for error in errors:
+        told = _sentence(error.get("message"))
+        kind = error.get("type")
+        if not kind and "omething went wrong" in told:
+            raise Retryable("forge_unavailable", f"{where}: {told}")
+        raise Rejected(_REASONS.get(str(kind), "refused"), f"{where}: {told!r}")
+
+
+def at(errors: Iterable[dict[str, Json]], alias: str) -> list[dict[str, Json]]:
+    """The errors of one field."""
+    return [e for e in errors if (e.get("path") or [None])[0] == alias]
+
+
+def _sentence(text: Json) -> str:
+    return "".join(c for c in str(text) if c.isprintable())[:200]
