@@ -1,0 +1,256 @@
+"""Puts the service together and runs it; the only place that names concrete classes."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from countersign.approval import routes
+from countersign.approval.announcing import Announcements
+from countersign.approval.authorizing import EverybodySignedIn
+from countersign.approval.ciphers import Cipher
+from countersign.approval.consenting import Consents
+from countersign.approval.delegating import Delegations
+from countersign.approval.endings import Endings
+from countersign.approval.feed import read_news
+from countersign.approval.handlers import Handlers
+from countersign.approval.interfaces import (
+    Application,
+    Applications,
+    Authorizer,
+    Clock,
+    Publisher,
+    Replicas,
+)
+from countersign.approval.probing import BusReplicas
+from countersign.approval.projection import Promotions
+from countersign.approval.reacting import Reactions
+from countersign.approval.redeeming import Nonces, Redemptions
+from countersign.approval.revoking import Revocations
+from countersign.approval.schedule import Schedule
+from countersign.approval.settings import Settings
+from countersign.approval.sign_ins import SignIns
+from countersign.approval.signing import Writers
+from countersign.approval.vault import Vault
+from countersign.contracts.errors import Rejected
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.secret import Secret
+from countersign.forges.catalog import load_forges
+from countersign.forges.exchange import Call
+from countersign.forges.github.oauth import GitHubOAuth
+from countersign.forges.http import ForgeHttp
+from countersign.forges.oauth import Client
+from countersign.forges.origins import slug
+from countersign.messaging.bus import Bus, open_bus
+from countersign.messaging.settings import BusSettings
+from countersign.telemetry.health import Health
+from countersign.telemetry.logs import get_logger
+from countersign.telemetry.serving import serve_health
+from countersign.telemetry.setup import Telemetry
+from countersign.telemetry.tracing import record_span
+
+log = get_logger()
+
+SERVICE = "approval"
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """All that the parts share."""
+
+    replica: str
+    applications: Applications
+    publisher: Publisher
+    replicas: Replicas
+    authorizer: Authorizer
+    writers: Writers
+    now: Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    handlers: Handlers
+    promotions: Promotions
+    reactions: Reactions
+    schedule: Schedule
+    endings: Endings
+    revocations: Revocations
+    caught_up: asyncio.Event
+
+
+def build(world: World) -> Service:
+    cipher = Cipher()
+    promotions = Promotions()
+    vault = Vault(now=world.now)
+    sign_ins = SignIns(now=world.now)
+    caught_up = asyncio.Event()
+    announcements = Announcements(world.publisher, replica=world.replica, now=world.now)
+    revocations = Revocations(world.applications, cipher=cipher, announcements=announcements)
+    delegations = Delegations(vault=vault, cipher=cipher, revocations=revocations, now=world.now)
+    endings = Endings(
+        replica=world.replica,
+        promotions=promotions,
+        vault=vault,
+        sign_ins=sign_ins,
+        revocations=revocations,
+        announcements=announcements,
+    )
+    consents = Consents(
+        replica=world.replica,
+        promotions=promotions,
+        sign_ins=sign_ins,
+        delegations=delegations,
+        applications=world.applications,
+        announcements=announcements,
+        authorizer=world.authorizer,
+        cipher=cipher,
+        now=world.now,
+        new_id=lambda: secrets.token_hex(16),
+    )
+    redemptions = Redemptions(
+        replica=world.replica,
+        promotions=promotions,
+        vault=vault,
+        delegations=delegations,
+        applications=world.applications,
+        authorizer=world.authorizer,
+        writers=world.writers,
+        nonces=Nonces(now=world.now),
+        now=world.now,
+    )
+    return Service(
+        handlers=Handlers(
+            replica=world.replica,
+            consents=consents,
+            redemptions=redemptions,
+            endings=endings,
+            vault=vault,
+            sign_ins=sign_ins,
+        ),
+        promotions=promotions,
+        reactions=Reactions(
+            promotions=promotions,
+            vault=vault,
+            revocations=revocations,
+            sign_ins=sign_ins,
+            announcements=announcements,
+            caught_up=caught_up,
+        ),
+        schedule=Schedule(
+            replica=world.replica,
+            promotions=promotions,
+            endings=endings,
+            announcements=announcements,
+            replicas=world.replicas,
+            now=world.now,
+        ),
+        endings=endings,
+        revocations=revocations,
+        caught_up=caught_up,
+    )
+
+
+async def run(settings: Settings, bus_settings: BusSettings, telemetry: Telemetry) -> None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(serve_health(telemetry.health, telemetry.settings))
+        applications = await stack.enter_async_context(register(settings))
+        bus = await stack.enter_async_context(
+            open_bus(bus_settings, service=SERVICE, health=telemetry.health)
+        )
+        world = World(
+            replica=bus_settings.replica,
+            applications=applications,
+            publisher=bus,
+            replicas=BusReplicas(bus),
+            authorizer=EverybodySignedIn(),
+            writers=Writers(settings.writer_nkeys),
+            now=_utc_now,
+        )
+        await serve(build(world), bus, telemetry.health)
+
+
+async def serve(service: Service, bus: Bus, health: Health) -> None:
+    """Until cancelled; then nothing that was delegated is left alive."""
+    caught_up = service.caught_up
+    health.add("news", lambda: None if caught_up.is_set() else "reading the past of the stream")
+    async with asyncio.TaskGroup() as tasks:
+        news = read_news(
+            bus,
+            reactions=service.reactions,
+            promotions=service.promotions,
+            caught_up=caught_up,
+        )
+        jobs = [tasks.create_task(news), tasks.create_task(service.revocations.run())]
+        try:
+            await caught_up.wait()
+            await service.schedule.lose_own()
+            jobs.append(tasks.create_task(service.schedule.run()))
+            async with bus.serving(answers=routes.answers(service.handlers), work=()):
+                await asyncio.Event().wait()
+        finally:
+            await service.endings.shut_down()
+            for job in jobs:
+                job.cancel()
+
+
+@asynccontextmanager
+async def register(settings: Settings) -> AsyncIterator[Applications]:
+    """One client for each forge that has an application of ours."""
+    forges = load_forges(settings.forges_file).forges
+    async with AsyncExitStack() as stack:
+        registered = []
+        for forge in forges:
+            if forge.kind != "github" or not forge.client_id:
+                continue
+            http = await stack.enter_async_context(ForgeHttp(forge, observe=_observe))
+            client = Client(
+                client_id=forge.client_id,
+                secret=_SecretFile(Path(forge.client_secret_file)),
+                redirect_uri=f"{settings.public_url}/oauth/callback/{slug(forge)}",
+            )
+            oauth = GitHubOAuth(http, client=client, now=_utc_now)
+            registered.append(Application(forge=forge, oauth=oauth))
+        yield Applications(listed=forges, registered=tuple(registered))
+
+
+@dataclass(frozen=True)
+class _SecretFile:
+    """A secret that may be replaced while we run, so it is read each time."""
+
+    path: Path
+
+    def __call__(self) -> Secret:
+        try:
+            return Secret(self.path.read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise Rejected(
+                "no_client", f"the client secret {str(self.path)!r}: {error.strerror}"
+            ) from None
+
+
+def check_secrets(forges: tuple[Forge, ...]) -> None:
+    """Find at the start what would otherwise fail at the first consent."""
+    for forge in forges:
+        if forge.client_id:
+            _SecretFile(Path(forge.client_secret_file))()
+
+
+def _observe(call: Call) -> None:
+    record_span(
+        call.name,
+        start_ns=call.start_ns,
+        end_ns=call.end_ns,
+        attributes={
+            "http.request.method": call.method,
+            "server.address": call.host,
+            "http.response.status_code": call.status,
+        },
+        error=None if 0 < call.status < 400 else str(call.status or "no_answer"),  # noqa: PLR2004
+    )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,184 @@
+"""What the service decides without asking anybody: consents, names, and who may do what when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from countersign.contracts import life
+from countersign.contracts.errors import Rejected
+from countersign.contracts.identity import consent_digest
+from countersign.contracts.messages import CredentialMode, Destination, Person, PromotionRef
+from countersign.contracts.promotion import Approval, Promotion, State
+
+SIGN_IN_S: Final = 600  # RFC 9700 wants short; ten minutes cover a second factor
+REDEMPTIONS_MAX: Final = 3  # one, and two more whose answers were lost
+# A try that failed for a reason that passes is repeated after these delays, then no more.
+RETRY_DELAYS_S: Final = (5.0, 30.0, 120.0)
+REASON_CHARACTERS_MAX: Final = 500
+ASKABLE: Final = frozenset({State.WAITING, State.ASKED})
+
+
+class Ending(StrEnum):
+    """Why a delegation ended, as `approval.revoked` says it."""
+
+    USED = "used"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SIGNED_OUT = "signed out"
+    SUPERSEDED = "superseded"
+    SHUT_DOWN = "shut down"
+    EVICTED = "evicted"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """Whose delegation: one person, in one browser session, at one forge."""
+
+    person_id: str
+    session: str
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """One person's consent to one attempt at one promotion."""
+
+    approval_id: str
+    person: Person
+    session: str
+    promotion: PromotionRef
+    destination: Destination
+    digest: str
+    # Carries the promotion's trace.
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(person_id=self.person.id, session=self.session, origin=self.destination.origin)
+
+    @property
+    def attempt(self) -> int:
+        return max(1, self.promotion.attempt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A promotion as the stream tells it, and the trace that its request began."""
+
+    promotion: Promotion
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+    def consent(self, *, approval_id: str, person: Person, session: str) -> Consent:
+        return Consent(
+            approval_id=approval_id,
+            person=person,
+            session=session,
+            promotion=self.promotion.ref,
+            destination=self.promotion.request.destination,
+            digest=consent_digest(self.promotion.request),
+            trace=self.trace,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """How many people will have consented, of as many as are needed."""
+
+    count: int
+    needed: int
+
+    @property
+    def completes(self) -> bool:
+        return self.count >= self.needed
+
+
+def count_with(promotion: Promotion, person: Person) -> Count:
+    people = {a.by.id for a in promotion.granted} | {person.id}
+    return Count(count=len(people), needed=promotion.approvals_needed)
+
+
+def refuse_consent(promotion: Promotion, person: Person) -> None:
+    """
+    Raises:
+        Rejected: `not_waiting`, or `not_allowed` for somebody who has consented already.
+
+    """
+    where = _named(promotion)
+    if promotion.state not in ASKABLE:
+        raise Rejected("not_waiting", f"{where} is {promotion.state.value}, nobody is asked now")
+    if any(a.by.id == person.id for a in promotion.granted):
+        raise Rejected(
+            "not_allowed", f"{where}: you have approved it; somebody else must approve it too"
+        )
+
+
+def refuse_plain_approval(promotion: Promotion) -> None:
+    """
+    Raises:
+        Rejected: `not_allowed` where only a delegation can open the pull request.
+
+    """
+    if promotion.request.mode not in {CredentialMode.STORED, CredentialMode.APP}:
+        raise Rejected(
+            "not_allowed",
+            f"{_named(promotion)} has no stored credential; promote it with your own account",
+        )
+
+
+def refuse_rejection(promotion: Promotion) -> None:
+    if promotion.state not in ASKABLE:
+        raise Rejected(
+            "not_waiting",
+            f"{_named(promotion)} is {promotion.state.value}, it can no longer be rejected",
+        )
+
+
+def refuse_retry(promotion: Promotion) -> None:
+    if not promotion.may_be_retried:
+        raise Rejected(
+            "not_waiting", f"{_named(promotion)} is {promotion.state.value}, not at an end"
+        )
+
+
+def retry_delay(promotion: Promotion) -> timedelta | None:
+    """How long after its failure an attempt repeats itself; none where a person has to ask."""
+    repeats = (
+        promotion.state is State.FAILED
+        and not promotion.needs_consent
+        and promotion.failure in life.RETRYABLE_REASONS
+        and promotion.attempt <= len(RETRY_DELAYS_S)
+    )
+    return timedelta(seconds=RETRY_DELAYS_S[promotion.attempt - 1]) if repeats else None
+
+
+def carried(promotion: Promotion) -> tuple[Approval, ...]:
+    """The approvals whose end would leave the promotion waiting for nothing.
+
+    Sign-ins under way; and while the pull request is being opened, the delegation that completed
+    the consent. A consent that waits for other people's holds nothing that could be lost.
+    """
+    if promotion.state is State.OPENING:
+        return tuple(a for a in promotion.granted[-1:] if a.replica)
+    if promotion.state is State.ASKED:
+        return tuple(a for a in promotion.approvals if a.replica and a.granted_at is None)
+    return ()
+
+
+def is_carried_by(promotion: Promotion, consent: Consent) -> bool:
+    """Whether this consent is one of those, or news of it is still on its way to us."""
+    if promotion.attempt != consent.attempt or not promotion.is_before(State.OPEN):
+        return False
+    known = {a.approval_id for a in promotion.approvals} | promotion.spent
+    if consent.approval_id not in known:
+        return True
+    return consent.approval_id in {a.approval_id for a in carried(promotion)}
+
+
+def _named(promotion: Promotion) -> str:
+    ref = promotion.request.promotion
+    name = f"{ref.pipeline.namespace}/{ref.pipeline.name}"
+    return f"the promotion of {name!r} into {ref.environment!r}"

@@ -1,0 +1,60 @@
+"""Who signed a redemption: the nkeys of the pr-writers, which are Ed25519 keys."""
+
+import base64
+import binascii
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import RedeemRequest
+from countersign.contracts.redemption import canonical_bytes
+
+_NKEY_BYTES: Final = 35
+_USER_PREFIX: Final = 20 << 3
+
+
+class Writers:
+    """The public nkeys of the pr-writers."""
+
+    def __init__(self, public_keys: tuple[str, ...]) -> None:
+        self._keys = tuple(public_key_of(key) for key in public_keys)
+
+    def refuse_forged(self, request: RedeemRequest) -> None:
+        """
+        Raises:
+            Rejected: `not_allowed`.
+
+        """
+        signed = canonical_bytes(request)
+        if not any(_is_signed_by(key, signed, request.signature) for key in self._keys):
+            raise Rejected("not_allowed", "no pr-writer known here signed the redemption")
+
+
+def public_key_of(nkey: str) -> Ed25519PublicKey:
+    """The key in a user's public nkey: base32 of a prefix, the key, and a checksum.
+
+    Raises:
+        ValueError: it is none.
+
+    Source: https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth
+
+    """
+    try:
+        raw = base64.b32decode(nkey + "=" * (-len(nkey) % 8))
+    except binascii.Error:
+        raw = b""
+    body, checksum = raw[:-2], raw[-2:]
+    whole = len(raw) == _NKEY_BYTES and body[0] == _USER_PREFIX
+    if not whole or binascii.crc_hqx(body, 0).to_bytes(2, "little") != checksum:
+        raise ValueError(f"{nkey!r} is not the public nkey of a user")
+    return Ed25519PublicKey.from_public_bytes(body[1:])
+
+
+def _is_signed_by(key: Ed25519PublicKey, signed: bytes, signature: bytes) -> bool:
+    try:
+        key.verify(signature, signed)
+    except InvalidSignature:
+        return False
+    return True
