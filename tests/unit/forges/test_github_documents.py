@@ -49,7 +49,7 @@ CHANGE = Change(
         documents.look(PLACE, WANTED),
         documents.look(PLACE, Wanted(head_branch="cs/x")),
         documents.more_pulls(PLACE, head_branch="cs/x", after="c"),
-        documents.blobs(PLACE, oids=(OID, "b" * 40)),
+        documents.blobs(PLACE, commit=OID, paths=("a.yaml", "b c.yaml")),
         documents.commit(
             CHANGE,
             place_name=PLACE.name,
@@ -158,6 +158,7 @@ async def test_file_that_github_recodes_is_read_raw() -> None:
     forge = Forge(name="F", kind="github", origin="https://forge.example")
     entry = Entry(path="a.yaml", oid=oid, is_folder=False, is_file=True)
     async with ForgeHttp(forge, transport=httpx2.MockTransport(answer)) as http:
-        found = await GitHub(http, Secret("made-up")).read_blobs(PLACE, commit=OID, files=[entry])
+        github = GitHub(http, Secret("made-up"))
+        found = await github.read_blobs(PLACE, commit=OID, files=[entry], bytes_max=100)
 
-    assert found == {"a.yaml": exact}
+    assert found["a.yaml"].body == exact

@@ -64,6 +64,14 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Folder:
+    """A folder's object id and its lines, without what is in folders below."""
+
+    oid: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Blob:
     """A file's object id and, where the forge gave it exactly, its bytes."""
 
@@ -95,7 +103,7 @@ class View:
     head: Tip | None
     pulls: tuple[Pull, ...]
     previous: tuple[Pull, ...]
-    folders: Mapping[str, tuple[Entry, ...]]
+    folders: Mapping[str, Folder]
     files: Mapping[str, Blob]
     read_at_s: float
 
@@ -144,16 +152,19 @@ class RepositoryWriter(Protocol):
     async def list_tree(self, place: Place, *, oid: str) -> tuple[Entry, ...]: ...
 
     async def read_blobs(
-        self, place: Place, *, commit: str, files: Sequence[Entry]
-    ) -> Mapping[str, bytes]:
-        """Exact bytes by path."""
+        self, place: Place, *, commit: str, files: Sequence[Entry], bytes_max: int
+    ) -> Mapping[str, Blob]:
+        """Exact bytes at that commit, by path; without bytes where there are more than that.
+
+        An entry without an object id is whatever is there. What is not there is left out.
+        """
         ...
 
     async def commit(self, change: Change, *, place: Place) -> str:
         """The new commit's id.
 
         Raises:
-            Rejected: `branch_taken`; somebody made the branch first and nothing is to be opened.
+            Rejected: `branch_taken`; the branch was there, and nothing is to be opened.
 
         """
         ...

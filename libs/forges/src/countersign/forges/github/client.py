@@ -7,6 +7,7 @@ the tree and its files, the commit, the pull request.
 import base64
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from countersign.forges.exchange import Answer, Request
 from countersign.forges.github import documents, graphql, wire
 from countersign.forges.http import ForgeHttp
 from countersign.forges.interface import (
+    Blob,
     Change,
     Comparison,
     Entry,
@@ -71,24 +73,23 @@ class GitHub:
         return wire.tree_of(answer, place=place)
 
     async def read_blobs(
-        self, place: Place, *, commit: str, files: Sequence[Entry]
-    ) -> Mapping[str, bytes]:
-        """Exact bytes by path; the object ids say which, whatever the commit."""
-        del commit
-        found: dict[str, bytes] = {}
+        self, place: Place, *, commit: str, files: Sequence[Entry], bytes_max: int
+    ) -> Mapping[str, Blob]:
+        found: dict[str, Blob] = {}
         for batch in _batches(files):
-            oids = tuple(dict.fromkeys(e.oid for e in batch))
+            sent = documents.blobs(place, commit=commit, paths=tuple(e.path for e in batch))
             _, data, errors = await self._query(
-                documents.blobs(place, oids=oids),
-                name="read files",
-                body_bytes_max=wire.BLOBS_BYTES_MAX,
+                sent, name="read files", body_bytes_max=wire.BLOBS_BYTES_MAX
             )
             repository = wire.repository_of(data, errors, place)
-            for n, oid in enumerate(oids):
+            for n, entry in enumerate(batch):
                 blob = wire.blob_of(repository.get(f"b{n}"))
-                exact = blob.body if blob is not None and blob.oid == oid else None
-                found[oid] = exact if exact is not None else await self._raw(place, oid)
-        return {e.path: found[e.oid] for e in files}
+                if blob is None or (entry.oid and blob.oid != entry.oid):
+                    continue
+                if blob.body is None and blob.size_bytes <= bytes_max:
+                    blob = replace(blob, body=await self._raw(place, blob.oid))
+                found[entry.path] = blob
+        return found
 
     async def _raw(self, place: Place, oid: str) -> bytes:
         answer = await self._http.send(wire.raw_blob_request(place, oid=oid), self._token)

@@ -74,12 +74,12 @@ def more_pulls(place: Place, *, head_branch: str, after: str) -> Sent:
     return {"query": query, "variables": variables}
 
 
-def blobs(place: Place, *, oids: tuple[str, ...]) -> Sent:
-    """Many files' texts by their object ids."""
+def blobs(place: Place, *, commit: str, paths: tuple[str, ...]) -> Sent:
+    """Many files' texts at one commit."""
     variables: dict[str, Any] = {"owner": place.owner, "name": place.repository}
-    variables |= {f"b{n}": oid for n, oid in enumerate(oids)}
-    declared = "".join(f", $b{n}: GitObjectID!" for n in range(len(oids)))
-    fields = " ".join(f"b{n}: object(oid: $b{n}) {{ {_BLOB} }}" for n in range(len(oids)))
+    variables |= {f"b{n}": f"{commit}:{path}" for n, path in enumerate(paths)}
+    declared = "".join(f", $b{n}: String!" for n in range(len(paths)))
+    fields = " ".join(f"b{n}: object(expression: $b{n}) {{ {_BLOB} }}" for n in range(len(paths)))
     query = f"""query Blobs($owner: String!, $name: String!{declared}) {{
   repository(owner: $owner, name: $name, followRenames: false) {{ {fields} }}
 }}"""

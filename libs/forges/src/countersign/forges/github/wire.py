@@ -14,6 +14,7 @@ from countersign.forges.interface import (
     Blob,
     Comparison,
     Entry,
+    Folder,
     Place,
     Pull,
     PullState,
@@ -100,9 +101,9 @@ def view_of(data: Json, repository: Json, *, wanted: Wanted, read_at_s: float) -
     """
     try:
         folders = {
-            folder: entries
+            folder: found
             for n, folder in enumerate(wanted.folders)
-            if (entries := _folder(repository.get(f"d{n}"), folder)) is not None
+            if (found := _folder(repository.get(f"d{n}"), folder)) is not None
         }
         files = {
             file: blob
@@ -172,11 +173,11 @@ def _tip(ref: Json) -> Tip | None:
     )
 
 
-def _folder(node: Json, folder: str) -> tuple[Entry, ...] | None:
+def _folder(node: Json, folder: str) -> Folder | None:
     if not isinstance(node, dict) or not isinstance(node.get("entries"), list):
         return None
     prefix = f"{folder}/" if folder else ""
-    return tuple(
+    entries = tuple(
         Entry(
             path=prefix + str(e["name"]),
             oid=str(e["oid"]),
@@ -185,6 +186,7 @@ def _folder(node: Json, folder: str) -> tuple[Entry, ...] | None:
         )
         for e in node["entries"]
     )
+    return Folder(oid=str(node["oid"]), entries=entries)
 
 
 def blob_of(node: Json) -> Blob | None:
