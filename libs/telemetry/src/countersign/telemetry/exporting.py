@@ -64,26 +64,30 @@ def redact_span(span: ReadableSpan) -> ReadableSpan:
     )
 
 
-def install_tracer(*, service: str, exporter: SpanExporter | None = None) -> TracerProvider | None:
-    """Make traces real, where somebody wants them; returns what must be shut down."""
-    if exporter is None:
-        if not any(os.environ.get(name) for name in _ENDPOINTS):
-            return None
-        exporter = OTLPSpanExporter(timeout=EXPORT_TIMEOUT_S)
+def install_tracer(*, service: str, exporter: SpanExporter | None = None) -> TracerProvider:
+    """Make traces real; returns what must be shut down.
+
+    Without an exporter they still run through headers and logs.
+    """
     provider = TracerProvider(
         resource=Resource.create({"service.name": service, "service.namespace": "countersign"}),
         shutdown_on_exit=False,
     )
-    provider.add_span_processor(
-        BatchSpanProcessor(
-            RedactingExporter(exporter),
-            max_queue_size=QUEUE_SPANS_MAX,
-            schedule_delay_millis=_SCHEDULE_DELAY_MS,
-            export_timeout_millis=int(EXPORT_TIMEOUT_S * 1000),
-        )
-    )
+    if exporter is None and any(os.environ.get(name) for name in _ENDPOINTS):
+        exporter = OTLPSpanExporter(timeout=EXPORT_TIMEOUT_S)
+    if exporter is not None:
+        provider.add_span_processor(_batching(exporter))
     trace.set_tracer_provider(provider)
     return provider
+
+
+def _batching(exporter: SpanExporter) -> BatchSpanProcessor:
+    return BatchSpanProcessor(
+        RedactingExporter(exporter),
+        max_queue_size=QUEUE_SPANS_MAX,
+        schedule_delay_millis=_SCHEDULE_DELAY_MS,
+        export_timeout_millis=int(EXPORT_TIMEOUT_S * 1000),
+    )
 
 
 def _redact(attributes: Attributes) -> Attributes:

@@ -41,6 +41,5 @@ def telemetry(
     try:
         yield Telemetry(service=service, settings=settings)
     finally:
-        if provider is not None:
-            provider.force_flush(_FLUSH_TIMEOUT_MS)
-            provider.shutdown()
+        provider.force_flush(_FLUSH_TIMEOUT_MS)
+        provider.shutdown()

@@ -18,6 +18,8 @@ from opentelemetry.util.types import AttributeValue
 from countersign.telemetry.attributes import ERROR_TYPE
 from countersign.telemetry.redaction import redact
 
+__all__ = ["SpanKind", "carrier", "fail", "record_span", "span", "trace_of"]
+
 Attributes = Mapping[str, AttributeValue]
 
 _PROPAGATOR: Final = TraceContextTextMapPropagator()

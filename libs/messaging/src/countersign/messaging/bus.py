@@ -1,0 +1,191 @@
+"""The bus as services see it: publish, ask, answer, work, follow."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from nats.aio.msg import Msg
+
+from countersign.contracts.errors import Retryable
+from countersign.contracts.message import Message
+from countersign.messaging.answering import Answer, Call
+from countersign.messaging.connection import BusClient, ConnectionState, close, connect
+from countersign.messaging.envelope import Received, place_of_answer, read_event
+from countersign.messaging.publishing import AlreadyExists, Published, publish_event
+from countersign.messaging.replaying import last_on_subject
+from countersign.messaging.requesting import REQUEST_TIMEOUT_S, Requester
+from countersign.messaging.settings import BusSettings
+from countersign.messaging.working import Work
+from countersign.telemetry.health import Health
+
+__all__ = [
+    "AlreadyExists",
+    "Answer",
+    "Bus",
+    "BusSettings",
+    "Call",
+    "Published",
+    "Received",
+    "Work",
+    "open_bus",
+]
+
+_HINT_BYTES_MAX: Final = 64 * 1024
+
+
+class Bus:
+    """A connected service. Made by `open_bus`."""
+
+    def __init__(
+        self,
+        settings: BusSettings,
+        *,
+        service: str,
+        health: Health,
+        client: BusClient,
+        state: ConnectionState,
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.health = health
+        self.client = client
+        self.state = state
+        self.requester = Requester(client, service=service)
+
+    @property
+    def replica(self) -> str:
+        return self.settings.replica
+
+    async def publish(
+        self, event: Message, *, message_id: str, create_once: bool = False
+    ) -> Published:
+        """Publish an event, and wait until it is stored.
+
+        Args:
+            event: its type decides the subject.
+            message_id: the same for the same event, however often and by whomever it is published.
+            create_once: store it only if nothing is on its subject yet.
+
+        Raises:
+            AlreadyExists: with `create_once`, something is there.
+            Retryable: not known to be stored; publish again under the same id.
+            Rejected: the stream does not take it.
+
+        """
+        return await publish_event(
+            self.client,
+            event,
+            service=self.service,
+            message_id=message_id,
+            create_once=create_once,
+        )
+
+    def reply_subject(self) -> str:
+        """A fresh private subject, for a request that must name where its response goes."""
+        return self.requester.reply_subject()
+
+    async def request(
+        self,
+        name: str,
+        request: Message,
+        *,
+        replica: str = "",
+        timeout_s: float = REQUEST_TIMEOUT_S,
+        reply: str = "",
+    ) -> Message:
+        """Ask, and return the response, which may hold a `problem`.
+
+        Args:
+            name: of the method, for instance `approval.begin`.
+            request: of the type that the method takes.
+            replica: which one, exactly where the method is addressed.
+            timeout_s: how long to wait for the response.
+            reply: one of `reply_subject()`; made where not given.
+
+        Raises:
+            Retryable: `no_responder`, `timeout`, `bus_unavailable`.
+            Rejected: the response is malformed.
+
+        """
+        return await self.requester.request(
+            name,
+            request,
+            replica=replica,
+            timeout_s=timeout_s,
+            reply=reply or self.reply_subject(),
+        )
+
+    async def broadcast(self, name: str, request: Message) -> None:
+        """Tell every replica; no response comes."""
+        await self.requester.broadcast(name, request)
+
+    async def last(self, model: type[Message], subject: str, *, stream: str) -> Received | None:
+        """The last event on a subject, read from the stream itself.
+
+        Raises:
+            Retryable: the bus does not answer.
+            Rejected: what is there is malformed, or another event than `model`.
+
+        """
+        found = await last_on_subject(self.client, stream=stream, subject=subject)
+        if found is None:
+            return None
+        headers = found.headers or {}
+        received = read_event(
+            subject=headers.get("Nats-Subject", ""),
+            headers=headers,
+            body=found.data,
+            place=place_of_answer(headers),
+        )
+        if not isinstance(received.message, model):
+            raise TypeError(f"{subject!r} holds {type(received.message).__name__}")
+        return received
+
+    @asynccontextmanager
+    async def listening(
+        self, subject: str, on_hint: Callable[[bytes], None]
+    ) -> AsyncIterator[None]:
+        """Hear hints: messages of no standing, which may be lost and prove nothing."""
+
+        async def on_message(message: Msg) -> None:
+            if len(message.data) <= _HINT_BYTES_MAX:
+                on_hint(message.data)
+
+        subscription = await self.client.subscribe(subject, cb=on_message)
+        try:
+            yield
+        finally:
+            if not self.client.is_closed:
+                await subscription.unsubscribe()
+
+    def serving(
+        self, *, answers: Sequence[Answer] = (), work: Sequence[Work] = ()
+    ) -> AbstractAsyncContextManager[None]:
+        """Answer and work until the block ends."""
+        # FastStream costs 20 MB and a third of a second; services that do not serve go without.
+        from countersign.messaging.serving import Identity, serve  # noqa: PLC0415
+
+        identity = Identity(service=self.service, settings=self.settings, health=self.health)
+        return serve(identity, answers=answers, work=work)
+
+    async def flush(self, *, timeout_s: int = 5) -> None:
+        """Wait until the server has seen what was sent."""
+        try:
+            await self.client.flush(timeout_s)
+        except TimeoutError as error:
+            raise Retryable("timeout", "the bus does not answer") from error
+
+
+@asynccontextmanager
+async def open_bus(settings: BusSettings, *, service: str, health: Health) -> AsyncIterator[Bus]:
+    """Connect as a service, however long it takes; `health` tells meanwhile why not."""
+    state = ConnectionState(f"{service} {settings.replica}")
+    health.add("bus", state.reason)
+    client = await connect(settings, service=service, state=state)
+    bus = Bus(settings, service=service, health=health, client=client, state=state)
+    try:
+        await bus.requester.start()
+        await bus.flush()
+        yield bus
+    finally:
+        await close(client, state)

@@ -1,0 +1,148 @@
+"""One connection to the bus: private inbox, never gives up, and says how it is.
+
+A connection that the client library closed for good cannot be used again, and FastStream spins on
+it; the process ends then and is started anew.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from nats.aio.client import Client
+
+from countersign.contracts.subjects import inbox_prefix
+from countersign.messaging.envelope import STEERED
+from countersign.messaging.meters import RECONNECTS, VIOLATIONS
+from countersign.messaging.settings import BusSettings
+from countersign.telemetry.logs import get_logger
+from countersign.telemetry.redaction import redact
+
+log = get_logger()
+
+EXIT_CLOSED: Final = 70
+CONNECT_TIMEOUT_S: Final = 5
+RECONNECT_WAIT_S: Final = 0.5
+PING_INTERVAL_S: Final = 10
+PINGS_OUTSTANDING_MAX: Final = 2
+CLOSE_TIMEOUT_S: Final = 5.0
+# What is published while the bus is away waits here; beyond it, publishing fails at once.
+PENDING_BYTES_MAX: Final = 2 * 1024 * 1024
+
+Callback = Callable[[], None]
+
+
+class ConnectionState:
+    """What callbacks of the client library tell; one for each connection."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.stopping = False
+        self._trouble: str | None = "connecting"
+        self._violation: str | None = None
+        self._on_reconnect: list[Callback] = []
+
+    def reason(self) -> str | None:
+        """Why the bus cannot be used, or None."""
+        return self._trouble or self._violation
+
+    def when_reconnected(self, callback: Callback) -> Callback:
+        """Call back at each reconnection; returns what ends that."""
+        self._on_reconnect.append(callback)
+        return lambda: self._on_reconnect.remove(callback)
+
+    def options(self, settings: BusSettings, service: str) -> dict[str, Any]:
+        """Arguments that nats-py and FastStream share."""
+        return {
+            "servers": settings.servers,
+            "name": self.name,
+            "allow_reconnect": True,
+            "max_reconnect_attempts": -1,
+            "reconnect_time_wait": RECONNECT_WAIT_S,
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "ping_interval": PING_INTERVAL_S,
+            "max_outstanding_pings": PINGS_OUTSTANDING_MAX,
+            "pending_size": PENDING_BYTES_MAX,
+            "inbox_prefix": inbox_prefix(service),
+            "error_cb": self._on_error,
+            "disconnected_cb": self._on_disconnected,
+            "reconnected_cb": self._on_reconnected,
+            "closed_cb": self._on_closed,
+        }
+
+    def connected(self) -> None:
+        self._trouble = None
+
+    async def _on_error(self, error: Exception) -> None:
+        text = redact(str(error)) or type(error).__name__
+        if "permissions violation" in text.lower():
+            operation = "subscription" if "subscription" in text.lower() else "publish"
+            VIOLATIONS.labels(operation=operation).inc()
+            log.error("bus.violation", connection=self.name, reason=text)
+            if operation == "subscription":
+                # That subscription is dead for good: whoever made it hears nothing.
+                self._violation = text
+            return
+        if self._trouble is not None:
+            self._trouble = f"not connected: {text}"
+        log.warning("bus.error", connection=self.name, reason=text)
+
+    async def _on_disconnected(self) -> None:
+        if not self.stopping:
+            self._trouble = "not connected"
+            log.warning("bus.disconnected", connection=self.name)
+
+    async def _on_reconnected(self) -> None:
+        self._trouble = self._violation = None
+        RECONNECTS.labels().inc()
+        log.info("bus.reconnected", connection=self.name)
+        for callback in list(self._on_reconnect):
+            callback()
+
+    async def _on_closed(self) -> None:
+        if not self.stopping:
+            log.error("bus.closed", connection=self.name)
+            os._exit(EXIT_CLOSED)
+
+
+class BusClient(Client):
+    """Marks messages that a service steered into a stream by naming an intake subject as the reply
+    of a request to the server: permissions do not cover that (tried). The server adds its headers
+    once where it stores such an answer and once where it sends it, which our dict would hide.
+    """
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        parsed: dict[str, str] | None = await super()._process_headers(headers)
+        if parsed is not None and headers and headers.count(b"\r\nNats-Stream:") > 1:
+            parsed[STEERED] = "1"
+        return parsed
+
+
+async def connect(settings: BusSettings, *, service: str, state: ConnectionState) -> BusClient:
+    """Connect, however long it takes; `state` tells meanwhile why not."""
+    client = BusClient()
+    credentials: dict[str, Any] = {}
+    if settings.nkey_file is not None:
+        credentials["nkeys_seed"] = str(settings.nkey_file)
+    if settings.nats_ca_file is not None:
+        credentials["tls"] = ssl.create_default_context(cafile=str(settings.nats_ca_file))
+    await client.connect(**state.options(settings, service), **credentials)
+    state.connected()
+    return client
+
+
+async def close(client: Client, state: ConnectionState) -> None:
+    """Send what is pending, and close; never waits long."""
+    state.stopping = True
+    await _bounded(client.flush(int(CLOSE_TIMEOUT_S)) if client.is_connected else None)
+    await _bounded(client.close())
+
+
+async def _bounded(awaitable: Awaitable[Any] | None) -> None:
+    if awaitable is None:
+        return
+    try:
+        await asyncio.wait_for(awaitable, CLOSE_TIMEOUT_S)
+    except (TimeoutError, OSError) as error:
+        log.warning("bus.close_failed", reason=type(error).__name__)

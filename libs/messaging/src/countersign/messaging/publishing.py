@@ -1,0 +1,122 @@
+"""Events on their way into a stream."""
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError, NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.message import Message
+from countersign.contracts.messages import EVENTS
+from countersign.contracts.subjects import INTAKE_ROOT, event_subject
+from countersign.messaging.envelope import EXPECTED_LAST_SUBJECT_SEQUENCE, event_headers
+from countersign.messaging.meters import PUBLISHED_SECONDS
+from countersign.telemetry import attributes as names
+from countersign.telemetry.tracing import SpanKind, carrier, span
+
+PUBLISH_TIMEOUT_S: Final = 5.0
+# https://github.com/nats-io/nats-server/blob/main/server/errors.json
+_WRONG_LAST_SEQUENCE: Final = 10071
+_SERVER_TROUBLE: Final = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Where it is stored. `duplicate`: it was there already under the same message id."""
+
+    sequence: int
+    duplicate: bool
+
+
+class AlreadyExists(Rejected):
+    """Somebody published on this subject before: what was to be created once exists."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("exists", message)
+
+
+async def publish_event(
+    client: Client, event: Message, *, service: str, message_id: str, create_once: bool
+) -> Published:
+    """Publish and wait until it is stored.
+
+    A time-out does not mean that it was not stored: try again with the same `message_id`.
+    """
+    info = EVENTS[type(event)]
+    subject = event_subject(event, root=INTAKE_ROOT)
+    described = {
+        names.MESSAGING_SYSTEM: "nats",
+        names.MESSAGING_DESTINATION: subject,
+        names.MESSAGING_OPERATION: "publish",
+        names.MESSAGING_OPERATION_TYPE: "send",
+        names.MESSAGING_MESSAGE_ID: message_id,
+    }
+    with span(f"publish {info.name}", kind=SpanKind.PRODUCER, attributes=described):
+        headers = event_headers(
+            event, service=service, message_id=message_id, at=datetime.now(UTC), trace=carrier()
+        )
+        if create_once:
+            # Checked against the stored subject, after the stream's transform (tried on 2.15).
+            headers[EXPECTED_LAST_SUBJECT_SEQUENCE] = "0"
+        return await _store(client, subject, event.to_json(), headers)
+
+
+async def store(client: Client, subject: str, body: bytes, headers: dict[str, str]) -> Published:
+    """Publish a body to a stream.
+
+    Raises:
+        Retryable: `timeout`, `no_stream`, `bus_unavailable`, `stream_refused`.
+        AlreadyExists: the fence was set and something is there.
+        Rejected: `stream_refused`, `too_large`.
+
+    """
+    try:
+        answer = await client.request(subject, body, timeout=PUBLISH_TIMEOUT_S, headers=headers)
+    except NoRespondersError:
+        raise Retryable("no_stream", f"no stream takes {subject!r}") from None
+    except NatsTimeoutError:
+        raise Retryable("timeout", f"{subject!r} was not acknowledged in time") from None
+    except MaxPayloadError:
+        raise Rejected("too_large", f"{subject!r}: {len(body)} bytes") from None
+    except NatsError as error:
+        raise Retryable("bus_unavailable", f"{subject!r}: {type(error).__name__}") from error
+    return read_acknowledgement(answer.data, subject=subject)
+
+
+def read_acknowledgement(data: bytes, *, subject: str) -> Published:
+    try:
+        body: dict[str, Any] = json.loads(data)
+        error = body.get("error")
+        if error is None:
+            return Published(
+                sequence=int(body["seq"]), duplicate=bool(body.get("duplicate", False))
+            )
+        code, description = int(error["code"]), str(error.get("description", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Retryable("stream_refused", f"{subject!r}: not an acknowledgement") from None
+    if error.get("err_code") == _WRONG_LAST_SEQUENCE:
+        raise AlreadyExists(f"{subject!r}: {description}")
+    if code >= _SERVER_TROUBLE:
+        raise Retryable("stream_refused", f"{subject!r}: {description}")
+    raise Rejected("stream_refused", f"{subject!r}: {description}")
+
+
+async def _store(client: Client, subject: str, body: bytes, headers: dict[str, str]) -> Published:
+    kind = headers["ce-type"]
+    started = time.monotonic()
+    outcome = "failed"
+    try:
+        published = await store(client, subject, body, headers)
+        outcome = "duplicate" if published.duplicate else "stored"
+    except (Retryable, Rejected) as error:
+        outcome = error.reason
+        raise
+    finally:
+        PUBLISHED_SECONDS.labels(type=kind, outcome=outcome).observe(time.monotonic() - started)
+    return published

@@ -1,0 +1,138 @@
+"""Reading a stream without a consumer: Direct Get, in batches.
+
+Source: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.messaging.envelope import parse_time
+
+ANSWER_TIMEOUT_S: Final = 5.0
+BATCH_MESSAGES: Final = 512
+BATCH_BYTES: Final = 8 * 1024 * 1024
+_END: Final = "204"
+_NOT_FOUND: Final = "404"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamState:
+    """`created` tells a stream from another of the same name."""
+
+    created: datetime
+    first_sequence: int
+    last_sequence: int
+
+
+async def stream_state(client: Client, stream: str) -> StreamState:
+    """Ask how far a stream is.
+
+    Raises:
+        Retryable: `no_stream`, or the bus does not answer.
+
+    """
+    try:
+        answer = await client.request(f"$JS.API.STREAM.INFO.{stream}", timeout=ANSWER_TIMEOUT_S)
+    except NatsError as error:
+        raise Retryable("bus_unavailable", f"{stream}: {type(error).__name__}") from error
+    body: dict[str, Any] = json.loads(answer.data)
+    if "error" in body:
+        raise Retryable("no_stream", f"{stream}: {body['error'].get('description', '')}")
+    return StreamState(
+        created=parse_time(body["created"]),
+        first_sequence=int(body["state"]["first_seq"]),
+        last_sequence=int(body["state"]["last_seq"]),
+    )
+
+
+class Reader:
+    """Reads batches of one stream; not to be used twice at a time."""
+
+    def __init__(self, client: Client, *, stream: str, inbox: str) -> None:
+        self._client = client
+        self._stream = stream
+        self._inbox = inbox
+        self._round = 0
+        self._answers: asyncio.Queue[Msg] = asyncio.Queue()
+
+    async def on_answer(self, message: Msg) -> None:
+        if message.subject == f"{self._inbox}.{self._round}":
+            self._answers.put_nowait(message)
+
+    async def batch(self, *, sequence: int) -> list[Msg]:
+        """Messages from `sequence` on, a batch at most; empty at the end of the stream.
+
+        Raises:
+            Retryable: the bus does not answer, or not in time.
+
+        """
+        self._round += 1
+        while not self._answers.empty():
+            self._answers.get_nowait()
+        body = {"seq": max(sequence, 1), "batch": BATCH_MESSAGES, "max_bytes": BATCH_BYTES}
+        await self._publish(json.dumps(body).encode())
+        found: list[Msg] = []
+        while True:
+            message = await self._next()
+            status = (message.headers or {}).get("Status")
+            if status is None:
+                found.append(message)
+            elif status in {_END, _NOT_FOUND}:
+                return found
+            else:
+                raise Retryable("bus_unavailable", f"{self._stream}: status {status}")
+
+    async def _publish(self, body: bytes) -> None:
+        subject = f"$JS.API.DIRECT.GET.{self._stream}"
+        try:
+            await self._client.publish(subject, body, reply=f"{self._inbox}.{self._round}")
+        except NatsError as error:
+            name = type(error).__name__
+            raise Retryable("bus_unavailable", f"{self._stream}: {name}") from error
+
+    async def _next(self) -> Msg:
+        if not self._answers.empty():
+            return self._answers.get_nowait()
+        try:
+            return await asyncio.wait_for(self._answers.get(), ANSWER_TIMEOUT_S)
+        except TimeoutError:
+            raise Retryable("timeout", f"no answer about {self._stream}") from None
+
+
+@asynccontextmanager
+async def reader(client: Client, *, stream: str) -> AsyncIterator[Reader]:
+    inbox = client.new_inbox()
+    made = Reader(client, stream=stream, inbox=inbox)
+    subscription = await client.subscribe(f"{inbox}.*", cb=made.on_answer)
+    try:
+        yield made
+    finally:
+        if not client.is_closed:
+            await subscription.unsubscribe()
+
+
+async def last_on_subject(client: Client, *, stream: str, subject: str) -> Msg | None:
+    """The last message that a stream holds on a subject."""
+    body = json.dumps({"last_by_subj": subject}).encode()
+    try:
+        answer = await client.request(
+            f"$JS.API.DIRECT.GET.{stream}", body, timeout=ANSWER_TIMEOUT_S
+        )
+    except NatsError as error:
+        raise Retryable("bus_unavailable", f"{stream}: {type(error).__name__}") from error
+    status = (answer.headers or {}).get("Status")
+    if status == _NOT_FOUND:
+        return None
+    if status is not None:
+        raise Rejected("bad_request", f"{stream}: status {status}")
+    return answer

@@ -1,0 +1,152 @@
+"""Routes on FastStream: what this service answers and what it works on.
+
+FastStream connects, subscribes, bounds concurrency and dispatches; what becomes of a message is
+decided in `answering` and `settling`. Its acknowledgement policies, pull loop, replies, validation
+and telemetry are not used: they repeat or lose messages, spin when a consumer is missing, log
+payloads, or put whole subjects into labels.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from faststream import AckPolicy
+from faststream.nats import NatsBroker, NatsMessage
+from faststream.nats.security import NatsNKey, NatsSecurity
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from countersign.contracts.message import Message
+from countersign.contracts.subjects import rpc_subject
+from countersign.messaging import answering
+from countersign.messaging.answering import Answer, Call
+from countersign.messaging.connection import CLOSE_TIMEOUT_S, ConnectionState
+from countersign.messaging.settings import BusSettings
+from countersign.messaging.working import Work, Worker
+from countersign.telemetry.health import Health
+from countersign.telemetry.logs import get_logger
+
+log = get_logger()
+
+# More than people click at the same time; each waits for a forge at most.
+ANSWERS_AT_ONCE_MAX: Final = 32
+GRACE_S: Final = 20.0
+_FLUSH_TIMEOUT_S: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who serves, and where its condition is told."""
+
+    service: str
+    settings: BusSettings
+    health: Health
+
+
+@asynccontextmanager
+async def serve(
+    identity: Identity, *, answers: Sequence[Answer], work: Sequence[Work]
+) -> AsyncIterator[None]:
+    """Serve until the block ends; then finish what was begun, for a bounded time."""
+    state = ConnectionState(f"{identity.service} {identity.settings.replica} serving")
+    identity.health.add("bus-serving", state.reason)
+    broker = _broker(identity, state)
+    await broker.connect()
+    client: Client = broker.connection
+    workers = [Worker(item, client=client, service=identity.service) for item in work]
+    for item in answers:
+        _subscribe_answer(broker, item, client=client, replica=identity.settings.replica)
+    for worker in workers:
+        _subscribe_work(broker, worker)
+        state.when_reconnected(worker.puller.reconnected)
+        identity.health.add(f"work-{worker.durable.name}", worker.puller.reason)
+    await broker.start()
+    await client.flush(_FLUSH_TIMEOUT_S)
+    state.connected()
+    log.info("bus.serving", answers=[a.name for a in answers], work=[w.durable for w in work])
+    async with asyncio.TaskGroup() as tasks:
+        loops = [tasks.create_task(loop) for worker in workers for loop in worker.loops()]
+        try:
+            yield
+        finally:
+            state.stopping = True
+            for worker in workers:
+                worker.stopping = True
+            await _stop(broker)
+            for loop in loops:
+                loop.cancel()
+
+
+def _broker(identity: Identity, state: ConnectionState) -> NatsBroker:
+    settings = identity.settings
+    context = (
+        None
+        if settings.nats_ca_file is None
+        else ssl.create_default_context(cafile=str(settings.nats_ca_file))
+    )
+    security = (
+        NatsSecurity(ssl_context=context)
+        if settings.nkey_file is None
+        else NatsNKey(settings.nkey_file, ssl_context=context)
+    )
+    return NatsBroker(
+        **state.options(settings, identity.service),
+        security=security,
+        logger=None,
+        apply_types=False,
+        graceful_timeout=GRACE_S,
+    )
+
+
+async def _stop(broker: NatsBroker) -> None:
+    try:
+        async with asyncio.timeout(GRACE_S + CLOSE_TIMEOUT_S):
+            await broker.stop()
+    except (TimeoutError, NatsError) as error:
+        log.warning("bus.stop_failed", reason=type(error).__name__)
+
+
+async def _as_it_is(message: NatsMessage) -> Msg:
+    """Decode nothing: FastStream would log what it cannot read."""
+    return message.raw_message
+
+
+def _subscribe_answer(broker: NatsBroker, item: Answer, *, client: Client, replica: str) -> None:
+    method = item.method
+
+    async def respond(reply: str, body: bytes, headers: dict[str, str]) -> None:
+        await client.publish(reply, body, headers=headers)
+
+    async def on_request(message: Msg) -> None:
+        headers = message.headers or {}
+        service = answering.caller(method, message.reply)
+        if service is None:
+            answering.drop(item.name)
+            return
+        call = Call(service=service, reply=message.reply, headers=headers)
+
+        async def handle() -> Message:
+            return await item.handler(method.request.from_json(message.data), call)
+
+        await answering.answer(item.name, call=call, respond=respond, handle=handle)
+
+    broker.subscriber(
+        rpc_subject(method, replica=replica if method.addressed else ""),
+        queue="" if method.addressed or method.broadcast else method.service,
+        max_workers=ANSWERS_AT_ONCE_MAX,
+        **_unmanaged(),
+    )(on_request)
+
+
+def _subscribe_work(broker: NatsBroker, worker: Worker) -> None:
+    broker.subscriber(worker.inbox, max_workers=worker.work.at_once + 1, **_unmanaged())(
+        worker.consume
+    )
+
+
+def _unmanaged() -> dict[str, Any]:
+    return {"ack_policy": AckPolicy.MANUAL, "no_reply": True, "decoder": _as_it_is}

@@ -1,0 +1,45 @@
+"""Where the bus is, and who we are on it."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_replica() -> str:
+    """Host and process: in Kubernetes the pod's name, and unlike any other on one machine."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class BusSettings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="COUNTERSIGN_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    nats_url: str = Field(
+        default="nats://127.0.0.1:4222", description="servers of the bus, separated by commas"
+    )
+    nkey_file: Path | None = Field(
+        default=None, description="file with the seed of this service's nkey"
+    )
+    nats_ca_file: Path | None = Field(
+        default=None, description="certificates that the server's is checked with, where it has TLS"
+    )
+    replica: str = Field(
+        default_factory=default_replica, min_length=1, description="name of this replica"
+    )
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        for name in ("nkey_file", "nats_ca_file"):
+            path: Path | None = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise ValueError(f"{name}: there is no file {str(path)!r}")
+        return self
+
+    @property
+    def servers(self) -> list[str]:
+        return [url.strip() for url in self.nats_url.split(",") if url.strip()]

@@ -1,0 +1,201 @@
+"""What becomes of a message of a durable: the one place that maps our errors to the bus.
+
+Done → acknowledged. `Retryable` → again, later. `Rejected`, malformed, or failed too often → a dead
+letter. Anything else is a bug: a dead letter and an error log.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import DeadLetter
+from countersign.contracts.subjects import event_model
+from countersign.messaging.envelope import Place
+from countersign.messaging.meters import DEAD_LETTERS, HANDLED, HANDLING_SECONDS
+from countersign.telemetry.logs import get_logger
+
+log = get_logger()
+
+BACK_OFF_FIRST_S: Final = 1.0
+BACK_OFF_MAX_S: Final = 300.0
+# With its base64 and the rest of the letter it stays below what the bus takes.
+DEAD_BODY_BYTES_MAX: Final = 512 * 1024
+_SEQUENCE_MAX: Final = 2**31 - 1
+_REASON_CHARACTERS_MAX: Final = 120
+
+ACK: Final = b"+ACK"
+NAK: Final = b"-NAK"
+TERM: Final = b"+TERM"
+PROGRESS: Final = b"+WPI"
+
+
+@dataclass(frozen=True)
+class Done:
+    pass
+
+
+@dataclass(frozen=True)
+class Again:
+    after_s: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dead:
+    reason: str
+    bug: bool = False
+
+
+Verdict = Done | Again | Dead
+
+
+def verdict(
+    error: BaseException | None, *, deliveries: int, tries_max: int, jitter: float
+) -> Verdict:
+    """Decide. `jitter`, 0 to 1, spreads what failed together over half of the back-off."""
+    if error is None:
+        return Done()
+    if isinstance(error, Retryable):
+        if deliveries >= tries_max:
+            return Dead(f"gave up after {deliveries} tries: {error.reason}")
+        after_s = back_off_s(deliveries, jitter) if error.after_s is None else error.after_s
+        return Again(after_s=min(max(after_s, 0.0), BACK_OFF_MAX_S), reason=error.reason)
+    if isinstance(error, Rejected):
+        return Dead(error.reason)
+    if isinstance(error, TimeoutError) and deliveries < tries_max:
+        return Again(after_s=back_off_s(deliveries, jitter), reason="timeout")
+    return Dead(f"internal: {type(error).__name__}", bug=True)
+
+
+def back_off_s(deliveries: int, jitter: float) -> float:
+    full = min(BACK_OFF_FIRST_S * 2.0 ** (max(deliveries, 1) - 1), BACK_OFF_MAX_S)
+    return full * (0.5 + jitter / 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A message as the durable delivered it."""
+
+    durable: str
+    subject: str
+    reply: str
+    body: bytes
+    place: Place
+    tries_max: int
+    timeout_s: float
+
+
+class Post(Protocol):
+    """What settling needs of the bus."""
+
+    async def settle(self, reply: str, payload: bytes) -> None: ...
+
+    async def bury(self, letter: DeadLetter, *, message_id: str) -> None: ...
+
+
+async def settle(
+    delivery: Delivery,
+    *,
+    post: Post,
+    handle: Callable[[], Awaitable[None]],
+    random: Callable[[], float],
+) -> None:
+    """Run the handler and settle the message, whatever happens but cancellation."""
+    started = time.monotonic()
+    error = await _run(delivery, handle)
+    decided = verdict(
+        error,
+        deliveries=delivery.place.deliveries,
+        tries_max=delivery.tries_max,
+        jitter=random(),
+    )
+    _log(delivery, decided, error)
+    await _carry_out(delivery, decided, post)
+    kind = message_type(delivery.subject)
+    HANDLED.labels(type=kind, outcome=type(decided).__name__.lower()).inc()
+    HANDLING_SECONDS.labels(type=kind).observe(time.monotonic() - started)
+
+
+async def _run(delivery: Delivery, handle: Callable[[], Awaitable[None]]) -> Exception | None:
+    if delivery.place.deliveries > delivery.tries_max:
+        # Its handler took the process with it so often that nobody ever settled it.
+        return Rejected("never_settled", f"{delivery.place.deliveries} deliveries")
+    try:
+        async with asyncio.timeout(delivery.timeout_s):
+            await handle()
+    except Exception as error:  # the one place where a bug becomes a dead letter  # noqa: BLE001
+        return error
+    return None
+
+
+async def _carry_out(delivery: Delivery, decided: Verdict, post: Post) -> None:
+    match decided:
+        case Done():
+            await post.settle(delivery.reply, ACK)
+        case Again(after_s=after_s):
+            await post.settle(delivery.reply, nak(after_s))
+        case Dead(reason=reason):
+            try:
+                await post.bury(dead_letter(delivery, reason), message_id=_letter_id(delivery))
+            except (Retryable, Rejected) as error:
+                # Better delivered once more than lost.
+                log.warning("work.not_buried", durable=delivery.durable, reason=error.reason)
+                await post.settle(delivery.reply, nak(BACK_OFF_MAX_S / 10))
+                return
+            DEAD_LETTERS.labels(durable=delivery.durable, reason=reason.partition(":")[0]).inc()
+            await post.settle(delivery.reply, TERM + b" " + reason.encode())
+
+
+def nak(after_s: float) -> bytes:
+    """Source: https://docs.nats.io/using-nats/developer/develop_jetstream/consumers."""
+    if after_s <= 0:
+        return NAK
+    return NAK + b" " + json.dumps({"delay": int(after_s * 1_000_000_000)}).encode()
+
+
+def dead_letter(delivery: Delivery, reason: str) -> DeadLetter:
+    return DeadLetter(
+        stream=delivery.place.stream,
+        consumer=delivery.durable,
+        sequence=min(delivery.place.sequence, _SEQUENCE_MAX),
+        subject=delivery.subject,
+        reason=reason[:_REASON_CHARACTERS_MAX],
+        deliveries=delivery.place.deliveries,
+        died_at=datetime.now(UTC),
+        body=delivery.body[:DEAD_BODY_BYTES_MAX],
+    )
+
+
+def message_type(subject: str) -> str:
+    """A label of which there are as many as there are messages."""
+    model = event_model(subject)
+    return "unknown" if model is None else model.__name__
+
+
+def _letter_id(delivery: Delivery) -> str:
+    # With the time: a stream that was made anew counts from 1 again.
+    place = delivery.place
+    return f"dead-{place.stream}-{place.sequence}-{place.recorded_at.timestamp():.6f}"
+
+
+def _log(delivery: Delivery, decided: Verdict, error: BaseException | None) -> None:
+    known = {
+        "durable": delivery.durable,
+        "subject": delivery.subject,
+        "sequence": delivery.place.sequence,
+        "deliveries": delivery.place.deliveries,
+    }
+    match decided:
+        case Done():
+            log.debug("work.done", **known)
+        case Again(after_s=after_s, reason=reason):
+            log.warning("work.again", after_s=round(after_s, 3), reason=reason, **known)
+        case Dead(reason=reason, bug=True):
+            log.error("work.bug", reason=reason, exc_info=error, **known)
+        case Dead(reason=reason):
+            log.warning("work.dead", reason=reason, **known)
