@@ -167,7 +167,7 @@ def _newest(promotion: Promotion) -> tuple[bool, float, str]:
 
 
 def decide_deleted(
-    promotions: Iterable[Promotion], *, last: PipelineObserved | None, now: datetime
+    promotions: Iterable[Promotion], *, now: datetime, last: PipelineObserved | None = None
 ) -> tuple[Message, ...]:
     """What ends with a Pipeline that is gone: its promotions, then the Pipeline itself."""
     reason = "the Pipeline was deleted"

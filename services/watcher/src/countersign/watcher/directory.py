@@ -156,10 +156,10 @@ class Directory:
             if file.problem:
                 where = str(path.relative_to(self._root))
                 yield Problem(path=where, message=file.problem, keys=frozenset(file.records))
-        for path, keys in self._doubled().items():
+        for path, doubled in self._doubled().items():
             where = str(path.relative_to(self._root))
-            message = f"{min(keys)} is in another file too, which counts instead"
-            yield Problem(path=where, message=message, keys=frozenset(keys))
+            message = f"{min(doubled)} is in another file too, which counts instead"
+            yield Problem(path=where, message=message, keys=frozenset(doubled))
 
     def _doubled(self) -> dict[Path, set[ObjectKey]]:
         found: dict[Path, set[ObjectKey]] = {}

@@ -42,12 +42,19 @@ class LinkStore(Protocol):
     def write(self, pipeline: Pipeline, links: Links) -> None: ...
 
 
+class Stored(Protocol):
+    """Where an event is in its stream."""
+
+    @property
+    def sequence(self) -> int: ...
+
+
 class Publisher(Protocol):
     """Publishes an event, at most once for a message id within the stream's window."""
 
     async def publish(
-        self, event: Message, *, message_id: str = "", create_once: bool = False
-    ) -> object:
+        self, event: Message, *, message_id: str, create_once: bool = False
+    ) -> Stored:
         """
         Raises:
             Rejected: `exists`, where `create_once` found that somebody was first.

@@ -95,12 +95,8 @@ def _documents(body: bytes) -> Iterator[Any]:
         Rejected: `bad_yaml`; the message names the place, never the content.
 
     """
-    loader = yaml.CSafeLoader(body)
-    count = 0
     try:
-        while loader.check_data():
-            document = loader.get_data()
-            count += 1
+        for count, document in enumerate(yaml.load_all(body, Loader=yaml.CSafeLoader), start=1):
             if count > DOCUMENTS_MAX:
                 raise Rejected("too_large", f"holds more than {DOCUMENTS_MAX} documents; split it")
             if document is not None:
@@ -111,8 +107,6 @@ def _documents(body: bytes) -> Iterator[Any]:
         raise Rejected("bad_yaml", f"is no YAML{place}: {error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Rejected("bad_yaml", f"is no YAML: {type(error).__name__}") from None
-    finally:
-        loader.dispose()
 
 
 def _items(document: Any) -> Iterator[Any]:

@@ -1,0 +1,13 @@
+"""What the watcher counts. Labels are words of ours, never names of objects."""
+
+from typing import Final
+
+from countersign.telemetry.metrics import counter, gauge, histogram
+
+OBJECTS: Final = gauge("watcher_objects", "Objects as last read", ("kind",))
+LAST_CHANGE: Final = gauge(
+    "watcher_last_change_timestamp_seconds", "When something last changed", ("of",)
+)
+UNREADABLE: Final = gauge("watcher_problems", "Files that cannot be used as they are", ("of",))
+DECIDED: Final = histogram("watcher_decide_seconds", "Time to decide about a Pipeline", ("of",))
+WEBHOOKS: Final = counter("watcher_webhooks_total", "Webhooks of forges", ("outcome",))
