@@ -29,6 +29,7 @@ from countersign.messaging.envelope import (
 from countersign.messaging.meters import APPLIED, GAPS, POSITION
 from countersign.messaging.replaying import Reader, StreamState, reader, stream_state
 from countersign.telemetry.logs import get_logger
+from countersign.telemetry.processes import single_error
 
 log = get_logger()
 
@@ -70,10 +71,11 @@ async def follow(
         if not behind and caught_up is not None:
             caught_up.set()
 
-    async with asyncio.TaskGroup() as tasks:
-        for stream in streams:
-            callbacks = _Callbacks(apply=apply, restarted=restarted, caught_up=on_caught_up)
-            tasks.create_task(_Follower(bus, stream=stream, callbacks=callbacks).run())
+    callbacks = _Callbacks(apply=apply, restarted=restarted, caught_up=on_caught_up)
+    with single_error():
+        async with asyncio.TaskGroup() as tasks:
+            for stream in streams:
+                tasks.create_task(_Follower(bus, stream=stream, callbacks=callbacks).run())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,10 +107,10 @@ async def _call(client: Client, path: str, body: Json | None) -> Json:
     except NatsError as error:
         raise Retryable("bus_unavailable", f"{path}: {type(error).__name__}") from error
     result: Json = json.loads(answer.data)
-    error = result.get("error")
-    if error is not None:
-        reason = "not_found" if error.get("code") == _NOT_FOUND else "refused"
-        raise Rejected(reason, f"{path}: {error.get('description', 'no reason given')}")
+    refusal = result.get("error")
+    if refusal is not None:
+        reason = "not_found" if refusal.get("code") == _NOT_FOUND else "refused"
+        raise Rejected(reason, f"{path}: {refusal.get('description', 'no reason given')}")
     return result
 
 

@@ -29,6 +29,7 @@ from countersign.messaging.settings import BusSettings
 from countersign.messaging.working import Work, Worker
 from countersign.telemetry.health import Health
 from countersign.telemetry.logs import get_logger
+from countersign.telemetry.processes import single_error
 
 log = get_logger()
 
@@ -68,17 +69,18 @@ async def serve(
     await client.flush(_FLUSH_TIMEOUT_S)
     state.connected()
     log.info("bus.serving", answers=[a.name for a in answers], work=[w.durable for w in work])
-    async with asyncio.TaskGroup() as tasks:
-        loops = [tasks.create_task(loop) for worker in workers for loop in worker.loops()]
-        try:
-            yield
-        finally:
-            state.stopping = True
-            for worker in workers:
-                worker.stopping = True
-            await _stop(broker)
-            for loop in loops:
-                loop.cancel()
+    with single_error():
+        async with asyncio.TaskGroup() as tasks:
+            loops = [tasks.create_task(loop) for worker in workers for loop in worker.loops()]
+            try:
+                yield
+            finally:
+                state.stopping = True
+                for worker in workers:
+                    worker.stopping = True
+                await _stop(broker)
+                for loop in loops:
+                    loop.cancel()
 
 
 def _broker(identity: Identity, state: ConnectionState) -> NatsBroker:

@@ -5,7 +5,8 @@ import ctypes
 import os
 import resource
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from countersign.telemetry.logs import get_logger
@@ -39,6 +40,17 @@ def run_until_signal(main: Coroutine[Any, Any, None], *, grace_s: float = GRACE_
 
     """
     return asyncio.run(_supervise(main, grace_s))
+
+
+@contextmanager
+def single_error() -> Iterator[None]:
+    """Around a `TaskGroup`: a group of one error is that error, as callers expect it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
 
 
 async def _supervise(main: Coroutine[Any, Any, None], grace_s: float) -> int:

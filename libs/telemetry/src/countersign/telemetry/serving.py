@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from countersign.telemetry.health import Health
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import exposition
+from countersign.telemetry.processes import single_error
 from countersign.telemetry.settings import TelemetrySettings
 
 log = get_logger()
@@ -48,14 +49,15 @@ async def serve_health(health: Health, settings: TelemetrySettings) -> AsyncIter
         timeout_graceful_shutdown=_STOP_TIMEOUT_S,
     )
     server = _Server(config)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve(sockets=[listener]))
-        await asyncio.wait_for(server.ready.wait(), _START_TIMEOUT_S)
-        log.info("health.serving", host=settings.health_host, port=port)
-        try:
-            yield port
-        finally:
-            server.should_exit = True
+    with single_error():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.serve(sockets=[listener]))
+            await asyncio.wait_for(server.ready.wait(), _START_TIMEOUT_S)
+            log.info("health.serving", host=settings.health_host, port=port)
+            try:
+                yield port
+            finally:
+                server.should_exit = True
 
 
 def health_app(health: Health, *, loopback: bool) -> _App:
