@@ -1,0 +1,122 @@
+"""`countersign-demo`: everything on this machine until Ctrl-C; with `--auto`, a walk through it."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx2
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.local.demo.layout import Layout, Ports, choose_ports
+from countersign.local.demo.leaks import Ground, look_for_leaks
+from countersign.local.demo.running import only_one, running
+from countersign.local.demo.telling import welcome
+from countersign.local.demo.walking import walk_all
+
+_PORT_MAX = 65535
+_CANARY_TIMEOUT_S = 5.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    layout = Layout(given.dir.resolve())
+    try:
+        with only_one(layout):
+            ports = choose_ports(layout, gateway=given.port)
+            return asyncio.run(_auto(layout, ports) if given.auto else _stay(layout, ports))
+    except (Rejected, Retryable) as error:
+        print(f"countersign-demo: {error.message}", file=sys.stderr)
+    except ExceptionGroup as group:
+        for reason in _reasons(group):
+            print(f"countersign-demo: {reason}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("countersign-demo: interrupted", file=sys.stderr)
+    return 1
+
+
+async def _stay(layout: Layout, ports: Ports) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    print("starting nine processes …", flush=True)
+    async with running(layout, ports):
+        print(welcome(layout, ports), flush=True)
+        await stop.wait()
+        print("stopping …", flush=True)
+    return 0
+
+
+async def _auto(layout: Layout, ports: Ports) -> int:
+    began = time.monotonic()
+    async with running(layout, ports) as system:
+        print(f"started in {time.monotonic() - began:.1f} s", flush=True)
+        answers = await walk_all(ports, say=lambda line: print(line, flush=True))
+        canary = await _canary(ports)
+        ground = Ground(directory=layout.root, pids=frozenset({os.getpid()}), answers=answers)
+        result = await look_for_leaks(canary, ground)
+        print(result.line, flush=True)
+        if system.supervisor.restarts:
+            raise Rejected(
+                "restarted", f"{system.supervisor.restarts} processes ended by themselves"
+            )
+    print(f"done in {time.monotonic() - began:.1f} s", flush=True)
+    return 1 if result.finds else 0
+
+
+async def _canary(ports: Ports) -> str:
+    """What every delegated token holds; asked for only now, so that nobody else ever had it.
+
+    Raises:
+        Rejected: `no_tokens`; nothing was delegated, so there is nothing to look for.
+
+    """
+    async with httpx2.AsyncClient(timeout=_CANARY_TIMEOUT_S, trust_env=False) as client:
+        answer = await client.get(f"{ports.forge_url}/_local/canary")
+    answer.raise_for_status()
+    found = answer.json()
+    if not found["issued"]:
+        raise Rejected("no_tokens", "the forge issued no token; nothing was delegated")
+    return str(found["canary"])
+
+
+def _reasons(group: BaseExceptionGroup[BaseException]) -> Iterator[str]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _reasons(error)
+        elif isinstance(error, Rejected | Retryable):
+            yield error.message
+        else:
+            yield f"{type(error).__name__}: {error}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="countersign-demo",
+        description="Countersign on this machine: a bus, five services, a forge and a cluster, "
+        "all for demonstrations only. State is kept, so a second start goes on.",
+    )
+    parser.add_argument("--dir", type=Path, default=Path(".demo"), help="where its state is kept")
+    parser.add_argument(
+        "--auto",
+        action="store_true",
+        help="walk a revision from dev to prod as a person would, look for leaks, and stop",
+    )
+    parser.add_argument("--port", type=_port, help="of the board (default: 8080, or a free one)")
+    return parser
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= _PORT_MAX:
+        raise argparse.ArgumentTypeError(f"want 1 to {_PORT_MAX}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

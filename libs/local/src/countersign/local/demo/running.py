@@ -1,0 +1,129 @@
+"""Starts everything in order, says when it is ready, stops everything."""
+
+import asyncio
+import contextlib
+import fcntl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import httpx2
+
+from countersign.contracts.errors import Rejected
+from countersign.local.demo import programs
+from countersign.local.demo.layout import HOST, Layout, Ports, free_port
+from countersign.local.demo.programs import SERVICES, Bus
+from countersign.local.demo.seeding import seed
+from countersign.local.demo.supervising import Program, Supervisor, run_once, until_ready
+from countersign.messaging.local_server import LocalServer
+from countersign.messaging.server_config import make_keys
+
+_PROBE_TIMEOUT_S: Final = 2.0
+_BUS_CHECK_S: Final = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """What is running, for who looks at it."""
+
+    layout: Layout
+    ports: Ports
+    supervisor: Supervisor
+
+
+@contextmanager
+def only_one(layout: Layout) -> Iterator[None]:
+    """
+    Raises:
+        Rejected: `running`; the directory is in use.
+
+    """
+    layout.root.mkdir(parents=True, exist_ok=True)
+    with (layout.root / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Rejected(
+                "running", f"a demonstration runs already in {layout.root}; stop it first"
+            ) from None
+        yield
+
+
+@asynccontextmanager
+async def running(layout: Layout, ports: Ports) -> AsyncIterator[Running]:
+    """Everything, ready; stopped again when the context ends.
+
+    Raises:
+        Retryable: `failed`, `not_ready`; with what the program said last.
+
+    """
+    seed(layout, ports)
+    server = LocalServer(layout.bus, port=ports.bus)
+    await server.start()
+    _link_log(layout)
+    supervisor = Supervisor(say=_say)
+    keys = make_keys(server.keys_dir)
+    bus = Bus(url=server.url, keys_dir=server.keys_dir, writer_key=keys["pr-writer"])
+    try:
+        await run_once(programs.topology(layout, bus))
+        async with asyncio.TaskGroup() as group:
+            guard = group.create_task(_guard(server))
+            await _start(group, supervisor, layout=layout, ports=ports, bus=bus)
+            try:
+                yield Running(layout=layout, ports=ports, supervisor=supervisor)
+            finally:
+                guard.cancel()
+                await supervisor.stop()
+    finally:
+        await supervisor.stop()
+        await server.stop()
+
+
+async def _start(
+    group: asyncio.TaskGroup, supervisor: Supervisor, *, layout: Layout, ports: Ports, bus: Bus
+) -> None:
+    first = (programs.forge(layout, ports), programs.cluster(layout, ports))
+    health = {name: free_port() for name in SERVICES}
+    services = [
+        programs.service(n, layout=layout, ports=ports, bus=bus, health_port=health[n])
+        for n in SERVICES
+    ]
+    for program in (*first, *services):
+        group.create_task(supervisor.supervise(program))
+    async with asyncio.TaskGroup() as waiting:
+        waiting.create_task(_until_answering(first[0], f"{ports.forge_url}/login"))
+        for program in services:
+            url = f"http://{HOST}:{health[program.name]}/readyz"
+            waiting.create_task(_until_answering(program, url))
+
+
+async def _until_answering(program: Program, url: str) -> None:
+    await until_ready(program.name, probe=lambda: _answers(url), log=program.log)
+
+
+def _answers(url: str) -> None:
+    try:
+        status = httpx2.get(url, timeout=_PROBE_TIMEOUT_S, trust_env=False).status_code
+    except httpx2.TransportError as error:
+        raise ConnectionError(str(error) or type(error).__name__) from error
+    if status != httpx2.codes.OK:
+        raise ConnectionError(f"{url} answers {status}")
+
+
+async def _guard(server: LocalServer) -> None:
+    """The bus is no program of the supervisor's; it is started again on the same store."""
+    while True:
+        await asyncio.sleep(_BUS_CHECK_S)
+        if not server.running:
+            _say("nats-server ended; starting it again")
+            await server.start()
+
+
+def _link_log(layout: Layout) -> None:
+    with contextlib.suppress(FileExistsError):
+        (layout.logs / "nats-server.log").symlink_to(layout.bus.resolve() / "nats-server.log")
+
+
+def _say(line: str) -> None:
+    print(f"demo: {line}", flush=True)
