@@ -1,0 +1,234 @@
+"""Jobs: what is to be done at a forge, decided from a promotion's life. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.identity import consent_digest, head_branch
+from countersign.contracts.life import Approval, Promotion, State
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    ApprovalGranted,
+    CredentialMode,
+    FailureReason,
+    ForgeUser,
+    OpeningStep,
+    Person,
+    PromotionRequested,
+    PromotionRetried,
+    PromotionSuperseded,
+    PullRequestRef,
+)
+
+# The vault lets the same job redeem three times.
+DELEGATED_TRIES_MAX: Final = 3
+STORED_TRIES_MAX: Final = 5
+PREVIOUS_MAX: Final = 5
+
+
+class Known(BaseModel):
+    """What is remembered of a repository.
+
+    `markers` says by object id which markers a file, or all below a folder, holds; `files` are
+    paths of files that held any.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    markers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+class Job(BaseModel):
+    """One try at one pull request, as it goes to an executor. It holds no secret."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    kind: Literal["open", "close", "follow"]
+    request: PromotionRequested
+    attempt: int
+    tries: int = 1
+    # An earlier executor of this very job is known to be dead.
+    recover: bool = False
+    mode: CredentialMode
+    forge: Forge
+    secrets_dir: str = ""
+    approval_id: str = ""
+    approver: Person | None = None
+    delegate: ForgeUser | None = None
+    consent_digest: str = ""
+    replica: str = ""
+    # Numbers of older pull requests of the same pipeline and environment.
+    previous: tuple[int, ...] = ()
+    # For `close` and `follow`.
+    pull_number: int = 0
+    reason: str = ""
+    etag: str = ""
+    known: Known = Known()
+
+    @property
+    def branch(self) -> str:
+        return head_branch(self.request, attempt=self.attempt)
+
+    @property
+    def revision(self) -> str:
+        return self.request.content.revision.recorded
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class Progress(BaseModel):
+    """What an executor tells on its way."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: OpeningStep | None = None
+    # Name, host, status, and start and end in nanoseconds since 1970, of one call to the forge.
+    call: tuple[str, str, int, int, int] | None = None
+    # The forge took the token (and whose it is), or answered 401.
+    user: ForgeUser | None = None
+    refused: bool = False
+    # A key to seal the delegation to.
+    public_key: str = ""
+
+
+class Outcome(BaseModel):
+    """How a job ended. `retryable` failures may be tried again after `after_s` seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    failure: FailureReason = FailureReason.UNSPECIFIED
+    message: str = ""
+    step: OpeningStep = OpeningStep.UNSPECIFIED
+    retryable: bool = False
+    after_s: float | None = None
+    found: bool = False
+    pull_request: PullRequestRef | None = None
+    author: ForgeUser | None = None
+    files: tuple[str, ...] = ()
+    closed: tuple[int, ...] = ()
+    learned: Known = Known()
+    # For `follow`: `open`, `merged`, `closed`, or empty when nothing changed.
+    state: str = ""
+    by: ForgeUser | None = None
+    merge_commit: str = ""
+    summary: str = ""
+    etag: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.failure is not FailureReason.UNSPECIFIED
+
+
+def failure_of(reason: str) -> FailureReason:
+    """The contract's word for one of our errors."""
+    return _FAILURES.get(reason, FailureReason.INTERNAL)
+
+
+_FAILURES: Final[Mapping[str, FailureReason]] = {
+    **{r.name.lower(): r for r in FailureReason if r is not FailureReason.UNSPECIFIED},
+    "in_flight": FailureReason.CONFLICT,
+    "refused": FailureReason.CONFLICT,
+    "no_responder": FailureReason.DELEGATION_EXPIRED,
+    "timeout": FailureReason.DELEGATION_EXPIRED,
+    "bus_unavailable": FailureReason.DELEGATION_EXPIRED,
+    "repository_empty": FailureReason.NOT_FOUND,
+}
+
+
+def tries_max(mode: CredentialMode) -> int:
+    return DELEGATED_TRIES_MAX if mode is CredentialMode.DELEGATED else STORED_TRIES_MAX
+
+
+def mode_to_open(promotion: Promotion, event: Message) -> CredentialMode | None:
+    """With which credential this event asks for a pull request now; none if it does not.
+
+    The state decides, not the event alone: an event that comes again, or late, asks for nothing.
+    """
+    if promotion.state is not State.OPENING:
+        return None
+    mode = promotion.request.mode
+    if isinstance(event, ApprovalGranted):
+        granted = any(a.approval_id == event.approval_id for a in promotion.granted)
+        return event.mode if granted and event.promotion.attempt == promotion.attempt else None
+    if promotion.needs_consent:
+        return None
+    if isinstance(event, PromotionRetried):
+        return mode if event.promotion.attempt == promotion.attempt else None
+    return mode if isinstance(event, PromotionRequested) else None
+
+
+def opening(
+    promotion: Promotion, *, mode: CredentialMode, approval: Approval | None, forge: Forge
+) -> Job:
+    """The job of opening a promotion's pull request."""
+    digest = consent_digest(promotion.request)
+    return Job(
+        kind="open",
+        request=promotion.request,
+        attempt=promotion.attempt,
+        mode=mode,
+        forge=forge,
+        approval_id=approval.approval_id if approval else "",
+        approver=approval.by if approval else None,
+        delegate=approval.forge_user if approval else None,
+        consent_digest=approval.consent_digest if approval else digest,
+        replica=approval.replica if approval else "",
+    )
+
+
+def closing(promotion: Promotion, event: PromotionSuperseded, *, forge: Forge) -> Job | None:
+    """The job of closing what was superseded; none where no stored or app credential can.
+
+    A delegated one stays marked, and the next approver's executor closes it.
+    """
+    pull = promotion.pull_request
+    stored = promotion.opened_mode in {CredentialMode.STORED, CredentialMode.APP}
+    if pull is None or promotion.merged or not stored:
+        return None
+    return Job(
+        kind="close",
+        request=promotion.request,
+        attempt=promotion.attempt,
+        mode=promotion.opened_mode,
+        forge=forge,
+        pull_number=pull.number,
+        reason=event.reason,
+    )
+
+
+def following(promotion: Promotion, *, forge: Forge, etag: str) -> Job | None:
+    """The job of asking what became of an open pull request; none where no credential may."""
+    pull = promotion.pull_request
+    stored = promotion.opened_mode in {CredentialMode.STORED, CredentialMode.APP}
+    if pull is None or promotion.state is not State.OPEN or not stored:
+        return None
+    return Job(
+        kind="follow",
+        request=promotion.request,
+        attempt=promotion.attempt,
+        mode=promotion.opened_mode,
+        forge=forge,
+        pull_number=pull.number,
+        etag=etag,
+    )
+
+
+def previous_pulls(promotion: Promotion, others: Iterable[Promotion]) -> tuple[int, ...]:
+    """Pull requests that may still be open for the same pipeline and environment, newest first."""
+    ours = promotion.request
+    same = [
+        other.pull_request.number
+        for other in others
+        if other.promotion_id != promotion.promotion_id
+        and other.pull_request is not None
+        and other.state in {State.OPEN, State.SUPERSEDED}
+        and not other.merged
+        and other.request.destination.origin == ours.destination.origin
+        and other.request.destination.owner == ours.destination.owner
+        and other.request.destination.repository == ours.destination.repository
+    ]
+    return tuple(sorted(same, reverse=True)[:PREVIOUS_MAX])

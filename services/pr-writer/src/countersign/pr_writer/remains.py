@@ -1,0 +1,119 @@
+"""What an earlier try of a job left at the forge, and whether it is ours.
+
+Creating the branch is the lock: who created it and committed onto it opens the pull request. A
+commit that waits for one is taken over only when who made it is known, or old enough, to be dead.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.forges.interface import (
+    Entry,
+    Place,
+    Pull,
+    PullState,
+    RepositoryWriter,
+    Tip,
+    View,
+)
+from countersign.pr_writer.editing import Editor
+from countersign.pr_writer.manifests import blob_id
+from countersign.pr_writer.model import Job
+from countersign.pr_writer.scanning import FILE_BYTES_MAX
+
+# An executor lives no longer, so what is older was left behind by a dead one.
+EXECUTOR_S: Final = 60
+BRANCH_ONLY_TRIES: Final = 3
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit of ours that no pull request shows yet."""
+
+    commit: str
+    files: tuple[str, ...]
+
+
+def place_of(job: Job) -> Place:
+    to = job.request.destination
+    return Place(owner=to.owner, repository=to.repository, base_branch=to.base_branch)
+
+
+class Remains:
+    """Looks for what is left of one job."""
+
+    def __init__(self, job: Job, *, forge: RepositoryWriter, editor: Editor) -> None:
+        self._job = job
+        self._forge = forge
+        self._editor = editor
+        self._place = place_of(job)
+
+    async def find(self, view: View, base: Tip) -> Pull | Commit | None:
+        """What an earlier try left: its pull request, or its commit; none for nothing.
+
+        Raises:
+            Rejected: `branch_taken`, `conflict`.
+            Retryable: `in_flight`; somebody may be at it right now.
+
+        """
+        job = self._job
+        own = [p for p in view.own_pulls if p.base_branch == self._place.base_branch]
+        alive = [p for p in own if p.state is not PullState.CLOSED]
+        for pull in alive:
+            merged = pull.state is PullState.MERGED
+            if merged or await self._ours(pull.head_commit) is not None:
+                return pull
+            raise self._taken("a pull request with another content")
+        if own:
+            raise Rejected(
+                "conflict",
+                f"pull request #{own[0].number} of this attempt was closed; ask again",
+            )
+        head = view.head
+        if head is None:
+            return None
+        if head.commit == base.commit:
+            if job.recover:
+                return None
+            if job.tries < BRANCH_ONLY_TRIES:
+                raise Retryable("in_flight", f"branch {job.branch!r} was just made", after_s=2)
+            raise self._taken("no commit of ours")
+        ours = await self._ours(head.commit)
+        if ours is None:
+            raise self._taken("another commit")
+        age_s = view.read_at_s - head.committed_at_s
+        if not job.recover and age_s < EXECUTOR_S:
+            left_s = EXECUTOR_S - max(age_s, 0) + 1
+            raise Retryable(
+                "in_flight", f"branch {job.branch!r} was just committed to", after_s=left_s
+            )
+        return ours
+
+    def _taken(self, what: str) -> Rejected:
+        return Rejected(
+            "branch_taken",
+            f"branch {self._job.branch!r} in {self._place.name!r} has {what}; "
+            "delete it there and ask again",
+        )
+
+    async def _ours(self, commit: str) -> "Commit | None":
+        """The commit, if it is one on the base that writes our value at our markers alone."""
+        compared = await self._forge.compare(self._place, base=self._place.base_branch, head=commit)
+        if compared.commits_ahead != 1 or compared.otherwise_changed or not compared.modified:
+            return None
+        entries = [
+            Entry(path=path, oid="", is_folder=False, is_file=True) for path in compared.modified
+        ]
+        blobs = await self._forge.read_blobs(
+            self._place, commit=compared.fork_point, files=entries, bytes_max=FILE_BYTES_MAX
+        )
+        bodies = {path: b.body for path, b in blobs.items() if b.body is not None}
+        try:
+            edits = await self._editor.edit(bodies, root=self._job.request.destination.path)
+        except Rejected:
+            return None
+        written = {path: blob_id(body) for path, body in edits.files.items()}
+        if written != dict(compared.modified):
+            return None
+        return Commit(commit=commit, files=tuple(sorted(written)))

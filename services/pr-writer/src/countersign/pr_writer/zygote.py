@@ -1,0 +1,77 @@
+"""The zygote: idle, single-threaded, holding nothing. It forks a parser and an executor per job.
+
+What they need is imported once, here, so that a job costs a fork and not a start of Python. It is
+run as `python -m countersign.pr_writer.zygote <descriptor>`.
+"""
+
+import gc
+import os
+import signal
+import socket
+import ssl
+import sys
+from typing import Final, NoReturn
+
+from countersign.pr_writer import executing, parsing
+from countersign.pr_writer.remains import EXECUTOR_S
+from countersign.telemetry.processes import forbid_dumps
+
+READY: Final = b"ready"
+JOB: Final = b"job"
+
+
+def main() -> None:
+    """Serve until the parent closes its end."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    forbid_dumps()
+    # Children are nobody's to wait for; their channels tell how they ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tls = ssl.create_default_context()
+    gc.collect()
+    gc.freeze()
+    control.sendall(READY)
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, len(JOB), 1)
+        if not message or not fds:
+            return
+        serve(socket.socket(fileno=fds[0]), control, tls=tls)
+
+
+def serve(parent: socket.socket, control: socket.socket, *, tls: ssl.SSLContext) -> None:
+    """Fork the parser before the executor, so that it is nobody's child who has a token."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        for unused in (parent, control, ours):
+            unused.close()
+        _parse(theirs)
+    theirs.close()
+    if os.fork() == 0:
+        control.close()
+        _execute(parent, ours, tls=tls)
+    ours.close()
+    parent.close()
+
+
+def _parse(sock: socket.socket) -> NoReturn:
+    signal.alarm(EXECUTOR_S)
+    try:
+        parsing.run(sock)
+    except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code
+        os._exit(1)
+    os._exit(0)
+
+
+def _execute(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) -> NoReturn:
+    try:
+        executing.run(parent, parser, tls=tls)
+    except BaseException as error:  # noqa: BLE001 - the same; and its text could hold anything
+        try:
+            executing.fail(parent, error)
+        finally:
+            os._exit(1)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
