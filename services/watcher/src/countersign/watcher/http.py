@@ -40,7 +40,7 @@ SECRET_BYTES_MAX: Final = 4096
 
 def slug(name: str) -> str:
     """A forge's name as its webhook's address has it."""
-    return re.sub(r"[^a-z0-9]", "-", name.lower())
+    return re.sub(r"[^a-z0-9]", "-", name.lower()).strip("-") or "forge"
 
 
 def read_secrets(forges: Iterable[Forge]) -> dict[str, tuple[Forge, Secret]]:

@@ -43,14 +43,19 @@ class Projection:
     """Folded from events; the watcher's own are folded in at once when they are published."""
 
     def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """The stream was made anew: nothing that it held counts."""
         self._entries: dict[str, Entry] = {}
         self._by_uid: dict[str, dict[str, None]] = {}
         self._observed: dict[Place, Observed] = {}
         self._pull_requests: dict[PullRequestPlace, str] = {}
+
+    def forget_promotions(self) -> None:
+        """Their stream was made anew: nothing that it held counts."""
+        self._entries.clear()
+        self._by_uid.clear()
+        self._pull_requests.clear()
+
+    def forget_observations(self) -> None:
+        self._observed.clear()
 
     def __len__(self) -> int:
         return len(self._entries)

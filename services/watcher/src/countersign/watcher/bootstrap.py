@@ -1,0 +1,102 @@
+"""Puts the service together and runs it; the only place that names concrete classes."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.secret import Secret
+from countersign.messaging.bus import Bus, open_bus
+from countersign.messaging.settings import BusSettings
+from countersign.telemetry.logs import get_logger
+from countersign.telemetry.serving import is_loopback, serve_health
+from countersign.telemetry.setup import Telemetry
+from countersign.watcher.directory import Directory
+from countersign.watcher.feed import follow_streams
+from countersign.watcher.following import Following
+from countersign.watcher.handlers import Watching
+from countersign.watcher.http import webhook_app
+from countersign.watcher.routes import routes
+from countersign.watcher.settings import Settings
+from countersign.watcher.status_files import StatusFiles
+
+log = get_logger()
+
+SERVICE: Final = "watcher"
+_CONNECTIONS_MAX: Final = 64
+_STOP_TIMEOUT_S: Final = 3
+
+Secrets = dict[str, tuple[Forge, Secret]]
+
+
+async def run(
+    settings: Settings, bus_settings: BusSettings, telemetry: Telemetry, *, secrets: Secrets
+) -> None:
+    health = telemetry.health
+    async with (
+        serve_health(health, telemetry.settings),
+        open_bus(bus_settings, service=SERVICE, health=health) as bus,
+    ):
+        directory = Directory(settings.cluster_dir, reread_s=settings.reread_s)
+        links = StatusFiles(directory.path_of)
+        watching = Watching(publisher=bus, links=links, clock=_utc_now)
+        following = Following(projection=watching.projection, publisher=bus, clock=_utc_now)
+        health.add("objects", watching.not_ready)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(directory.follow(watching.on_changes))
+            tasks.create_task(_follow(bus, watching=watching, following=following))
+            tasks.create_task(watching.run())
+            if secrets:
+                app = webhook_app(
+                    following=following,
+                    secrets=secrets,
+                    loopback=is_loopback(settings.webhook_host),
+                )
+                tasks.create_task(_serve_webhooks(app, settings))
+
+
+async def _follow(bus: Bus, *, watching: Watching, following: Following) -> None:
+    table = routes(watching, following)
+    await follow_streams(bus, routes=table, caught_up=watching.caught_up)
+
+
+async def _serve_webhooks(app: Starlette, settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.webhook_host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.webhook_host, settings.webhook_port))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        limit_concurrency=_CONNECTIONS_MAX,
+        timeout_graceful_shutdown=_STOP_TIMEOUT_S,
+    )
+    server = _Server(config)
+    log.info("webhooks.serving", host=settings.webhook_host, port=listener.getsockname()[1])
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve(sockets=[listener]))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process: they cancel everything, this too."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

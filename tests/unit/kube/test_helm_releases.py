@@ -1,0 +1,143 @@
+"""Rule H on single objects; the recordings are replayed through the watcher's directory."""
+
+from typing import Any
+
+import pytest
+
+from countersign.contracts.messages import EnvironmentCondition as Is
+from countersign.kube.helm_releases import read_helm_release
+
+
+def release(**changes: Any) -> dict[str, Any]:
+    """A HelmRelease that runs 6.9.0 healthily, with changes by dotted path."""
+    manifest: dict[str, Any] = {
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": "podinfo", "namespace": "shop", "generation": 2},
+        "spec": {},
+        "status": {
+            "observedGeneration": 2,
+            "lastAttemptedRevision": "6.9.0",
+            "conditions": [
+                {"type": "Ready", "status": "True", "observedGeneration": 2, "reason": "Done"}
+            ],
+            "history": [
+                {
+                    "chartVersion": "6.9.0",
+                    "status": "deployed",
+                    "version": 2,
+                    "lastDeployed": "2026-11-23T06:02:28Z",
+                },
+                {"chartVersion": "6.8.4", "status": "superseded", "version": 1},
+            ],
+        },
+    }
+    for path, value in changes.items():
+        here: Any = manifest
+        *parents, last = path.split("__")
+        for part in parents:
+            here = here[int(part) if part.isdigit() else part]
+        here[last] = value
+    return manifest
+
+
+def conditions(*entries: tuple[str, str, int, str]) -> list[dict[str, Any]]:
+    return [
+        {"type": t, "status": s, "observedGeneration": g, "reason": r, "message": r}
+        for t, s, g, r in entries
+    ]
+
+
+def test_release_is_healthy_when_everything_agrees() -> None:
+    state = read_helm_release(release()).state
+
+    assert state.condition is Is.HEALTHY
+    assert state.content is not None
+    assert state.content.identity == "6.9.0"
+
+
+@pytest.mark.parametrize(
+    ("changes", "condition"),
+    [
+        pytest.param({"metadata__generation": 3}, Is.PROGRESSING, id="spec changed"),
+        pytest.param({"status__observedGeneration": 1}, Is.PROGRESSING, id="not reconciled"),
+        pytest.param({"status__lastAttemptedRevision": "6.9.1"}, Is.PROGRESSING, id="attempts"),
+        pytest.param({"status__history__0__status": "failed"}, Is.PROGRESSING, id="not deployed"),
+        pytest.param({"status__history": []}, Is.PROGRESSING, id="no history"),
+        pytest.param({"status__conditions": []}, Is.PROGRESSING, id="no conditions"),
+        pytest.param({"status": None}, Is.PROGRESSING, id="no status"),
+        pytest.param({"spec__suspend": True}, Is.SUSPENDED, id="suspended"),
+        pytest.param(
+            {"metadata__deletionTimestamp": "2026-11-23T06:02:28Z"}, Is.MISSING, id="deleted"
+        ),
+        pytest.param(
+            {"status__conditions": conditions(("Ready", "True", 1, "Done"))},
+            Is.PROGRESSING,
+            id="ready for an older generation",
+        ),
+        pytest.param(
+            {
+                "status__conditions": conditions(
+                    ("Ready", "True", 2, "Done"), ("Reconciling", "True", 2, "Progressing")
+                )
+            },
+            Is.PROGRESSING,
+            id="reconciling",
+        ),
+        pytest.param(
+            {
+                "status__conditions": conditions(
+                    ("Ready", "False", 2, "UpgradeFailed"), ("Stalled", "True", 2, "Retries")
+                )
+            },
+            Is.FAILED,
+            id="stalled",
+        ),
+    ],
+)
+def test_release_is_not_healthy_when_one_thing_differs(
+    changes: dict[str, Any], condition: Is
+) -> None:
+    state = read_helm_release(release(**changes)).state
+
+    assert state.condition is condition
+    assert state.content is None
+    assert state.message.startswith("HelmRelease podinfo: ")
+
+
+def test_content_of_an_oci_chart_names_its_digest() -> None:
+    digest = "sha256:" + "7" * 64
+    changes = {
+        "status__history__0__ociDigest": digest,
+        "status__history__0__chartVersion": "6.9.0+777777777777",
+        "status__lastAttemptedRevision": "6.9.0+777777777777",
+    }
+
+    content = read_helm_release(release(**changes)).state.content
+
+    assert content is not None
+    assert content.identity == f"6.9.0+777777777777@{digest}"
+    assert content.revision.version == "6.9.0"
+    assert content.revision.digest == digest
+
+
+def test_release_with_strategy_revision_is_not_promotable() -> None:
+    changes = {"spec__chart": {"spec": {"reconcileStrategy": "Revision"}}}
+
+    assert "ChartVersion" in read_helm_release(release(**changes)).state.not_promotable
+
+
+def test_last_release_passes_over_one_whose_tests_failed() -> None:
+    changes = {"status__history__0__testHooks": {"smoke": {"phase": "Failed"}}}
+
+    last = read_helm_release(release(**changes)).state.last
+
+    assert last is not None
+    assert last.recorded == "6.8.4"
+
+
+@pytest.mark.parametrize("junk", [None, 7, "text", [], {"history": 3}, {"conditions": [1, None]}])
+def test_junk_in_status_reads_as_not_there_yet(junk: object) -> None:
+    manifest = {**release(), "status": junk}
+
+    assert read_helm_release(manifest).state.condition is Is.PROGRESSING

@@ -1,0 +1,210 @@
+"""Pipelines as people write them, wrongly too."""
+
+from typing import Any
+
+import pytest
+import yaml
+from reference import skip_without
+
+from countersign.contracts.messages import CredentialMode, FindingLevel
+from countersign.kube.pipeline_fields import unknown_fields
+from countersign.kube.pipelines import Pipeline, read_pipeline
+
+
+def ask(**changes: Any) -> dict[str, Any]:
+    return {
+        "type": "github",
+        "url": "https://github.com/shop/gitops",
+        "baseBranch": "main",
+        **changes,
+    }
+
+
+def pipeline(*names: str, promotion: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    promotion = promotion or {"strategy": {"pull-request": ask()}}
+    environments = [{"name": n, "targets": [{"namespace": f"ns-{i}"}]} for i, n in enumerate(names)]
+    return {
+        "apiVersion": "pipelines.weave.works/v1alpha1",
+        "kind": "Pipeline",
+        "metadata": {"name": "checkout", "namespace": "shop"},
+        "spec": {
+            "appRef": {
+                "apiVersion": "helm.toolkit.fluxcd.io/v2",
+                "kind": "HelmRelease",
+                "name": "podinfo",
+            },
+            "environments": environments,
+            "promotion": promotion,
+            **spec,
+        },
+    }
+
+
+def codes(read: Pipeline) -> list[str]:
+    return [finding.code for finding in read.findings]
+
+
+@pytest.mark.parametrize(
+    ("changes", "mode"),
+    [
+        pytest.param({}, CredentialMode.DELEGATED, id="nothing said"),
+        pytest.param({"secretRef": {"name": "bot"}}, CredentialMode.STORED, id="secret named"),
+        pytest.param(
+            {"secretRef": {"name": "bot"}, "credential": "delegated"},
+            CredentialMode.DELEGATED,
+            id="field wins over secret",
+        ),
+        pytest.param({"credential": "app"}, CredentialMode.APP, id="app"),
+    ],
+)
+def test_credential_is_the_field_or_else_what_a_secret_means(
+    changes: dict[str, Any], mode: CredentialMode
+) -> None:
+    read = read_pipeline(
+        pipeline("dev", "prod", promotion={"strategy": {"pull-request": ask(**changes)}})
+    )
+
+    strategy = read.environments[1].strategy
+    assert strategy is not None
+    assert strategy.mode is mode
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "github", "gitlab", "bitbucket-server", "azure-devops", "bitbucket-cloud", "gitea",
+        "forgejo",
+    ],
+)  # fmt: skip
+def test_every_type_of_forge_is_read(kind: str) -> None:
+    promotion = {"strategy": {"pull-request": ask(type=kind)}}
+
+    read = read_pipeline(pipeline("dev", "prod", promotion=promotion))
+
+    strategy = read.environments[1].strategy
+    assert strategy is not None
+    assert strategy.destination.kind.name == kind.upper().replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        pytest.param((), "no_environments", id="none"),
+        pytest.param(("dev", ""), "empty_environment_name", id="empty name"),
+        pytest.param(("dev", "dev"), "duplicate_environment", id="same name twice"),
+    ],
+)
+def test_pipeline_with_bad_environments_is_an_error_that_says_so(
+    names: tuple[str, ...], code: str
+) -> None:
+    read = read_pipeline(pipeline(*names))
+
+    assert code in codes(read)
+    assert not read.is_sound
+
+
+@pytest.mark.parametrize("name", ["eu.west", "Prod EU", "prod/eu", "PROD", "prod-ü-日本", "a%b~c"])
+def test_environment_may_have_any_other_name(name: str) -> None:
+    read = read_pipeline(pipeline("dev", name))
+
+    assert read.is_sound
+    assert read.environments[1].name == name
+
+
+def test_unknown_field_is_a_warning_with_its_path() -> None:
+    manifest = pipeline("dev", "prod")
+    manifest["spec"]["environments"][1]["targts"] = []
+
+    read = read_pipeline(manifest)
+
+    assert read.is_sound
+    warning = next(f for f in read.findings if f.code == "unknown_field")
+    assert warning.level is FindingLevel.WARNING
+    assert "spec.environments[1].targts" in warning.message
+
+
+def test_every_field_of_the_crd_is_known() -> None:
+    crd = yaml.safe_load((skip_without("crds") / "pipelines.yaml").read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+
+    assert unknown_fields({"spec": _example(schema)}) == ()
+
+
+def _example(schema: dict[str, Any]) -> Any:
+    if schema.get("type") == "object":
+        return {k: _example(v) for k, v in schema.get("properties", {}).items()}
+    if schema.get("type") == "array":
+        return [_example(schema["items"])]
+    return "text"
+
+
+def test_environment_overrides_the_promotion_of_its_pipeline() -> None:
+    manifest = pipeline("dev", "prod")
+    own = {"manual": True, "strategy": {"pull-request": ask(baseBranch="release")}}
+    manifest["spec"]["environments"][1]["promotion"] = own
+
+    strategy = read_pipeline(manifest).environments[1].strategy
+
+    assert strategy is not None
+    assert strategy.manual
+    assert strategy.destination.base_branch == "release"
+
+
+@pytest.mark.parametrize(
+    ("promotion", "says"),
+    [
+        ({"strategy": {"notification": {}}}, "only notifies"),
+        ({"manual": True}, "no promotion strategy"),
+        ({"strategy": {"pull-request": ask(type="sourcehut")}}, "'sourcehut' is not one of"),
+        ({"strategy": {"pull-request": ask(baseBranch="")}}, "baseBranch is missing"),
+        ({"strategy": {"pull-request": ask(url="git@host:x/y")}}, "is not like https://"),
+        ({"strategy": {"pull-request": ask(credential="stored")}}, "secretRef is missing"),
+        ({"strategy": {"pull-request": ask(credential="magic")}}, "'magic' is not one of"),
+    ],
+)
+def test_strategy_that_cannot_be_used_is_a_warning_that_says_why(
+    promotion: dict[str, Any], says: str
+) -> None:
+    read = read_pipeline(pipeline("dev", "prod", promotion=promotion))
+
+    assert read.is_sound
+    assert read.environments[1].strategy is None
+    assert says in read.environments[1].no_strategy
+    assert "no_strategy" in codes(read)
+
+
+def test_several_approvals_are_an_approval_asked_for() -> None:
+    promotion = {"approvals": 2, "strategy": {"pull-request": ask(secretRef={"name": "bot"})}}
+
+    strategy = read_pipeline(pipeline("dev", "prod", promotion=promotion)).environments[1].strategy
+
+    assert strategy is not None
+    assert (strategy.manual, strategy.approvals) == (True, 2)
+
+
+def test_object_without_uid_has_one_that_stays_and_a_generation_that_follows_the_spec() -> None:
+    first, again = read_pipeline(pipeline("dev")), read_pipeline(pipeline("dev"))
+    changed = read_pipeline(pipeline("dev", "prod"))
+
+    assert first.ref == again.ref
+    assert changed.ref.uid == first.ref.uid
+    assert changed.ref.generation != first.ref.generation
+
+
+def test_manifest_is_shown_without_status_and_managed_fields() -> None:
+    manifest = pipeline("dev")
+    manifest["status"] = {"observedGeneration": 3}
+    manifest["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+
+    shown = read_pipeline(manifest).manifest
+
+    assert yaml.safe_load(shown)["spec"]["environments"][0]["name"] == "dev"
+    assert "status" not in shown
+    assert "managedFields" not in shown
+
+
+@pytest.mark.parametrize("spec", [None, 3, "x", [], {"environments": 7}, {"environments": [None]}])
+def test_junk_in_spec_is_an_error_and_no_crash(spec: object) -> None:
+    read = read_pipeline({**pipeline("dev"), "spec": spec})
+
+    assert not read.is_sound
