@@ -1,0 +1,108 @@
+"""Puts the service together and runs it; the only place that names concrete classes."""
+
+import asyncio
+import random
+import secrets
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from countersign.auditor import routes
+from countersign.auditor.checking import Checker, World
+from countersign.auditor.handlers import Handlers
+from countersign.auditor.interfaces import Clock, Prober, Publisher, Secrets
+from countersign.auditor.mounts import MountedSecrets
+from countersign.auditor.probing import ForgeProber
+from countersign.auditor.projection import Projection
+from countersign.auditor.schedule import Schedule
+from countersign.auditor.settings import Settings
+from countersign.contracts.forge_list import ForgeList
+from countersign.forges.catalog import load_forges
+from countersign.forges.exchange import Call
+from countersign.forges.http import ForgeHttp
+from countersign.messaging.bus import open_bus
+from countersign.messaging.projecting import follow
+from countersign.messaging.settings import BusSettings
+from countersign.telemetry.serving import serve_health
+from countersign.telemetry.setup import Telemetry
+from countersign.telemetry.tracing import record_span
+
+SERVICE: Final = "auditor"
+_MARK_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The service put together, before it runs."""
+
+    schedule: Schedule
+    handlers: Handlers
+
+
+def assemble(
+    settings: Settings, *, forges: ForgeList, publisher: Publisher, prober: Prober
+) -> Parts:
+    projection = Projection()
+    mounted: Secrets = MountedSecrets(
+        settings.secrets_dir, mark_key=secrets.token_bytes(_MARK_KEY_BYTES)
+    )
+    now: Clock = _now
+    checker = Checker(
+        World(
+            projection=projection,
+            secrets=mounted,
+            prober=prober,
+            publisher=publisher,
+            forges=forges,
+            now=now,
+            jitter=random.SystemRandom().random,
+            interval=settings.check_interval,
+        )
+    )
+    schedule = Schedule(checker, projection=projection, secrets=mounted, now=now)
+    return Parts(schedule=schedule, handlers=Handlers(projection, wake=schedule.wake))
+
+
+async def run(settings: Settings, bus_settings: BusSettings, told: Telemetry) -> None:
+    forges = load_forges(settings.forges_file)
+    caught_up = asyncio.Event()
+    told.health.add("streams", lambda: None if caught_up.is_set() else "reading what was before")
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(serve_health(told.health, told.settings))
+        clients = {
+            forge.origin: await stack.enter_async_context(ForgeHttp(forge, observe=_observe))
+            for forge in forges.forges
+        }
+        bus = await stack.enter_async_context(
+            open_bus(bus_settings, service=SERVICE, health=told.health)
+        )
+        prober = ForgeProber(clients, now=_now)
+        parts = assemble(settings, forges=forges, publisher=bus, prober=prober)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(parts.schedule.run(caught_up))
+            await follow(
+                bus,
+                streams=routes.STREAMS,
+                apply=parts.handlers.on_event,
+                caught_up=caught_up,
+                restarted=parts.handlers.on_restarted,
+            )
+
+
+def _observe(call: Call) -> None:
+    record_span(
+        call.name,
+        start_ns=call.start_ns,
+        end_ns=call.end_ns,
+        attributes={
+            "http.request.method": call.method,
+            "server.address": call.host,
+            "http.response.status_code": call.status,
+        },
+        error=None if 0 < call.status < 400 else str(call.status or "no_answer"),  # noqa: PLR2004
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

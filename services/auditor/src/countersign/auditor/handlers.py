@@ -1,0 +1,39 @@
+"""What events mean for the schedule."""
+
+from collections.abc import Callable, Iterable
+
+from countersign.auditor.interfaces import ReceivedEvent
+from countersign.auditor.model import CredentialKey
+from countersign.auditor.projection import Projection
+from countersign.contracts.messages import (
+    PipelineDeleted,
+    PipelineObserved,
+    TokenChecked,
+    TokenUsed,
+)
+
+Wake = Callable[[Iterable[CredentialKey]], None]
+
+
+class Handlers:
+    def __init__(self, projection: Projection, *, wake: Wake) -> None:
+        self._projection = projection
+        self._wake = wake
+
+    def on_event(self, received: ReceivedEvent) -> None:
+        match received.message:
+            case PipelineObserved() as event:
+                self._wake(self._projection.pipeline_observed(event))
+            case PipelineDeleted() as event:
+                self._wake(self._projection.pipeline_deleted(event))
+            case TokenUsed() as event:
+                self._wake(self._projection.token_used(event))
+            case TokenChecked() as event:
+                # Another replica has checked it: its plan is taken over at the next look.
+                self._wake(self._projection.token_checked(event))
+            case _:
+                return
+
+    def on_restarted(self) -> None:
+        """A stream was made anew: what was said of credentials may be gone, so it is said again."""
+        self._wake(self._projection.forget_checked())

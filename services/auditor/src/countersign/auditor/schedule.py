@@ -1,0 +1,88 @@
+"""When each credential is checked: at its time, or at once when something about it is new."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from countersign.auditor.checking import Checker
+from countersign.auditor.interfaces import Clock, Secrets
+from countersign.auditor.model import CredentialKey
+from countersign.auditor.projection import Projection
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.telemetry.logs import get_logger
+
+log = get_logger()
+
+# Secrets are looked at this often; a look is a few `stat` calls.
+LOOK_S: Final = 2.0
+CHECKS_AT_ONCE_MAX: Final = 4
+RETRY: Final = timedelta(seconds=30)
+
+
+class Schedule:
+    def __init__(
+        self, checker: Checker, *, projection: Projection, secrets: Secrets, now: Clock
+    ) -> None:
+        self._checker = checker
+        self._projection = projection
+        self._secrets = secrets
+        self._now = now
+        self._due: dict[CredentialKey, datetime] = {}
+        self._news: set[CredentialKey] = set()
+        self._wake = asyncio.Event()
+        self._slots = asyncio.Semaphore(CHECKS_AT_ONCE_MAX)
+
+    def wake(self, keys: Iterable[CredentialKey]) -> None:
+        """Something about these is new."""
+        self._news.update(keys)
+        self._wake.set()
+
+    async def run(self, caught_up: asyncio.Event) -> None:
+        """Until cancelled; nothing is checked before all that the streams hold was read."""
+        await caught_up.wait()
+        self.begin()
+        while True:
+            wait_s = await self.step()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def begin(self) -> None:
+        """Take up what was planned before a restart; what was never checked is due now."""
+        self._news.clear()
+        for key in self._projection.named() | self._projection.known():
+            checked = self._projection.checked(key)
+            planned = checked.next_check_at if checked and key in self._projection.named() else None
+            self._due[key] = planned or self._now()
+            self._news.add(key)
+
+    async def step(self) -> float:
+        """Check all that is due; returns how long nothing will be, seconds."""
+        self._wake.clear()
+        now = self._now()
+        self._news.update(key for key in self._due if self._secrets.changed(key))
+        scheduled = {key for key, due in self._due.items() if due <= now}
+        news, self._news = self._news, set()
+        async with asyncio.TaskGroup() as group:
+            for key in sorted(scheduled | news):
+                group.create_task(self._check(key, scheduled=key in scheduled))
+        soonest = min(self._due.values(), default=None)
+        if soonest is None:
+            return LOOK_S
+        return min(LOOK_S, max(0.0, (soonest - self._now()).total_seconds()))
+
+    async def _check(self, key: CredentialKey, *, scheduled: bool) -> None:
+        async with self._slots:
+            try:
+                due = await self._checker.check(key, scheduled=scheduled)
+            except (Retryable, Rejected) as error:
+                log.warning("token.unchecked", secret=str(key), reason=error.reason)
+                self._due[key] = self._now() + RETRY
+                return
+        if due is None:
+            self._due.pop(key, None)
+        else:
+            self._due[key] = due

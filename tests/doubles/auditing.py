@@ -1,0 +1,194 @@
+"""The auditor in a world without files, forges and a bus, with a clock that stands still."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from countersign.auditor.checking import Checker, World
+from countersign.auditor.handlers import Handlers
+from countersign.auditor.interfaces import Reading
+from countersign.auditor.model import CredentialKey
+from countersign.auditor.projection import Projection
+from countersign.auditor.schedule import Schedule
+from countersign.contracts.errors import Retryable
+from countersign.contracts.forge_list import Forge, ForgeList
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    CredentialMode,
+    CredentialUse,
+    Destination,
+    ForgeKind,
+    ForgeUser,
+    ObjectRef,
+    PipelineObserved,
+    PipelineRef,
+    SecretRef,
+    TokenChecked,
+    TokenKind,
+    TokenUsed,
+    TokenUseOutcome,
+    TokenValidity,
+)
+from countersign.contracts.secret import Secret
+from countersign.forges.github.inspection import Inspection
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+KEY = CredentialKey("apps", "promotion")
+ORIGIN = "https://git.example"
+TOKEN = "ghp_madeup0123456789"
+FORGES = ForgeList(
+    forges=(Forge(name="Git", kind="github", origin=ORIGIN, repositories={"apps": ("acme/*",)}),)
+)
+VALID = Inspection(
+    kind=TokenKind.CLASSIC,
+    validity=TokenValidity.VALID,
+    owner=ForgeUser(id="7", login="ada"),
+    is_person=True,
+    scopes=("repo",),
+    expiry_known=True,
+)
+DEAD = Inspection(kind=TokenKind.CLASSIC, validity=TokenValidity.INVALID, reason="refused (401)")
+
+
+def use(*, origin: str = ORIGIN, owner: str = "acme") -> CredentialUse:
+    return CredentialUse(
+        secret=KEY.ref,
+        environment="prod",
+        destination=Destination(
+            kind=ForgeKind.GITHUB,
+            origin=origin,
+            owner=owner,
+            repository="gitops",
+            base_branch="main",
+        ),
+        mode=CredentialMode.STORED,
+    )
+
+
+def observed(*uses: CredentialUse) -> PipelineObserved:
+    return PipelineObserved(
+        pipeline=PipelineRef(namespace="apps", name="podinfo", uid="u1"),
+        app=ObjectRef(kind="HelmRelease", name="podinfo"),
+        credentials=uses,
+    )
+
+
+def used(at: datetime, outcome: TokenUseOutcome = TokenUseOutcome.ACCEPTED) -> TokenUsed:
+    credential = SecretRef(namespace=KEY.namespace, name=KEY.name)
+    return TokenUsed(credential=credential, used_at=at, outcome=outcome)
+
+
+@dataclass
+class FakeSecrets:
+    reading: Reading
+    fresh: bool = False
+
+    def read(self, _key: CredentialKey) -> Reading:
+        self.fresh = False
+        return self.reading
+
+    def changed(self, _key: CredentialKey) -> bool:
+        return self.fresh
+
+    def renew(self, token: str, *, at: datetime) -> None:
+        self.reading = Reading(changed_at=at, token=Secret(token), mark=f"mark of {token[-3:]}")
+        self.fresh = True
+
+    def remove(self) -> None:
+        self.reading = Reading(changed_at=START, missing="it is not there")
+        self.fresh = True
+
+
+@dataclass
+class FakeProber:
+    answer: Inspection = VALID
+    asked: list[str] = field(default_factory=list)
+
+    async def probe(self, forge: Forge, _token: Secret) -> Inspection:
+        self.asked.append(forge.origin)
+        return self.answer
+
+
+@dataclass
+class FakeBus:
+    events: list[TokenChecked] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    away: bool = False
+
+    async def publish(
+        self, event: Message, *, message_id: str, create_once: bool = False
+    ) -> object:
+        assert not create_once
+        if self.away:
+            raise Retryable("timeout", "the bus is away")
+        assert isinstance(event, TokenChecked)
+        self.events.append(event)
+        self.ids.append(message_id)
+        return None
+
+    @property
+    def last(self) -> TokenChecked:
+        return self.events[-1]
+
+    @property
+    def codes(self) -> list[str]:
+        return [f.code for f in self.last.findings]
+
+
+@dataclass(frozen=True)
+class _Received:
+    message: Message
+    trace: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Service:
+    projection: Projection
+    secrets: FakeSecrets
+    prober: FakeProber
+    bus: FakeBus
+    schedule: Schedule
+    handlers: Handlers
+    clock: list[datetime]
+
+    @property
+    def now(self) -> datetime:
+        return self.clock[0]
+
+    def hear(self, event: Message) -> None:
+        self.handlers.on_event(_Received(event))
+
+    async def after(self, pause: timedelta) -> float:
+        self.clock[0] += pause
+        return await self.schedule.step()
+
+
+def build(*, forges: ForgeList = FORGES, projection: Projection | None = None) -> Service:
+    clock = [START]
+    reading = Reading(changed_at=START - timedelta(days=1), token=Secret(TOKEN), mark="first")
+    known = projection or Projection()
+    secrets, prober, bus = FakeSecrets(reading), FakeProber(), FakeBus()
+    world = World(
+        projection=known,
+        secrets=secrets,
+        prober=prober,
+        publisher=bus,
+        forges=forges,
+        now=lambda: clock[0],
+        jitter=lambda: 0.5,
+        interval=timedelta(hours=1),
+    )
+    schedule = Schedule(Checker(world), projection=known, secrets=secrets, now=lambda: clock[0])
+    handlers = Handlers(known, wake=schedule.wake)
+    return Service(known, secrets, prober, bus, schedule, handlers, clock)
+
+
+def restarted(before: Service) -> Service:
+    """Another process that reads what the streams hold of each subject."""
+    projection = Projection()
+    after = build(projection=projection)
+    after.clock[0] = before.now
+    after.secrets.reading = replace(before.secrets.reading, mark="of another process")
+    projection.pipeline_observed(observed(use()))
+    projection.token_checked(before.bus.last)
+    after.schedule.begin()
+    return after
