@@ -9,7 +9,7 @@ async with running_forge(tmp_path) as forge:
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import uvicorn
 
 from countersign.contracts.secret import Secret
 from countersign.local.forge import branching, git_objects, pulling, seeding, tokens
@@ -33,6 +32,7 @@ from countersign.local.forge.model import (
 from countersign.local.forge.pulling import Merge
 from countersign.local.forge.seeding import AppSeed, HookSeed, PersonSeed, RepositorySeed, Seed
 from countersign.local.forge.service import Service
+from countersign.local.forge.serving import Server
 from countersign.local.forge.sign_in_pages import PASSWORD
 from countersign.local.forge.store import Store, now, open_store
 from countersign.local.forge.tokens import Issued, Terms
@@ -41,22 +41,6 @@ START_TIMEOUT_S = 10.0
 BROWSER_TIMEOUT_S = 10.0
 REDIRECTS_MAX = 10
 Content = str | bytes
-
-
-class _Server(uvicorn.Server):
-    """A server that tells when it serves, and leaves signals to whoever runs the tests."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.serving = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.serving.set()
-
-    @contextmanager
-    def capture_signals(self) -> Any:
-        yield
 
 
 def free_socket() -> socket.socket:
@@ -88,10 +72,7 @@ async def running_forge(
     with open_store(directory, clock=clock) as store:
         forge = build_app(store, origin=origin)
         seeding.apply_seed(forge.service, seed or Seed())
-        config = uvicorn.Config(
-            forge.app, log_level="critical", ws="none", lifespan="on", timeout_graceful_shutdown=2
-        )
-        server = _Server(config)
+        server = Server(forge.app, signals=False)
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve(sockets=[listener]))
             try:
