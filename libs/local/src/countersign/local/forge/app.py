@@ -60,7 +60,7 @@ def build_app(store: Store, *, origin: str, host_names: Collection[str] = LOOPBA
     faults, limits = Faults(switches), RateLimits(store.clock)
     browsing = Browsing(service)
     routes = [
-        *Control(faults, journal, webhooks).routes(),
+        *Control(faults, journal, webhooks, store).routes(),
         Route("/_local/forge.css", _stylesheet),
         *_rest_routes(service, limits),
         Route("/api/graphql", Graph(service, limits).answer, methods=["POST"]),

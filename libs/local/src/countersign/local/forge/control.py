@@ -8,6 +8,7 @@ from countersign.local.forge.answers import Refused
 from countersign.local.forge.faults import FaultPlan, Faults, parse_plan
 from countersign.local.forge.journal import Journal
 from countersign.local.forge.rest import read_body
+from countersign.local.forge.store import Store
 from countersign.local.forge.webhooks import Webhooks
 
 PLAN_BYTES_MAX = 64 * 1024
@@ -15,15 +16,17 @@ LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
 class Control:
-    def __init__(self, faults: Faults, journal: Journal, webhooks: Webhooks) -> None:
+    def __init__(self, faults: Faults, journal: Journal, webhooks: Webhooks, store: Store) -> None:
         self._faults = faults
         self._journal = journal
         self._webhooks = webhooks
+        self._store = store
 
     def routes(self) -> list[Route]:
         return [
             Route("/_local/faults", self.faults, methods=["GET", "PUT", "DELETE"]),
             Route("/_local/requests", self.requests, methods=["GET", "DELETE"]),
+            Route("/_local/canary", self.canary, methods=["GET"]),
             Route("/_local/deliveries", self.deliveries, methods=["GET"]),
             Route("/_local/deliveries/{id}/attempts", self.redeliver, methods=["POST"]),
         ]
@@ -45,6 +48,11 @@ class Control:
         if request.method == "DELETE":
             self._journal.clear()
         return JSONResponse(self._journal.requests())
+
+    async def canary(self, request: Request) -> Response:
+        """A part of every token issued since the start, for who looks whether one was left."""
+        _refuse_strangers(request)
+        return JSONResponse({"canary": self._store.canary, "issued": self._store.issued})
 
     async def deliveries(self, request: Request) -> Response:
         _refuse_strangers(request)

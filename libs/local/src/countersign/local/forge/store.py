@@ -34,6 +34,7 @@ SCHEMA = (
 )
 # Ids of people, repositories and the rest come from one counter; the first ones are recognisable.
 FIRST_ID = 1001
+CANARY_CHARACTERS = 16
 
 
 def now() -> datetime:
@@ -99,6 +100,9 @@ class Store:
         self.directory = directory
         self.repositories_dir = directory / "repositories"
         self.clock = clock
+        # In every token that is issued, so that who looks for tokens need not know one.
+        self.canary = self.new_secret(CANARY_CHARACTERS)
+        self.issued = 0
         self._open: dict[Path, Repo] = {}
         self._counters = Table(connection, "counter", Counter)
         self.people = Table(connection, "person", Person)

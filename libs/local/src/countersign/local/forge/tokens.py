@@ -31,6 +31,7 @@ PREFIXES = {
     TokenKind.INSTALLATION: "ghs_",
     TokenKind.REFRESH: "ghr_",
 }
+TOKEN_CHARACTERS = 36
 USER_TOKEN_S = 28_800
 REFRESH_TOKEN_S = 15_897_600
 INSTALLATION_TOKEN_S = 3_600
@@ -59,7 +60,9 @@ class Terms:
 
 
 def issue(store: Store, terms: Terms) -> Issued:
-    text = Secret(PREFIXES[terms.kind] + store.new_secret())
+    rest = store.new_secret(TOKEN_CHARACTERS - len(store.canary))
+    text = Secret(PREFIXES[terms.kind] + store.canary + rest)
+    store.issued += 1
     return Issued(text, record(store, text, terms))
 
 
