@@ -192,13 +192,17 @@ class _Forms(HTMLParser):
             self._select = ""
 
 
-def _page(answer: httpx2.Response) -> Page:
+def forms_of(text: str) -> tuple[Form, ...]:
     parser = _Forms()
-    if "html" in answer.headers.get("content-type", ""):
-        parser.feed(answer.text)
+    parser.feed(text)
+    return tuple(parser.forms)
+
+
+def _page(answer: httpx2.Response) -> Page:
+    is_html = "html" in answer.headers.get("content-type", "")
     return Page(
         url=str(answer.url),
         status=answer.status_code,
         text=answer.text,
-        forms=tuple(parser.forms),
+        forms=forms_of(answer.text) if is_html else (),
     )

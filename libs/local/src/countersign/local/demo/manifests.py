@@ -88,7 +88,7 @@ def _promotion(*, url: str, path: str) -> str:
 
 
 def _indented(text: str) -> str:
-    return "".join(f"    {line}\n" for line in text.splitlines())
+    return "".join(f"  {line}\n" for line in text.splitlines())
 
 
 def _pipeline(name: str, promotion: str) -> str:

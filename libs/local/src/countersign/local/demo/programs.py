@@ -11,7 +11,7 @@ from countersign.local.demo.supervising import Program
 
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")
 # A person should see what happens, and need not wait for it.
-_CLUSTER_PACE: Final = ("--interval", "0.5", "--action", "1")
+_CLUSTER_PACE: Final = ("--interval", "0.5", "--action", "1", "--timeout", "5")
 
 
 @dataclass(frozen=True, kw_only=True)

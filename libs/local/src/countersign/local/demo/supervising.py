@@ -42,8 +42,9 @@ class Program:
 class Supervisor:
     """Owns the processes. `say` prints one line for a person."""
 
-    def __init__(self, *, say: Callable[[str], None]) -> None:
+    def __init__(self, *, say: Callable[[str], None], stop_s_max: float = STOP_S_MAX) -> None:
         self._say = say
+        self._stop_s_max = stop_s_max
         self._running: dict[str, Process] = {}
         self._stop = asyncio.Event()
         self.restarts = 0
@@ -84,7 +85,7 @@ class Supervisor:
         waits = [asyncio.create_task(process.wait()) for process in alive]
         if not waits:
             return
-        _, late = await asyncio.wait(waits, timeout=STOP_S_MAX)
+        _, late = await asyncio.wait(waits, timeout=self._stop_s_max)
         for process in alive:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
