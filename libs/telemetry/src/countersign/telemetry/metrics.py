@@ -29,6 +29,8 @@ class Bounded(Generic[_Metric]):
         self._known: dict[tuple[str, ...], _Metric] = {}
 
     def labels(self, **values: str) -> _Metric:
+        if not self._names:
+            return self._metric
         key = tuple(values[name] for name in self._names)
         child = self._known.get(key)
         if child is None:
