@@ -21,8 +21,8 @@ log = get_logger()
 PENDING_MAX: Final = 4_000
 WORKERS: Final = 8  # as many connections as one forge is given
 DELAYS_S: Final = (0.5, 2.0, 8.0, 30.0)
-# At the end there is no time to wait long; a forge that fails twice is told as failed.
-CLOSING_DELAYS_S: Final = (0.5,)
+# At the end there is no time to wait long.
+CLOSING_DELAYS_S: Final = (0.5, 1.0, 2.0)
 
 _revocations = counter(
     "revocations_total",
@@ -63,10 +63,16 @@ class Revocations:
             async with asyncio.timeout(seconds_max):
                 await self._queue.join()
         except TimeoutError:
-            left = self._queue.qsize()
-            log.warning("revocations.unfinished", count=left)
-            return left
+            return self._give_up()
         return 0
+
+    def _give_up(self) -> int:
+        left = self._queue.qsize()
+        while not self._queue.empty():
+            spent = self._queue.get_nowait()
+            log.error("revocation.unfinished", **_names(spent), reason=spent.reason.value)
+            _count(spent, RevocationOutcome.FAILED)
+        return left
 
     async def _work(self) -> None:
         while True:
@@ -117,10 +123,14 @@ class Revocations:
             return
 
     async def _tell(self, spent: Spent, outcome: RevocationOutcome) -> None:
+        _count(spent, outcome)
         word = outcome.name.lower()
-        _revocations.labels(reason=spent.reason.value, outcome=word).inc()
         log.info("delegation.revoked", **_names(spent), reason=spent.reason.value, outcome=word)
         await self._announcements.revoked(spent, outcome)
+
+
+def _count(spent: Spent, outcome: RevocationOutcome) -> None:
+    _revocations.labels(reason=spent.reason.value, outcome=outcome.name.lower()).inc()
 
 
 def _names(spent: Spent) -> dict[str, str]:

@@ -1,0 +1,291 @@
+"""The service in memory: a stream, a forge at the wire, a clock that is set by hand."""
+
+import asyncio
+import base64
+import binascii
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from doubles.github_oauth import FORGE, ORIGIN, GitHubDouble, github
+
+from countersign.approval.authorizing import EverybodySignedIn
+from countersign.approval.bootstrap import Service, World, build
+from countersign.approval.interfaces import Application, Applications
+from countersign.approval.signing import Writers
+from countersign.contracts import messages as m
+from countersign.contracts.errors import Retryable
+from countersign.contracts.identity import consent_digest
+from countersign.contracts.message import Message
+from countersign.contracts.promotion import Promotion
+from countersign.contracts.redemption import canonical_bytes, hpke_info
+from countersign.contracts.subjects import inbox_prefix
+
+SESSION = "5" * 64
+TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@dataclass(frozen=True)
+class Received:
+    message: Message
+    trace: Mapping[str, str] = field(default_factory=lambda: TRACE)
+
+
+@dataclass(frozen=True)
+class Call:
+    service: str = "pr-writer"
+    reply: str = ""
+
+
+class Stream:
+    """Keeps each message id once and tells everybody at once."""
+
+    def __init__(self) -> None:
+        self.events: list[Message] = []
+        self.ids: list[str] = []
+        self.listeners: list[Service] = []
+        self.away = False
+
+    async def publish(self, event: Message, *, message_id: str, create_once: bool = False) -> None:
+        assert not create_once
+        if self.away:
+            raise Retryable("timeout", "the bus is away")
+        if message_id in self.ids:
+            return
+        self.ids.append(message_id)
+        # As others read it.
+        event = type(event).from_json(event.to_json())
+        self.events.append(event)
+        for listener in self.listeners:
+            await listener.reactions.on_event(Received(event))
+
+    def of(self, kind: type[Message]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Replicas:
+    def __init__(self) -> None:
+        self.gone: set[str] = set()
+        self.asked: list[str] = []
+
+    async def is_gone(self, replica: str) -> bool:
+        self.asked.append(replica)
+        return replica in self.gone
+
+
+class Authorizer(EverybodySignedIn):
+    def __init__(self) -> None:
+        self.refused: set[str] = set()
+
+    async def may_promote(self, person: m.Person, promotion: Promotion) -> bool:
+        allowed = await super().may_promote(person, promotion)
+        return allowed and person.id not in self.refused
+
+
+def public_nkey(key: Ed25519PrivateKey) -> str:
+    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    body = bytes([20 << 3]) + raw
+    checksum = binascii.crc_hqx(body, 0).to_bytes(2, "little")
+    return base64.b32encode(body + checksum).decode().rstrip("=")
+
+
+@dataclass
+class House:
+    """Everything around one or more replicas."""
+
+    clock: Clock
+    forge: GitHubDouble
+    stream: Stream = field(default_factory=Stream)
+    replicas: Replicas = field(default_factory=Replicas)
+    authorizer: Authorizer = field(default_factory=Authorizer)
+    writer: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    minutes: int = 15
+
+    def build(self, replica: str = "approval-0") -> Service:
+        forge = FORGE.model_copy(update={"minutes": self.minutes})
+        application = Application(forge=forge, oauth=github(self.forge, now=self.clock))
+        bare = FORGE.model_copy(update={"origin": "https://bare.example", "client_id": ""})
+        service = build(
+            World(
+                replica=replica,
+                applications=Applications(listed=(forge, bare), registered=(application,)),
+                publisher=self.stream,
+                replicas=self.replicas,
+                authorizer=self.authorizer,
+                writers=Writers((public_nkey(self.writer),)),
+                now=self.clock,
+            )
+        )
+        service.caught_up.set()
+        return service
+
+    @asynccontextmanager
+    async def running(self, *names: str) -> AsyncIterator[tuple[Service, ...]]:
+        """Replicas that have read the stream so far."""
+        services = []
+        async with AsyncExitStack() as stack:
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            workers = []
+            for name in names:
+                service = self.build(name)
+                for event in self.stream.events:
+                    await service.reactions.on_event(Received(event))
+                self.stream.listeners.append(service)
+                services.append(service)
+                workers.append(tasks.create_task(service.revocations.run()))
+            try:
+                yield tuple(services)
+            finally:
+                for worker in workers:
+                    worker.cancel()
+
+    async def request(self, **changes: Any) -> m.PromotionRequested:
+        event = requested(**changes)
+        name = f"{event.promotion.promotion_id}-requested"
+        await self.stream.publish(event, message_id=name)
+        return event
+
+    def state(self, service: Service, promotion_id: str = "p" * 16) -> str:
+        entry = service.promotions.find(promotion_id)
+        return entry.promotion.state.value if entry else "over"
+
+    async def begin(
+        self, service: Service, *, by: str = "ada", session: str = SESSION
+    ) -> m.BeginResponse:
+        request = m.BeginRequest(promotion_id="p" * 16, person=person(by), session=session)
+        return await service.handlers.on_begin(request, Call("gateway"))
+
+    async def complete(
+        self, service: Service, back: Mapping[str, str], *, by: str = "ada", **changes: Any
+    ) -> m.CompleteResponse:
+        values: dict[str, Any] = {
+            "replica": service.handlers.replica,
+            "session": SESSION,
+            "person": person(by),
+            **back,
+        }
+        request = m.CompleteRequest(**{**values, **changes})
+        return await service.handlers.on_complete(request, Call("gateway"))
+
+    async def grant(
+        self, service: Service, *, by: str = "ada", session: str = SESSION
+    ) -> m.BeginResponse:
+        """Sign in and come back."""
+        begun = await self.begin(service, by=by, session=session)
+        if not begun.granted:
+            back = self.forge.sign_in(begun.authorize_url, by)
+            done = await self.complete(service, back, by=by, session=session)
+            assert done.problem is None, done.problem
+        return begun
+
+    def redemption(self, approval_id: str, **changes: Any) -> "Redemption":
+        return Redemption.of(self, approval_id, changes)
+
+    async def redeem(self, service: Service, redemption: "Redemption") -> m.RedeemResponse:
+        call = Call(reply=redemption.request.reply)
+        return await service.handlers.on_redeem(redemption.request, call)
+
+
+@dataclass(frozen=True)
+class Redemption:
+    """One executor's request, and the key that opens the answer."""
+
+    request: m.RedeemRequest
+    key: X25519PrivateKey
+
+    @classmethod
+    def of(cls, house: House, approval_id: str, changes: Mapping[str, Any]) -> "Redemption":
+        key = X25519PrivateKey.generate()
+        values: dict[str, Any] = {
+            "replica": "approval-0",
+            "approval_id": approval_id,
+            "promotion_id": "p" * 16,
+            "attempt": 1,
+            "consent_digest": consent_digest(requested()),
+            "public_key": key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw),
+            "nonce": secrets.token_bytes(16),
+            "signed_at": house.clock(),
+            "reply": f"{inbox_prefix('pr-writer')}.rpc.abc.1",
+            "signature": b"unsigned",
+        }
+        signer = changes.get("signer", house.writer)
+        wanted = {name: value for name, value in changes.items() if name != "signer"}
+        request = m.RedeemRequest(**{**values, **wanted})
+        signed = {"signature": signer.sign(canonical_bytes(request))}
+        return cls(request.model_copy(update=signed), key)
+
+    def open(self, response: m.RedeemResponse) -> str:
+        suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+        return suite.decrypt(response.sealed, self.key, hpke_info(self.request)).decode()
+
+
+def person(name: str) -> m.Person:
+    return m.Person(id=name, name=name.title(), groups=("developers",))
+
+
+def requested(**changes: Any) -> m.PromotionRequested:
+    pipeline = m.PipelineRef(namespace="shop", name="checkout", uid="uid-1", generation=1)
+    values: dict[str, Any] = {
+        "promotion": m.PromotionRef(
+            promotion_id="p" * 16, pipeline=pipeline, environment="prod", attempt=1
+        ),
+        "app": m.ObjectRef(kind="HelmRelease", name="checkout"),
+        "from_environment": "staging",
+        "content": m.Content(
+            identity="6.9.1", revision=m.Revision(recorded="6.9.1", version="6.9.1")
+        ),
+        "destination": m.Destination(
+            kind=m.ForgeKind.GITHUB,
+            origin=ORIGIN,
+            owner="shop",
+            repository="deploy",
+            base_branch="main",
+        ),
+        "marker_key": "shop:checkout:prod",
+        "mode": m.CredentialMode.DELEGATED,
+        "requested_at": datetime(2030, 1, 1, 11, tzinfo=UTC),
+    }
+    return m.PromotionRequested(**{**values, **changes})
+
+
+def opened(approval_id: str = "", *, attempt: int = 1) -> m.PullRequestOpened:
+    return m.PullRequestOpened(
+        promotion=requested().promotion.model_copy(update={"attempt": attempt}),
+        pull_request=m.PullRequestRef(origin=ORIGIN, owner="shop", repository="deploy", number=7),
+        approval_id=approval_id,
+    )
+
+
+def failed(
+    reason: m.FailureReason, *, attempt: int = 1, at: datetime | None = None
+) -> m.PullRequestFailed:
+    return m.PullRequestFailed(
+        promotion=requested().promotion.model_copy(update={"attempt": attempt}),
+        reason=reason,
+        message="it failed",
+        failed_at=at,
+    )
+
+
+async def settle(service: Service) -> None:
+    """Until every revocation that is due was tried."""
+    async with asyncio.timeout(5):
+        await service.revocations._queue.join()
