@@ -83,16 +83,18 @@ async def running(layout: Layout, ports: Ports) -> AsyncIterator[Running]:
 async def _start(
     group: asyncio.TaskGroup, supervisor: Supervisor, *, layout: Layout, ports: Ports, bus: Bus
 ) -> None:
-    first = (programs.forge(layout, ports), programs.cluster(layout, ports))
+    forge = programs.forge(layout, ports)
+    group.create_task(supervisor.supervise(forge))
+    # It makes the repositories that all others read.
+    await _until_answering(forge, f"{ports.forge_url}/login")
     health = {name: free_port() for name in SERVICES}
     services = [
         programs.service(n, layout=layout, ports=ports, bus=bus, health_port=health[n])
         for n in SERVICES
     ]
-    for program in (*first, *services):
+    for program in (programs.cluster(layout, ports), *services):
         group.create_task(supervisor.supervise(program))
     async with asyncio.TaskGroup() as waiting:
-        waiting.create_task(_until_answering(first[0], f"{ports.forge_url}/login"))
         for program in services:
             url = f"http://{HOST}:{health[program.name]}/readyz"
             waiting.create_task(_until_answering(program, url))
