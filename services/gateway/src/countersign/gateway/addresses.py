@@ -1,0 +1,102 @@
+"""Addresses: of our own pages, for names that may be any string, and of pages at forges.
+
+Links to a forge are built from origin, owner, repository and number, never taken from an answer.
+"""
+
+import hashlib
+import re
+from typing import Final
+from urllib.parse import quote, unquote
+
+from countersign.contracts.messages import Destination, ForgeKind, PullRequestRef
+from countersign.gateway.model import PipelineKey
+
+# `=XX` instead of `%XX`: servers and browsers decode `%2F` and remove `%2E%2E` before we see them.
+_PLAIN = re.compile(r"[A-Za-z0-9_-]")
+_ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
+_ORIGIN = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?")
+_LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
+RETURN_CHARACTERS_MAX: Final = 2_000
+_PULL_REQUEST_PATHS: Final = {
+    ForgeKind.GITHUB: "pull",
+    ForgeKind.GITLAB: "-/merge_requests",
+    ForgeKind.BITBUCKET_CLOUD: "pull-requests",
+    ForgeKind.BITBUCKET_SERVER: "pull-requests",
+    ForgeKind.AZURE_DEVOPS: "pullrequest",
+    ForgeKind.GITEA: "pulls",
+    ForgeKind.FORGEJO: "pulls",
+}
+
+
+def segment(text: str) -> str:
+    """Any text as one segment of a path. A dot stays inside a name, as in `podinfo.v2`."""
+    plain = "".join(
+        c if _PLAIN.fullmatch(c) or (c == "." and 0 < i < len(text) - 1) else _escape(c)
+        for i, c in enumerate(text)
+    )
+    return plain.replace("..", "=2E=2E")
+
+
+def _escape(character: str) -> str:
+    return "".join(f"={byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def text_of(segment_text: str) -> str:
+    """What `segment` was made from; other text stays as it is."""
+
+    def plain(match: re.Match[str]) -> str:
+        return bytes.fromhex(match[0].replace("=", "")).decode("utf-8", "replace")
+
+    return _ESCAPED.sub(plain, segment_text)
+
+
+def pipeline(key: PipelineKey) -> str:
+    return f"/p/{segment(key.namespace)}/{segment(key.name)}"
+
+
+def gate(key: PipelineKey, environment: str) -> str:
+    return f"{pipeline(key)}/{segment(environment)}"
+
+
+def consent(key: PipelineKey, environment: str) -> str:
+    return f"{gate(key, environment)}/promote"
+
+
+def promotion(promotion_id: str) -> str:
+    return f"/promotions/{segment(promotion_id)}"
+
+
+def credential(namespace: str, secret: str) -> str:
+    return f"/credentials/{segment(namespace)}/{segment(secret)}"
+
+
+def dom_id(prefix: str, *names: str) -> str:
+    """An id for an element that stands for names of any kind."""
+    digest = hashlib.sha256("\x00".join(names).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{prefix}-{digest[:12]}"
+
+
+def repository(destination: Destination) -> str:
+    """The repository's page, or empty where its origin is none."""
+    return _at(destination.origin, destination.owner, destination.repository)
+
+
+def pull_request(ref: PullRequestRef) -> str:
+    """The pull request's page, or empty where its parts make none."""
+    base = _at(ref.origin, ref.owner, ref.repository)
+    path = _PULL_REQUEST_PATHS.get(ref.kind, _PULL_REQUEST_PATHS[ForgeKind.GITHUB])
+    return f"{base}/{path}/{ref.number}" if base and ref.number > 0 else ""
+
+
+def _at(origin: str, owner: str, name: str) -> str:
+    if not _ORIGIN.fullmatch(origin):
+        return ""
+    return f"{origin}/{quote(owner, safe='/')}/{quote(name, safe='')}"
+
+
+def local_path(text: str) -> str:
+    """Where to go after signing in: a path of ours, or the board if it is anything else."""
+    once = unquote(text)
+    fits = len(text) <= RETURN_CHARACTERS_MAX
+    safe = _LOCAL_PATH.fullmatch(text) and not once.startswith(("//", "/\\"))
+    return text if fits and safe and "\\" not in once else "/"

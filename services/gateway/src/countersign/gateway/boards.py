@@ -1,0 +1,178 @@
+"""What a board shows: filters, search, pages of whole namespaces, and what waits for you. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+from urllib.parse import urlencode
+
+from countersign.gateway.model import IN_TROUBLE, GateState, GateView, Track
+
+PAGE_TRACKS: Final = 60  # what a page holds unless one namespace has more
+QUERY_CHARACTERS_MAX: Final = 200
+PAGES_MAX: Final = 10_000
+
+
+class Show(StrEnum):
+    """A filter chip."""
+
+    ALL = "all"
+    NEEDS_ME = "needs-me"
+    IN_PULL_REQUEST = "in-pull-request"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+
+
+LABELS: Final = {
+    Show.ALL: "All",
+    Show.NEEDS_ME: "Needs me",
+    Show.IN_PULL_REQUEST: "In pull request",
+    Show.BLOCKED: "Blocked",
+    Show.FAILED: "Failed",
+}
+_CHOSEN: Final[dict[Show, Callable[[GateView], bool]]] = {
+    Show.NEEDS_ME: lambda g: g.needs_person,
+    Show.IN_PULL_REQUEST: lambda g: g.state in {GateState.OPEN, GateState.SUPERSEDED},
+    Show.BLOCKED: lambda g: (
+        g.state in {GateState.BLOCKED, GateState.NOT_PROMOTABLE, GateState.UNKNOWN}
+    ),
+    Show.FAILED: lambda g: g.state in IN_TROUBLE,
+}
+
+
+@dataclass(frozen=True)
+class Query:
+    """The state of a board, as its address says it."""
+
+    show: Show = Show.ALL
+    words: str = ""
+    namespace: str = ""
+    page: int = 1
+
+    def address(self, **changes: str | int | Show) -> str:
+        """The board with something changed; a new filter begins at its first page."""
+        values = {"show": self.show, "words": self.words, "namespace": self.namespace, **changes}
+        pairs = {
+            "show": values["show"] if values["show"] is not Show.ALL else "",
+            "q": values["words"],
+            "namespace": values["namespace"],
+            "page": changes.get("page", 1) if changes.get("page", 1) != 1 else "",
+        }
+        text = urlencode({k: v for k, v in pairs.items() if v})
+        return f"/?{text}" if text else "/"
+
+    @property
+    def narrow(self) -> bool:
+        return self.show is not Show.ALL or bool(self.words) or bool(self.namespace)
+
+
+def read_query(values: dict[str, str]) -> Query:
+    """What an address says; what it says wrongly is left out."""
+    show = values.get("show", "")
+    page = values.get("page", "")
+    number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1  # noqa: PLR2004
+    return Query(
+        show=Show(show) if show in set(Show) else Show.ALL,
+        words=values.get("q", "").strip()[:QUERY_CHARACTERS_MAX],
+        namespace=values.get("namespace", "")[:QUERY_CHARACTERS_MAX],
+        page=min(max(1, number), PAGES_MAX),
+    )
+
+
+def matches(track: Track, query: Query) -> bool:
+    if query.namespace and track.key.namespace != query.namespace:
+        return False
+    if query.show is not Show.ALL and not any(map(_CHOSEN[query.show], track.gates)):
+        return False
+    return all(word in track.search_text for word in query.words.lower().split())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The tracks of a namespace."""
+
+    namespace: str
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A gate at which a person is awaited."""
+
+    track: Track
+    gate: GateView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """One page of the board."""
+
+    query: Query
+    groups: tuple[Group, ...]
+    pages: int
+    shown: int
+    found: int
+    total: int
+    counts: dict[Show, int]
+    waiting: tuple[Waiting, ...]
+    namespaces: tuple[str, ...]
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        return tuple(t for g in self.groups for t in g.tracks)
+
+
+def board(tracks: Sequence[Track], query: Query) -> Board:
+    """
+    Args:
+        tracks: all that the viewer may see, by namespace and name.
+        query: what of them.
+
+    """
+    found = [t for t in tracks if matches(t, query)]
+    pages = paginate(found)
+    page = min(query.page, max(1, len(pages)))
+    shown = pages[page - 1] if pages else []
+    waiting = waiting_of(tracks)
+    return Board(
+        query=Query(query.show, query.words, query.namespace, page),
+        groups=tuple(
+            Group(namespace=n, tracks=tuple(ts))
+            for n, ts in groupby(shown, key=lambda t: t.key.namespace)
+        ),
+        pages=len(pages),
+        shown=len(shown),
+        found=len(found),
+        total=len(tracks),
+        counts=counts_of(tracks),
+        waiting=tuple(waiting),
+        namespaces=tuple(dict.fromkeys(t.key.namespace for t in tracks)),
+    )
+
+
+def counts_of(tracks: Iterable[Track]) -> dict[Show, int]:
+    counts = dict.fromkeys(Show, 0)
+    for track in tracks:
+        counts[Show.ALL] += 1
+        for show, chosen in _CHOSEN.items():
+            counts[show] += any(map(chosen, track.gates))
+    return counts
+
+
+def waiting_of(tracks: Iterable[Track]) -> list[Waiting]:
+    """Gates that ask for a person; who waits longest comes first."""
+    found = [Waiting(track=t, gate=g) for t in tracks for g in t.gates if g.needs_person]
+    return sorted(found, key=lambda w: (w.gate.since is None, w.gate.since))
+
+
+def paginate(tracks: Sequence[Track]) -> list[list[Track]]:
+    """Pages of whole namespaces; only a namespace larger than a page is split."""
+    pages: list[list[Track]] = []
+    for _, group in groupby(tracks, key=lambda t: t.key.namespace):
+        rest = list(group)
+        if pages and len(pages[-1]) + len(rest) <= PAGE_TRACKS:
+            pages[-1].extend(rest)
+            continue
+        pages.extend(rest[i : i + PAGE_TRACKS] for i in range(0, len(rest), PAGE_TRACKS))
+    return pages

@@ -1,0 +1,345 @@
+"""In which state a gate is, and in what words. Pure.
+
+A gate is derived from what the watcher observed and from the promotion that is current at it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from countersign.contracts.life import OVER, Note, Promotion, State
+from countersign.contracts.messages import (
+    EnvironmentCondition,
+    EnvironmentObserved,
+    Gate,
+    OpeningStep,
+    PipelineObserved,
+    Revision,
+)
+from countersign.contracts.messages import GateState as Observed
+from countersign.contracts.revision import short
+from countersign.gateway import addresses
+from countersign.gateway.fixes import how_to_fix
+from countersign.gateway.history import STEP_NAMES, Entry, name_of
+from countersign.gateway.model import (
+    Action,
+    Code,
+    GateState,
+    GateView,
+    Link,
+    PipelineKey,
+    Sentence,
+    StepView,
+    When,
+)
+
+_STATES: Final = {
+    State.ASKED: GateState.ASKED,
+    State.OPENING: GateState.OPENING,
+    State.OPEN: GateState.OPEN,
+    State.DEPLOYING: GateState.DEPLOYING,
+    State.FAILED: GateState.FAILED,
+    State.REJECTED: GateState.REJECTED,
+    State.CLOSED: GateState.CLOSED,
+    State.UNDONE: GateState.UNDONE,
+    State.SUPERSEDED: GateState.SUPERSEDED,
+}
+
+
+def gate_view(observed: PipelineObserved, index: int, entries: Sequence[Entry]) -> GateView:
+    """The gate into the environment at `index`, which is not the first."""
+    below, here = observed.environments[index - 1], observed.environments[index]
+    key = PipelineKey(observed.pipeline.namespace, observed.pipeline.name)
+    uid = observed.pipeline.uid
+    ours = [e for e in entries if e.promotion.request.promotion.pipeline.uid == uid]
+    entry = _current(ours, here.gate)
+    view = _with_promotion(key, entry) if entry else _without_promotion(key, below, here)
+    overtaken = [e for e in ours if e is not entry and _still_open(e)]
+    notes = tuple(note for e in overtaken for note in _overtaken_note(e, entry))
+    gate = here.gate
+    return replace(
+        view,
+        from_environment=below.name,
+        environment=here.name,
+        notes=notes,
+        mode=entry.promotion.request.mode if entry else (gate.mode if gate else view.mode),
+        destination=entry.promotion.request.destination
+        if entry
+        else (gate.destination if gate else None),
+    )
+
+
+def _current(entries: Sequence[Entry], gate: Gate | None) -> Entry | None:
+    active = [e for e in entries if e.promotion.state not in OVER]
+    if active:
+        return active[-1]
+    named = gate.promotion_id if gate else ""
+    latest = entries[-1] if entries else None
+    if latest is None or latest.promotion.state is State.COMPLETED:
+        return None
+    # A newer one is under way whose request has not been heard yet.
+    if named and named != latest.promotion_id:
+        return None
+    return latest if _still_open(latest) else None
+
+
+def _still_open(entry: Entry) -> bool:
+    promotion = entry.promotion
+    overtaken = promotion.state is State.SUPERSEDED and promotion.pull_request is not None
+    return overtaken and not entry.pull_request_ended and not promotion.merged
+
+
+def _overtaken_note(entry: Entry, newer: Entry | None) -> tuple[Sentence, ...]:
+    by: Sentence = (" by ", _code(newer.promotion.request.content.revision)) if newer else ()
+    return ((*_pull_request(entry.promotion), " is overtaken", *by, " and still open"),)
+
+
+def _code(revision: Revision | None) -> Code:
+    if revision is None:
+        return Code("nothing")
+    return Code(short(revision), revision.recorded)
+
+
+def _pull_request(promotion: Promotion) -> Sentence:
+    ref = promotion.pull_request
+    if ref is None:
+        return ("the pull request",)
+    href = addresses.pull_request(ref)
+    label = f"#{ref.number}"
+    return (Link(label, href, external=True),) if href else (label,)
+
+
+# --- no promotion is under way -------------------------------------------------------------------
+
+
+def _without_promotion(
+    key: PipelineKey, below: EnvironmentObserved, here: EnvironmentObserved
+) -> GateView:
+    gate = here.gate or Gate()
+    unreachable = [e for e in (below, here) if e.condition is EnvironmentCondition.UNKNOWN]
+    if unreachable:
+        return _unknown(key, unreachable[0])
+    if gate.state is Observed.NOT_PROMOTABLE:
+        sentence: Sentence = (gate.message or "this revision cannot be written elsewhere",)
+        why = Action(label="Why", href=addresses.gate(key, here.name))
+        return GateView(state=GateState.NOT_PROMOTABLE, sentence=sentence, actions=(why,))
+    if gate.state is Observed.BLOCKED:
+        said = gate.message or _blocked_message(below)
+        show = Action(label="Show object", href=f"{addresses.pipeline(key)}#targets")
+        return GateView(state=GateState.BLOCKED, sentence=(said,), actions=(show,))
+    if gate.state is Observed.PENDING:
+        revision = below.content.revision if below.content else None
+        told: Sentence = (_code(revision), f" is about to be asked for into {here.name}")
+        return GateView(state=GateState.OPENING, sentence=told, revision=revision)
+    return _level(below, here)
+
+
+def _blocked_message(below: EnvironmentObserved) -> str:
+    return f"{below.name} is not healthy" + (f": {below.message}" if below.message else "")
+
+
+def _level(below: EnvironmentObserved, here: EnvironmentObserved) -> GateView:
+    revision = here.content.revision if here.content else None
+    if revision is None:
+        if below.content is None:
+            return GateView(
+                state=GateState.LEVEL, sentence=(f"{below.name} runs nothing to promote yet",)
+            )
+        return GateView(state=GateState.LEVEL, sentence=(f"{here.name} is being read",))
+    sentence: Sentence = (f"{here.name} runs ", _code(revision), f", as {below.name} does")
+    if below.content is None or below.content.identity != (
+        here.content.identity if here.content else ""
+    ):
+        sentence = (f"{here.name} runs ", _code(revision))
+    return GateView(
+        state=GateState.LEVEL, sentence=sentence, brief=(f"as {below.name}",), revision=revision
+    )
+
+
+def _unknown(key: PipelineKey, environment: EnvironmentObserved) -> GateView:
+    clusters = [
+        t.cluster or "the cluster of the watcher"
+        for t in environment.targets
+        if t.condition is EnvironmentCondition.UNKNOWN
+    ]
+    where = environment.message or (
+        f"cluster {clusters[0]} cannot be reached"
+        if clusters
+        else f"{environment.name} cannot be read"
+    )
+    since: Sentence = (", since ", When(environment.since, ago=False)) if environment.since else ()
+    show = Action(label="Show cluster", href=f"{addresses.pipeline(key)}#targets")
+    return GateView(
+        state=GateState.UNKNOWN,
+        sentence=(where, *since),
+        brief=(where,),
+        actions=(show,),
+        since=environment.since,
+    )
+
+
+# --- a promotion is current ----------------------------------------------------------------------
+
+
+def _with_promotion(key: PipelineKey, entry: Entry) -> GateView:
+    promotion = entry.promotion
+    state = _STATES.get(promotion.state, GateState.WAITING)
+    if promotion.state is State.WAITING and promotion.note is not Note.NONE:
+        state = GateState.LOST
+    sentence, brief = _SENTENCES[state](entry)
+    return GateView(
+        state=state,
+        sentence=sentence,
+        brief=brief,
+        actions=_actions(key, state, promotion),
+        fix=how_to_fix(promotion.failure, promotion.request) if state is GateState.FAILED else "",
+        steps=_steps(promotion) if state is GateState.OPENING else (),
+        promotion_id=promotion.promotion_id,
+        revision=promotion.request.content.revision,
+        current=promotion.request.current,
+        since=promotion.changed_at,
+    )
+
+
+def _waiting(entry: Entry) -> tuple[Sentence, Sentence]:
+    p = entry.promotion
+    revision = _code(p.request.content.revision)
+    since: Sentence = (", since ", When(p.changed_at, ago=False)) if p.changed_at else ()
+    have = len({a.by.id for a in p.granted})
+    needed = p.approvals_needed
+    count = f" ({have} of {needed} approvals)" if needed > 1 else ""
+    brief: Sentence = ("since ", When(p.changed_at, ago=False), count)
+    return (revision, f" is ready for {p.request.promotion.environment}", *since, count), brief
+
+
+def _asked(entry: Entry) -> tuple[Sentence, Sentence]:
+    begun = [a for a in entry.promotion.approvals if a.granted_at is None]
+    who = name_of(begun[-1].by) if begun else "somebody"
+    where = entry.promotion.request.destination.origin.partition("://")[2]
+    since: Sentence = (", since ", When(begun[-1].begun_at, ago=False)) if begun else ()
+    return (f"{who} is signing in at {where}", *since), (f"{who} is signing in",)
+
+
+def _opening(entry: Entry) -> tuple[Sentence, Sentence]:
+    step = STEP_NAMES.get(entry.promotion.step, "about to start")
+    who = [name_of(a.forge_user) or name_of(a.by) for a in entry.promotion.granted]
+    by = f" for {who[-1]}" if who else ""
+    return (f"{step}{by}",), (step,)
+
+
+def _open(entry: Entry) -> tuple[Sentence, Sentence]:
+    p = entry.promotion
+    who = name_of(p.author)
+    by: Sentence = (f" by {who}",) if who else ()
+    checks: Sentence = (f" · {entry.checks}",) if entry.checks else ()
+    since: Sentence = (", opened ", When(p.changed_at)) if p.changed_at else ()
+    pull_request = _pull_request(p)
+    return (*pull_request, *by, *since, *checks), (*pull_request, *by, *checks)
+
+
+def _deploying(entry: Entry) -> tuple[Sentence, Sentence]:
+    p = entry.promotion
+    who = name_of(p.merged_by)
+    by = f" by {who}" if who else ""
+    when = When(p.changed_at)
+    full: Sentence = (*_pull_request(p), " merged ", when, f"{by}; waiting for Flux")
+    return full, ("merged ", when, by)
+
+
+def _failed(entry: Entry) -> tuple[Sentence, Sentence]:
+    message = entry.promotion.failure_message
+    return (message,), (message,)
+
+
+def _lost(entry: Entry) -> tuple[Sentence, Sentence]:
+    p = entry.promotion
+    if p.note is Note.LOST:
+        return ("the delegation ended before it was used",), ("the delegation ended",)
+    reason = p.note_reason or "the approval ran out before it was used"
+    return (reason,), (reason,)
+
+
+def _rejected(entry: Entry) -> tuple[Sentence, Sentence]:
+    p = entry.promotion
+    reason: Sentence = (f": “{p.reason}”",) if p.reason else ()
+    who = name_of(p.rejected_by)
+    return (f"rejected by {who} ", When(p.changed_at), *reason), (f"by {who}", *reason)
+
+
+def _closed(entry: Entry) -> tuple[Sentence, Sentence]:
+    p = entry.promotion
+    pull_request = _pull_request(p)
+    when = When(p.changed_at)
+    return (*pull_request, " was closed without merging ", when), (*pull_request, " closed")
+
+
+def _undone(entry: Entry) -> tuple[Sentence, Sentence]:
+    p = entry.promotion
+    back: Sentence = (" is back on ", _code(p.running)) if p.running else (" runs something else",)
+    reason: Sentence = (f": {p.reason}",) if p.reason else ()
+    environment = p.request.promotion.environment
+    return (f"merged, but {environment}", *back, *reason), (environment, *back)
+
+
+def _superseded(entry: Entry) -> tuple[Sentence, Sentence]:
+    p = entry.promotion
+    pull_request = _pull_request(p)
+    because: Sentence = (f": {p.reason}",) if p.reason else ()
+    full: Sentence = (*pull_request, " is overtaken and still open", *because)
+    return full, (*pull_request, " is still open")
+
+
+_SENTENCES: Final[dict[GateState, Callable[[Entry], tuple[Sentence, Sentence]]]] = {
+    GateState.WAITING: _waiting,
+    GateState.ASKED: _asked,
+    GateState.OPENING: _opening,
+    GateState.OPEN: _open,
+    GateState.DEPLOYING: _deploying,
+    GateState.FAILED: _failed,
+    GateState.LOST: _lost,
+    GateState.REJECTED: _rejected,
+    GateState.CLOSED: _closed,
+    GateState.UNDONE: _undone,
+    GateState.SUPERSEDED: _superseded,
+}
+
+
+def _steps(promotion: Promotion) -> tuple[StepView, ...]:
+    order = [s for s in OpeningStep if s is not OpeningStep.UNSPECIFIED]
+    now = order.index(promotion.step) if promotion.step in order else -1
+    return tuple(
+        StepView(name=STEP_NAMES[s], step=s, done=i < now, current=i == now)
+        for i, s in enumerate(order)
+    )
+
+
+def _actions(key: PipelineKey, state: GateState, promotion: Promotion) -> tuple[Action, ...]:
+    environment = promotion.request.promotion.environment
+    there = addresses.gate(key, environment)
+    revision = short(promotion.request.content.revision)
+    promote = Action(
+        label=f"Promote {revision}…",
+        href=addresses.consent(key, environment),
+        primary=True,
+        needs_right=True,
+    )
+    reject = Action(label="Reject", href=f"{there}#reject", verb="reject", needs_right=True)
+    again = Action(label="Ask again", href=there, verb="retry", needs_right=True)
+    ref = promotion.pull_request
+    link = addresses.pull_request(ref) if ref else ""
+    opened = Action(label="Open pull request", href=link, external=True)
+    show = Action(label="Show object", href=f"{addresses.pipeline(key)}#targets")
+    table = {
+        GateState.WAITING: (promote, reject),
+        GateState.LOST: (promote, reject),
+        GateState.OPEN: (opened,) if link else (),
+        GateState.SUPERSEDED: (opened,) if link else (),
+        GateState.FAILED: (
+            replace(again, label="Try again"),
+            Action(label="How to fix", href=f"{there}#fix"),
+        ),
+        GateState.REJECTED: (again,),
+        GateState.CLOSED: (again,),
+        GateState.UNDONE: (replace(again, label="Promote again"), show),
+    }
+    return table.get(state, ())

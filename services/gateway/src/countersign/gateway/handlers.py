@@ -1,0 +1,135 @@
+"""What people do, as requests to the approval service.
+
+Owns the words of its refusals. Never sees a token: `complete` passes on what the browser brought.
+"""
+
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    ApproveRequest,
+    ApproveResponse,
+    BeginRequest,
+    BeginResponse,
+    CompleteRequest,
+    CompleteResponse,
+    Person,
+    Problem,
+    RejectRequest,
+    RejectResponse,
+    RetryRequest,
+    RetryResponse,
+    RevokeRequest,
+)
+from countersign.gateway.interfaces import Requests
+
+REQUEST_TIMEOUT_S: Final = 10.0
+# The approval service asks the forge whose token it is before it answers.
+COMPLETE_TIMEOUT_S: Final = 30.0
+REASON_CHARACTERS_MAX: Final = 500
+STATE_CHARACTERS_MAX: Final = 512
+CODE_CHARACTERS_MAX: Final = 2_048
+
+_Response = TypeVar("_Response", bound=Message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callback:
+    """What the forge gave the browser. Has no repr: a code must not be shown."""
+
+    state: str
+    code: str
+    error: str
+    iss: str
+
+    def __repr__(self) -> str:
+        return "Callback(…)"
+
+
+class Handlers:
+    """One method for each thing that people do."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+
+    async def begin(self, promotion_id: str, *, person: Person, session: str) -> BeginResponse:
+        """Start a delegation; `session` is the hash of the browser session's id."""
+        request = BeginRequest(promotion_id=promotion_id, person=person, session=session)
+        return _answered(
+            await self._requests.request("approval.begin", request, timeout_s=REQUEST_TIMEOUT_S),
+            BeginResponse,
+        )
+
+    async def complete(
+        self, callback: Callback, *, person: Person, session: str
+    ) -> CompleteResponse:
+        """Bring back what the forge gave; the answer may name a promotion beside a problem.
+
+        Raises:
+            Rejected: `state_mismatch`; the state is none of ours.
+            Retryable: the replica that asked does not answer.
+
+        """
+        replica, _, rest = callback.state.rpartition(".")
+        too_long = len(callback.state) > STATE_CHARACTERS_MAX
+        if not replica or not rest or too_long or len(callback.code) > CODE_CHARACTERS_MAX:
+            raise Rejected(
+                "state_mismatch", "the forge sent you back with a state that is none of ours"
+            )
+        request = CompleteRequest(
+            replica=replica,
+            state=callback.state,
+            session=session,
+            person=person,
+            code=callback.code,
+            error=callback.error,
+            iss=callback.iss,
+        )
+        answer = await self._requests.request(
+            "approval.complete", request, replica=replica, timeout_s=COMPLETE_TIMEOUT_S
+        )
+        if not isinstance(answer, CompleteResponse):
+            raise TypeError(f"approval.complete was answered with {type(answer).__name__}")
+        return answer
+
+    async def approve(self, promotion_id: str, *, person: Person) -> ApproveResponse:
+        request = ApproveRequest(promotion_id=promotion_id, person=person)
+        return _answered(
+            await self._requests.request("approval.approve", request, timeout_s=REQUEST_TIMEOUT_S),
+            ApproveResponse,
+        )
+
+    async def reject(self, promotion_id: str, *, person: Person, reason: str) -> RejectResponse:
+        if len(reason) > REASON_CHARACTERS_MAX:
+            raise Rejected(
+                "bad_request", f"a reason has at most {REASON_CHARACTERS_MAX} characters"
+            )
+        request = RejectRequest(promotion_id=promotion_id, person=person, reason=reason)
+        return _answered(
+            await self._requests.request("approval.reject", request, timeout_s=REQUEST_TIMEOUT_S),
+            RejectResponse,
+        )
+
+    async def retry(self, promotion_id: str, *, person: Person) -> RetryResponse:
+        request = RetryRequest(promotion_id=promotion_id, person=person)
+        return _answered(
+            await self._requests.request("approval.retry", request, timeout_s=REQUEST_TIMEOUT_S),
+            RetryResponse,
+        )
+
+    async def revoke(self, *, person: Person, session: str) -> None:
+        """End all that this browser session delegated."""
+        await self._requests.broadcast(
+            "approval.revoke", RevokeRequest(person=person, session=session)
+        )
+
+
+def _answered(answer: Message, expected: type[_Response]) -> _Response:
+    if not isinstance(answer, expected):
+        raise TypeError(f"expected {expected.__name__}, got {type(answer).__name__}")
+    problem: Problem | None = getattr(answer, "problem", None)
+    if problem is not None:
+        raise Rejected(problem.code, problem.message)
+    return answer

@@ -1,0 +1,145 @@
+"""Jinja, set up once: everything is escaped, and the same parts make pages and live changes."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from countersign.contracts.life import Note, State
+from countersign.contracts.messages import CredentialMode, FindingLevel, TokenKind
+from countersign.contracts.revision import short
+from countersign.gateway import addresses, ages
+from countersign.gateway.boards import LABELS, Show, Waiting
+from countersign.gateway.history import Entry, Moment
+from countersign.gateway.interfaces import Clock
+from countersign.gateway.model import (
+    Code,
+    GateView,
+    Link,
+    Part,
+    PipelineKey,
+    Tone,
+    Track,
+    When,
+)
+from countersign.gateway.records import MODE_WORDS
+from countersign.gateway.static_files import StaticFiles
+
+MARK_BYTES: Final = 16
+
+
+class Templates:
+    """Owns the template environment."""
+
+    def __init__(self, *, clock: Clock, static: StaticFiles) -> None:
+        self._clock = clock
+        # Stands for the form token in what is rendered once for many; nobody can guess it.
+        self.form_token_mark = secrets.token_hex(MARK_BYTES)
+        self._environment = Environment(
+            loader=PackageLoader("countersign.gateway"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(
+            short=short,
+            absolute=ages.absolute,
+            machine=ages.machine,
+            initials=initials,
+            kind_of_part=kind_of_part,
+        )
+        self._environment.globals.update(
+            at=addresses,
+            static=static.address,
+            LABELS=LABELS,
+            Show=Show,
+            State=State,
+            Note=Note,
+            Tone=Tone,
+            Mode=CredentialMode,
+            TokenKind=TokenKind,
+            FindingLevel=FindingLevel,
+            MODE_WORDS=MODE_WORDS,
+            durations=durations,
+            until=ages.until,
+            relative=ages.relative,
+        )
+
+    def page(self, name: str, **values: Any) -> str:
+        """A template with everything that all of them may use."""
+        return self._environment.get_template(name).render(now=self._clock(), **values)
+
+    def partial(self, target: str, html: str, *, swap: str = "innerMorph") -> str:
+        """A change for one element of a page that is open."""
+        return f'<hx-partial hx-target="#{target}" hx-swap="{swap}">{html}</hx-partial>'
+
+    def track(self, key: PipelineKey, track: Track | None, *, may: bool) -> str:
+        html = self.page("_track.html", key=key, track=track, may=may)
+        row = self.partial(addresses.dom_id("track", *key), html, swap="outerMorph")
+        return row + (self._announcement(track) if track else "")
+
+    def _announcement(self, track: Track) -> str:
+        said = [g for g in track.gates if g.since is not None]
+        if not said:
+            return ""
+        gate = max(said, key=lambda g: g.since.timestamp() if g.since else 0.0)
+        html = self.page("_announcement.html", key=track.key, gate=gate)
+        return self.partial("announcer", html, swap="innerHTML")
+
+    def pipeline(self, track: Track | None, history: Sequence[Entry], *, may: bool) -> str:
+        if track is None:
+            return self.partial("live", self.page("_gone.html"))
+        html = self.page("_pipeline.html", track=track, history=history, may=may)
+        return self.partial("live", html) + self._announcement(track)
+
+    def gate(
+        self, key: PipelineKey, gate: GateView | None, entry: Entry | None, *, may: bool
+    ) -> str:
+        html = self.page(
+            "_gate.html", key=key, gate=gate, entry=entry, may=may, form_token=self.form_token_mark
+        )
+        return self.partial("live", html)
+
+    def summary(self, waiting: Sequence[Waiting], counts: Mapping[Show, int]) -> str:
+        strip = self.page("_waiting.html", waiting=waiting)
+        parts = [self.partial("waiting", strip)]
+        parts += [self.partial(f"count-{s.value}", str(n)) for s, n in counts.items()]
+        return "\n".join(parts)
+
+    def new_tracks(self, count: int) -> str:
+        return self.partial("new-tracks", self.page("_new_tracks.html", count=count))
+
+
+def initials(name: str) -> str:
+    """Two letters that stand for a person."""
+    words = [w for w in name.replace("-", " ").replace(".", " ").split() if w[0].isalnum()]
+    letters = words[0][0] + words[-1][0] if len(words) > 1 else name[:2]
+    return letters.upper()
+
+
+def kind_of_part(part: Part) -> str:
+    if isinstance(part, When):
+        return "when"
+    if isinstance(part, Code):
+        return "code"
+    return "link" if isinstance(part, Link) else "text"
+
+
+def durations(moments: Sequence[Moment]) -> list[tuple[Moment, str]]:
+    """Each moment with the time since the one before it."""
+    found: list[tuple[Moment, str]] = []
+    before: datetime | None = None
+    for moment in moments:
+        took = ages.duration(before, moment.at) if before and moment.at else ""
+        found.append((moment, took))
+        before = moment.at or before
+    return found
+
+
+def safe(html: str) -> Markup:
+    """Mark as HTML what one of our templates made."""
+    return Markup(html)  # noqa: S704 - only ever given what a template escaped

@@ -1,0 +1,132 @@
+"""Stored credentials as a reviewer wants to see them: what is risky, worst first. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Final
+
+from countersign.contracts.messages import (
+    CredentialUse,
+    Finding,
+    FindingLevel,
+    TokenChecked,
+    TokenKind,
+    TokenUsed,
+    TokenValidity,
+)
+from countersign.gateway.model import Look, PipelineKey, Tone
+
+EXPIRES_SOON: Final = timedelta(days=14)
+BROAD_SCOPES: Final = frozenset(
+    {"repo", "admin:org", "workflow", "delete_repo", "api", "admin:repo_hook", "write:org"}
+)
+KIND_WORDS: Final = {
+    TokenKind.UNSPECIFIED: "not known yet",
+    TokenKind.CLASSIC: "classic token",
+    TokenKind.FINE_GRAINED: "fine-grained token",
+    TokenKind.OAUTH_APP: "token of an OAuth app",
+    TokenKind.APP_USER: "user token of an application",
+    TokenKind.APP_INSTALLATION: "application installation",
+    TokenKind.OTHER: "other",
+}
+VALIDITY_LOOKS: Final = {
+    TokenValidity.UNSPECIFIED: Look("not checked yet", "unknown", Tone.QUIET),
+    TokenValidity.VALID: Look("valid", "healthy", Tone.GOOD),
+    TokenValidity.INVALID: Look("not valid", "failed", Tone.BAD),
+    TokenValidity.UNKNOWN: Look("not known", "unknown", Tone.WAIT),
+    TokenValidity.MISSING: Look("missing", "missing", Tone.BAD),
+}
+
+
+class Risk(IntEnum):
+    """How much a credential asks for attention."""
+
+    LOW = 0
+    MEDIUM = 1
+    HIGH = 2
+
+
+RISK_LOOKS: Final = {
+    Risk.HIGH: Look("high", "failed", Tone.BAD),
+    Risk.MEDIUM: Look("medium", "waiting", Tone.WAIT),
+    Risk.LOW: Look("low", "healthy", Tone.QUIET),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialView:
+    """What is known of one stored credential."""
+
+    key: PipelineKey
+    checked: TokenChecked
+    risk: Risk
+    last_used_by_us_at: datetime | None
+
+    @property
+    def owner(self) -> str:
+        return self.checked.owner.login if self.checked.owner else ""
+
+    @property
+    def kind(self) -> str:
+        return KIND_WORDS[self.checked.kind]
+
+    @property
+    def look(self) -> Look:
+        return VALIDITY_LOOKS[self.checked.validity]
+
+    @property
+    def risk_look(self) -> Look:
+        return RISK_LOOKS[self.risk]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        order = {FindingLevel.ERROR: 0, FindingLevel.WARNING: 1}
+        return tuple(sorted(self.checked.findings, key=lambda f: order.get(f.level, 2)))
+
+    @property
+    def uses(self) -> tuple[CredentialUse, ...]:
+        return self.checked.uses
+
+    @property
+    def personal(self) -> bool:
+        """A person stands behind it, so that person's rights are what it can do."""
+        return self.checked.kind is not TokenKind.APP_INSTALLATION
+
+
+def credential_view(
+    key: PipelineKey, checked: TokenChecked, used: TokenUsed | None, *, now: datetime
+) -> CredentialView:
+    times = [t for t in (checked.last_used_by_us_at, used.used_at if used else None) if t]
+    return CredentialView(
+        key=key,
+        checked=checked,
+        risk=_risk(checked, now=now),
+        last_used_by_us_at=max(times, default=None),
+    )
+
+
+def _risk(checked: TokenChecked, *, now: datetime) -> Risk:
+    if any(f.level is FindingLevel.ERROR for f in checked.findings):
+        return Risk.HIGH
+    if checked.validity in {TokenValidity.INVALID, TokenValidity.MISSING}:
+        return Risk.HIGH
+    broad = any(s in BROAD_SCOPES for s in checked.scopes)
+    endless = checked.expiry_known and checked.expires_at is None
+    if checked.kind in {TokenKind.CLASSIC, TokenKind.OAUTH_APP} and (broad or endless):
+        return Risk.HIGH
+    soon = checked.expires_at is not None and checked.expires_at - now < EXPIRES_SOON
+    warned = any(f.level is FindingLevel.WARNING for f in checked.findings)
+    unknown = checked.validity is not TokenValidity.VALID
+    return Risk.MEDIUM if broad or endless or soon or warned or unknown else Risk.LOW
+
+
+def credential_views(
+    checked: Mapping[PipelineKey, TokenChecked],
+    used: Mapping[PipelineKey, TokenUsed],
+    *,
+    now: datetime,
+) -> list[CredentialView]:
+    """All of them, the riskiest first."""
+    views = [credential_view(k, c, used.get(k), now=now) for k, c in checked.items()]
+    return sorted(views, key=lambda v: (-v.risk, v.key))

@@ -1,0 +1,140 @@
+"""Every address of the gateway: by which method, for whom, and who answers.
+
+A route is closed unless its row says otherwise; what has no row does not exist.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import groupby
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route as StarletteRoute
+from starlette.routing import Router
+from starlette.types import ASGIApp
+
+from countersign.contracts.errors import Rejected
+from countersign.gateway.site import Site
+from countersign.gateway.static_files import StaticFiles
+from countersign.gateway.web.actions import Actions
+from countersign.gateway.web.api import Api
+from countersign.gateway.web.entrance import Entrance
+from countersign.gateway.web.events import Events
+from countersign.gateway.web.guards import Guard
+from countersign.gateway.web.pages import Pages
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Who(Enum):
+    """For whom a route is."""
+
+    EVERYBODY = auto()
+    # Sent to the sign-in page and back.
+    SIGNED_IN = auto()
+    # Told that they are not signed in.
+    SIGNED_IN_PROGRAM = auto()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One address by one method."""
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    who: Who = Who.SIGNED_IN
+
+
+def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
+    pages, actions, entrance = Pages(site), Actions(site), Entrance(site, static)
+    events, api = Events(site), Api(site)
+    open_to_all, program = Who.EVERYBODY, Who.SIGNED_IN_PROGRAM
+    return (
+        Row("GET", "/", pages.board),
+        Row("GET", "/p/{namespace}/{name}", pages.pipeline),
+        Row("GET", "/p/{namespace}/{name}/{environment}", pages.gate),
+        Row("GET", "/p/{namespace}/{name}/{environment}/promote", pages.consent),
+        Row("POST", "/p/{namespace}/{name}/{environment}/promote", actions.begin),
+        Row("POST", "/p/{namespace}/{name}/{environment}/approve", actions.approve),
+        Row("POST", "/p/{namespace}/{name}/{environment}/reject", actions.reject),
+        Row("POST", "/p/{namespace}/{name}/{environment}/retry", actions.retry),
+        Row("GET", "/promotions/{promotion_id}", pages.promotion),
+        Row("GET", "/oauth/callback/{forge}", actions.callback),
+        Row("GET", "/credentials", pages.credentials),
+        Row("GET", "/credentials/{namespace}/{secret}", pages.credential),
+        Row("GET", "/record", pages.record),
+        Row("GET", "/record.csv", pages.record_csv),
+        Row("GET", "/help", pages.help),
+        Row("GET", "/events", events.stream, program),
+        Row("GET", "/sign-in", entrance.sign_in, open_to_all),
+        Row("POST", "/sign-in", actions.sign_in, open_to_all),
+        Row("POST", "/sign-out", actions.sign_out),
+        Row("GET", "/static/{path:path}", entrance.static, open_to_all),
+        Row("GET", "/favicon.ico", entrance.favicon, open_to_all),
+        Row("GET", "/api/v1/openapi.json", api.openapi, open_to_all),
+        Row("GET", "/api/v1/session", api.session, program),
+        Row("GET", "/api/v1/pipelines", api.pipelines, program),
+        Row("GET", "/api/v1/pipelines/{namespace}/{name}", api.pipeline, program),
+        Row("GET", "/api/v1/promotions", api.promotions, program),
+        Row("GET", "/api/v1/promotions/{promotion_id}", api.promotion, program),
+        Row("POST", "/api/v1/promotions/{promotion_id}/begin", api.begin, program),
+        Row("POST", "/api/v1/promotions/{promotion_id}/approve", api.approve, program),
+        Row("POST", "/api/v1/promotions/{promotion_id}/reject", api.reject, program),
+        Row("POST", "/api/v1/promotions/{promotion_id}/retry", api.retry, program),
+        Row("GET", "/api/v1/credentials", api.credentials, program),
+        Row("GET", "/api/v1/credentials/{namespace}/{secret}", api.credential, program),
+        Row("GET", "/api/v1/record", api.record, program),
+    )
+
+
+def application(site: Site, static: StaticFiles) -> ASGIApp:
+    """The whole of it as an ASGI application."""
+    rows = sorted(table(site, static), key=lambda r: r.path)
+    routes = [
+        StarletteRoute(path, _dispatch(path, tuple(group)), methods=_ALL_METHODS)
+        for path, group in groupby(rows, key=lambda r: r.path)
+    ]
+    # Longer paths first, so that a parameter never swallows a fixed last part.
+    routes.sort(key=lambda r: (-r.path.count("/"), r.path.count("{")))
+    router = Router([*routes, StarletteRoute("/{path:path}", _nothing, methods=_ALL_METHODS)])
+    router.redirect_slashes = False
+    return Guard(router, site=site)
+
+
+_ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def _dispatch(path: str, rows: tuple[Row, ...]) -> Endpoint:
+    by_method = {row.method: row for row in rows}
+
+    async def endpoint(request: Request) -> Response:
+        state = request.scope["state"]
+        state["route"] = path
+        method = "GET" if request.method == "HEAD" else request.method
+        row = by_method.get(method)
+        if row is None:
+            allowed = " and ".join(sorted(by_method))
+            raise Rejected("method", f"this address takes {allowed}")
+        if row.who is not Who.EVERYBODY and state["session"] is None:
+            return _ask_to_sign_in(request, row)
+        return await row.endpoint(request)
+
+    return endpoint
+
+
+def _ask_to_sign_in(request: Request, row: Row) -> Response:
+    if row.who is Who.SIGNED_IN_PROGRAM or row.method != "GET":
+        raise Rejected("not_signed_in", "this needs somebody who is signed in")
+    # A callback's query holds a code, which must not end up in another address.
+    private = request.url.path.startswith("/oauth/")
+    query = "" if private else request.url.query
+    to = request.url.path + (f"?{query}" if query else "")
+    address = "/sign-in?" + urlencode({"to": "/" if private else to})
+    return RedirectResponse(address, status_code=303)
+
+
+async def _nothing(request: Request) -> Response:
+    raise Rejected("not_found", f"{request.url.path!r} is no address of Countersign")

@@ -1,0 +1,128 @@
+// Keys, times that stay alive, copying, and a word when the stream ends. Everything works without.
+(() => {
+  "use strict";
+  const UNITS = [[31536000, "y"], [86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const span = (s) => {
+    const [size, unit] = UNITS.find(([n]) => s >= n) || [1, "s"];
+    return `${Math.floor(s / size)} ${unit}`;
+  };
+  const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+  function age(node) {
+    const at = Date.parse(node.dateTime);
+    if (Number.isNaN(at)) return;
+    const passed = Math.floor((Date.now() - at) / 1000);
+    const text = node.hasAttribute("data-coming")
+      ? (passed < 0 ? `in ${span(-passed)}` : `${span(passed)} ago`)
+      : span(Math.max(0, passed)) + (node.dataset.suffix || "");
+    if (node.textContent !== text) node.textContent = text;
+    const title = `${node.dateTime.replace("T", " ").replace("Z", " UTC")}\n${LOCAL.format(at)} here`;
+    if (node.title !== title) node.title = title;
+  }
+  const ages = (root) => root.querySelectorAll("time[datetime]").forEach(age);
+  setInterval(() => { if (!document.hidden) ages(document); }, 1000);
+
+  const tracks = () => [...document.querySelectorAll(".track:not(.gone)")];
+  const linkOf = (track) => track && track.querySelector(".track-link");
+  const current = () => document.activeElement && document.activeElement.closest(".track");
+
+  function step(by) {
+    const all = tracks();
+    if (!all.length) return;
+    const at = all.indexOf(current());
+    const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + by))];
+    const link = linkOf(next);
+    if (link) { link.focus({ preventScroll: true }); next.scrollIntoView({ block: "nearest" }); }
+  }
+
+  function promote() {
+    const inside = (current() || document).querySelector("[data-promote]");
+    if (inside) inside.click();
+  }
+
+  function help() {
+    const dialog = document.getElementById("help");
+    if (dialog && !dialog.open) dialog.showModal();
+  }
+
+  const KEYS = {
+    "/": () => { const field = document.getElementById("search"); if (field) { field.focus(); field.select(); } },
+    j: () => step(1),
+    k: () => step(-1),
+    p: promote,
+    "?": help,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const target = event.target;
+    if (target.closest("input, textarea, select, [contenteditable], dialog[open]")) {
+      if (event.key === "Escape") target.blur();
+      return;
+    }
+    const act = KEYS[event.key];
+    if (act) { event.preventDefault(); act(); }
+  });
+
+  document.addEventListener("copy", (event) => {
+    const picked = getSelection();
+    const node = picked && picked.anchorNode && picked.anchorNode.parentElement;
+    const code = node && node.closest("[data-copy]");
+    if (code && picked.toString().trim() === code.textContent.trim()) {
+      event.clipboardData.setData("text/plain", code.dataset.copy);
+      event.preventDefault();
+    }
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "namespace") event.target.form.requestSubmit();
+  });
+
+  // Only what really changed fades in.
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const watched = new MutationObserver((changes) => {
+    const cells = new Set();
+    for (const change of changes) {
+      const node = change.target.nodeType === 1 ? change.target : change.target.parentElement;
+      if (!node || node.closest("time")) continue;
+      const cell = node.closest(".gate, .track .environment, .card, .now, .count");
+      if (cell) cells.add(cell);
+    }
+    ages(document);
+    if (calm.matches) return;
+    cells.forEach((cell) => cell.animate([{ opacity: 0.25 }, { opacity: 1 }], { duration: 150 }));
+  });
+
+  function openNamed() {
+    const named = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    if (named && named.tagName === "DETAILS") named.open = true;
+  }
+
+  function ended(text) {
+    const banner = document.getElementById("banner");
+    if (!banner) return;
+    const line = document.createElement("p");
+    line.className = "banner wait";
+    line.textContent = text;
+    banner.replaceChildren(line);
+  }
+
+  addEventListener("DOMContentLoaded", () => {
+    ages(document);
+    openNamed();
+    const main = document.getElementById("main");
+    if (main) watched.observe(main, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["class", "href"] });
+    const stream = document.getElementById("stream");
+    if (!stream) return;
+    let lost = false;
+    stream.addEventListener("signed-out", () => ended("Your session has ended. Load the page to sign in again; what you see is from before."));
+    document.addEventListener("htmx:sse:error", (event) => {
+      const status = event.detail && event.detail.status;
+      if (status === 401) ended("Your session has ended. Load the page to sign in again; what you see is from before.");
+      else if (!lost) { lost = true; ended("The connection to Countersign is lost since just now. What you see may be old; it is tried again all the time."); }
+    });
+    document.addEventListener("htmx:sse:after:connection", () => {
+      if (lost) { lost = false; document.getElementById("banner").replaceChildren(); }
+    });
+  });
+  addEventListener("hashchange", openNamed);
+})();

@@ -1,0 +1,1 @@
+"""HTTP: pages, actions, the JSON API and server-sent events."""

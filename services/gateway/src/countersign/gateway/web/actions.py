@@ -1,0 +1,184 @@
+"""What people do: forms that answer with a redirect, so that reloading repeats nothing."""
+
+from typing import Final
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import Person
+from countersign.gateway import addresses
+from countersign.gateway.handlers import CODE_CHARACTERS_MAX, Callback
+from countersign.gateway.history import Entry
+from countersign.gateway.model import Action, PipelineKey
+from countersign.gateway.site import Site
+from countersign.gateway.web.guards import session_of, set_cookie
+from countersign.gateway.web.problems import Trouble, refusal, respond
+from countersign.telemetry.attributes import PROMOTION_ID
+from countersign.telemetry.logs import get_logger
+from countersign.telemetry.tracing import span
+
+log = get_logger()
+
+FIELDS_MAX: Final = 20
+# So that a page without scripts shows what was just done.
+HEARD_TIMEOUT_S: Final = 0.7
+_UNTOLD: Final = Trouble(
+    status=503,
+    code="revocation_untold",
+    title="You are signed out",
+    message="The approval service could not be told, so tokens you delegated may still be held.",
+    hint="They end by themselves within the minutes that the consent sheet named.",
+    actions=(Action(label="Sign in again", href="/sign-in"),),
+)
+
+
+async def read_form(site: Site, request: Request) -> dict[str, str]:
+    """The fields of a form that one of our pages gave to this very session.
+
+    Raises:
+        Rejected: `bad_form`.
+
+    """
+    form: FormData = await request.form(max_files=0, max_fields=FIELDS_MAX)
+    fields = {k: v for k, v in form.items() if isinstance(v, str)}
+    session_id = request.scope["state"]["session_id"]
+    if not site.sessions.is_form_token(fields.get("form_token", ""), session_id):
+        raise Rejected("bad_form", "the form does not belong to this session")
+    return fields
+
+
+def entry_of(site: Site, promotion_id: str, *, person: Person) -> Entry:
+    """
+    Raises:
+        Rejected: `unknown_promotion`; also where the person may not see it.
+
+    """
+    entry = site.projection.entries.get(promotion_id)
+    namespace = entry.promotion.request.promotion.pipeline.namespace if entry else ""
+    if entry is None or not site.access.may_see(person, namespace=namespace):
+        raise Rejected("unknown_promotion", f"promotion {promotion_id!r} is not known here")
+    if not site.access.may_promote(person, namespace=namespace):
+        role = site.access.role_missing(namespace=namespace)
+        raise Rejected("not_allowed", f"{person.name} may look, but not promote; missing: {role}")
+    return entry
+
+
+class Actions:
+    """One method for each form."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def begin(self, request: Request) -> Response:
+        """Promote as oneself: the answer leads the browser to the forge."""
+        site, session = self._site, session_of(request)
+        fields = await read_form(site, request)
+        entry = entry_of(site, fields.get("promotion_id", ""), person=session.person)
+        with span(
+            "promote as oneself",
+            parent=entry.carrier,
+            link_current=True,
+            attributes={PROMOTION_ID: entry.promotion_id},
+        ):
+            answer = await site.handlers.begin(
+                entry.promotion_id, person=session.person, session=session.digest
+            )
+        if answer.granted or not answer.authorize_url:
+            return await self._shown(entry.promotion_id)
+        return RedirectResponse(self._checked(answer.authorize_url, entry), status_code=303)
+
+    def _checked(self, url: str, entry: Entry) -> str:
+        origin = entry.promotion.request.destination.origin
+        if not url.startswith(f"{origin}/"):
+            raise Rejected("forge_not_listed", f"a sign-in elsewhere than {origin} is not followed")
+        return url
+
+    async def approve(self, request: Request) -> Response:
+        """Let the stored credential open the pull request."""
+        site, person = self._site, session_of(request).person
+        fields = await read_form(site, request)
+        entry = entry_of(site, fields.get("promotion_id", ""), person=person)
+        await site.handlers.approve(entry.promotion_id, person=person)
+        return await self._shown(entry.promotion_id)
+
+    async def reject(self, request: Request) -> Response:
+        site, person = self._site, session_of(request).person
+        fields = await read_form(site, request)
+        entry = entry_of(site, fields.get("promotion_id", ""), person=person)
+        reason = fields.get("reason", "").strip()
+        await site.handlers.reject(entry.promotion_id, person=person, reason=reason)
+        return await self._shown(entry.promotion_id)
+
+    async def retry(self, request: Request) -> Response:
+        site, person = self._site, session_of(request).person
+        fields = await read_form(site, request)
+        entry = entry_of(site, fields.get("promotion_id", ""), person=person)
+        await site.handlers.retry(entry.promotion_id, person=person)
+        return await self._shown(entry.promotion_id)
+
+    async def _shown(self, promotion_id: str) -> Response:
+        await self._site.hub.wait_for(promotion_id, timeout_s=HEARD_TIMEOUT_S)
+        return RedirectResponse(addresses.promotion(promotion_id), status_code=303)
+
+    async def callback(self, request: Request) -> Response:
+        """Where a forge sends the browser back; what it brings is passed on, and shown nowhere."""
+        site, session = self._site, session_of(request)
+        query = request.query_params
+        callback = Callback(
+            state=query.get("state", ""),
+            code=query.get("code", "")[: CODE_CHARACTERS_MAX + 1],
+            error=query.get("error", "")[:200],
+            iss=query.get("iss", "")[:500],
+        )
+        answer = await site.handlers.complete(
+            callback, person=session.person, session=session.digest
+        )
+        ref = answer.promotion
+        if answer.problem is None and ref is not None:
+            return await self._shown(ref.promotion_id)
+        problem = answer.problem
+        error = Rejected(
+            problem.code if problem else "state_mismatch",
+            problem.message if problem else "the sign-in leads to no promotion",
+        )
+        log.info("callback.refused", reason=error.reason)
+        actions: tuple[Action, ...] = ()
+        if ref is not None:
+            key = PipelineKey(ref.pipeline.namespace, ref.pipeline.name)
+            again = addresses.consent(key, ref.environment)
+            actions = (
+                Action(label="Promote again…", href=again, primary=True),
+                Action(label="Show the promotion", href=addresses.promotion(ref.promotion_id)),
+            )
+        return respond(site, request, refusal(error, actions=actions))
+
+    async def sign_in(self, request: Request) -> Response:
+        site = self._site
+        fields = await read_form(site, request)
+        person = await site.sign_in.identify(fields)
+        site.sessions.close(request.scope["state"]["session_id"])
+        session = site.sessions.open(person)
+        log.info("session.opened", person_id=person.id)
+        answer = RedirectResponse(addresses.local_path(fields.get("to", "/")), status_code=303)
+        answer.headers["Set-Cookie"] = set_cookie(site, session.id)
+        return answer
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session, its open pages, and what it delegated."""
+        site, session = self._site, session_of(request)
+        await read_form(site, request)
+        site.sessions.close(session.id)
+        site.hub.sign_out(session.id)
+        log.info("session.closed", person_id=session.person.id)
+        answer = RedirectResponse("/sign-in", status_code=303)
+        answer.headers["Set-Cookie"] = set_cookie(site, site.sessions.new_id())
+        try:
+            await site.handlers.revoke(person=session.person, session=session.digest)
+        except Retryable as error:
+            log.warning("revocation.untold", reason=error.reason)
+            untold = respond(site, request, _UNTOLD)
+            untold.headers["Set-Cookie"] = answer.headers["Set-Cookie"]
+            return untold
+        return answer

@@ -1,0 +1,104 @@
+"""Server-sent events: one stream for each open page, ended when its session ends."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Final
+
+from sse_starlette import EventSourceResponse
+from starlette.requests import Request
+from starlette.responses import Response
+
+from countersign.contracts.errors import Rejected
+from countersign.gateway.boards import board, read_query
+from countersign.gateway.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, Client, View
+from countersign.gateway.model import PipelineKey
+from countersign.gateway.projection import Position
+from countersign.gateway.site import Site
+from countersign.gateway.streaming import encode_event
+from countersign.gateway.web.guards import session_of
+from countersign.telemetry.metrics import gauge
+
+# Also how often the session is looked at, so that its end is noticed.
+HEARTBEAT_S: Final = 15.0
+SEND_TIMEOUT_S: Final = 20.0
+_HEARTBEAT: Final = b": still here\n\n"
+_OPEN = gauge("open_pages", "Pages that follow changes.")
+
+
+class Events:
+    """The stream of a page."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def stream(self, request: Request) -> Response:
+        site, session = self._site, session_of(request)
+        full = len(site.hub) >= CLIENTS_MAX
+        if full or site.hub.count_of(session.person.id) >= CLIENTS_PER_PERSON_MAX:
+            raise Rejected("too_many_pages", "this person has too many pages open")
+        since = Position.parse(request.query_params.get("since", ""))
+        client = Client(
+            view=self._view(request, since),
+            person=session.person,
+            audience=site.access.audience(session.person),
+            session_id=session.id,
+            form_token=request.scope["state"]["form_token"],
+        )
+        resumed = Position.parse(request.headers.get("last-event-id", ""))
+        return EventSourceResponse(
+            self._follow(client, resumed or since), ping=0, send_timeout=SEND_TIMEOUT_S
+        )
+
+    def _view(self, request: Request, since: Position | None) -> View:
+        site, query = self._site, request.query_params
+        kind = query.get("view", "")
+        if kind == "board":
+            wanted = read_query(dict(query))
+            shown = board(site.tracks(session_of(request).person), wanted).tracks
+            return View(board=wanted, shown=frozenset(t.key for t in shown), since=since)
+        if kind in {"pipeline", "gate"}:
+            return View(
+                pipeline=PipelineKey(query.get("namespace", ""), query.get("name", "")),
+                environment=query.get("environment", ""),
+                promotion_id=query.get("promotion", ""),
+                since=since,
+            )
+        return View(since=since)
+
+    async def _follow(self, client: Client, since: Position | None) -> AsyncIterator[bytes]:
+        hub, sessions = self._site.hub, self._site.sessions
+        hub.join(client, since=since)
+        _OPEN.labels().inc()
+        try:
+            yield b"retry: 1000\n: open\n\n"
+            async with aclosing(_messages(client)) as messages:
+                async for message in messages:
+                    if sessions.find(client.session_id, touch=False) is None:
+                        break
+                    yield message
+            if sessions.find(client.session_id, touch=False) is None:
+                yield encode_event("signed out", event="signed-out")
+        finally:
+            _OPEN.labels().dec()
+            hub.leave(client)
+
+
+async def _messages(client: Client) -> AsyncGenerator[bytes, None]:
+    """What is queued, heartbeats between, until the client is dropped."""
+    gone = asyncio.ensure_future(client.gone.wait())
+    try:
+        while not client.gone.is_set():
+            following = asyncio.ensure_future(client.queue.get())
+            try:
+                await asyncio.wait(
+                    {gone, following}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                if following.done():
+                    yield following.result()
+                elif not gone.done():
+                    yield _HEARTBEAT
+            finally:
+                following.cancel()
+    finally:
+        gone.cancel()

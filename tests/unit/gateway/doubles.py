@@ -1,0 +1,158 @@
+"""A gateway without a bus: events are told to it, and what it asks for is written down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from countersign.contracts.errors import Retryable
+from countersign.contracts.forge_list import ForgeList
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    ApproveResponse,
+    BeginResponse,
+    CompleteResponse,
+    Person,
+    RejectResponse,
+    RetryResponse,
+)
+from countersign.contracts.subjects import stream_of
+from countersign.gateway.handlers import Handlers
+from countersign.gateway.history import Heard
+from countersign.gateway.hub import Hub
+from countersign.gateway.interfaces import FeedStatus
+from countersign.gateway.people import LocalAccess, LocalSignIn
+from countersign.gateway.projection import Projection
+from countersign.gateway.rendering import Templates
+from countersign.gateway.routes import application
+from countersign.gateway.sessions import Sessions
+from countersign.gateway.site import Site
+from countersign.gateway.static_files import StaticFiles, read_static_files
+
+NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
+FORGE = "http://localhost:3000"
+PEOPLE = (
+    Person(id="grace", name="Grace Hopper", groups=("developers",)),
+    Person(id="ada", name="Ada Lovelace", groups=("platform",)),
+    Person(id="alan", name="Alan Turing", groups=("viewers",)),
+)
+FORGES = ForgeList.model_validate(
+    {
+        "forges": [
+            {
+                "name": "GitHub",
+                "kind": "github",
+                "origin": FORGE,
+                "minutes": 15,
+                "repositories": {"shop": ["acme/*"]},
+            }
+        ]
+    }
+)
+Answer = Message | Callable[[Message], Message] | Exception
+
+
+class FakeRequests:
+    """Answers from a table, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Message, str]] = []
+        self.told: list[tuple[str, Message]] = []
+        self.answers: dict[str, Answer] = {
+            "approval.begin": BeginResponse(
+                approval_id="ap1",
+                replica="r1",
+                authorize_url=f"{FORGE}/login/oauth/authorize?state=r1.abc",
+            ),
+            "approval.complete": CompleteResponse(),
+            "approval.approve": ApproveResponse(approval_id="ap2"),
+            "approval.reject": RejectResponse(),
+            "approval.retry": RetryResponse(attempt=2),
+        }
+
+    async def request(
+        self, method: str, request: Message, *, replica: str = "", timeout_s: float = 10,  # noqa: ARG002
+    ) -> Message:
+        self.asked.append((method, request, replica))
+        answer = self.answers.get(method) or Retryable("no_responder", method)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Message) else answer(request)
+
+    async def broadcast(self, method: str, request: Message) -> None:
+        self.told.append((method, request))
+
+
+class Clock:
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **parts: float) -> None:
+        self.now += timedelta(**parts)
+
+
+@dataclass
+class FakeFeed:
+    status: FeedStatus = field(
+        default_factory=lambda: FeedStatus(caught_up=True, connected=True, lost_at=None)
+    )
+
+
+@dataclass
+class World:
+    """Everything around one gateway."""
+
+    public_url: str = "http://127.0.0.1:8080"
+    clock: Clock = field(default_factory=Clock)
+    requests: FakeRequests = field(default_factory=FakeRequests)
+    feed: FakeFeed = field(default_factory=FakeFeed)
+    forges: ForgeList = FORGES
+    people: tuple[Person, ...] = PEOPLE
+    sequences: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.static: StaticFiles = read_static_files()
+        self.templates = Templates(clock=self.clock, static=self.static)
+        self.projection = Projection()
+        access = LocalAccess()
+        self.hub = Hub(projection=self.projection, templates=self.templates, access=access)
+        self.site = Site(
+            public_url=self.public_url,
+            projection=self.projection,
+            handlers=Handlers(self.requests),
+            sessions=Sessions(clock=self.clock),
+            sign_in=LocalSignIn(self.people),
+            access=access,
+            feed=self.feed,
+            hub=self.hub,
+            templates=self.templates,
+            forges=self.forges,
+            clock=self.clock,
+        )
+
+    @property
+    def app(self) -> ASGIApp:
+        return application(self.site, self.static)
+
+    def tell(self, *events: Message, traceparent: str = "") -> None:
+        """What the bus would say, in this order."""
+        for event in events:
+            stream = stream_of(type(event))
+            self.sequences[stream] = self.sequences.get(stream, 0) + 1
+            heard = Heard(
+                sequence=self.sequences[stream],
+                recorded_at=self.clock(),
+                traceparent=traceparent,
+            )
+            change = self.projection.apply(event, stream=stream, heard=heard)
+            if change is not None:
+                self.hub.changed(change)
+
+
+def without_none(**values: Any) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if v is not None}
