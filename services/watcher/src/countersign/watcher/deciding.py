@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
+from typing import Final
 
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
@@ -25,8 +26,16 @@ from countersign.watcher.chains import follow, into, kept_link, next_id
 from countersign.watcher.gates import Judgement, gate, judge
 from countersign.watcher.model import Decision, Link, Situation, Stage
 from countersign.watcher.observing import environment_observed, observed
-from countersign.watcher.overtaking import homeless, marker_key, superseded, why_overtaken
+from countersign.watcher.overtaking import (
+    homeless,
+    is_replaceable,
+    marker_key,
+    superseded,
+    why_overtaken,
+)
 from countersign.watcher.stages import stages
+
+_DOUBLED: Final = "it was asked for twice"
 
 
 def decide(situation: Situation) -> Decision:
@@ -97,28 +106,49 @@ def _renew(draft: _Draft, *, below: Stage, above: Stage, judgement: Judgement, l
     }
     ending = [p for p in draft.into(above) if reasons[p.promotion_id]]
     ended = [superseded(p, reason="-", situation=draft.situation) for p in ending]
-    link = follow(link, into(_with(draft.situation, ended), above.name))
-    successor, previous = "", ""
-    if judgement.wanted is not None:
-        successor, previous = next_id(
-            draft.situation, stage=above, content=judgement.wanted, link=link
-        )
+    left = into(_with(draft.situation, ended), above.name)
+    link = follow(link, left)
+    successor, previous = _successor(
+        draft.situation, stage=above, judgement=judgement, link=link, left=left
+    )
     draft.add(
         *(
             superseded(p, reason=reasons[p.promotion_id], situation=draft.situation, by=successor)
             for p in ending
-        )
+        ),
+        *(
+            superseded(p, reason=_DOUBLED, situation=draft.situation, by=successor)
+            for p in left
+            if successor and p.promotion_id != successor and is_replaceable(p)
+        ),
     )
     if successor and successor not in draft.situation.promotions:
         draft.add(
             *_requested(
-                draft.situation,
-                stages=(below, above),
-                promotion_id=successor,
-                previous=previous,
+                draft.situation, stages=(below, above), promotion_id=successor, previous=previous
             )
         )
-    return link
+    return follow(link, draft.into(above))
+
+
+def _successor(
+    situation: Situation,
+    *,
+    stage: Stage,
+    judgement: Judgement,
+    link: Link,
+    left: tuple[Promotion, ...],
+) -> tuple[str, str]:
+    """The promotion that brings what is wanted, known or new, and the one before it."""
+    if judgement.wanted is None:
+        return "", ""
+    identity = judgement.wanted.identity
+    # Where file and stream were lost at different times, what is alive counts more than the chain.
+    alive = [p for p in left if p.state not in OVER and p.request.content.identity == identity]
+    if alive:
+        current = max(alive, key=_newest)
+        return current.promotion_id, current.request.previous_promotion_id
+    return next_id(situation, stage=stage, content=judgement.wanted, link=link)
 
 
 def _with(situation: Situation, events: Iterable[Message]) -> Situation:

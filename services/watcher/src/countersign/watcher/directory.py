@@ -25,7 +25,7 @@ from countersign.watcher.manifest_files import (
 )
 from countersign.watcher.model import Problem
 
-log = get_logger("directory")
+log = get_logger()
 
 FILES_MAX: Final = 100_000
 # A file is read when nothing has happened for that long: writers who do not rename write in

@@ -18,7 +18,7 @@ from countersign.watcher.fates import Fate, event_of, is_ours
 from countersign.watcher.interfaces import Publisher
 from countersign.watcher.projection import Entry, Projection
 
-log = get_logger("following")
+log = get_logger()
 
 # News that came before we heard of the pull request; it is small, and signed.
 PARKED_MAX: Final = 256

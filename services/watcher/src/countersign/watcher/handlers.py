@@ -30,7 +30,7 @@ from countersign.watcher.model import Situation
 from countersign.watcher.projection import Projection
 from countersign.watcher.world import World
 
-log = get_logger("watcher")
+log = get_logger()
 
 # Enough to hide the round trip to the bus, few enough to leave it to others as well.
 AT_ONCE_MAX: Final = 32

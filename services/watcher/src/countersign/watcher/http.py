@@ -31,7 +31,7 @@ from countersign.watcher.fates import (
 from countersign.watcher.following import Following
 from countersign.watcher.measuring import WEBHOOKS
 
-log = get_logger("webhooks")
+log = get_logger()
 
 # GitHub sends up to 25 MB, but never for a pull request.
 BODY_BYTES_MAX: Final = 1024 * 1024

@@ -32,6 +32,10 @@ def marker_key(situation: Situation, environment: str) -> str:
     return f"{key.namespace}:{key.name}:{environment}"
 
 
+def is_replaceable(promotion: Promotion) -> bool:
+    return promotion.state in _REPLACEABLE
+
+
 def why_overtaken(*, below: Stage, above: Stage, promotion: Promotion, link: Link) -> str:
     """Empty while the promotion still has its point."""
     state, content = promotion.state, promotion.request.content

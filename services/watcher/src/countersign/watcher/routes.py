@@ -10,7 +10,7 @@ from countersign.telemetry.logs import get_logger
 from countersign.watcher.following import Following
 from countersign.watcher.handlers import Watching
 
-log = get_logger("feed")
+log = get_logger()
 
 
 @dataclass(frozen=True, kw_only=True)

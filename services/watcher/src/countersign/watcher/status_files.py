@@ -20,7 +20,7 @@ from countersign.telemetry.logs import get_logger
 from countersign.watcher.manifest_files import Signature, signature_of
 from countersign.watcher.model import NO_LINK, SUPERSEDED_MAX, Link, Links
 
-log = get_logger("status_files")
+log = get_logger()
 
 STATUS_BYTES_MAX: Final = 1024 * 1024
 _HEADER: Final = "# Written by the watcher. It holds the last promotion into each environment.\n"

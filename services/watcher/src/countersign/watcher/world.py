@@ -50,6 +50,12 @@ class World:
         self.complete, self._problems = changes.complete, changes.problems
         return concerned & set(self._pipelines)
 
+    def applications(self) -> Iterator[tuple[ObjectKey, AppState]]:
+        """Every application in the light of its source."""
+        for key, record in self._records.items():
+            if isinstance(record, App):
+                yield key, settle(record, source=self._source(record))
+
     def apps_of(self, pipeline: Pipeline) -> dict[ObjectKey, AppState]:
         found: dict[ObjectKey, AppState] = {}
         for key in keys_of(pipeline):
