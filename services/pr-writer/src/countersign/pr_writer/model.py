@@ -1,13 +1,12 @@
 """Jobs: what is to be done at a forge, decided from a promotion's life. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.identity import consent_digest, head_branch
-from countersign.contracts.life import Approval, Promotion, State
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     ApprovalGranted,
@@ -18,9 +17,9 @@ from countersign.contracts.messages import (
     Person,
     PromotionRequested,
     PromotionRetried,
-    PromotionSuperseded,
     PullRequestRef,
 )
+from countersign.contracts.promotion import Approval, Promotion, State
 
 # The vault lets the same job redeem three times.
 DELEGATED_TRIES_MAX: Final = 3
@@ -180,55 +179,26 @@ def opening(
     )
 
 
-def closing(promotion: Promotion, event: PromotionSuperseded, *, forge: Forge) -> Job | None:
-    """The job of closing what was superseded; none where no stored or app credential can.
+def may_use_stored(mode: CredentialMode) -> bool:
+    """Whether more may be done at the forge afterwards, with nobody asked."""
+    return mode in {CredentialMode.STORED, CredentialMode.APP}
 
-    A delegated one stays marked, and the next approver's executor closes it.
-    """
-    pull = promotion.pull_request
-    stored = promotion.opened_mode in {CredentialMode.STORED, CredentialMode.APP}
-    if pull is None or promotion.merged or not stored:
-        return None
+
+def afterwards(
+    promotion: Promotion,
+    *,
+    kind: Literal["close", "follow"],
+    pull: PullRequestRef,
+    mode: CredentialMode,
+    forge: Forge,
+) -> Job:
+    """A job about a pull request that is there."""
     return Job(
-        kind="close",
+        kind=kind,
         request=promotion.request,
         attempt=promotion.attempt,
-        mode=promotion.opened_mode,
+        mode=mode,
         forge=forge,
         pull_number=pull.number,
-        reason=event.reason,
+        reason=promotion.reason,
     )
-
-
-def following(promotion: Promotion, *, forge: Forge, etag: str) -> Job | None:
-    """The job of asking what became of an open pull request; none where no credential may."""
-    pull = promotion.pull_request
-    stored = promotion.opened_mode in {CredentialMode.STORED, CredentialMode.APP}
-    if pull is None or promotion.state is not State.OPEN or not stored:
-        return None
-    return Job(
-        kind="follow",
-        request=promotion.request,
-        attempt=promotion.attempt,
-        mode=promotion.opened_mode,
-        forge=forge,
-        pull_number=pull.number,
-        etag=etag,
-    )
-
-
-def previous_pulls(promotion: Promotion, others: Iterable[Promotion]) -> tuple[int, ...]:
-    """Pull requests that may still be open for the same pipeline and environment, newest first."""
-    ours = promotion.request
-    same = [
-        other.pull_request.number
-        for other in others
-        if other.promotion_id != promotion.promotion_id
-        and other.pull_request is not None
-        and other.state in {State.OPEN, State.SUPERSEDED}
-        and not other.merged
-        and other.request.destination.origin == ours.destination.origin
-        and other.request.destination.owner == ours.destination.owner
-        and other.request.destination.repository == ours.destination.repository
-    ]
-    return tuple(sorted(same, reverse=True)[:PREVIOUS_MAX])

@@ -1,0 +1,102 @@
+"""Puts the service together and runs it; the only place that names concrete classes."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from countersign.contracts.forge_list import ForgeList
+from countersign.messaging.bus import Bus, Received, open_bus
+from countersign.messaging.projecting import follow
+from countersign.messaging.settings import BusSettings
+from countersign.pr_writer.board import Board
+from countersign.pr_writer.executors import ExecutorPool, executor_pool
+from countersign.pr_writer.handlers import Handling
+from countersign.pr_writer.routes import work
+from countersign.pr_writer.schedule import Following
+from countersign.pr_writer.settings import Settings
+from countersign.pr_writer.signing import SigningRedeemer
+from countersign.pr_writer.telling import Telling
+from countersign.telemetry.processes import single_error
+from countersign.telemetry.serving import serve_health
+from countersign.telemetry.setup import Telemetry
+
+SERVICE: Final = "pr-writer"
+
+
+async def run(
+    settings: Settings,
+    bus_settings: BusSettings,
+    telemetry: Telemetry,
+    *,
+    forges: ForgeList,
+    key: Ed25519PrivateKey,
+) -> None:
+    health = telemetry.health
+    # The zygote comes first: what is not open yet cannot be inherited.
+    async with (
+        executor_pool(at_once=settings.executors) as pool,
+        serve_health(health, telemetry.settings),
+        open_bus(bus_settings, service=SERVICE, health=health) as bus,
+    ):
+        health.add("zygote", pool.not_ready)
+        board, caught_up = Board(), asyncio.Event()
+        health.add("stream", lambda: None if caught_up.is_set() else "the stream is being read")
+        with single_error():
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_project(bus, board, caught_up))
+                tasks.create_task(
+                    _work(settings, bus, pool, board=board, forges=forges, key=key, ready=caught_up)
+                )
+
+
+async def _project(bus: Bus, board: Board, caught_up: asyncio.Event) -> None:
+    async def apply(received: Received) -> None:
+        await board.apply(received.message, sequence=received.sequence, trace=received.trace)
+
+    await follow(
+        bus,
+        streams=("PROMOTIONS",),
+        apply=apply,
+        caught_up=caught_up,
+        restarted=board.restart,
+    )
+
+
+async def _work(
+    settings: Settings,
+    bus: Bus,
+    pool: ExecutorPool,
+    *,
+    board: Board,
+    forges: ForgeList,
+    key: Ed25519PrivateKey,
+    ready: asyncio.Event,
+) -> None:
+    await ready.wait()
+    telling = Telling(bus, clock=_utc_now)
+    redeemer = SigningRedeemer(bus, key=key, clock=_utc_now)
+    secrets_dir = str(settings.secrets_dir)
+    handling = Handling(
+        board=board,
+        executors=pool,
+        redeemer=redeemer,
+        telling=telling,
+        forges=forges,
+        secrets_dir=secrets_dir,
+    )
+    following = Following(
+        board=board,
+        executors=pool,
+        redeemer=redeemer,
+        telling=telling,
+        forges=forges,
+        secrets_dir=secrets_dir,
+    )
+    async with bus.serving(work=work(handling, at_once=settings.executors * 2)):
+        await following.run(every_s=settings.poll_interval_s, caught_up=ready)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
