@@ -34,25 +34,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ExceptionGroup as group:
         for reason in _reasons(group):
             print(f"countersign-demo: {reason}", file=sys.stderr)
-    except KeyboardInterrupt:
+    except asyncio.CancelledError:
         print("countersign-demo: interrupted", file=sys.stderr)
     return 1
 
 
 async def _stay(layout: Layout, ports: Ports) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    print("starting nine processes …", flush=True)
-    async with running(layout, ports):
-        print(welcome(layout, ports), flush=True)
-        await stop.wait()
-        print("stopping …", flush=True)
+    _cancel_on_signal()
+    print("starting a bus, a forge, a cluster and five services …", flush=True)
+    try:
+        async with running(layout, ports):
+            print(welcome(layout, ports), flush=True)
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        print("stopped; the next start goes on from here", flush=True)
     return 0
 
 
+def _cancel_on_signal() -> None:
+    """The first signal ends this task, which stops everything; more of them hurry nothing."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    asked: list[int] = []
+
+    def ask() -> None:
+        if task is not None and not asked:
+            asked.append(1)
+            print("stopping …", flush=True)
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask)
+
+
 async def _auto(layout: Layout, ports: Ports) -> int:
+    _cancel_on_signal()
     began = time.monotonic()
     async with running(layout, ports) as system:
         print(f"started in {time.monotonic() - began:.1f} s", flush=True)
