@@ -22,7 +22,7 @@ from countersign.forges.oauth import Client
 
 ORIGIN = "https://forge.example"
 CLIENT_ID = "Iv1.madeup"
-CLIENT_SECRET = "made-up-client-secret"
+CLIENT_SECRET = "x7-of-nobody-q9-made-up"
 REDIRECT = "https://countersign.example/oauth/callback/forge"
 FORGE = Forge(
     name="Forge", kind="github", origin=ORIGIN, clientId=CLIENT_ID, clientSecretFile="/dev/null"
@@ -65,6 +65,7 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
         self.readers: dict[str, set[str]] = {"shop/read-only": {"ada"}}
         self.tokens: dict[str, Kept] = {}
         self.refresh_tokens: list[str] = []
+        self.verifiers: list[str] = []
         self.codes: dict[str, tuple[str, str]] = {}
         self.calls: list[tuple[str, str]] = []
         self.requests: list[httpx2.Request] = []
@@ -79,13 +80,13 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
     @property
     def secrets(self) -> list[str]:
         """All that must never be seen anywhere."""
-        return [*self.tokens, *self.refresh_tokens, CLIENT_SECRET]
+        return [*self.tokens, *self.refresh_tokens, *self.verifiers, CLIENT_SECRET]
 
     def sign_in(self, authorize_url: str, login: str) -> dict[str, str]:
         """What a browser brings back: `code` and `state`."""
         query = dict(parse_qsl(urlsplit(authorize_url).query))
         assert query["code_challenge_method"] == "S256"
-        code = f"made-up-code-{self._next()}"
+        code = self._next()
         self.codes[code] = (login, query["code_challenge"])
         return {"code": code, "state": query["state"]}
 
@@ -108,6 +109,7 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
         return answer
 
     def _exchange(self, form: Mapping[str, str]) -> httpx2.Response:
+        self.verifiers.append(form["code_verifier"])
         login, challenge = self.codes.pop(form["code"], ("", ""))
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         error = self.odd.exchange_error
@@ -119,7 +121,7 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
             return _json(200, {"error": error, "error_description": "no", "error_uri": "x"})
         seconds = self.odd.expires_in
         text = self._issue(login, seconds)
-        refresh = f"ghr_madeuprefreshtoken{self._next():030d}"
+        refresh = f"ghr_{self._next()}"
         self.refresh_tokens.append(refresh)
         body: dict[str, Any] = {"access_token": text, "token_type": "bearer", "scope": ""}
         if seconds is not None:
@@ -127,7 +129,7 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
         return _json(200, body)
 
     def _issue(self, login: str, seconds: int | None, **rest: Any) -> str:
-        text = f"{self.odd.prefix}MadeUp{self._next():030d}"
+        text = f"{self.odd.prefix}{self._next()}"
         until = None if seconds is None else self._now() + timedelta(seconds=seconds)
         self.tokens[text] = Kept(login, until, **rest)
         return text
@@ -214,9 +216,10 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
             return _json(200, {"total_count": len(found), "repositories": found})
         return _json(404, {"message": "Not Found"})
 
-    def _next(self) -> int:
+    def _next(self) -> str:
+        """Unlike anything else, so that a piece of it can be looked for."""
         self._count += 1
-        return self._count
+        return hashlib.sha256(f"made up {self._count}".encode()).hexdigest()[:36]
 
 
 def github(

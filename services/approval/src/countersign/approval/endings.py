@@ -16,9 +16,9 @@ from countersign.telemetry.logs import get_logger
 log = get_logger()
 
 # An executor that holds a token is given a moment to finish before the token is ended.
-OUTCOME_WAIT_S: Final = 5.0
-REVOKING_S_MAX: Final = 12.0
-TELLING_S_MAX: Final = 3.0
+OUTCOME_WAIT_S: Final = 3.0
+REVOKING_S_MAX: Final = 10.0
+TELLING_S_MAX: Final = 2.0
 _LOOK_S: Final = 0.05
 
 
