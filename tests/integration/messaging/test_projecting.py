@@ -72,7 +72,7 @@ async def publish(bus: Any, event_of: Any, *numbers: int) -> None:
 
 async def stored(bus: Bus, count: int) -> None:
     async with asyncio.timeout(5):
-        while (await stream_state(bus.client, "PROMOTIONS")).last_sequence < count:
+        while (await stream_state(bus.client, "PROMOTIONS")).last_sequence < count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
