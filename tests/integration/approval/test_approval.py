@@ -1,0 +1,215 @@
+"""The service as a process: the whole way of a delegation, and the end of every token."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from opentelemetry import trace
+
+from countersign.contracts import messages as m
+from countersign.contracts.errors import Retryable
+from countersign.contracts.identity import consent_digest
+from countersign.local.forge.model import TokenKind
+
+TRACE_ID = 0x0AF7651916CD43DD8448EB211C80319C
+
+
+async def sign_in(
+    site: Any, begun: m.BeginResponse, *, login: str = "ada", deny: bool = False
+) -> dict[str, str]:
+    """What the browser brings back from the forge."""
+    location = await site.forge.authorize(begun.authorize_url, login, deny=deny)
+    assert location.startswith("http://127.0.0.1:8080/oauth/callback/forge?")
+    query = dict(parse_qsl(urlsplit(location).query))
+    return {name: query[name] for name in ("code", "error", "state", "iss") if name in query}
+
+
+def living(site: Any, login: str = "ada") -> int:
+    return site.forge.living_tokens(login).count(TokenKind.APP_USER)
+
+
+async def publish(site: Any, event: m.PromotionRequested) -> None:
+    """As a watcher does whose trace is sampled."""
+    name = f"{event.promotion.promotion_id}-requested"
+    context = trace.SpanContext(TRACE_ID, 7, is_remote=False, trace_flags=trace.TraceFlags(1))
+    with trace.use_span(trace.NonRecordingSpan(context)):
+        await site.watcher.publish(event, message_id=name, create_once=True)
+
+
+async def grant(site: Any, event: m.PromotionRequested) -> m.BeginResponse:
+    await publish(site, event)
+    begun = await site.begin(event.promotion.promotion_id)
+    assert begun.problem is None
+    done = await site.complete(begun, await sign_in(site, begun))
+    assert done.problem is None, done.problem
+    return begun  # type: ignore[no-any-return]
+
+
+async def test_delegation_from_consent_to_its_end(site: Any) -> None:
+    async with site.start() as process:
+        event = site.requested()
+        begun = await grant(site, event)
+        (granted,) = await site.news.wait_for(m.ApprovalGranted)
+        assert granted.message.forge_user.login == "ada"
+        assert granted.message.consent_digest == consent_digest(event)
+        assert living(site) == 2
+
+        response, opened = await site.redeem(begun, event)
+        assert response.problem is None, response.problem
+        child = opened()
+        assert child.startswith("ghu_")
+
+        pull_request = m.PullRequestRef(
+            origin=site.forge.origin, owner="shop", repository="deploy", number=1
+        )
+        await site.writer.publish(
+            m.PullRequestOpened(
+                promotion=event.promotion,
+                pull_request=pull_request,
+                approval_id=begun.approval_id,
+                opened_at=datetime.now(UTC),
+            ),
+            message_id="opened",
+        )
+        (revoked,) = await site.news.wait_for(m.ApprovalRevoked)
+        assert revoked.message.outcome is m.RevocationOutcome.REVOKED
+        assert revoked.message.reason == "used"
+        assert living(site) == 1
+
+        assert await process.stop() == 0
+
+        assert living(site) == 0
+        log = process.log.read_text()
+        assert child not in log
+        assert child[8:20] not in log
+
+
+async def test_all_events_of_a_promotion_are_in_its_trace(site: Any) -> None:
+    async with site.start():
+        await grant(site, site.requested())
+        (requested,) = await site.news.wait_for(m.PromotionRequested)
+        (begun,) = await site.news.wait_for(m.ApprovalBegun)
+        (granted,) = await site.news.wait_for(m.ApprovalGranted)
+
+        traces = {r.trace["traceparent"].split("-")[1] for r in (requested, begun, granted)}
+        assert traces == {f"{TRACE_ID:032x}"}
+
+
+async def test_second_consent_asks_nobody_again(site: Any) -> None:
+    async with site.start():
+        await grant(site, site.requested())
+        other = site.requested("q" * 16)
+        await publish(site, other)
+
+        begun = await site.begin("q" * 16)
+        response, opened = await site.redeem(begun, other)
+
+        assert begun.granted
+        assert response.problem is None
+        assert opened().startswith("ghu_")
+
+
+async def test_denial_at_the_forge_leaves_the_promotion_waiting(site: Any) -> None:
+    async with site.start():
+        await publish(site, site.requested())
+        begun = await site.begin()
+
+        done = await site.complete(begun, await sign_in(site, begun, deny=True))
+
+        assert done.problem.code == "denied"
+        (expired,) = await site.news.wait_for(m.ApprovalExpired)
+        assert expired.message.reason == "Forge answered access_denied"
+
+
+async def test_person_who_cannot_write_is_told_so(site: Any) -> None:
+    async with site.start():
+        await publish(site, site.requested())
+        begun = await site.begin()
+
+        done = await site.complete(begun, await sign_in(site, begun, login="grace"))
+        await site.news.wait_for(m.ApprovalRevoked)
+
+        assert done.problem.code == "cannot_write"
+        assert living(site, "grace") == 0
+
+
+async def test_replayed_and_foreign_states_are_refused(site: Any) -> None:
+    async with site.start():
+        await publish(site, site.requested())
+        begun = await site.begin()
+        back = await sign_in(site, begun)
+        request = m.CompleteRequest(
+            replica=begun.replica, session="6" * 64, person=m.Person(id="eve"), **back
+        )
+
+        stolen = await site.gateway.request("approval.complete", request, replica=begun.replica)
+        done = await site.complete(begun, back)
+        again = await site.complete(begun, back)
+
+        assert stolen.problem.code == "session_mismatch"
+        assert done.problem is None
+        assert again.problem.code == "state_mismatch"
+
+
+async def test_termination_revokes_everything_and_says_what_is_lost(site: Any) -> None:
+    async with site.start() as process:
+        begun = await grant(site, site.requested())
+        await publish(site, site.requested("q" * 16))
+        assert (await site.begin("q" * 16)).granted
+        assert living(site) == 3
+
+        assert await process.stop() == 0
+
+        assert living(site) == 0
+        lost = await site.news.wait_for(m.ApprovalLost, count=2)
+        assert begun.approval_id in {r.message.approval_id for r in lost}
+        revoked = await site.news.wait_for(m.ApprovalRevoked, count=3)
+        assert {r.message.reason for r in revoked} == {"shut down"}
+
+
+async def test_approvals_of_a_killed_replica_are_lost_within_thirty_seconds(site: Any) -> None:
+    async with site.start("approval-0") as zero:
+        begun = await grant(site, site.requested())
+        async with site.start("approval-1"):
+            await zero.kill()
+            killed_at = asyncio.get_running_loop().time()
+
+            (lost,) = await site.news.wait_for(m.ApprovalLost)
+
+            assert asyncio.get_running_loop().time() - killed_at < 30
+            assert lost.message.approval_id == begun.approval_id
+            with pytest.raises(Retryable, match="no_responder"):
+                await site.redeem(begun, site.requested())
+            again = await site.begin()
+            assert again.replica == "approval-1"
+            done = await site.complete(again, await sign_in(site, again))
+            assert done.problem is None
+
+
+async def test_restarted_process_of_the_same_name_loses_its_forerunners_approvals(
+    site: Any,
+) -> None:
+    async with site.start() as before:
+        begun = await grant(site, site.requested())
+        await before.kill()
+    async with site.start():
+        (lost,) = await site.news.wait_for(m.ApprovalLost)
+
+        assert lost.message.approval_id == begun.approval_id
+
+
+async def test_process_with_bad_settings_says_what_is_wrong_and_ends(site: Any) -> None:
+    with pytest.raises(AssertionError, match="COUNTERSIGN_WRITER_NKEYS"):
+        async with site.start(COUNTERSIGN_WRITER_NKEYS="nobody"):
+            pass
+
+
+async def test_process_leaves_no_core_file(site: Any) -> None:
+    async with site.start() as process:
+        limits = Path(f"/proc/{process.process.pid}/limits").read_text()
+
+        (line,) = [row for row in limits.splitlines() if row.startswith("Max core file size")]
+        assert line.split()[4:6] == ["0", "0"]
