@@ -232,6 +232,22 @@ async def test_state_survives_a_restart(tmp_path: Path) -> None:
     assert [h["version"] for h in after["status"]["history"]] == [2, 1]
 
 
+async def test_release_in_progress_is_finished_after_a_restart(tmp_path: Path) -> None:
+    git, directory = tmp_path / "gitops.git", tmp_path / "cluster"
+    commit(git, {PATH: release("6.8.4")})
+    async with playing(directory, git) as cluster:
+        await until(cluster, RELEASE, lambda m: runs("6.8.4", m))
+        write_control(directory, Control(slow_s=60))
+        commit(git, {PATH: release("6.9.0")})
+        await until(cluster, RELEASE, lambda m: m["status"].get("lastAttemptedRevision") == "6.9.0")
+
+    write_control(directory, Control())
+    async with playing(directory, git) as cluster:
+        after = await until(cluster, RELEASE, lambda m: runs("6.9.0", m))
+
+    assert [h["version"] for h in after["status"]["history"]] == [2, 1]
+
+
 async def test_release_overtaken_in_the_middle_ends_at_the_newest(tmp_path: Path) -> None:
     git = tmp_path / "gitops.git"
     commit(git, {PATH: release("6.8.4")})

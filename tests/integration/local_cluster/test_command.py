@@ -51,14 +51,21 @@ async def test_command_plays_until_it_is_terminated(tmp_path: Path) -> None:
 
 
 async def test_command_explains_a_repository_that_is_not_there(tmp_path: Path) -> None:
-    arguments = ("--dir", str(tmp_path / "cluster"), "--git", str(tmp_path / "absent.git"))
+    arguments = (
+        "--dir",
+        str(tmp_path / "cluster"),
+        "--git",
+        str(tmp_path / "no.git"),
+        "--wait",
+        "0",
+    )
 
     async with started(*arguments) as process:
         assert process.stderr is not None
         said = await process.stderr.read()
 
     assert process.returncode == 2
-    assert b"there is no such folder" in said
+    assert b"no such folder" in said
     assert b"Traceback" not in said
 
 
@@ -73,6 +80,21 @@ async def test_command_explains_a_bad_control_file(tmp_path: Path) -> None:
 
     assert process.returncode == 2
     assert b"fail.0.how" in said
+
+
+async def test_command_waits_for_a_repository_that_is_being_made(tmp_path: Path) -> None:
+    git = tmp_path / "gitops.git"
+
+    async with started("--dir", str(tmp_path / "cluster"), "--git", str(git)) as process:
+        assert process.stdout is not None
+        await process.stdout.readline()
+        commit(git, {"README.md": "made later"})
+        assert process.stderr is not None
+        while b"commit.applied" not in await process.stderr.readline():
+            continue
+        process.terminate()
+
+    assert process.returncode == 0
 
 
 async def test_command_has_help() -> None:

@@ -13,7 +13,7 @@ from countersign.contracts.secret import Secret
 
 BYTES_MAX: Final = 16 * 1024  # the longest token of any forge has about 2 KiB
 # The first one that is there is the token of the API.
-FILE_NAMES: Final = ("token", "bearerToken", "password")
+FILE_NAMES: Final = ("token", "password", "bearerToken")
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 _State = tuple[tuple[str, int, int], ...]

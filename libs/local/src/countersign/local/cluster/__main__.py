@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from countersign.local.cluster.control import FILE_NAME, read_control
 from countersign.local.cluster.playing import Cluster, ClusterSettings
 from countersign.telemetry.setup import TelemetrySettings, telemetry
 
+_LOOK_S = 0.1
 _DESCRIPTION = f"""For demonstrations and tests only: nothing is deployed.
 
 Objects of Flux and Pipelines that are merged to the branch appear in the directory, one file each
@@ -31,7 +33,8 @@ in DIR/{FILE_NAME}:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     try:
-        settings = _settings(_parser().parse_args(arguments))
+        given = _parser().parse_args(arguments)
+        settings = _settings(given)
         read_control(settings.directory)
         logging = TelemetrySettings()
     except Rejected as error:
@@ -42,17 +45,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"countersign-cluster: bad settings: {fields}", file=sys.stderr)
         return 2
     with telemetry("cluster", logging):
-        asyncio.run(_run(settings))
-    return 0
+        return asyncio.run(_run(settings, wait_s=given.wait))
 
 
-async def _run(settings: ClusterSettings) -> None:
+async def _run(settings: ClusterSettings, *, wait_s: float) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     print(f"playing {settings.git} ({settings.branch}) on {settings.directory}", flush=True)
+    if not await _is_there(settings.git, stop=stop, wait_s=wait_s):
+        print(f"countersign-cluster: --git {settings.git!r}: no such folder", file=sys.stderr)
+        return 2
     await Cluster(settings).run(stop)
+    return 0
+
+
+async def _is_there(git: str, *, stop: asyncio.Event, wait_s: float) -> bool:
+    """A forge that is started at the same time may still be making the repository."""
+    waited_s = 0.0
+    while not _is_remote(git) and not _is_folder(git):
+        if waited_s >= wait_s:
+            return stop.is_set()
+        waited_s += _LOOK_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                await stop.wait()
+                return True
+    return True
+
+
+def _is_remote(git: str) -> bool:
+    return git.startswith(("http://", "https://"))
+
+
+def _is_folder(git: str) -> bool:
+    return Path(git).is_dir()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", type=_seconds, default=pace.timeout_s_max, help="longest wait for health, s"
     )
     parser.add_argument(
+        "--wait", type=_seconds, default=30.0, help="longest wait for the repository to appear, s"
+    )
+    parser.add_argument(
         "--replace",
         action="append",
         default=[],
@@ -90,9 +121,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(given: argparse.Namespace) -> ClusterSettings:
     replacements = dict(_replacement(text) for text in given.replace)
-    remote = given.git.startswith(("http://", "https://"))
-    if not remote and not Path(given.git).is_dir():
-        raise Rejected("not_found", f"--git {given.git!r}: there is no such folder")
     if given.dir.exists() and not given.dir.is_dir():
         raise Rejected("not_found", f"--dir {str(given.dir)!r} is a file")
     return ClusterSettings(
@@ -109,8 +137,8 @@ def _settings(given: argparse.Namespace) -> ClusterSettings:
 def _replacement(text: str) -> tuple[str, str]:
     # A URL may hold `=`; a folder of a demonstration does not.
     url, equals, folder = text.rpartition("=")
-    if not (url and equals and Path(folder).is_dir()):
-        raise Rejected("bad_option", f"--replace {text!r}: want URL=FOLDER with an existing folder")
+    if not (url and equals and folder):
+        raise Rejected("bad_option", f"--replace {text!r}: want URL=FOLDER")
     return url, folder
 
 

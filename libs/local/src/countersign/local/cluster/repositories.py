@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dulwich.client import get_transport_and_path
+from dulwich.client import HTTPUnauthorized, get_transport_and_path
 from dulwich.errors import GitProtocolError, HangupException, NotGitRepository
 from dulwich.object_store import iter_tree_contents
 from dulwich.objects import Blob, Commit, ObjectID, Tag
@@ -77,6 +77,12 @@ class Repositories:
             return Repo(str(path)) if path else self._mirror(url)
         except NotGitRepository as error:
             raise Rejected("not_found", f"{url}: no git repository there") from error
+        except HTTPUnauthorized as error:
+            raise Rejected(
+                "not_found",
+                f"{url}: it is not there or wants credentials; a private repository is read from "
+                "its folder (--replace)",
+            ) from error
         except (GitProtocolError, HangupException, OSError) as error:
             raise Retryable("unreachable", f"{url}: {error}") from error
 
@@ -88,10 +94,11 @@ class Repositories:
 
     def _mirror(self, url: str) -> Repo:
         folder = self._mirrors / hashlib.sha256(url.encode()).hexdigest()[:20]
-        if folder.exists():
+        if (folder / "HEAD").exists():
             repository = Repo(str(folder))
         else:
-            repository = Repo.init_bare(str(folder), mkdir=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            repository = Repo.init_bare(str(folder))
         client, path = get_transport_and_path(url)
         result = client.fetch(path.encode() if isinstance(path, str) else path, repository)
         for name, value in result.refs.items():

@@ -77,9 +77,15 @@ async def playing(
     directory: Path, git: Path | str, *, pace: Pace = FAST, interval_s: float = 0.05
 ) -> AsyncIterator[Cluster]:
     """A cluster that plays the branch `main` of that repository while the context lasts."""
-    cluster = Cluster(
-        ClusterSettings(directory=directory, git=str(git), interval_s=interval_s, pace=pace)
-    )
+    settings = ClusterSettings(directory=directory, git=str(git), interval_s=interval_s, pace=pace)
+    async with playing_as(settings) as cluster:
+        yield cluster
+
+
+@asynccontextmanager
+async def playing_as(settings: ClusterSettings) -> AsyncIterator[Cluster]:
+    """The same with all settings."""
+    cluster = Cluster(settings)
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(cluster.run(stop))
