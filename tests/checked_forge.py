@@ -38,6 +38,8 @@ class CheckedClient:
             sent["authorization"] = f"Bearer {token.reveal()}"
         request = self._http.build_request(method, self._api + path, json=json, headers=sent)
         answer = await self._http.send(request, auth=auth)
+        if answer.is_success:
+            vendor_api.check_request(method, path, request.content)
         vendor_api.check_response(
             method,
             path,

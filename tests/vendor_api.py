@@ -143,7 +143,7 @@ def check_graphql(document: str, variables: Mapping[str, Any] | None = None) -> 
     for definition in parsed.definitions:
         if isinstance(definition, OperationDefinitionNode):
             values = get_variable_values(
-                schema, definition.variable_definitions, dict(variables or {})
+                schema, definition.variable_definitions or (), dict(variables or {})
             )
             problems = values if isinstance(values, list) else []
             assert not problems, f"GitHub would refuse the variables: {problems}"

@@ -2,6 +2,7 @@
 
 from countersign.local.forge import (
     rest_apps,
+    rest_compare,
     rest_git,
     rest_pulls,
     rest_repositories,
@@ -67,6 +68,7 @@ def _repositories() -> tuple[Endpoint, ...]:
         ("GET", "/commits/{ref:path}/status", here.combined_status, READS["statuses"]),
         ("GET", "/commits/{ref:path}/statuses", here.statuses, READS["statuses"]),
         ("GET", "/commits/{ref:path}", here.commit, reads),
+        ("GET", "/compare/{basehead:path}", rest_compare.compare, reads),
         ("POST", "/statuses/{sha}", here.create_status, Need("statuses", Level.WRITE)),
         ("GET", "/contents", here.contents, reads),
         ("GET", "/contents/{path:path}", here.contents, reads),

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -29,7 +29,7 @@ from countersign.local.forge.model import (
     Repository,
     TokenKind,
 )
-from countersign.local.forge.pulling import Merge
+from countersign.local.forge.pulling import Merge, Proposal
 from countersign.local.forge.seeding import AppSeed, HookSeed, PersonSeed, RepositorySeed, Seed
 from countersign.local.forge.service import Service
 from countersign.local.forge.serving import Server
@@ -262,6 +262,23 @@ class RunningForge:
         if found is None:
             raise KeyError(f"{full_name}#{number}")
         return found
+
+    def open(
+        self, full_name: str, *, head: str, by: str, base: str = "main", title: str = "Change"
+    ) -> PullRequest:
+        """Open a pull request as somebody did who is not the subject of the test."""
+        proposal = Proposal(title=title, body="", head=head, base=base)
+        return pulling.open_pull(self.service, self._found(full_name), proposal, by=by)
+
+    def adopt(self, full_name: str, number: int, *, head_repository_id: int) -> PullRequest:
+        """Let a pull request come from another repository, as from a fork."""
+        pull = replace(self.pull(full_name, number), head_repository_id=head_repository_id)
+        return self.store.save_pull(self._found(full_name), pull)
+
+    def revoke(self, text: Secret) -> None:
+        found = tokens.find(self.store, text)
+        if found is not None:
+            tokens.revoke(self.store, found)
 
     def merge(self, full_name: str, number: int, *, by: str) -> PullRequest:
         repository, pull = self._found(full_name), self.pull(full_name, number)
