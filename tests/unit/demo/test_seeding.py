@@ -9,6 +9,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
 from countersign.local.demo.layout import Layout, choose_ports, keep_ports
 from countersign.local.demo.manifests import ENVIRONMENTS, Gitops
+from countersign.local.demo.releasing import next_patch
 from countersign.local.demo.seeding import seed
 
 GITOPS = Gitops(
@@ -94,3 +95,12 @@ def test_forge_keeps_its_port_or_the_start_fails_clearly(tmp_path: Path) -> None
     assert (again.forge, again.gateway) == (first.forge, first.gateway)
     with pytest.raises(Rejected, match=str(first.forge)):
         choose_ports(layout, gateway=None, free=lambda port: port != first.forge)
+
+
+def test_next_patch_changes_the_version_alone() -> None:
+    text = GITOPS.files()["apps/checkout/dev/release.yaml"]
+
+    changed, version = next_patch(text)
+
+    assert version == "6.9.1"
+    assert changed == text.replace("6.9.0", "6.9.1")

@@ -12,10 +12,12 @@ from pathlib import Path
 import httpx2
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.local.demo.layout import Layout, Ports, choose_ports
+from countersign.local.demo.layout import HOST, Layout, Ports, choose_ports
 from countersign.local.demo.leaks import Ground, look_for_leaks
-from countersign.local.demo.running import only_one, running
+from countersign.local.demo.releasing import release
+from countersign.local.demo.running import Running, only_one, running
 from countersign.local.demo.telling import welcome
+from countersign.local.demo.walking import Ground as WalkGround
 from countersign.local.demo.walking import walk_all
 
 _PORT_MAX = 65535
@@ -26,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     layout = Layout(given.dir.resolve())
     try:
+        if given.release:
+            print(f"released {given.release} {release(layout, given.release)} to dev")
+            return 0
         with only_one(layout):
             ports = choose_ports(layout, gateway=given.port)
             return asyncio.run(_auto(layout, ports) if given.auto else _stay(layout, ports))
@@ -71,9 +76,13 @@ async def _auto(layout: Layout, ports: Ports) -> int:
     began = time.monotonic()
     async with running(layout, ports) as system:
         print(f"started in {time.monotonic() - began:.1f} s", flush=True)
-        answers = await walk_all(ports, say=lambda line: print(line, flush=True))
+        walked = WalkGround(ports=ports, release=lambda name: release(layout, name))
+        answers = await walk_all(walked, say=lambda line: print(line, flush=True))
         canary = await _canary(ports)
-        ground = Ground(directory=layout.root, pids=frozenset({os.getpid()}), answers=answers)
+        told = await _metrics(system)
+        ground = Ground(
+            directory=layout.root, pids=frozenset({os.getpid()}), answers=(*answers, *told)
+        )
         result = await look_for_leaks(canary, ground)
         print(result.line, flush=True)
         if system.supervisor.restarts:
@@ -82,6 +91,16 @@ async def _auto(layout: Layout, ports: Ports) -> int:
             )
     print(f"done in {time.monotonic() - began:.1f} s", flush=True)
     return 1 if result.finds else 0
+
+
+async def _metrics(system: Running) -> tuple[bytes, ...]:
+    """What the services tell about themselves; also at the end of a walk they must."""
+    async with httpx2.AsyncClient(timeout=_CANARY_TIMEOUT_S, trust_env=False) as client:
+        answers = [
+            await client.get(f"http://{HOST}:{port}/metrics")
+            for port in system.health_ports.values()
+        ]
+    return tuple(answer.raise_for_status().content for answer in answers)
 
 
 async def _canary(ports: Ports) -> str:
@@ -121,6 +140,11 @@ def _parser() -> argparse.ArgumentParser:
         "--auto",
         action="store_true",
         help="walk a revision from dev to prod as a person would, look for leaks, and stop",
+    )
+    parser.add_argument(
+        "--release",
+        metavar="PIPELINE",
+        help="while it runs: release something new of checkout, catalog, search or website to dev",
     )
     parser.add_argument("--port", type=_port, help="of the board (default: 8080, or a free one)")
     return parser

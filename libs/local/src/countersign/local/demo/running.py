@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +21,8 @@ from countersign.messaging.server_config import make_keys
 
 _PROBE_TIMEOUT_S: Final = 2.0
 _BUS_CHECK_S: Final = 0.5
+# Delegations are revoked there while the services end.
+_STOPPED_LAST: Final = frozenset({"forge"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class Running:
     layout: Layout
     ports: Ports
     supervisor: Supervisor
+    health_ports: Mapping[str, int]
 
 
 @contextmanager
@@ -69,20 +72,22 @@ async def running(layout: Layout, ports: Ports) -> AsyncIterator[Running]:
         await run_once(programs.topology(layout, bus))
         async with asyncio.TaskGroup() as group:
             guard = group.create_task(_guard(server))
-            await _start(group, supervisor, layout=layout, ports=ports, bus=bus)
+            health = await _start(group, supervisor, layout=layout, ports=ports, bus=bus)
             try:
-                yield Running(layout=layout, ports=ports, supervisor=supervisor)
+                yield Running(
+                    layout=layout, ports=ports, supervisor=supervisor, health_ports=health
+                )
             finally:
                 guard.cancel()
-                await supervisor.stop()
+                await supervisor.stop(last=_STOPPED_LAST)
     finally:
-        await supervisor.stop()
+        await supervisor.stop(last=_STOPPED_LAST)
         await server.stop()
 
 
 async def _start(
     group: asyncio.TaskGroup, supervisor: Supervisor, *, layout: Layout, ports: Ports, bus: Bus
-) -> None:
+) -> Mapping[str, int]:
     forge = programs.forge(layout, ports)
     group.create_task(supervisor.supervise(forge))
     # It makes the repositories that all others read.
@@ -98,6 +103,7 @@ async def _start(
         for program in services:
             url = f"http://{HOST}:{health[program.name]}/readyz"
             waiting.create_task(_until_answering(program, url))
+    return health
 
 
 async def _until_answering(program: Program, url: str) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -75,10 +75,14 @@ class Supervisor:
                 await asyncio.wait_for(self._stop.wait(), pause_s)
             pause_s = min(pause_s * 2, BACKOFF_S_MAX)
 
-    async def stop(self) -> None:
-        """Ask all to end, wait, and end those that do not."""
+    async def stop(self, *, last: Collection[str] = ()) -> None:
+        """Ask all to end, wait, and end those that do not; `last` are asked when others ended."""
         self._stop.set()
-        alive = [p for p in self._running.values() if p.returncode is None]
+        await self._end([p for name, p in self._running.items() if name not in last])
+        await self._end([p for name, p in self._running.items() if name in last])
+
+    async def _end(self, processes: Sequence[Process]) -> None:
+        alive = [p for p in processes if p.returncode is None]
         for process in alive:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)

@@ -1,10 +1,14 @@
 """What the demonstration says to the person who started it."""
 
+import sys
+from pathlib import Path
+
 from countersign.local.demo.layout import Layout, Ports
 from countersign.local.demo.seeding import PEOPLE, READERS
 
 
 def welcome(layout: Layout, ports: Ports) -> str:
+    script = Path(sys.executable).with_name("countersign-demo")
     people = "\n".join(f"    {_who(login, name)}" for login, name in PEOPLE.items())
     return f"""
 Countersign runs on this machine.
@@ -20,7 +24,8 @@ Countersign runs on this machine.
     2. Continue to the forge as yourself; its pull request is opened in your name.
     3. Merge it there, come back, and see the environment run the new revision.
     Of the others, catalog uses a stored token (see Credentials), website is promoted by commit,
-    and search is held back by a target of test that never gets healthy.
+    and search is held back by a target of test that never gets healthy. To have something new:
+      {script} --release checkout --dir {layout.root}
 
   Logs    {layout.logs}
   Ctrl-C stops everything; a second start goes on from here. Remove {layout.root} to begin anew.

@@ -34,17 +34,27 @@ class Route:
 
 
 DELEGATED: Final = Route(pipeline="checkout", login="ada", author="ada")
+BY_COMMIT: Final = Route(pipeline="website", login="ada", author="ada")
 STORED: Final = Route(pipeline="catalog", login="grace", author=BOT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """Where to walk, and how a new version gets into a pipeline's first environment."""
+
+    ports: Ports
+    release: Callable[[str], str]
 
 
 class Walk:
     """One person on one pipeline. `step` says what is being waited for."""
 
     def __init__(
-        self, route: Route, *, ports: Ports, browser: Browser, say: Callable[[str], None]
+        self, route: Route, *, ground: Ground, browser: Browser, say: Callable[[str], None]
     ) -> None:
         self._route = route
-        self._ports = ports
+        self._ports = ground.ports
+        self._release = ground.release
         self._browser = browser
         self._say = say
         self.step = "signing in"
@@ -58,6 +68,9 @@ class Walk:
         """
         await self._sign_in()
         revision = await self._revision_of_first()
+        if await self._is_level(revision):
+            # An earlier walk brought everything everywhere.
+            revision = self._release(self._route.pipeline)
         for environment in ENVIRONMENTS[1:]:
             await self._promote(environment, revision)
 
@@ -80,6 +93,9 @@ class Walk:
             if first.get("revision"):
                 return str(first["revision"])
             await asyncio.sleep(_LOOK_S)
+
+    async def _is_level(self, revision: str) -> bool:
+        return all([(await self._environment(e)).get("revision") == revision for e in ENVIRONMENTS])
 
     async def _promote(self, environment: str, revision: str) -> None:
         if (await self._environment(environment)).get("revision") == revision:
@@ -164,20 +180,36 @@ class Walk:
             await asyncio.sleep(_LOOK_S)
 
 
-async def walk_all(ports: Ports, *, say: Callable[[str], None]) -> tuple[bytes, ...]:
-    """Both flows side by side; returns every answer that was seen.
+async def see_held_back(ports: Ports, browser: Browser) -> str:
+    """The gate behind the unhealthy target, as the board tells it; the browser is signed in.
+
+    Raises:
+        Rejected: `not_held_back`.
+
+    """
+    found: Any = await browser.read_json(f"{ports.gateway_url}/api/v1/pipelines/{NAMESPACE}/search")
+    stage = next(e for e in found["environments"] if e["name"] == "staging")
+    gate = stage.get("gate") or {}
+    if gate.get("state") != "blocked":
+        raise Rejected("not_held_back", f"{NAMESPACE}/search staging: {gate.get('sentence')!r}")
+    return f"held back {NAMESPACE}/search staging: {gate['sentence']}"
+
+
+async def walk_all(ground: Ground, *, say: Callable[[str], None]) -> tuple[bytes, ...]:
+    """Both flows, and both kinds of application, side by side; returns every answer that was seen.
 
     Raises:
         Rejected: what was seen is not what should be.
         Retryable: `too_slow`; says what was waited for.
 
     """
-    browsers = {route: Browser() for route in (DELEGATED, STORED)}
-    walks = [Walk(r, ports=ports, browser=b, say=say) for r, b in browsers.items()]
+    browsers = {route: Browser() for route in (DELEGATED, STORED, BY_COMMIT)}
+    walks = [Walk(r, ground=ground, browser=b, say=say) for r, b in browsers.items()]
     try:
         async with asyncio.timeout(WALK_S_MAX), asyncio.TaskGroup() as group:
             for one in walks:
                 group.create_task(one.run())
+        say(await see_held_back(ground.ports, browsers[DELEGATED]))
     except TimeoutError:
         waiting = "; ".join(one.step for one in walks)
         raise Retryable("too_slow", f"after {WALK_S_MAX:g} s still waiting for {waiting}") from None
