@@ -73,7 +73,12 @@ class FakeRequests:
         }
 
     async def request(
-        self, method: str, request: Message, *, replica: str = "", timeout_s: float = 10,  # noqa: ARG002
+        self,
+        method: str,
+        request: Message,
+        *,
+        replica: str = "",
+        timeout_s: float = 10,  # noqa: ARG002
     ) -> Message:
         self.asked.append((method, request, replica))
         answer = self.answers.get(method) or Retryable("no_responder", method)

@@ -27,6 +27,7 @@ from countersign.gateway.model import (
 )
 from countersign.gateway.records import MODE_WORDS
 from countersign.gateway.static_files import StaticFiles
+from countersign.gateway.tracks import plain
 
 MARK_BYTES: Final = 16
 
@@ -65,6 +66,7 @@ class Templates:
             FindingLevel=FindingLevel,
             MODE_WORDS=MODE_WORDS,
             durations=durations,
+            plain=plain,
             until=ages.until,
             relative=ages.relative,
         )

@@ -126,8 +126,10 @@ class Guard:
 def _same_site(headers: Headers, site: Site) -> bool:
     """A browser says where an action comes from; a program says nothing and needs the token."""
     fetched, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if fetched is not None and fetched != "same-origin":
-        return False
+    if fetched is not None:
+        # Under `Referrer-Policy: no-referrer` a form's own origin is sent as `null`.
+        # https://fetch.spec.whatwg.org/#append-a-request-origin-header
+        return fetched == "same-origin" and origin in {None, "null", site.public_url}
     return origin is None or origin == site.public_url
 
 
