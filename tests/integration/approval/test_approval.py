@@ -209,7 +209,11 @@ async def test_process_with_bad_settings_says_what_is_wrong_and_ends(site: Any) 
 
 async def test_process_leaves_no_core_file(site: Any) -> None:
     async with site.start() as process:
-        limits = Path(f"/proc/{process.process.pid}/limits").read_text()
+        assert core_limits(process.process.pid) == ["0", "0"]
 
-        (line,) = [row for row in limits.splitlines() if row.startswith("Max core file size")]
-        assert line.split()[4:6] == ["0", "0"]
+
+def core_limits(pid: int) -> list[str]:
+    """Soft and hard limit of a core file's size."""
+    rows = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    (row,) = [row for row in rows if row.startswith("Max core file size")]
+    return row.split()[4:6]

@@ -4,11 +4,22 @@ import asyncio
 from typing import Any
 
 import pytest
-from doubles.approval_house import SESSION, Call, House, failed, opened, person, requested, settle
+from doubles.approval_house import (
+    SESSION,
+    Call,
+    House,
+    Received,
+    failed,
+    opened,
+    person,
+    requested,
+    settle,
+)
 
-from countersign.approval import endings, revoking, vault
+from countersign.approval import revoking, vault
 from countersign.approval.bootstrap import Service
 from countersign.contracts import messages as m
+from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
 
 
@@ -17,7 +28,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shortens waits that are about real forges and executors."""
     monkeypatch.setattr(revoking, "DELAYS_S", (0.01, 0.01))
     monkeypatch.setattr(revoking, "CLOSING_DELAYS_S", (0.01, 0.01))
-    monkeypatch.setattr(endings, "OUTCOME_WAIT_S", 0.1)
 
 
 def reasons(house: House) -> list[str]:
@@ -170,6 +180,27 @@ async def test_outcome_of_an_earlier_attempt_does_not_end_the_next(
     assert house.state(approval) == "opening"
 
 
+async def test_consent_that_came_too_late_is_ended_and_opens_nothing(house: House) -> None:
+    async with house.running("approval-0", "approval-1") as (zero, one):
+        await house.request()
+        first, second = await house.begin(zero), await house.begin(one, session="6" * 64)
+        backs = [house.forge.sign_in(b.authorize_url, "ada") for b in (first, second)]
+        listeners, house.stream.listeners = house.stream.listeners, []
+        await house.complete(zero, backs[0])
+        await house.complete(one, backs[1], session="6" * 64)
+        redemption = house.redemption(second.approval_id, replica="approval-1")
+        house.stream.listeners = listeners
+        for event in house.stream.of(m.ApprovalGranted):
+            for service in listeners:
+                await service.reactions.on_event(Received(event))
+        await settle(one)
+
+        with pytest.raises(Rejected, match="expired"):
+            await house.redeem(one, redemption)
+        assert reasons(house) == ["superseded"]
+        assert (await house.redeem(zero, house.redemption(first.approval_id))).sealed
+
+
 async def test_fifth_session_of_one_person_takes_the_place_of_the_first(
     house: House, approval: Service
 ) -> None:
@@ -250,10 +281,11 @@ async def test_shutdown_lets_an_executor_finish(house: House, approval: Service)
     await house.redeem(approval, house.redemption(begun.approval_id))
 
     async with asyncio.TaskGroup() as tasks:
-        ending = tasks.create_task(approval.endings.shut_down())
+        waiting = tasks.create_task(approval.endings.await_outcomes())
         await asyncio.sleep(0)
+        assert not waiting.done()
         await house.stream.publish(opened(), message_id="opened")
-        await ending
+    await approval.endings.shut_down()
 
     assert sorted(reasons(house)) == ["shut down", "used"]
     assert house.stream.of(m.ApprovalLost) == []

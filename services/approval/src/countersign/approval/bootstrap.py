@@ -176,24 +176,35 @@ async def serve(service: Service, bus: Bus, health: Health) -> None:
     """Until cancelled; then nothing that was delegated is left alive."""
     caught_up = service.caught_up
     health.add("news", lambda: None if caught_up.is_set() else "reading the past of the stream")
-    async with asyncio.TaskGroup() as tasks:
-        news = read_news(
-            bus,
-            reactions=service.reactions,
-            promotions=service.promotions,
-            caught_up=caught_up,
-        )
-        jobs = [tasks.create_task(news), tasks.create_task(service.revocations.run())]
+    async with asyncio.TaskGroup() as workers:
+        # Outside of all that may fail: whatever ends the rest, tokens are still revoked.
+        revoking = workers.create_task(service.revocations.run())
         try:
-            await caught_up.wait()
-            await service.schedule.lose_own()
-            jobs.append(tasks.create_task(service.schedule.run()))
+            await _work(service, bus)
+        finally:
+            await service.endings.shut_down()
+            revoking.cancel()
+
+
+async def _work(service: Service, bus: Bus) -> None:
+    caught_up = service.caught_up
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(
+            read_news(
+                bus,
+                reactions=service.reactions,
+                promotions=service.promotions,
+                caught_up=caught_up,
+            )
+        )
+        await caught_up.wait()
+        await service.schedule.lose_own()
+        tasks.create_task(service.schedule.run())
+        try:
             async with bus.serving(answers=routes.answers(service.handlers), work=()):
                 await asyncio.Event().wait()
         finally:
-            await service.endings.shut_down()
-            for job in jobs:
-                job.cancel()
+            await service.endings.await_outcomes()
 
 
 @asynccontextmanager

@@ -52,9 +52,16 @@ class Endings:
         log.info("delegations.signed_out", count=len(spent))
         return len(spent)
 
+    async def await_outcomes(self) -> None:
+        """Give executors that hold a token a moment; the news must still be read meanwhile."""
+        deadline_s = asyncio.get_running_loop().time() + OUTCOME_WAIT_S
+        while any(job.redeemed for job in self.vault.jobs):
+            if asyncio.get_running_loop().time() >= deadline_s:
+                return
+            await asyncio.sleep(_LOOK_S)
+
     async def shut_down(self) -> None:
         """Leave nothing alive: revoke all, and say that what waited for us waits for nobody."""
-        await self._await_outcomes()
         sign_ins = self.sign_ins.remove(lambda _: True)
         spent, jobs = self.vault.end_all(Ending.SHUT_DOWN)
         await self.revocations.add(*spent)
@@ -67,13 +74,6 @@ class Endings:
             log.warning("shutdown.untold")
         left = await self.revocations.finish(seconds_max=REVOKING_S_MAX)
         log.info("shutdown.revoked", count=len(spent) - left, left=left)
-
-    async def _await_outcomes(self) -> None:
-        deadline_s = asyncio.get_running_loop().time() + OUTCOME_WAIT_S
-        while any(job.redeemed for job in self.vault.jobs):
-            if asyncio.get_running_loop().time() >= deadline_s:
-                return
-            await asyncio.sleep(_LOOK_S)
 
     async def _tell(self, consent: Consent, reason: str) -> None:
         if self._is_awaited(consent):

@@ -87,6 +87,9 @@ class Reactions:
 
     async def _complete(self, event: ApprovalGranted, change: Change) -> None:
         """Say that enough have consented, if two did at once and neither counted the other."""
+        if event.approval_id not in {a.approval_id for a in change.entry.promotion.granted}:
+            # It came too late: the promotion was granted, or over, before.
+            await self._end_one(event.approval_id, Ending.SUPERSEDED)
         if not self.caught_up.is_set():
             return
         if event.count >= event.needed or change.entry.promotion.state is not State.OPENING:

@@ -171,4 +171,8 @@ class Redemptions:
                 f"promotion {promotion_id!r} is {promotion.state.value}, attempt "
                 f"{promotion.attempt}; nothing is to be opened",
             )
+        if job.consent.approval_id not in {a.approval_id for a in promotion.granted[-1:]}:
+            raise Rejected(
+                "not_waiting", f"promotion {promotion_id!r} is opened with another consent"
+            )
         return entry

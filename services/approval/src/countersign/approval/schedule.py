@@ -13,6 +13,7 @@ from countersign.approval.model import Entry, carried, retry_delay
 from countersign.approval.projection import Promotions
 from countersign.contracts.errors import Retryable
 from countersign.telemetry.logs import get_logger
+from countersign.telemetry.metrics import gauge
 from countersign.telemetry.tracing import span
 
 log = get_logger()
@@ -22,6 +23,8 @@ TICK_S: Final = 1.0
 PROBE_S: Final = 5.0
 MISSES_MAX: Final = 3
 REPLICAS_PROBED_MAX: Final = 20
+
+_held = gauge("delegations_held", "People's own tokens in this replica's vault.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class Schedule:
         await self.endings.expire()
         await self.repeat()
         await self.announcements.tell_untold()
+        _held.labels().set(self.endings.vault.size)
 
     async def repeat(self) -> None:
         """Begin the next attempt of what failed for a reason that passes."""
