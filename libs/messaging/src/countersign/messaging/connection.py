@@ -143,6 +143,7 @@ async def _bounded(awaitable: Awaitable[Any] | None) -> None:
     if awaitable is None:
         return
     try:
-        await asyncio.wait_for(awaitable, CLOSE_TIMEOUT_S)
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await awaitable
     except (TimeoutError, OSError) as error:
         log.warning("bus.close_failed", reason=type(error).__name__)

@@ -63,7 +63,8 @@ class LocalServer:
             stderr=DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
-            self.port = await asyncio.wait_for(self._chosen_port(ports_dir, log), READY_TIMEOUT_S)
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                self.port = await self._chosen_port(ports_dir, log)
         except BaseException:
             await self.kill()
             raise
@@ -81,7 +82,8 @@ class LocalServer:
             return
         process.send_signal(number)
         try:
-            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

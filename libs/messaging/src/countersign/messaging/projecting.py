@@ -172,7 +172,8 @@ class _Follower:
                     return
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), CHECK_INTERVAL_S)
+                async with asyncio.timeout(CHECK_INTERVAL_S):
+                    await self._wake.wait()
             except TimeoutError:
                 return
             if not self._live:

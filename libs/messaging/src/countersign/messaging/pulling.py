@@ -58,7 +58,9 @@ class Puller:
             self._changed.clear()
             wait_s = HEARTBEAT_S if not wanted else max(self._retry_at - now, 0.0)
             try:
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+                # Not `wait_for`: of Python 3.11 it loses a cancellation that comes with the event.
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 

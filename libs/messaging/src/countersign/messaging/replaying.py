@@ -104,7 +104,8 @@ class Reader:
         if not self._answers.empty():
             return self._answers.get_nowait()
         try:
-            return await asyncio.wait_for(self._answers.get(), ANSWER_TIMEOUT_S)
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return await self._answers.get()
         except TimeoutError:
             raise Retryable("timeout", f"no answer about {self._stream}") from None
 

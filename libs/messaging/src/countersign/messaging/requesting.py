@@ -92,7 +92,8 @@ class Requester:
         self._waiting[reply] = future
         try:
             await self._publish(subject, request, reply)
-            message = await asyncio.wait_for(future, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                message = await future
         except TimeoutError:
             raise Retryable("timeout", f"no response from {subject!r} in {timeout_s} s") from None
         finally:

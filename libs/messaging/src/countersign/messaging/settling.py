@@ -23,6 +23,7 @@ log = get_logger()
 
 BACK_OFF_FIRST_S: Final = 1.0
 BACK_OFF_MAX_S: Final = 300.0
+_DOUBLINGS_MAX: Final = 30
 # With its base64 and the rest of the letter it stays below what the bus takes.
 DEAD_BODY_BYTES_MAX: Final = 512 * 1024
 _SEQUENCE_MAX: Final = 2**31 - 1
@@ -73,7 +74,8 @@ def verdict(
 
 
 def back_off_s(deliveries: int, jitter: float) -> float:
-    full = min(BACK_OFF_FIRST_S * 2.0 ** (max(deliveries, 1) - 1), BACK_OFF_MAX_S)
+    doublings = min(max(deliveries, 1) - 1, _DOUBLINGS_MAX)
+    full = min(BACK_OFF_FIRST_S * 2.0**doublings, BACK_OFF_MAX_S)
     return full * (0.5 + jitter / 2)
 
 

@@ -70,9 +70,8 @@ async def _run(settings: BusSettings, options: argparse.Namespace) -> int:
         return EXIT_USAGE
     state = ConnectionState(TOPOLOGY)
     try:
-        client = await asyncio.wait_for(
-            connect(settings, service=TOPOLOGY, state=state), CONNECT_TIMEOUT_S
-        )
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            client = await connect(settings, service=TOPOLOGY, state=state)
     except TimeoutError:
         raise Retryable(
             "bus_unavailable", f"{settings.nats_url}: {state.reason() or 'no answer'}"

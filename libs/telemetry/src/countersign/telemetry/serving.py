@@ -52,7 +52,8 @@ async def serve_health(health: Health, settings: TelemetrySettings) -> AsyncIter
     with single_error():
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve(sockets=[listener]))
-            await asyncio.wait_for(server.ready.wait(), _START_TIMEOUT_S)
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                await server.ready.wait()
             log.info("health.serving", host=settings.health_host, port=port)
             try:
                 yield port
