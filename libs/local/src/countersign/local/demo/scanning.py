@@ -83,7 +83,7 @@ class Scanner:
         return None
 
     def search_tree(self, root: Path) -> Iterator[Find]:
-        for folder, _, names in os.walk(root):
+        for folder, _, names in os.walk(root, onerror=_refuse):
             for name in names:
                 path = Path(folder) / name
                 yield from self.search(str(path).encode(), f"name of {path}")
@@ -127,6 +127,10 @@ def _needles(canary: str) -> Iterator[tuple[bytes, str]]:
         inner = text[4 if shift else 0 : -4]
         yield inner, "base64"
         yield base64.b64encode(inner)[4:-4], "base64 twice"
+
+
+def _refuse(error: OSError) -> None:
+    raise Rejected("unreadable", f"cannot read {error.filename}: {error.strerror}") from error
 
 
 def with_descendants(pids: Iterable[int]) -> set[int]:
