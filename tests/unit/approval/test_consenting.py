@@ -50,7 +50,7 @@ async def test_state_names_the_replica_and_cannot_be_guessed(
     state = house.forge.sign_in(begun.authorize_url, "ada")["state"]
 
     assert replica_of(state) == "approval-0"
-    assert len(state.partition(".")[2]) * 6 >= 128
+    assert len(state.rpartition(".")[2]) * 6 >= 128
 
 
 async def test_complete_grants_with_the_digest_of_what_the_stream_says(
