@@ -31,6 +31,7 @@ from countersign.messaging.topology import DURABLES, STREAMS
 from countersign.telemetry.health import Health
 
 CLIENT_ID = "Iv1.made-up"
+OAUTH_APP_ID = "Ov1.made-up"
 CLIENT_SECRET = "x7-of-nobody-q9-made-up"
 PUBLIC_URL = "http://127.0.0.1:8080"
 SESSION = "5" * 64
@@ -178,6 +179,12 @@ def furnish(forge: RunningForge) -> None:
         callbacks=[f"{PUBLIC_URL}/oauth/callback/forge"],
         installations=["shop/deploy", "shop/other"],
     )
+    forge.app(
+        kind="oauth-app",
+        client_id=OAUTH_APP_ID,
+        client_secret=CLIENT_SECRET,
+        callbacks=[f"{PUBLIC_URL}/oauth/callback/forge"],
+    )
 
 
 @pytest.fixture
@@ -217,18 +224,20 @@ def starter(
 ) -> Callable[..., AbstractAsyncContextManager[Process]]:
     secret = directory / "client-secret"
     secret.write_text(CLIENT_SECRET)
-    forges = directory / "forges.yaml"
-    entry = {
-        "name": "Forge",
-        "kind": "github",
-        "origin": forge.origin,
-        "clientId": CLIENT_ID,
-        "clientSecretFile": str(secret),
-    }
-    forges.write_text(yaml.safe_dump({"forges": [entry]}))
 
     @asynccontextmanager
-    async def start(replica: str = "approval-0", **more: str) -> AsyncIterator[Process]:
+    async def start(
+        replica: str = "approval-0", *, client_id: str = CLIENT_ID, **more: str
+    ) -> AsyncIterator[Process]:
+        forges = directory / "forges.yaml"
+        entry = {
+            "name": "Forge",
+            "kind": "github",
+            "origin": forge.origin,
+            "clientId": client_id,
+            "clientSecretFile": str(secret),
+        }
+        forges.write_text(yaml.safe_dump({"forges": [entry]}))
         log = directory / f"{replica}.log"
         environment = {
             "PATH": os.environ["PATH"],

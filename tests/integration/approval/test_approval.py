@@ -83,8 +83,10 @@ async def test_delegation_from_consent_to_its_end(site: Any) -> None:
 
         assert living(site) == 0
         log = process.log.read_text()
-        assert child not in log
-        assert child[8:20] not in log
+        seen = [child[i : i + 8] for i in range(4, len(child) - 8) if child[i : i + 8] in log]
+        assert seen == []
+        assert "x7-of-nobody" not in log
+        assert "delegation.redeemed" in log
 
 
 async def test_all_events_of_a_promotion_are_in_its_trace(site: Any) -> None:
@@ -134,6 +136,22 @@ async def test_person_who_cannot_write_is_told_so(site: Any) -> None:
 
         assert done.problem.code == "cannot_write"
         assert living(site, "grace") == 0
+
+
+async def test_token_of_an_oauth_app_that_never_expires_is_refused_and_revoked(site: Any) -> None:
+    async with site.start(client_id="Ov1.made-up"):
+        await publish(site, site.requested())
+        begun = await site.begin()
+
+        done = await site.complete(begun, await sign_in(site, begun))
+        (revoked,) = await site.news.wait_for(m.ApprovalRevoked)
+
+        assert done.problem.code == "token_too_long_lived"
+        assert (revoked.message.reason, revoked.message.outcome) == (
+            "refused",
+            m.RevocationOutcome.REVOKED,
+        )
+        assert site.forge.living_tokens("ada") == []
 
 
 async def test_replayed_and_foreign_states_are_refused(site: Any) -> None:
