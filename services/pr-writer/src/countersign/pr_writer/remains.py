@@ -4,7 +4,7 @@ Creating the branch is the lock: who created it and committed onto it opens the 
 commit that waits for one is taken over only when who made it is known, or old enough, to be dead.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -29,10 +29,11 @@ BRANCH_ONLY_TRIES: Final = 3
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit of ours that no pull request shows yet."""
+    """A commit of ours, and the pull request that shows it, if there is one."""
 
     commit: str
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    pull: Pull | None = None
 
 
 def place_of(job: Job) -> Place:
@@ -49,7 +50,7 @@ class Remains:
         self._editor = editor
         self._place = place_of(job)
 
-    async def find(self, view: View, base: Tip) -> Pull | Commit | None:
+    async def find(self, view: View, base: Tip) -> Commit | None:
         """What an earlier try left: its pull request, or its commit; none for nothing.
 
         Raises:
@@ -57,19 +58,27 @@ class Remains:
             Retryable: `in_flight`; somebody may be at it right now.
 
         """
-        job = self._job
+        return await self._pulled(view) or await self._committed(view, base)
+
+    async def _pulled(self, view: View) -> Commit | None:
         own = [p for p in view.own_pulls if p.base_branch == self._place.base_branch]
         alive = [p for p in own if p.state is not PullState.CLOSED]
         for pull in alive:
-            merged = pull.state is PullState.MERGED
-            if merged or await self._ours(pull.head_commit) is not None:
-                return pull
-            raise self._taken("a pull request with another content")
+            if pull.state is PullState.MERGED:
+                return Commit(pull.head_commit, pull=pull)
+            ours = await self._ours(pull.head_commit)
+            if ours is None:
+                raise self._taken("a pull request with another content")
+            return replace(ours, pull=pull)
         if own:
             raise Rejected(
                 "conflict",
                 f"pull request #{own[0].number} of this attempt was closed; ask again",
             )
+        return None
+
+    async def _committed(self, view: View, base: Tip) -> Commit | None:
+        job = self._job
         head = view.head
         if head is None:
             return None

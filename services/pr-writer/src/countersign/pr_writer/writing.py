@@ -86,10 +86,11 @@ class Writing:
         self._check_viewer(view)
         base = self._check(view)
         left = await self._remains.find(view, base)
-        if isinstance(left, Pull):
-            return Result(outcome=self._outcome(view, left, found=True))
         if left is None:
             return await self._write(view, base)
+        if left.pull is not None:
+            outcome = self._outcome(view, left.pull, found=True)
+            return Result(outcome=outcome.model_copy(update={"files": left.files}))
         for old in _open(view.previous):
             await self._forge.close_pull(old, comment=describing.superseded(job))
         return await self._open_from(

@@ -29,11 +29,12 @@ def compare(call: Call) -> Answer:
         raise Refused(404, f"No common ancestor between {base_name} and {head_name}.")
     ahead, behind = _commits(repo, after, fork), _commits(repo, before, fork)
     origin, name = call.service.wire.origin, call.repository.full_name
-    page = f"{origin}/{name}/compare/{before}...{after}"
+    path = f"compare/{before}...{after}"
+    page = f"{origin}/{name}/{path}"
     status = "diverged" if ahead and behind else "ahead" if ahead else "behind"
     return Answer(
         body={
-            "url": f"{call.service.wire.repository_url(call.repository)}/compare/{before}...{after}",
+            "url": f"{call.service.wire.repository_url(call.repository)}/{path}",
             "html_url": page,
             "permalink_url": page,
             "diff_url": f"{page}.diff",
@@ -61,11 +62,14 @@ def _commits(repo: Repo, tip: str, fork: str) -> list[str]:
 
 
 def _files(call: Call, repo: Repo, *, old: str, new: str) -> list[Json]:
-    trees = [git_objects.tree_of(repo, sha) for sha in (old, new)]
+    before, after = (git_objects.tree_of(repo, sha) for sha in (old, new))
+    changes = tree_changes(
+        repo.object_store, before.id if before else None, after.id if after else None
+    )
     url = call.service.wire.repository_url(call.repository)
     html = f"{call.service.wire.origin}/{call.repository.full_name}"
     found: list[Json] = []
-    for change in tree_changes(repo.object_store, *(tree.id if tree else None for tree in trees)):
+    for change in changes:
         entry = change.new if change.new and change.new.path else change.old
         if entry is None or entry.path is None or entry.sha is None or len(found) >= FILES_MAX:
             continue
