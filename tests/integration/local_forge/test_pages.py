@@ -6,7 +6,8 @@ import httpx2
 import pytest
 from checked_forge import REPO
 
-from countersign.local.forge.testing import RunningForge, read_form
+from countersign.local.forge.testing import RunningForge
+from countersign.local.forge.testing_browser import read_form
 
 NOTICE = "for demonstrations and tests"
 

@@ -55,7 +55,7 @@ async def receiver() -> AsyncIterator[Receiver]:
         group.create_task(server.serve(sockets=[listener]))
         await server.serving.wait()
         yield Receiver(f"http://127.0.0.1:{listener.getsockname()[1]}/hook", queue)
-        server.should_exit = True
+        server.stop()
     listener.close()
 
 

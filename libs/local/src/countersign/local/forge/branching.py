@@ -123,11 +123,13 @@ def _write(service: Service, repository: Repository, edit: Edit, head: str, by: 
         changes[path] = None if content is None else (mode, git_objects.write_blob(repo, content))
     return git_objects.write_commit(
         repo,
-        tree=git_objects.write_tree(repo, base, changes),
-        parents=[head],
-        author=service.identity(by),
-        committer=service.committer(),
-        message=edit.message,
+        git_objects.NewCommit(
+            tree=git_objects.write_tree(repo, base, changes),
+            parents=[head],
+            author=service.identity(by),
+            committer=service.committer(),
+            message=edit.message,
+        ),
     )
 
 

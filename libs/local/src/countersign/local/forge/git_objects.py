@@ -210,24 +210,25 @@ def _write_subtree(
     tree.add(name, MODE_TREE, oid(sha))
 
 
-def write_commit(
-    repo: Repo,
-    *,
-    tree: str,
-    parents: list[str],
-    author: Identity,
-    committer: Identity,
-    message: str,
-) -> str:
+@dataclass(frozen=True, kw_only=True)
+class NewCommit:
+    tree: str
+    parents: list[str]
+    author: Identity
+    committer: Identity
+    message: str
+
+
+def write_commit(repo: Repo, new: NewCommit) -> str:
     commit = Commit()
-    commit.tree = oid(tree)
-    commit.parents = [oid(parent) for parent in parents]
-    commit.author, commit.committer = author.line, committer.line
-    commit.author_time = int(author.when.timestamp())
-    commit.commit_time = int(committer.when.timestamp())
+    commit.tree = oid(new.tree)
+    commit.parents = [oid(parent) for parent in new.parents]
+    commit.author, commit.committer = new.author.line, new.committer.line
+    commit.author_time = int(new.author.when.timestamp())
+    commit.commit_time = int(new.committer.when.timestamp())
     commit.author_timezone = commit.commit_timezone = 0
     commit.encoding = b"UTF-8"
-    commit.message = message.encode()
+    commit.message = new.message.encode()
     repo.object_store.add_object(commit)
     return commit.id.decode()
 

@@ -6,7 +6,7 @@ Source: https://docs.github.com/en/graphql/guides/forming-calls-with-graphql
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -23,13 +23,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from countersign.local.forge.answers import Refused, error_body
+from countersign.local.forge.graph_git import Node
 from countersign.local.forge.graph_mutations import MUTATIONS, Mutation
-from countersign.local.forge.graph_views import Node, View, fail
+from countersign.local.forge.graph_views import View, fail
 from countersign.local.forge.limits import RateLimits
 from countersign.local.forge.permissions import Caller, Need, refusal
 from countersign.local.forge.rest import caller_of, read_body, token_headers
 from countersign.local.forge.service import Service
 from countersign.local.forge.wire import stamp
+
+
+@cache
+def schema() -> GraphQLSchema:
+    """Ours: a subset of GitHub's, by name and by type."""
+    text = files("countersign.local.forge").joinpath("schema.graphql").read_text("utf-8")
+    return build_schema(text)
 
 
 class Graph:
@@ -38,8 +46,7 @@ class Graph:
     def __init__(self, service: Service, limits: RateLimits) -> None:
         self._service = service
         self._limits = limits
-        text = files("countersign.local.forge").joinpath("schema.graphql").read_text("utf-8")
-        self.schema: GraphQLSchema = build_schema(text)
+        self._schema = schema()
 
     async def answer(self, request: Request) -> Response:
         caller = Caller()
@@ -63,11 +70,11 @@ class Graph:
             document = parse(str(given.get("query") or ""))
         except GraphQLError as error:
             return {"errors": [_error(error)]}
-        errors = validate(self.schema, document)
+        errors = validate(self._schema, document)
         if errors:
             return {"errors": [_error(error) for error in errors]}
         result: ExecutionResult = execute_sync(
-            self.schema,
+            self._schema,
             document,
             root_value=self._root(View(self._service, caller)),
             variable_values=given.get("variables") or {},

@@ -11,10 +11,11 @@ from typing import Any
 
 from countersign.local.forge import branching, git_objects, pulling
 from countersign.local.forge.branching import Change, Edit
-from countersign.local.forge.graph_views import Node, View, fail
+from countersign.local.forge.graph_git import Node
+from countersign.local.forge.graph_views import View, fail
 from countersign.local.forge.model import Comment, PullRequest, Repository
 from countersign.local.forge.permissions import Level, Need, refusal
-from countersign.local.forge.pulling import Merge, Proposal
+from countersign.local.forge.pulling import Merge, Proposal, PullEdit
 from countersign.local.forge.service import Denied
 
 KINDS = {"stale": "STALE_DATA", "missing": "NOT_FOUND", "forbidden": "FORBIDDEN"}
@@ -155,14 +156,8 @@ def create_pull_request(view: View, given: Input) -> Node:
 def update_pull_request(view: View, given: Input) -> Node:
     repository, pull = _pull(view, given["pullRequestId"])
     by, state = view.caller.login, given.get("state")
-    pull = pulling.edit_pull(
-        view.service,
-        repository,
-        pull,
-        title=given.get("title"),
-        body=given.get("body"),
-        base=given.get("baseRefName"),
-    )
+    edit = PullEdit(title=given.get("title"), body=given.get("body"), base=given.get("baseRefName"))
+    pull = pulling.edit_pull(view.service, repository, pull, edit)
     if state == "CLOSED":
         pull = pulling.close_pull(view.service, repository, pull, by=by)
     if state == "OPEN":

@@ -2,23 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NoReturn
 
-from dulwich.objects import Blob, Commit, Tree
 from graphql import GraphQLError
 
 from countersign.local.forge import git_objects, pull_views
+from countersign.local.forge.graph_git import GitNodes, Node, page_info
 from countersign.local.forge.model import PullRequest, Repository, Role
 from countersign.local.forge.permissions import Caller, Level, Need, refusal, role
 from countersign.local.forge.service import Service
 from countersign.local.forge.wire import maybe_stamp, stamp
 
-Node = dict[str, Any]
-# https://docs.github.com/en/graphql: text of larger blobs is cut.
-TEXT_BYTES_MAX = 512_000
-BINARY_SNIFF_BYTES = 8_000
 NODES_MAX = 100
 VIEWER_PERMISSIONS = {Role.ADMIN: "ADMIN", Role.WRITE: "WRITE", Role.READ: "READ"}
 
@@ -130,74 +125,7 @@ class View:
         return self.git_object(repository, found[1]) if found else None
 
     def git_object(self, repository: Repository, sha: str) -> Node | None:
-        found = git_objects.lookup(self.service.store.git(repository), sha)
-        node = {
-            "id": f"O_{repository.id}_{sha}",
-            "oid": sha,
-            "abbreviatedOid": sha[:7],
-            "repository": lambda _: self.repository(repository),
-        }
-        if isinstance(found, Blob):
-            return node | _blob(found.as_raw_string())
-        if isinstance(found, Tree):
-            return node | {
-                "__typename": "Tree",
-                "entries": partial(self._entries, repository, found),
-            }
-        return node | self._commit(repository, found) if isinstance(found, Commit) else None
-
-    def _entries(self, repository: Repository, tree: Tree, _: object) -> list[Node]:
-        rows = git_objects.entries(self.service.store.git(repository), tree)
-        return [self._entry(repository, row) for row in rows]
-
-    def _entry(self, repository: Repository, row: git_objects.Entry) -> Node:
-        return {
-            "name": row.path.rpartition("/")[2],
-            "path": row.path,
-            "mode": row.mode,
-            "type": row.type,
-            "oid": row.sha,
-            "size": row.size or 0,
-            "object": lambda _: self.git_object(repository, row.sha),
-        }
-
-    def _commit(self, repository: Repository, commit: Commit) -> Node:
-        message, sha = commit.message.decode("utf-8", "replace"), commit.id.decode()
-        page = f"{self.service.wire.origin}/{repository.full_name}/commit/{sha}"
-        return {
-            "__typename": "Commit",
-            "message": message,
-            "messageHeadline": message.partition("\n")[0],
-            "author": self._git_actor(commit.author),
-            "committer": self._git_actor(commit.committer),
-            "authoredDate": stamp(datetime.fromtimestamp(commit.author_time, UTC)),
-            "committedDate": stamp(datetime.fromtimestamp(commit.commit_time, UTC)),
-            "tree": lambda _: self.git_object(repository, commit.tree.decode()),
-            "parents": lambda _, **__: self._parents(repository, commit),
-            "file": lambda _, *, path: self._file(repository, commit, path),
-            "url": page,
-        }
-
-    def _file(self, repository: Repository, commit: Commit, path: str) -> Node | None:
-        repo = self.service.store.git(repository)
-        tree = git_objects.tree_of(repo, commit.id.decode())
-        found = git_objects.entry_at(repo, tree, path) if tree else None
-        if found is None:
-            return None
-        kind = "tree" if found[0] == git_objects.MODE_TREE else "blob"
-        row = git_objects.Entry(path=path, mode=found[0], sha=found[1], type=kind, size=None)
-        return self._entry(repository, row)
-
-    def _parents(self, repository: Repository, commit: Commit) -> Node:
-        nodes = [self.git_object(repository, parent.decode()) for parent in commit.parents]
-        return {"nodes": nodes, "totalCount": len(nodes), "pageInfo": _page_info([], more=False)}
-
-    def _git_actor(self, line: bytes) -> Node:
-        name, _, email = line.decode("utf-8", "replace").partition(" <")
-        login = email.partition("+")[2].partition("@")[0]
-        known = self.service.store.person(login) is not None
-        user = self.account(login) if known else None
-        return {"name": name, "email": email.rstrip(">"), "user": user}
+        return GitNodes(self.service, repository, self.repository, self.account).node(sha)
 
     def _pull(self, repository: Repository, _: object, *, number: int) -> Node:
         self.may(repository, "pull_requests")
@@ -243,7 +171,7 @@ class View:
         return {
             "nodes": [self.pull(repository, pull) for pull in page],
             "totalCount": total,
-            "pageInfo": _page_info(
+            "pageInfo": page_info(
                 [str(pull.number) for pull in page], more=start + len(page) < total
             ),
         }
@@ -293,24 +221,3 @@ class View:
             "additions": lambda _: sum(f.additions for f in files()),
             "deletions": lambda _: sum(f.deletions for f in files()),
         }
-
-
-def _blob(data: bytes) -> Node:
-    binary = b"\0" in data[:BINARY_SNIFF_BYTES]
-    text = None if binary else data[:TEXT_BYTES_MAX].decode("utf-8", "replace")
-    return {
-        "__typename": "Blob",
-        "byteSize": len(data),
-        "isBinary": binary,
-        "isTruncated": not binary and len(data) > TEXT_BYTES_MAX,
-        "text": text,
-    }
-
-
-def _page_info(cursors: list[str], *, more: bool) -> Node:
-    return {
-        "startCursor": cursors[0] if cursors else None,
-        "endCursor": cursors[-1] if cursors else None,
-        "hasNextPage": more,
-        "hasPreviousPage": False,
-    }

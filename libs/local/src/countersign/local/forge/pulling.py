@@ -20,6 +20,13 @@ class Proposal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PullEdit:
+    title: str | None = None
+    body: str | None = None
+    base: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Merge:
     method: str = "merge"
     expected: str | None = None
@@ -74,23 +81,18 @@ def _refuse_duplicate(service: Service, repository: Repository, branch: str, bas
 
 
 def edit_pull(
-    service: Service,
-    repository: Repository,
-    pull: PullRequest,
-    *,
-    title: str | None = None,
-    body: str | None = None,
-    base: str | None = None,
+    service: Service, repository: Repository, pull: PullRequest, edit: PullEdit
 ) -> PullRequest:
-    if base is not None:
-        sha = git_objects.branch_sha(service.store.git(repository), base)
+    """Change what is given; None leaves as it is."""
+    if edit.base is not None:
+        sha = git_objects.branch_sha(service.store.git(repository), edit.base)
         if sha is None:
             raise Denied("base", "Base ref must be a branch of this repository")
-        pull = replace(pull, base_branch=base, base_sha=sha)
+        pull = replace(pull, base_branch=edit.base, base_sha=sha)
     pull = replace(
         pull,
-        title=pull.title if title is None else title,
-        body=pull.body if body is None else body,
+        title=pull.title if edit.title is None else edit.title,
+        body=pull.body if edit.body is None else edit.body,
         updated_at=service.store.clock(),
     )
     return service.store.save_pull(repository, pull)
@@ -140,11 +142,13 @@ def merge_pull(
         raise Denied("unmergeable", "Merge conflict")
     sha = git_objects.write_commit(
         repo,
-        tree=tree,
-        parents=[base, head] if merge.method == "merge" else [base],
-        author=service.identity(by),
-        committer=service.committer(),
-        message=_message(repository, pull, merge),
+        git_objects.NewCommit(
+            tree=tree,
+            parents=[base, head] if merge.method == "merge" else [base],
+            author=service.identity(by),
+            committer=service.committer(),
+            message=_message(repository, pull, merge),
+        ),
     )
     ref = HEADS + pull.base_branch
     if not git_objects.set_ref(repo, ref, old=base, new=sha):

@@ -236,11 +236,13 @@ def create_commit(call: Call) -> Answer:
     author = _identity(call, "author") or call.service.identity(call.caller.login)
     sha = git_objects.write_commit(
         repo,
-        tree=tree.id.decode(),
-        parents=list(parents),
-        author=author,
-        committer=_identity(call, "committer") or author,
-        message=call.text("message"),
+        git_objects.NewCommit(
+            tree=tree.id.decode(),
+            parents=list(parents),
+            author=author,
+            committer=_identity(call, "committer") or author,
+            message=call.text("message"),
+        ),
     )
     return Answer(status=201, body=commit_json(call, sha))
 

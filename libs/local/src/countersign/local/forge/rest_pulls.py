@@ -16,7 +16,7 @@ from countersign.local.forge.answers import (
     validation_failed,
 )
 from countersign.local.forge.model import Comment, PullRequest
-from countersign.local.forge.pulling import Merge, Proposal
+from countersign.local.forge.pulling import Merge, Proposal, PullEdit
 from countersign.local.forge.service import Denied
 
 
@@ -99,14 +99,12 @@ def update_pull(call: Call) -> Answer:
     if state not in (None, "open", "closed"):
         invalid("Validation Failed")
     try:
-        pull = pulling.edit_pull(
-            service,
-            repository,
-            pull,
+        edit = PullEdit(
             title=call.optional_text("title"),
             body=call.optional_text("body"),
             base=call.optional_text("base"),
         )
+        pull = pulling.edit_pull(service, repository, pull, edit)
         if state == "closed":
             pull = pulling.close_pull(service, repository, pull, by=by)
         if state == "open":

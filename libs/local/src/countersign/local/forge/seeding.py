@@ -104,7 +104,10 @@ def read_seed(path: Path) -> Seed:
     except OSError as error:
         raise SeedError(f"cannot read the seed {path}: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise SeedError(f"the seed {path} is not YAML: {error}") from error
+        # The error's own text quotes the file, which holds secrets.
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise SeedError(f"the seed {path} is not YAML{where}") from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -193,11 +196,13 @@ def _first_commit(service: Service, repository: Repository, files: dict[str, byt
     }
     sha = git_objects.write_commit(
         repo,
-        tree=git_objects.write_tree(repo, None, changes),
-        parents=[],
-        author=service.committer(),
-        committer=service.committer(),
-        message="Begin",
+        git_objects.NewCommit(
+            tree=git_objects.write_tree(repo, None, changes),
+            parents=[],
+            author=service.committer(),
+            committer=service.committer(),
+            message="Begin",
+        ),
     )
     git_objects.set_ref(repo, f"refs/heads/{repository.default_branch}", old=None, new=sha)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from dulwich.repo import Repo
 from pydantic import TypeAdapter
@@ -46,13 +47,19 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@cache
+def _adapter(record: Any) -> TypeAdapter[Any]:
+    """Building one takes milliseconds, and tests open many stores."""
+    return TypeAdapter(record)
+
+
 class Table(Generic[Record]):
     """Records of one kind, by key."""
 
     def __init__(self, connection: sqlite3.Connection, kind: str, record: type[Record]) -> None:
         self._connection = connection
         self._kind = kind
-        self._adapter: TypeAdapter[Record] = TypeAdapter(record)
+        self._adapter: TypeAdapter[Record] = _adapter(record)  # type: ignore[arg-type]
         rows = connection.execute("SELECT key, body FROM records WHERE kind = ?", (kind,))
         self._records = {key: self._adapter.validate_json(body) for key, body in rows}
 

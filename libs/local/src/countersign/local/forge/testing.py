@@ -12,17 +12,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from countersign.contracts.secret import Secret
-from countersign.local.forge import branching, git_objects, pulling, seeding, tokens
+from countersign.local.forge import pulling, seeding, tokens
 from countersign.local.forge.app import Forge, build_app
 from countersign.local.forge.faults import FaultPlan, parse_plan
-from countersign.local.forge.git_objects import Identity
 from countersign.local.forge.model import (
     App,
     PullRequest,
@@ -33,14 +29,12 @@ from countersign.local.forge.pulling import Merge, Proposal
 from countersign.local.forge.seeding import AppSeed, HookSeed, PersonSeed, RepositorySeed, Seed
 from countersign.local.forge.service import Service
 from countersign.local.forge.serving import Server
-from countersign.local.forge.sign_in_pages import PASSWORD
 from countersign.local.forge.store import Store, now, open_store
+from countersign.local.forge.testing_browser import walk
+from countersign.local.forge.testing_contents import Content, Contents, file_bytes
 from countersign.local.forge.tokens import Issued, Terms
 
 START_TIMEOUT_S = 10.0
-BROWSER_TIMEOUT_S = 10.0
-REDIRECTS_MAX = 10
-Content = str | bytes
 
 
 def free_socket() -> socket.socket:
@@ -80,12 +74,12 @@ async def running_forge(
                     await server.serving.wait()
                 yield RunningForge(origin=origin, forge=forge)
             finally:
-                server.should_exit = True
+                server.stop()
         listener.close()
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunningForge:
+class RunningForge(Contents):
     origin: str
     forge: Forge
 
@@ -126,7 +120,7 @@ class RunningForge:
             protected=tuple(protected),
             webhooks=tuple(HookSeed(url=url, secret=secret) for url, secret in webhooks),
         )
-        return seeding.add_repository(self.service, seed, _bytes(files or {}))
+        return seeding.add_repository(self.service, seed, file_bytes(files or {}))
 
     def app(
         self,
@@ -192,67 +186,6 @@ class RunningForge:
             and (token.expires_at is None or token.expires_at > at)
         ]
 
-    def _found(self, full_name: str) -> Repository:
-        owner, _, name = full_name.partition("/")
-        found = self.store.repository(owner, name)
-        if found is None:
-            raise KeyError(full_name)
-        return found
-
-    def git_dir(self, full_name: str) -> Path:
-        return self.store.git_dir(self._found(full_name))
-
-    def head(self, full_name: str, branch: str = "main") -> str | None:
-        """The commit that a branch points to."""
-        return git_objects.branch_sha(self.store.git(self._found(full_name)), branch)
-
-    def read(self, full_name: str, path: str, *, revision: str = "main") -> bytes | None:
-        """A file's bytes at a branch or commit."""
-        repo = self.store.git(self._found(full_name))
-        tree = git_objects.tree_of(repo, revision)
-        found = git_objects.entry_at(repo, tree, path) if tree else None
-        blob = git_objects.lookup(repo, found[1]) if found else None
-        return blob.as_raw_string() if blob else None
-
-    def author(self, full_name: str, revision: str) -> str:
-        """Name and address that a commit gives its author."""
-        commit = git_objects.commit_of(self.store.git(self._found(full_name)), revision)
-        return commit.author.decode() if commit else ""
-
-    def commit(
-        self,
-        full_name: str,
-        files: Mapping[str, Content | None],
-        *,
-        branch: str = "main",
-        by: str = "somebody",
-    ) -> str:
-        """Commit past all rules, as a push by path would; makes the branch from main if needed."""
-        repository = self._found(full_name)
-        repo = self.store.git(repository)
-        ref, head = branching.HEADS + branch, git_objects.branch_sha(repo, branch)
-        start = head or git_objects.branch_sha(repo, repository.default_branch)
-        base = git_objects.tree_of(repo, start) if start else None
-        changes: dict[str, tuple[int, str] | None] = {
-            path: None
-            if content is None
-            else (git_objects.MODE_FILE, git_objects.write_blob(repo, _byte(content)))
-            for path, content in files.items()
-        }
-        who = Identity(name=by, email=f"{by}@localhost", when=self.store.clock())
-        sha = git_objects.write_commit(
-            repo,
-            tree=git_objects.write_tree(repo, base, changes),
-            parents=[start] if start else [],
-            author=who,
-            committer=who,
-            message="Change by hand",
-        )
-        git_objects.set_ref(repo, ref, old=head, new=sha)
-        change = branching.Change(ref=ref, before=head, after=sha)
-        branching.after_change(self.service, repository, change, by)
-        return sha
-
     def pulls(self, full_name: str) -> list[PullRequest]:
         """Newest first."""
         return self.store.pulls_of(self._found(full_name))
@@ -313,80 +246,4 @@ class RunningForge:
             the address at the application that the forge sends the browser back to.
 
         """
-        async with httpx2.AsyncClient(
-            base_url=self.origin, timeout=BROWSER_TIMEOUT_S, trust_env=False
-        ) as browser:
-            answer = await browser.get(url)
-            for _ in range(REDIRECTS_MAX):
-                if answer.status_code // 100 == 3:  # noqa: PLR2004 - redirects
-                    location = answer.headers["location"]
-                    if not location.startswith(("/", self.origin)):
-                        return str(location)
-                    answer = await browser.get(location)
-                    continue
-                answer = await _submit(browser, answer, login, deny=deny)
-        raise AssertionError("the forge sent the browser in circles")
-
-
-async def _submit(
-    browser: httpx2.AsyncClient, answer: httpx2.Response, login: str, *, deny: bool
-) -> httpx2.Response:
-    """Fill the form of a page, which is the one of signing in or the one of consent."""
-    form = read_form(answer.text)
-    if form is None:
-        raise AssertionError(f"no form on {answer.request.url.path}: {answer.status_code}")
-    fields = dict(form.fields)
-    if "password" in form.names:
-        fields |= {"login": login, "password": PASSWORD}
-    else:
-        fields["authorize"] = "0" if deny else "1"
-    headers = {"origin": f"{answer.request.url.scheme}://{answer.request.url.netloc.decode()}"}
-    return await browser.post(form.action or str(answer.request.url), data=fields, headers=headers)
-
-
-@dataclass(frozen=True)
-class Form:
-    action: str
-    fields: dict[str, str]
-    names: frozenset[str]
-
-
-class _FormReader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.forms: list[tuple[str, dict[str, str], set[str]]] = []
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self._inside = True
-            self.forms.append((given.get("action", ""), {}, set()))
-        elif tag in {"input", "button"} and self._inside and "name" in given:
-            _, fields, names = self.forms[-1]
-            names.add(given["name"])
-            if given.get("type") == "hidden":
-                fields[given["name"]] = given.get("value", "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._inside = False
-
-
-def read_form(page: str) -> Form | None:
-    """The page's own form, past the one that signs out."""
-    reader = _FormReader()
-    reader.feed(page)
-    forms = [form for form in reader.forms if form[0] != "/logout"]
-    if not forms:
-        return None
-    action, fields, names = forms[0]
-    return Form(action, fields, frozenset(names))
-
-
-def _byte(content: Content) -> bytes:
-    return content.encode() if isinstance(content, str) else content
-
-
-def _bytes(files: Mapping[str, Content]) -> dict[str, bytes]:
-    return {path: _byte(content) for path, content in files.items()}
+        return await walk(self.origin, url, login, deny=deny)
