@@ -21,7 +21,7 @@ from countersign.approval.bootstrap import Service, World, build
 from countersign.approval.interfaces import Application, Applications
 from countersign.approval.signing import Writers
 from countersign.contracts import messages as m
-from countersign.contracts.errors import Retryable
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
 from countersign.contracts.promotion import Promotion
@@ -63,9 +63,12 @@ class Stream:
         self.ids: list[str] = []
         self.listeners: list[Service] = []
         self.away = False
+        self.refused: set[type[Message]] = set()
 
     async def publish(self, event: Message, *, message_id: str, create_once: bool = False) -> None:
         assert not create_once
+        if type(event) in self.refused:
+            raise Rejected("stream_refused", "the stream does not take it")
         if self.away:
             raise Retryable("timeout", "the bus is away")
         if message_id in self.ids:

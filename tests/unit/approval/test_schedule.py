@@ -1,7 +1,7 @@
 """What time brings: another try at what failed, and word of replicas that are gone."""
 
 import pytest
-from doubles.approval_house import Call, House, failed, opened, person, requested
+from doubles.approval_house import Call, House, failed, opened, requested, settle
 
 from countersign.approval.bootstrap import Service
 from countersign.approval.model import RETRY_DELAYS_S
@@ -174,6 +174,18 @@ async def test_news_that_could_not_be_told_is_told_later(house: House, approval:
     assert [e.approval_id for e in house.stream.of(m.ApprovalExpired)] == [begun.approval_id]
 
 
+async def test_news_that_the_stream_refuses_stops_nothing(house: House, approval: Service) -> None:
+    house.stream.refused = {m.ApprovalExpired, m.ApprovalRevoked}
+    await house.request()
+    await house.grant(approval)
+    house.clock.pass_(minutes=16)
+
+    await approval.schedule.tick()
+    await settle(approval)
+
+    assert house.forge.living == []
+
+
 async def test_ping_is_answered_with_the_replicas_name(approval: Service) -> None:
     request = m.PingRequest(replica="approval-0")
 
@@ -190,4 +202,3 @@ async def test_promotion_that_is_over_is_forgotten(house: House, approval: Servi
 
     assert approval.promotions.all == ()
     assert house.state(approval) == "over"
-    assert person("ada").id

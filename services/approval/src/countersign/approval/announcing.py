@@ -10,7 +10,7 @@ from typing import Final
 from countersign.approval.interfaces import Clock, Publisher
 from countersign.approval.model import Consent, Count, Entry
 from countersign.approval.vault import Job, Spent
-from countersign.contracts.errors import Retryable
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     ApprovalBegun,
@@ -67,6 +67,8 @@ class Announcements:
             except Retryable as error:
                 log.warning("announcement.postponed", message_id=message_id, reason=error.reason)
                 self._untold.append((event, message_id, trace_of(consent.trace)))
+            except Rejected as error:
+                log.error("announcement.refused", message_id=message_id, reason=error.reason)  # noqa: TRY400 - no bug of ours
 
     async def tell_untold(self) -> None:
         """Try again what could not be told; stops at the first that still cannot."""
@@ -77,6 +79,8 @@ class Announcements:
                     await self._publisher.publish(event, message_id=message_id)
                 except Retryable:
                     return
+                except Rejected as error:
+                    log.error("announcement.refused", message_id=message_id, reason=error.reason)  # noqa: TRY400 - no bug of ours
             self._untold.popleft()
 
     async def begun(self, consent: Consent, *, lasting: timedelta) -> datetime:

@@ -85,8 +85,12 @@ class Delegations:
         if held is None:
             return None
         child = await self._narrow(application, consent, self._cipher.open(held.token))
-        job = _job(consent, held, self._cipher.seal(child.token))
-        self._vault.add_job(job)
+        ready = self._cipher.seal(child.token)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._refuse, consent, ready, "child-0")
+            job = _job(consent, held, ready)
+            self._vault.add_job(job)
+            undo.pop_all()
         return job
 
     async def give_up(self, job: Job, reason: Ending) -> None:

@@ -13,7 +13,7 @@ from countersign.approval.projection import Change, Promotions
 from countersign.approval.revoking import Revocations
 from countersign.approval.sign_ins import SignIns
 from countersign.approval.vault import Vault
-from countersign.contracts.errors import Retryable
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     ApprovalExpired,
@@ -99,5 +99,5 @@ class Reactions:
         with span("complete consent", parent=change.entry.trace):
             try:
                 await self.announcements.completed(event)
-            except Retryable as error:
+            except (Retryable, Rejected) as error:
                 log.warning("approval.uncounted", reason=error.reason)

@@ -11,7 +11,7 @@ from countersign.approval.endings import Endings
 from countersign.approval.interfaces import Clock, Replicas
 from countersign.approval.model import Entry, carried, retry_delay
 from countersign.approval.projection import Promotions
-from countersign.contracts.errors import Retryable
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import gauge
 from countersign.telemetry.tracing import span
@@ -107,6 +107,6 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await work()
-        except Retryable as error:
+        except (Retryable, Rejected) as error:
             log.warning("schedule.postponed", reason=error.reason)
         await asyncio.sleep(seconds)
