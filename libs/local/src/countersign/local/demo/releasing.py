@@ -12,7 +12,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.local.demo.layout import Layout
 from countersign.local.demo.manifests import ENVIRONMENTS, NAMESPACE
 from countersign.local.forge import git_objects
-from countersign.local.forge.git_objects import Identity
+from countersign.local.forge.git_objects import Identity, NewCommit
 
 # Somebody may merge a pull request between our reading of the branch and our writing of it.
 _TRIES_MAX: Final = 5
@@ -61,14 +61,14 @@ def _commit(repo: Repo, file: str, edit: Callable[[str], tuple[str, str]]) -> tu
     text, version = edit(blob.as_raw_string().decode())
     changed = (git_objects.MODE_FILE, git_objects.write_blob(repo, text.encode()))
     who = Identity(name="Release", email="release@example.invalid", when=datetime.now(UTC))
-    sha = git_objects.write_commit(
-        repo,
+    new = NewCommit(
         tree=git_objects.write_tree(repo, tree, {file: changed}),
         parents=[head],
         author=who,
         committer=who,
         message=f"Release {version or 'a new greeting'}",
     )
+    sha = git_objects.write_commit(repo, new)
     moved = not git_objects.set_ref(repo, "refs/heads/main", old=head, new=sha)
     return ("" if moved else sha), version
 

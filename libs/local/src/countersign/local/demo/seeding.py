@@ -26,7 +26,7 @@ from countersign.local.demo.manifests import (
     website_files,
 )
 from countersign.local.forge import git_objects
-from countersign.local.forge.git_objects import Identity
+from countersign.local.forge.git_objects import Identity, NewCommit
 
 PEOPLE: Final = {"ada": "Ada Lovelace", "grace": "Grace Hopper", "olga": "Olga Ladyzhenskaya"}
 WRITERS: Final = ("ada", "grace", "flux-bot")
@@ -84,14 +84,14 @@ def _commit(repo: Repo, greeting: str, message: str, parents: list[str]) -> str:
         for name, text in website_files(greeting=greeting).items()
     }
     grace = Identity(name="Grace Hopper", email="grace@example.invalid", when=_BEGINNING)
-    return git_objects.write_commit(
-        repo,
+    new = NewCommit(
         tree=git_objects.write_tree(repo, None, changes),
         parents=parents,
         author=grace,
         committer=grace,
         message=message,
     )
+    return git_objects.write_commit(repo, new)
 
 
 def _write_gitops(layout: Layout, content: Gitops) -> None:
