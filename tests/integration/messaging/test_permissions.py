@@ -223,10 +223,13 @@ async def test_stranger_is_not_let_in(server: Any) -> None:
     async def ignore(_error: Any) -> None:
         pass
 
-    with pytest.raises(Exception, match=r"(?i)authorization"):
-        await asyncio.wait_for(
-            client.connect(server.url, allow_reconnect=False, error_cb=ignore), 10
-        )
+    try:
+        with pytest.raises(Exception, match=r"(?i)authorization"):
+            await asyncio.wait_for(
+                client.connect(server.url, allow_reconnect=False, error_cb=ignore), 10
+            )
+    finally:
+        await client.close()
 
 
 async def test_events_reach_a_reader_as_they_are_stored(

@@ -127,7 +127,12 @@ async def connect(settings: BusSettings, *, service: str, state: ConnectionState
         credentials["nkeys_seed"] = str(settings.nkey_file)
     if settings.nats_ca_file is not None:
         credentials["tls"] = ssl.create_default_context(cafile=str(settings.nats_ca_file))
-    await client.connect(**state.options(settings, service), **credentials)
+    try:
+        await client.connect(**state.options(settings, service), **credentials)
+    except BaseException:
+        # Cancelled while it waits: the client library would leave its socket open.
+        await close(client, state)
+        raise
     state.connected()
     return client
 
