@@ -49,7 +49,8 @@ async def serve_health(health: Health, settings: TelemetrySettings) -> AsyncIter
         timeout_graceful_shutdown=_STOP_TIMEOUT_S,
     )
     server = _Server(config)
-    with single_error():
+    # A cancelled server does not close what it was given.
+    with listener, single_error():
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve(sockets=[listener]))
             async with asyncio.timeout(_START_TIMEOUT_S):
