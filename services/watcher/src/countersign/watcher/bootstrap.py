@@ -14,6 +14,7 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
+from countersign.telemetry.health import Health
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.serving import is_loopback, serve_health
 from countersign.telemetry.setup import Telemetry
@@ -43,22 +44,27 @@ async def run(
         serve_health(health, telemetry.settings),
         open_bus(bus_settings, service=SERVICE, health=health) as bus,
     ):
-        directory = Directory(settings.cluster_dir, reread_s=settings.reread_s)
-        links = StatusFiles(directory.path_of)
-        watching = Watching(publisher=bus, links=links, clock=_utc_now)
-        following = Following(projection=watching.projection, publisher=bus, clock=_utc_now)
-        health.add("objects", watching.not_ready)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(directory.follow(watching.on_changes))
-            tasks.create_task(_follow(bus, watching=watching, following=following))
-            tasks.create_task(watching.run())
-            if secrets:
-                app = webhook_app(
-                    following=following,
-                    secrets=secrets,
-                    loopback=is_loopback(settings.webhook_host),
-                )
-                tasks.create_task(_serve_webhooks(app, settings))
+        await serve(settings, bus, health=health, secrets=secrets)
+
+
+async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secrets) -> None:
+    """Until cancelled."""
+    directory = Directory(settings.cluster_dir, reread_s=settings.reread_s)
+    links = StatusFiles(directory.path_of)
+    watching = Watching(publisher=bus, links=links, clock=_utc_now)
+    following = Following(projection=watching.projection, publisher=bus, clock=_utc_now)
+    health.add("objects", watching.not_ready)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(directory.follow(watching.on_changes))
+        tasks.create_task(_follow(bus, watching=watching, following=following))
+        tasks.create_task(watching.run())
+        if secrets:
+            app = webhook_app(
+                following=following,
+                secrets=secrets,
+                loopback=is_loopback(settings.webhook_host),
+            )
+            tasks.create_task(_serve_webhooks(app, settings))
 
 
 async def _follow(bus: Bus, *, watching: Watching, following: Following) -> None:
@@ -82,12 +88,14 @@ async def _serve_webhooks(app: Starlette, settings: Settings) -> None:
     )
     server = _Server(config)
     log.info("webhooks.serving", host=settings.webhook_host, port=listener.getsockname()[1])
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve(sockets=[listener]))
-        try:
-            await asyncio.Event().wait()
-        finally:
-            server.should_exit = True
+    stopping = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(stopping)
+    finally:
+        # What is being answered is answered; a cancelled server would leave its socket open.
+        server.should_exit = True
+        await asyncio.wait_for(stopping, _STOP_TIMEOUT_S + 1)
+        listener.close()
 
 
 class _Server(uvicorn.Server):

@@ -180,7 +180,6 @@ class Directory:
                     step=QUIET_MS,
                     rust_timeout=WAKE_MS,
                     yield_on_timeout=True,
-                    raise_interrupt=False,
                 ):
                     yield self._files_of(batch)
             except (OSError, RuntimeError) as error:
