@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -54,14 +54,18 @@ def only_one(layout: Layout) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def running(layout: Layout, ports: Ports) -> AsyncIterator[Running]:
+async def running(
+    layout: Layout, ports: Ports, *, furnish: Callable[[Layout, Ports], None] = seed
+) -> AsyncIterator[Running]:
     """Everything, ready; stopped again when the context ends.
+
+    `furnish` writes what is there before anything starts.
 
     Raises:
         Retryable: `failed`, `not_ready`; with what the program said last.
 
     """
-    seed(layout, ports)
+    furnish(layout, ports)
     server = LocalServer(layout.bus, port=ports.bus)
     await server.start()
     _link_log(layout)

@@ -115,7 +115,9 @@ class Walk:
         await self._until(environment, revision, {"completed"})
         self.step = f"{where}: the board to show it there"
         # What runs is told on another stream than promotions, and may come a moment later.
-        while (await self._environment(environment)).get("revision") != revision:
+        while True:
+            if (await self._environment(environment)).get("revision") == revision:
+                break
             await asyncio.sleep(_LOOK_S)
         self._say(f"completed {where}")
 
