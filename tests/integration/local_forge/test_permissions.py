@@ -219,3 +219,27 @@ async def test_user_installations_are_those_of_the_tokens_own_app(
     assert mine.json()["total_count"] == 1
     assert mine.json()["installations"][0]["permissions"]["contents"] == "write"
     assert classic.status_code == 403
+
+
+async def test_a_token_lists_what_it_reaches_and_its_child_less(
+    forge: RunningForge, rest: CheckedClient
+) -> None:
+    app = forge.app(installations=[REPO, "acme/other"])
+    forge.repository("acme/other", {"a": "b"}, private=False, writers=["ada"])
+    parent = forge.user_token(app, "ada").text
+    client = (app.client_id, "made-up-secret")
+    body = {"access_token": parent.reveal(), "target": "acme", "repositories": ["config"]}
+    answer = await rest(
+        "POST", f"/applications/{app.client_id}/token/scoped", json=body, auth=client
+    )
+    child = Secret(answer.json()["token"])
+    listed = await rest("GET", "/user/installations", token=child)
+    path = f"/user/installations/{listed.json()['installations'][0]['id']}/repositories"
+
+    all_of_it = await rest("GET", path, token=parent)
+    of_child = await rest("GET", path, token=child)
+    first = await rest("GET", f"{path}?per_page=1", token=parent)
+
+    assert all_of_it.json()["total_count"] == 2
+    assert [one["full_name"] for one in of_child.json()["repositories"]] == [REPO]
+    assert (len(first.json()["repositories"]), first.json()["total_count"]) == (1, 2)

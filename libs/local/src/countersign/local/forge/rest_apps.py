@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from countersign.contracts.secret import Secret
 from countersign.local.forge import tokens
-from countersign.local.forge.answers import Answer, Call, Refused, invalid
+from countersign.local.forge.answers import Answer, Call, Refused, invalid, page_of
 from countersign.local.forge.model import App, Installation, Repository, Token, TokenKind
 from countersign.local.forge.permissions import Level, level, role
 from countersign.local.forge.tokens import INSTALLATION_TOKEN_S, Terms
@@ -220,7 +220,8 @@ def app(call: Call) -> Answer:
 
 
 def installations(call: Call) -> Answer:
-    return Answer(body=[_installation_json(call, one) for one in _installations(call)])
+    page, headers = page_of(call, list(_installations(call)))
+    return Answer(body=[_installation_json(call, one) for one in page], headers=headers)
 
 
 def _installations(call: Call) -> Iterable[Installation]:
@@ -289,9 +290,10 @@ def installation_repositories(call: Call) -> Answer:
     names = {one.lower() for one in _of_installation(call).repositories or ()}
     store = call.service.store
     found = [r for r in store.repositories if r.full_name.lower() in names]
-    listed = [call.service.repository_json(one) for one in found]
+    page, headers = page_of(call, found)
+    listed = [call.service.repository_json(one) for one in page]
     body = {"total_count": len(found), "repositories": listed}
-    return Answer(body=body | {"repository_selection": "selected"})
+    return Answer(body=body | {"repository_selection": "selected"}, headers=headers)
 
 
 def delete_installation_token(call: Call) -> Answer:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from countersign.local.forge.answers import Answer, Call, Refused
+from countersign.local.forge.answers import Answer, Call, Refused, page_of
 from countersign.local.forge.model import Role
 from countersign.local.forge.permissions import effective, role
 from countersign.local.forge.wire import role_permissions
@@ -40,7 +40,8 @@ def user_installations(call: Call) -> Answer:
         for one in store.installations
         if one.app_id == app.id
     ]
-    return Answer(body={"total_count": len(found), "installations": found})
+    page, headers = page_of(call, found)
+    return Answer(body={"total_count": len(found), "installations": list(page)}, headers=headers)
 
 
 def user_installation_repositories(call: Call) -> Answer:
@@ -60,5 +61,6 @@ def user_installation_repositories(call: Call) -> Answer:
         if one.full_name.lower() in names and own is not Role.NONE:
             rights = role_permissions(effective(call.caller, one, "contents"))
             listed.append({**call.service.repository_json(one), "permissions": rights})
+    page, headers = page_of(call, listed)
     body = {"total_count": len(listed), "repository_selection": "selected"}
-    return Answer(body={**body, "repositories": listed})
+    return Answer(body={**body, "repositories": list(page)}, headers=headers)

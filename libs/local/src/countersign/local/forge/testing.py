@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from countersign.contracts.secret import Secret
 from countersign.local.forge import pulling, seeding, tokens
@@ -26,7 +26,7 @@ from countersign.local.forge.model import (
     TokenKind,
 )
 from countersign.local.forge.pulling import Merge, Proposal
-from countersign.local.forge.seeding import AppSeed, HookSeed, PersonSeed, RepositorySeed, Seed
+from countersign.local.forge.seeding import AppSeed, PersonSeed, RepositorySeed, Seed
 from countersign.local.forge.service import Service
 from countersign.local.forge.serving import Server
 from countersign.local.forge.store import Store, now, open_store
@@ -78,6 +78,36 @@ async def running_forge(
         listener.close()
 
 
+class Access(TypedDict, total=False):
+    """Who may what with a repository; `webhooks` are (url, secret)."""
+
+    private: bool
+    writers: Sequence[str]
+    readers: Sequence[str]
+    protected: Sequence[str]
+    webhooks: Sequence[tuple[str, str]]
+
+
+class Registration(TypedDict, total=False):
+    """An application; what is left out is made up."""
+
+    kind: str
+    client_id: str
+    client_secret: str
+    callbacks: Sequence[str]
+    installations: Sequence[str]
+    permissions: Mapping[str, str]
+    public_key: str
+
+
+class PersonalToken(TypedDict, total=False):
+    kind: str
+    scopes: Sequence[str]
+    permissions: dict[str, str] | None
+    repositories: Sequence[str] | None
+    expires_at: datetime | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunningForge(Contents):
     origin: str
@@ -102,71 +132,41 @@ class RunningForge(Contents):
         self,
         full_name: str,
         files: Mapping[str, Content] | None = None,
-        *,
-        private: bool = True,
-        writers: Sequence[str] = (),
-        readers: Sequence[str] = (),
-        protected: Sequence[str] = (),
-        webhooks: Sequence[tuple[str, str]] = (),
+        **access: Unpack[Access],
     ) -> Repository:
-        """Make a repository; without files it is empty. `webhooks` are (url, secret)."""
+        """Make a repository, or change who may what; without files a new one is empty."""
         owner, _, name = full_name.partition("/")
-        seed = RepositorySeed(
-            owner=owner,
-            name=name,
-            private=private,
-            writers=tuple(writers),
-            readers=tuple(readers),
-            protected=tuple(protected),
-            webhooks=tuple(HookSeed(url=url, secret=secret) for url, secret in webhooks),
+        hooks = [{"url": url, "secret": secret} for url, secret in access.pop("webhooks", ())]
+        seed = RepositorySeed.model_validate(
+            {"owner": owner, "name": name, "webhooks": hooks, **access}
         )
         return seeding.add_repository(self.service, seed, file_bytes(files or {}))
 
-    def app(
-        self,
-        *,
-        kind: str = "github-app",
-        client_id: str = "Iv1.made-up",
-        client_secret: str = "made-up-secret",  # noqa: S107 - made up
-        callbacks: Sequence[str] = ("http://127.0.0.1:8080/oauth/callback/forge",),
-        installations: Sequence[str] = (),
-        public_key: str = "",
-    ) -> App:
+    def app(self, **given: Unpack[Registration]) -> App:
         """Register an application and install it on repositories."""
-        seed = AppSeed.model_validate(
-            {
-                "kind": kind,
-                "name": "Countersign",
-                "slug": f"countersign-{client_id.lower().replace('.', '-')}",
-                "client_id": client_id,
-                "client_secret": client_secret,
-                "callbacks": tuple(callbacks),
-                "installations": tuple(installations),
-                "public_key": public_key,
-            }
-        )
-        return seeding.add_app(self.store, seed)
+        client_id = given.get("client_id", "Iv1.made-up")
+        made_up = {
+            "kind": "github-app",
+            "name": "Countersign",
+            "slug": f"countersign-{client_id.lower().replace('.', '-')}",
+            "client_id": client_id,
+            "client_secret": "made-up-secret",
+            "callbacks": ("http://127.0.0.1:8080/oauth/callback/forge",),
+        }
+        return seeding.add_app(self.store, AppSeed.model_validate({**made_up, **given}))
 
-    def token(
-        self,
-        login: str,
-        *,
-        kind: str = "classic",
-        scopes: Sequence[str] = (),
-        permissions: dict[str, str] | None = None,
-        repositories: Sequence[str] | None = None,
-        expires_at: datetime | None = None,
-    ) -> Secret:
+    def token(self, login: str, **terms: Unpack[PersonalToken]) -> Secret:
         """A personal token: `classic` with scopes, or `fine-grained` with permissions."""
-        terms = Terms(
-            kind=TokenKind(kind),
+        repositories = terms.get("repositories")
+        made = Terms(
+            kind=TokenKind(terms.get("kind", "classic")),
             owner=login,
-            scopes=tuple(scopes),
-            permissions=permissions,
+            scopes=tuple(terms.get("scopes", ())),
+            permissions=terms.get("permissions"),
             repositories=None if repositories is None else tuple(repositories),
-            expires_at=expires_at,
+            expires_at=terms.get("expires_at"),
         )
-        return tokens.issue(self.store, terms).text
+        return tokens.issue(self.store, made).text
 
     def user_token(self, app: App, login: str) -> Issued:
         """What the web flow of a GitHub App would have given."""
