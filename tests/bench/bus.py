@@ -43,7 +43,8 @@ JOBS: Final = "pr-writer-jobs"
 NEXT: Final = f"$JS.API.CONSUMER.MSG.NEXT.PROMOTIONS.{JOBS}"
 PUBLISHERS: Final = 64
 WINDOW: Final = 500
-GOALS: Final = {"work": 6.0, "backlog": 6.0, "project live": 2.0, "replay": 2.0}
+# The goal for work is for the whole way; `backlog` shows the part that FastStream has in it.
+GOALS: Final = {"work": "6x", "backlog": "-", "project live": "2x", "replay": "2x"}
 
 
 def event(number: int) -> PromotionRequested:
@@ -101,7 +102,7 @@ async def main() -> None:
             for side, case in enumerate(pair):
                 rates[side].append(await once(case, options.messages))
         raw, ours = (statistics.median(side) for side in rates)
-        print(f"{name:<14}{raw:>12.0f}{ours:>12.0f}{raw / ours:>10.2f}{GOALS[name]:>7.0f}x")
+        print(f"{name:<14}{raw:>12.0f}{ours:>12.0f}{raw / ours:>10.2f}{GOALS[name]:>8}")
 
 
 Case = Callable[[Setting, AsyncExitStack], Awaitable[float]]

@@ -52,10 +52,10 @@ def configure_logs(*, service: str, level: LogLevel) -> None:
     structlog.configure(
         processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=_StandardError,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardErrorHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared[:-1],
@@ -74,6 +74,28 @@ def redact_event(_logger: Any, _method: str, event: _Event) -> _Event:
         if not key.startswith("_"):
             event[key] = redact_value(value, key=key)
     return event
+
+
+class _StandardError:
+    """Writes to what is standard error at that moment, not when logs were configured."""
+
+    def __init__(self, *_names: Any) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        write_line(line)
+
+    debug = info = warning = error = critical = exception = msg
+
+
+class _StandardErrorHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        write_line(self.format(record))
+
+
+def write_line(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 class _Service:

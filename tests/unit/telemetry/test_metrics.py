@@ -1,0 +1,32 @@
+"""Metrics cannot grow without end."""
+
+from countersign.telemetry.metrics import SERIES_MAX, counter, exposition, gauge, histogram
+
+
+def test_metric_is_exposed_under_our_name() -> None:
+    counter("test_things_total", "Things.", ("kind",)).labels(kind="a").inc()
+
+    assert b'countersign_test_things_total{kind="a"} 1.0' in exposition()
+
+
+def test_metric_without_labels_works() -> None:
+    gauge("test_level", "Level.").labels().set(3)
+    histogram("test_spent_seconds", "Spent.").labels().observe(0.2)
+
+    assert b"countersign_test_level 3.0" in exposition()
+    assert b"countersign_test_spent_seconds_count 1.0" in exposition()
+
+
+def test_too_many_series_are_counted_together() -> None:
+    things = counter("test_many_total", "Many.", ("id",))
+
+    for number in range(SERIES_MAX + 50):
+        things.labels(id=str(number)).inc()
+
+    lines = [
+        line
+        for line in exposition().decode().splitlines()
+        if line.startswith("countersign_test_many_total{")
+    ]
+    assert len(lines) == SERIES_MAX + 1
+    assert 'countersign_test_many_total{id="other"} 50.0' in lines
