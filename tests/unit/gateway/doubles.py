@@ -20,9 +20,9 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.subjects import stream_of
 from countersign.gateway.handlers import Handlers
-from countersign.gateway.history import Heard
 from countersign.gateway.hub import Hub
 from countersign.gateway.interfaces import FeedStatus
+from countersign.gateway.moments import Heard
 from countersign.gateway.people import LocalAccess, LocalSignIn
 from countersign.gateway.projection import Projection
 from countersign.gateway.rendering import Templates

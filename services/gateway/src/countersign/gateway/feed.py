@@ -4,9 +4,9 @@ import asyncio
 from datetime import datetime
 from typing import Final, Protocol
 
-from countersign.gateway.history import Heard
 from countersign.gateway.hub import Hub
 from countersign.gateway.interfaces import Clock, FeedStatus
+from countersign.gateway.moments import Heard
 from countersign.gateway.projection import Projection
 from countersign.gateway.rendering import Templates
 from countersign.messaging.bus import Received

@@ -3,7 +3,7 @@
 A gate is derived from what the watcher observed and from the promotion that is current at it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,24 +14,23 @@ from countersign.contracts.messages import (
     Gate,
     OpeningStep,
     PipelineObserved,
-    Revision,
 )
 from countersign.contracts.messages import GateState as Observed
 from countersign.contracts.revision import short
 from countersign.gateway import addresses
 from countersign.gateway.fixes import how_to_fix
-from countersign.gateway.history import STEP_NAMES, Entry, name_of
+from countersign.gateway.history import Entry
 from countersign.gateway.model import (
     Action,
-    Code,
     GateState,
     GateView,
-    Link,
     PipelineKey,
     Sentence,
     StepView,
     When,
 )
+from countersign.gateway.moments import STEP_NAMES
+from countersign.gateway.wording import SENTENCES, code, pull_request_of
 
 _STATES: Final = {
     State.ASKED: GateState.ASKED,
@@ -90,26 +89,8 @@ def _still_open(entry: Entry) -> bool:
 
 
 def _overtaken_note(entry: Entry, newer: Entry | None) -> tuple[Sentence, ...]:
-    by: Sentence = (" by ", _code(newer.promotion.request.content.revision)) if newer else ()
-    return ((*_pull_request(entry.promotion), " is overtaken", *by, " and still open"),)
-
-
-def _code(revision: Revision | None) -> Code:
-    if revision is None:
-        return Code("nothing")
-    return Code(short(revision), revision.recorded)
-
-
-def _pull_request(promotion: Promotion) -> Sentence:
-    ref = promotion.pull_request
-    if ref is None:
-        return ("the pull request",)
-    href = addresses.pull_request(ref)
-    label = f"#{ref.number}"
-    return (Link(label, href, external=True),) if href else (label,)
-
-
-# --- no promotion is under way -------------------------------------------------------------------
+    by: Sentence = (" by ", code(newer.promotion.request.content.revision)) if newer else ()
+    return ((*pull_request_of(entry.promotion), " is overtaken", *by, " and still open"),)
 
 
 def _without_promotion(
@@ -129,7 +110,7 @@ def _without_promotion(
         return GateView(state=GateState.BLOCKED, sentence=(said,), actions=(show,))
     if gate.state is Observed.PENDING:
         revision = below.content.revision if below.content else None
-        told: Sentence = (_code(revision), f" is about to be asked for into {here.name}")
+        told: Sentence = (code(revision), f" is about to be asked for into {here.name}")
         return GateView(state=GateState.OPENING, sentence=told, revision=revision)
     return _level(below, here)
 
@@ -146,11 +127,11 @@ def _level(below: EnvironmentObserved, here: EnvironmentObserved) -> GateView:
                 state=GateState.LEVEL, sentence=(f"{below.name} runs nothing to promote yet",)
             )
         return GateView(state=GateState.LEVEL, sentence=(f"{here.name} is being read",))
-    sentence: Sentence = (f"{here.name} runs ", _code(revision), f", as {below.name} does")
+    sentence: Sentence = (f"{here.name} runs ", code(revision), f", as {below.name} does")
     if below.content is None or below.content.identity != (
         here.content.identity if here.content else ""
     ):
-        sentence = (f"{here.name} runs ", _code(revision))
+        sentence = (f"{here.name} runs ", code(revision))
     return GateView(
         state=GateState.LEVEL, sentence=sentence, brief=(f"as {below.name}",), revision=revision
     )
@@ -178,15 +159,12 @@ def _unknown(key: PipelineKey, environment: EnvironmentObserved) -> GateView:
     )
 
 
-# --- a promotion is current ----------------------------------------------------------------------
-
-
 def _with_promotion(key: PipelineKey, entry: Entry) -> GateView:
     promotion = entry.promotion
     state = _STATES.get(promotion.state, GateState.WAITING)
     if promotion.state is State.WAITING and promotion.note is not Note.NONE:
         state = GateState.LOST
-    sentence, brief = _SENTENCES[state](entry)
+    sentence, brief = SENTENCES[state](entry)
     return GateView(
         state=state,
         sentence=sentence,
@@ -199,109 +177,6 @@ def _with_promotion(key: PipelineKey, entry: Entry) -> GateView:
         current=promotion.request.current,
         since=promotion.changed_at,
     )
-
-
-def _waiting(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    revision = _code(p.request.content.revision)
-    since: Sentence = (", since ", When(p.changed_at, ago=False)) if p.changed_at else ()
-    have = len({a.by.id for a in p.granted})
-    needed = p.approvals_needed
-    count = f" ({have} of {needed} approvals)" if needed > 1 else ""
-    brief: Sentence = ("since ", When(p.changed_at, ago=False), count)
-    return (revision, f" is ready for {p.request.promotion.environment}", *since, count), brief
-
-
-def _asked(entry: Entry) -> tuple[Sentence, Sentence]:
-    begun = [a for a in entry.promotion.approvals if a.granted_at is None]
-    who = name_of(begun[-1].by) if begun else "somebody"
-    where = entry.promotion.request.destination.origin.partition("://")[2]
-    since: Sentence = (", since ", When(begun[-1].begun_at, ago=False)) if begun else ()
-    return (f"{who} is signing in at {where}", *since), (f"{who} is signing in",)
-
-
-def _opening(entry: Entry) -> tuple[Sentence, Sentence]:
-    step = STEP_NAMES.get(entry.promotion.step, "about to start")
-    who = [name_of(a.forge_user) or name_of(a.by) for a in entry.promotion.granted]
-    by = f" for {who[-1]}" if who else ""
-    return (f"{step}{by}",), (step,)
-
-
-def _open(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    who = name_of(p.author)
-    by: Sentence = (f" by {who}",) if who else ()
-    checks: Sentence = (f" · {entry.checks}",) if entry.checks else ()
-    since: Sentence = (", opened ", When(p.changed_at)) if p.changed_at else ()
-    pull_request = _pull_request(p)
-    return (*pull_request, *by, *since, *checks), (*pull_request, *by, *checks)
-
-
-def _deploying(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    who = name_of(p.merged_by)
-    by = f" by {who}" if who else ""
-    when = When(p.changed_at)
-    full: Sentence = (*_pull_request(p), " merged ", when, f"{by}; waiting for Flux")
-    return full, ("merged ", when, by)
-
-
-def _failed(entry: Entry) -> tuple[Sentence, Sentence]:
-    message = entry.promotion.failure_message
-    return (message,), (message,)
-
-
-def _lost(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    if p.note is Note.LOST:
-        return ("the delegation ended before it was used",), ("the delegation ended",)
-    reason = p.note_reason or "the approval ran out before it was used"
-    return (reason,), (reason,)
-
-
-def _rejected(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    reason: Sentence = (f": “{p.reason}”",) if p.reason else ()
-    who = name_of(p.rejected_by)
-    return (f"rejected by {who} ", When(p.changed_at), *reason), (f"by {who}", *reason)
-
-
-def _closed(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    pull_request = _pull_request(p)
-    when = When(p.changed_at)
-    return (*pull_request, " was closed without merging ", when), (*pull_request, " closed")
-
-
-def _undone(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    back: Sentence = (" is back on ", _code(p.running)) if p.running else (" runs something else",)
-    reason: Sentence = (f": {p.reason}",) if p.reason else ()
-    environment = p.request.promotion.environment
-    return (f"merged, but {environment}", *back, *reason), (environment, *back)
-
-
-def _superseded(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    pull_request = _pull_request(p)
-    because: Sentence = (f": {p.reason}",) if p.reason else ()
-    full: Sentence = (*pull_request, " is overtaken and still open", *because)
-    return full, (*pull_request, " is still open")
-
-
-_SENTENCES: Final[dict[GateState, Callable[[Entry], tuple[Sentence, Sentence]]]] = {
-    GateState.WAITING: _waiting,
-    GateState.ASKED: _asked,
-    GateState.OPENING: _opening,
-    GateState.OPEN: _open,
-    GateState.DEPLOYING: _deploying,
-    GateState.FAILED: _failed,
-    GateState.LOST: _lost,
-    GateState.REJECTED: _rejected,
-    GateState.CLOSED: _closed,
-    GateState.UNDONE: _undone,
-    GateState.SUPERSEDED: _superseded,
-}
 
 
 def _steps(promotion: Promotion) -> tuple[StepView, ...]:

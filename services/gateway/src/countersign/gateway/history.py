@@ -3,11 +3,10 @@
 Pure: `fold` takes what is known and one event, and gives what is known after it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from countersign.contracts.life import Promotion, advance
 from countersign.contracts.message import Message
@@ -20,30 +19,16 @@ from countersign.contracts.messages import (
     ApprovalRevoked,
     CredentialMode,
     ForgeUser,
-    OpeningStep,
     Person,
-    PromotionCompleted,
-    PromotionRequested,
-    PromotionRetried,
-    PromotionSuperseded,
-    PromotionUndone,
     PullRequestClosed,
-    PullRequestFailed,
     PullRequestMerged,
-    PullRequestOpened,
-    PullRequestProgressed,
     PullRequestUpdated,
     RevocationOutcome,
 )
+from countersign.gateway.moments import Heard, Moment, moment_of
 
 MOMENTS_MAX: Final = 200  # a promotion tried a dozen times has about a hundred
 DECISIONS_MAX: Final = 100
-STEP_NAMES: Final = {
-    OpeningStep.READING: "reading files",
-    OpeningStep.EDITING: "editing",
-    OpeningStep.COMMITTING: "committing",
-    OpeningStep.OPENING: "opening the pull request",
-}
 
 
 class Outcome(StrEnum):
@@ -54,17 +39,6 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     LOST = "lost"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moment:
-    """Something that happened, when, and by whom."""
-
-    kind: str
-    text: str
-    at: datetime | None
-    who: str = ""
-    attempt: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +67,7 @@ class Entry:
     moments: tuple[Moment, ...] = ()
     decisions: tuple[Decision, ...] = ()
     checks: str = ""
+    checked_at: datetime | None = None
     pull_request_ended: bool = False
     traceparent: str = ""
     # Where in the stream it began; later ones follow.
@@ -112,14 +87,6 @@ class Entry:
         return {"traceparent": self.traceparent} if self.traceparent else {}
 
 
-class Heard(NamedTuple):
-    """What came with an event."""
-
-    sequence: int
-    recorded_at: datetime
-    traceparent: str = ""
-
-
 def fold(entry: Entry | None, event: Message, heard: Heard) -> Entry | None:
     """The entry after the event; the same object when the event changes nothing."""
     before = entry.promotion if entry else None
@@ -132,7 +99,9 @@ def fold(entry: Entry | None, event: Message, heard: Heard) -> Entry | None:
     entry = _remember(entry, event, heard)
     if after is before and not (isinstance(event, ApprovalRevoked) and not known):
         return entry
-    moments = (*entry.moments, _moment(event, after, heard))[-MOMENTS_MAX:]
+    if before is not None and after.attempt > before.attempt:
+        entry = replace(entry, pull_request_ended=False, checks="")
+    moments = (*entry.moments, moment_of(event, after, heard))[-MOMENTS_MAX:]
     return replace(entry, promotion=after, moments=moments)
 
 
@@ -145,17 +114,24 @@ def _same_revocation(entry: Entry, event: Message) -> bool:
 
 def _remember(entry: Entry, event: Message, heard: Heard) -> Entry:
     """Facts that hold whatever the state is."""
-    if isinstance(event, PullRequestUpdated) and event.summary != entry.checks:
-        return replace(entry, checks=event.summary)
+    if isinstance(event, PullRequestUpdated):
+        return _checked(entry, event, heard)
     if isinstance(event, PullRequestMerged | PullRequestClosed) and not entry.pull_request_ended:
         return replace(entry, pull_request_ended=True)
-    if isinstance(event, PromotionRetried) and entry.pull_request_ended:
-        return replace(entry, pull_request_ended=False, checks="")
     decided = _decide(entry, event, heard)
     if decided is None or decided in entry.decisions:
         return entry
     others = tuple(d for d in entry.decisions if d.approval_id != decided.approval_id)
     return replace(entry, decisions=(*others, decided)[-DECISIONS_MAX:])
+
+
+def _checked(entry: Entry, event: PullRequestUpdated, heard: Heard) -> Entry:
+    """The newest that the forge told; for an attempt that is over it says nothing."""
+    at = event.updated_at or heard.recorded_at
+    stale = entry.checked_at is not None and at <= entry.checked_at
+    if stale or max(1, event.promotion.attempt) != entry.promotion.attempt:
+        return entry
+    return replace(entry, checks=event.summary, checked_at=at)
 
 
 def _decision(entry: Entry, approval_id: str) -> Decision | None:
@@ -220,87 +196,3 @@ def _ended(
     if isinstance(event, ApprovalExpired):
         return replace(known, outcome=Outcome.EXPIRED, reason=event.reason)
     return replace(known, outcome=Outcome.LOST, reason=f"replica {event.replica} is gone")
-
-
-def _moment(event: Message, promotion: Promotion, heard: Heard) -> Moment:
-    kind, text, who, at = _TOLD[type(event)](event)
-    return Moment(
-        kind=kind, text=text, who=who, at=at or heard.recorded_at, attempt=promotion.attempt
-    )
-
-
-def name_of(person: Person | ForgeUser | None) -> str:
-    """As the forge or the sign-in writes it."""
-    if person is None:
-        return ""
-    return person.login if isinstance(person, ForgeUser) else person.name or person.id
-
-
-def _granted(e: ApprovalGranted) -> tuple[str, str, str, datetime | None]:
-    text = {
-        CredentialMode.DELEGATED: "delegated a token for this promotion",
-        CredentialMode.STORED: "approved with the stored token",
-        CredentialMode.APP: "approved; the application opens it",
-    }.get(e.mode, "approved")
-    if e.needed > 1:
-        text += f" ({e.count} of {e.needed})"
-    return "granted", text, name_of(e.by), e.granted_at
-
-
-def _revoked(e: ApprovalRevoked) -> tuple[str, str, str, datetime | None]:
-    text = {
-        RevocationOutcome.REVOKED: "the delegated token was revoked at the forge",
-        RevocationOutcome.FORGOTTEN: "the delegated token was forgotten; the forge cannot revoke",
-        RevocationOutcome.FAILED: "the delegated token could not be revoked",
-    }.get(e.outcome, "the delegated token ended")
-    return "revoked", text + (f" ({e.reason})" if e.reason else ""), "", e.revoked_at
-
-
-def _opened(e: PullRequestOpened) -> tuple[str, str, str, datetime | None]:
-    who = name_of(e.author) or name_of(e.approver)
-    return "opened", f"pull request #{e.pull_request.number} opened", who, e.opened_at
-
-
-def _progressed(e: PullRequestProgressed) -> tuple[str, str, str, datetime | None]:
-    return "step", STEP_NAMES.get(e.step, "working"), "", e.progressed_at
-
-
-_Told = Callable[[Any], tuple[str, str, str, datetime | None]]
-_TOLD: Final[dict[type[Message], _Told]] = {
-    PromotionRequested: lambda e: ("requested", "found ready", "", e.requested_at),
-    PromotionRetried: lambda e: ("retried", "asked for again", name_of(e.by), e.retried_at),
-    PromotionSuperseded: lambda e: (
-        "superseded",
-        e.reason or "overtaken by a newer revision",
-        "",
-        e.superseded_at,
-    ),
-    PromotionCompleted: lambda e: ("completed", "runs in all targets", "", e.completed_at),
-    PromotionUndone: lambda e: ("undone", e.reason or "undone", "", e.undone_at),
-    ApprovalBegun: lambda e: ("asked", "went to the forge to sign in", name_of(e.by), e.begun_at),
-    ApprovalGranted: _granted,
-    ApprovalRejected: lambda e: (
-        "rejected",
-        f"rejected: “{e.reason}”" if e.reason else "rejected",
-        name_of(e.by),
-        e.rejected_at,
-    ),
-    ApprovalExpired: lambda e: (
-        "expired",
-        e.reason or "the approval ran out",
-        "",
-        e.expired_at,
-    ),
-    ApprovalLost: lambda e: (
-        "lost",
-        "the delegation ended before it was used",
-        "",
-        e.lost_at,
-    ),
-    ApprovalRevoked: _revoked,
-    PullRequestProgressed: _progressed,
-    PullRequestOpened: _opened,
-    PullRequestFailed: lambda e: ("failed", e.message, "", e.failed_at),
-    PullRequestMerged: lambda e: ("merged", "merged", name_of(e.by), e.merged_at),
-    PullRequestClosed: lambda e: ("closed", "closed without merging", name_of(e.by), e.closed_at),
-}

@@ -20,8 +20,9 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL
 from countersign.gateway.gates import gate_view
-from countersign.gateway.history import Entry, Heard, Outcome, fold
+from countersign.gateway.history import Entry, Outcome, fold
 from countersign.gateway.model import PipelineKey, Track
+from countersign.gateway.moments import Heard
 from countersign.gateway.tracks import track_view
 
 STREAMS: Final = ("PROMOTIONS", "PIPELINES", "TOKENS")

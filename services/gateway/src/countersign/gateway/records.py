@@ -15,8 +15,9 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.revision import short
 from countersign.gateway import addresses, ages
-from countersign.gateway.history import Decision, Entry, Outcome, name_of
+from countersign.gateway.history import Decision, Entry, Outcome
 from countersign.gateway.model import PipelineKey
+from countersign.gateway.moments import name_of
 
 PAGE_ROWS: Final = 100
 EXPORT_ROWS_MAX: Final = 50_000

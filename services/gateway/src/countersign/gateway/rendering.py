@@ -13,7 +13,7 @@ from countersign.contracts.messages import CredentialMode, FindingLevel, TokenKi
 from countersign.contracts.revision import short
 from countersign.gateway import addresses, ages
 from countersign.gateway.boards import LABELS, Show, Waiting
-from countersign.gateway.history import Entry, Moment
+from countersign.gateway.history import Entry
 from countersign.gateway.interfaces import Clock
 from countersign.gateway.model import (
     Code,
@@ -25,6 +25,7 @@ from countersign.gateway.model import (
     Track,
     When,
 )
+from countersign.gateway.moments import Moment
 from countersign.gateway.records import MODE_WORDS
 from countersign.gateway.static_files import StaticFiles
 from countersign.gateway.tracks import plain

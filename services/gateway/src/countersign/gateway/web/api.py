@@ -14,7 +14,7 @@ from countersign.gateway.model import PipelineKey
 from countersign.gateway.records import rows
 from countersign.gateway.risks import CredentialView, credential_view, credential_views
 from countersign.gateway.site import Site
-from countersign.gateway.web import shapes
+from countersign.gateway.web import shapes, shaping
 from countersign.gateway.web.actions import entry_of
 from countersign.gateway.web.guards import session_of
 from countersign.gateway.web.openapi import description
@@ -63,7 +63,7 @@ class Api:
         found = [t for t in self._site.tracks(session_of(request).person) if matches(t, query)]
         first = (query.page - 1) * ITEMS_MAX
         items = tuple(
-            shapes.pipeline_shape(t, may=self._may(request, t.key.namespace))
+            shaping.pipeline_shape(t, may=self._may(request, t.key.namespace))
             for t in found[first : first + ITEMS_MAX]
         )
         return _json(
@@ -75,7 +75,7 @@ class Api:
         track = self._site.projection.track(key)
         if track is None:
             raise Rejected("not_found", f"no pipeline {key.name!r} in {key.namespace!r} is known")
-        return _json(shapes.pipeline_shape(track, may=self._may(request, key.namespace)))
+        return _json(shaping.pipeline_shape(track, may=self._may(request, key.namespace)))
 
     def _key(self, request: Request, second: str) -> PipelineKey:
         parts = (request.path_params["namespace"], request.path_params[second])
@@ -102,7 +102,7 @@ class Api:
             fits = all(wanted.get(k, v) == v for k, v in facts.items())
             if fits and self._sees(request, ref.pipeline.namespace):
                 found.append(entry)
-        items = tuple(map(shapes.promotion_shape, found[:ITEMS_MAX]))
+        items = tuple(map(shaping.promotion_shape, found[:ITEMS_MAX]))
         frame = self._frame(len(found))
         return _json(shapes.PromotionList.model_validate({**frame, "items": items}))
 
@@ -112,7 +112,7 @@ class Api:
         ref = entry.promotion.request.promotion if entry else None
         if entry is None or ref is None or not self._sees(request, ref.pipeline.namespace):
             raise Rejected("unknown_promotion", f"promotion {wanted!r} is not known here")
-        return _json(shapes.promotion_shape(entry))
+        return _json(shaping.promotion_shape(entry))
 
     def _acting(self, request: Request) -> Entry:
         """The promotion that is acted on, once it is sure that a page of ours asks."""
@@ -162,7 +162,7 @@ class Api:
             for v in credential_views(projection.credentials, projection.used, now=now)
             if self._sees(request, v.key.namespace)
         ]
-        items = tuple(map(shapes.credential_shape, views[:ITEMS_MAX]))
+        items = tuple(map(shaping.credential_shape, views[:ITEMS_MAX]))
         frame = self._frame(len(views))
         return _json(shapes.CredentialList.model_validate({**frame, "items": items}))
 
@@ -174,7 +174,7 @@ class Api:
             raise Rejected("not_found", f"no credential {key.name!r} in {key.namespace!r} is known")
         used = projection.used.get(key)
         view: CredentialView = credential_view(key, checked, used, now=self._site.clock())
-        return _json(shapes.credential_shape(view))
+        return _json(shaping.credential_shape(view))
 
     async def record(self, request: Request) -> Response:
         words = request.query_params.get("q", "")[:200]
@@ -183,7 +183,7 @@ class Api:
             for r in rows(self._site.projection.entries.values(), words=words)
             if self._sees(request, r.key.namespace)
         ]
-        items = shapes.record_items(found)
+        items = shaping.record_items(found)
         frame = self._frame(len(found))
         return _json(shapes.RecordList.model_validate({**frame, "items": items}))
 

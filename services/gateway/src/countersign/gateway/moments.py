@@ -1,0 +1,142 @@
+"""Moments in the life of a promotion, in words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from countersign.contracts.life import Promotion
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    ApprovalBegun,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalLost,
+    ApprovalRejected,
+    ApprovalRevoked,
+    CredentialMode,
+    ForgeUser,
+    OpeningStep,
+    Person,
+    PromotionCompleted,
+    PromotionRequested,
+    PromotionRetried,
+    PromotionSuperseded,
+    PromotionUndone,
+    PullRequestClosed,
+    PullRequestFailed,
+    PullRequestMerged,
+    PullRequestOpened,
+    PullRequestProgressed,
+    RevocationOutcome,
+)
+
+STEP_NAMES: Final = {
+    OpeningStep.READING: "reading files",
+    OpeningStep.EDITING: "editing",
+    OpeningStep.COMMITTING: "committing",
+    OpeningStep.OPENING: "opening the pull request",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """Something that happened, when, and by whom."""
+
+    kind: str
+    text: str
+    at: datetime | None
+    who: str = ""
+    attempt: int = 1
+
+
+class Heard(NamedTuple):
+    """What came with an event."""
+
+    sequence: int
+    recorded_at: datetime
+    traceparent: str = ""
+
+
+def moment_of(event: Message, promotion: Promotion, heard: Heard) -> Moment:
+    kind, text, who, at = _TOLD[type(event)](event)
+    return Moment(
+        kind=kind, text=text, who=who, at=at or heard.recorded_at, attempt=promotion.attempt
+    )
+
+
+def name_of(person: Person | ForgeUser | None) -> str:
+    """As the forge or the sign-in writes it."""
+    if person is None:
+        return ""
+    return person.login if isinstance(person, ForgeUser) else person.name or person.id
+
+
+def _granted(e: ApprovalGranted) -> tuple[str, str, str, datetime | None]:
+    text = {
+        CredentialMode.DELEGATED: "delegated a token for this promotion",
+        CredentialMode.STORED: "approved with the stored token",
+        CredentialMode.APP: "approved; the application opens it",
+    }.get(e.mode, "approved")
+    if e.needed > 1:
+        text += f" ({e.count} of {e.needed})"
+    return "granted", text, name_of(e.by), e.granted_at
+
+
+def _revoked(e: ApprovalRevoked) -> tuple[str, str, str, datetime | None]:
+    text = {
+        RevocationOutcome.REVOKED: "the delegated token was revoked at the forge",
+        RevocationOutcome.FORGOTTEN: "the delegated token was forgotten; the forge cannot revoke",
+        RevocationOutcome.FAILED: "the delegated token could not be revoked",
+    }.get(e.outcome, "the delegated token ended")
+    return "revoked", text + (f" ({e.reason})" if e.reason else ""), "", e.revoked_at
+
+
+def _opened(e: PullRequestOpened) -> tuple[str, str, str, datetime | None]:
+    who = name_of(e.author) or name_of(e.approver)
+    return "opened", f"pull request #{e.pull_request.number} opened", who, e.opened_at
+
+
+def _progressed(e: PullRequestProgressed) -> tuple[str, str, str, datetime | None]:
+    return "step", STEP_NAMES.get(e.step, "working"), "", e.progressed_at
+
+
+_Told = Callable[[Any], tuple[str, str, str, datetime | None]]
+_TOLD: Final[dict[type[Message], _Told]] = {
+    PromotionRequested: lambda e: ("requested", "found ready", "", e.requested_at),
+    PromotionRetried: lambda e: ("retried", "asked for again", name_of(e.by), e.retried_at),
+    PromotionSuperseded: lambda e: (
+        "superseded",
+        e.reason or "overtaken by a newer revision",
+        "",
+        e.superseded_at,
+    ),
+    PromotionCompleted: lambda e: ("completed", "runs in all targets", "", e.completed_at),
+    PromotionUndone: lambda e: ("undone", e.reason or "undone", "", e.undone_at),
+    ApprovalBegun: lambda e: ("asked", "went to the forge to sign in", name_of(e.by), e.begun_at),
+    ApprovalGranted: _granted,
+    ApprovalRejected: lambda e: (
+        "rejected",
+        f"rejected: “{e.reason}”" if e.reason else "rejected",
+        name_of(e.by),
+        e.rejected_at,
+    ),
+    ApprovalExpired: lambda e: (
+        "expired",
+        e.reason or "the approval ran out",
+        "",
+        e.expired_at,
+    ),
+    ApprovalLost: lambda e: (
+        "lost",
+        "the delegation ended before it was used",
+        "",
+        e.lost_at,
+    ),
+    ApprovalRevoked: _revoked,
+    PullRequestProgressed: _progressed,
+    PullRequestOpened: _opened,
+    PullRequestFailed: lambda e: ("failed", e.message, "", e.failed_at),
+    PullRequestMerged: lambda e: ("merged", "merged", name_of(e.by), e.merged_at),
+    PullRequestClosed: lambda e: ("closed", "closed without merging", name_of(e.by), e.closed_at),
+}

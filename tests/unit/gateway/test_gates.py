@@ -1,0 +1,149 @@
+"""Every state of a gate has an icon, a word, a sentence, and an action where there is one."""
+
+from collections.abc import Callable
+
+import pytest
+from unit.gateway.doubles import World
+from unit.gateway.stories import Condition, Pipeline, Story
+
+from countersign.contracts.message import Message
+from countersign.contracts.messages import FailureReason, OpeningStep
+from countersign.contracts.messages import GateState as Observed
+from countersign.gateway.fixes import how_to_fix
+from countersign.gateway.model import LOOKS, GateState, GateView, PipelineKey
+from countersign.gateway.tracks import plain
+
+KEY = PipelineKey("shop", "checkout")
+Told = Callable[[Story], list[Message]]
+
+
+def gate_after(told: Told, *, observed: Observed = Observed.PENDING, **more: object) -> GateView:
+    world, pipeline = World(), Pipeline("checkout")
+    story = pipeline.promotion("prod", "6.9.0", current="6.8.4")
+    world.tell(
+        *told(story),
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=observed, **more),  # type: ignore[arg-type]
+        ),
+    )
+    track = world.projection.track(KEY)
+    assert track is not None
+    return track.gates[0]
+
+
+def asked(s: Story) -> list[Message]:
+    return [s.requested, s.begun()]
+
+
+def granted(s: Story) -> list[Message]:
+    return [*asked(s), s.granted()]
+
+
+CASES: list[tuple[GateState, Told, str, list[str]]] = [
+    (GateState.WAITING, lambda s: [s.requested], "6.9.0 is ready for prod, since",
+     ["Promote 6.9.0…", "Reject"]),
+    (GateState.ASKED, asked, "Grace Hopper is signing in at localhost:3000, since", []),
+    (GateState.OPENING, lambda s: [*granted(s), s.progressed(OpeningStep.EDITING)],
+     "editing for grace", []),
+    (GateState.OPEN, lambda s: s.to_open(41), "#41 by grace, opened", ["Open pull request"]),
+    (GateState.DEPLOYING, lambda s: [*s.to_open(41), s.merged(41)],
+     "#41 merged  by ada-l; waiting for Flux", []),
+    (GateState.FAILED, lambda s: [*granted(s), s.failed()],
+     "no marker for shop:checkout:prod in acme/gitops@main", ["Try again", "How to fix"]),
+    (GateState.LOST, lambda s: [*granted(s), s.lost()],
+     "the delegation ended before it was used", ["Promote 6.9.0…", "Reject"]),
+    (GateState.LOST, lambda s: [*asked(s), s.expired()], "the sign-in was not finished",
+     ["Promote 6.9.0…", "Reject"]),
+    (GateState.REJECTED, lambda s: [s.requested, s.rejected()],
+     "rejected by Grace Hopper : “wait for the fix”", ["Ask again"]),
+    (GateState.CLOSED, lambda s: [*s.to_open(41), s.closed(41)],
+     "#41 was closed without merging", ["Ask again"]),
+    (GateState.UNDONE, lambda s: [*s.to_open(41), s.merged(41), s.undone("6.8.4")],
+     "merged, but prod is back on 6.8.4: upgrade failed and was rolled back",
+     ["Promote again", "Show object"]),
+    (GateState.SUPERSEDED, lambda s: [*s.to_open(41), s.superseded()],
+     "#41 is overtaken and still open: a newer revision is healthy", ["Open pull request"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "sentence", "actions"), CASES, ids=[c[0].value for c in CASES]
+)
+def test_gate_with_a_promotion_says_where_it_stands(
+    state: GateState, told: Told, sentence: str, actions: list[str]
+) -> None:
+    gate = gate_after(told)
+
+    assert gate.state is state
+    assert plain(gate.sentence) == sentence
+    assert [a.label for a in gate.actions] == actions
+
+
+@pytest.mark.parametrize(
+    ("observed", "more", "state", "sentence"),
+    [
+        (Observed.LEVEL, {}, GateState.LEVEL, "prod runs 6.8.4"),
+        (Observed.BLOCKED, {"gate_message": "staging is not healthy"}, GateState.BLOCKED,
+         "staging is not healthy"),
+        (Observed.NOT_PROMOTABLE, {"gate_message": "applied from there"},
+         GateState.NOT_PROMOTABLE, "applied from there"),
+        (Observed.LEVEL, {"condition": Condition.UNKNOWN, "clusters": ("eu-2",)},
+         GateState.UNKNOWN, "cluster eu-2 cannot be reached, since"),
+    ],
+    ids=["level", "blocked", "not promotable", "unknown"],
+)  # fmt: skip
+def test_gate_without_a_promotion_says_what_was_observed(
+    observed: Observed, more: dict[str, object], state: GateState, sentence: str
+) -> None:
+    gate = gate_after(lambda _: [], observed=observed, **more)
+
+    assert gate.state is state
+    assert plain(gate.sentence) == sentence
+
+
+def test_gate_is_level_again_when_its_promotion_completed() -> None:
+    gate = gate_after(
+        lambda s: [*s.to_open(41), s.merged(41), s.completed()], observed=Observed.LEVEL
+    )
+
+    assert gate.state is GateState.LEVEL
+
+
+def test_gate_of_a_newer_promotion_notes_the_open_pull_request_of_the_older() -> None:
+    world, pipeline = World(), Pipeline("checkout")
+    older, newer = pipeline.promotion("prod", "6.9.0"), pipeline.promotion("prod", "6.9.1")
+    world.tell(
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.1", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=Observed.PENDING),
+        ),
+        *older.to_open(41),
+        older.superseded(by=newer.id),
+        newer.requested,
+    )
+    track = world.projection.track(KEY)
+    assert track is not None
+
+    noted = [plain(n) for n in track.gates[0].notes]
+    world.tell(older.closed(41))
+    after = world.projection.track(KEY)
+
+    assert noted == ["#41 is overtaken by 6.9.1 and still open"]
+    assert after is not None
+    assert after.gates[0].notes == ()
+
+
+def test_every_state_has_a_look_and_every_word_is_used_once() -> None:
+    assert set(LOOKS) == set(GateState)
+    assert len({look.word for look in LOOKS.values()}) == len(LOOKS)
+
+
+@pytest.mark.parametrize("reason", list(FailureReason))
+def test_every_failure_says_how_to_fix_it(reason: FailureReason) -> None:
+    request = Pipeline("checkout {0} {x}").promotion("prod", "6.9.0").requested
+
+    text = how_to_fix(reason, request)
+
+    assert len(text) > 20
+    assert text.endswith(".")

@@ -1,0 +1,499 @@
+"""Pages: what is said, what is escaped, what names may be, what people can do."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from unit.gateway.browsing import browser, form_token, token_of
+from unit.gateway.doubles import FORGE, World
+from unit.gateway.gallery import many_pipelines, rich_board
+from unit.gateway.stories import Pipeline, credential, warning
+
+from countersign.contracts.errors import Retryable
+from countersign.contracts.forge_list import ForgeList
+from countersign.contracts.messages import (
+    ApproveRequest,
+    BeginRequest,
+    BeginResponse,
+    CompleteRequest,
+    CompleteResponse,
+    CredentialMode,
+    Destination,
+    Finding,
+    ForgeUser,
+    GateState,
+    Person,
+    Problem,
+    PullRequestRef,
+    RejectRequest,
+    TokenKind,
+)
+from countersign.gateway import addresses
+from countersign.gateway.interfaces import FeedStatus
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'><svg/onload=alert(1)>",
+    "javascript:alert(1)",
+    "</title><script>alert(1)</script>",
+    "{{ 7 * 7 }}{% raw %}",
+    "<hx-partial hx-target='#main'>gone</hx-partial>",
+    "</pre><iframe src=//evil.example>",
+    "a\r\ndata: b\n\nid: 9",
+]
+PATHS = [
+    "/", "/p/{key}", "/p/{key}/prod", "/p/{key}/prod/promote", "/credentials", "/record",
+    "/promotions/{id}", "/?q={raw}", "/record?q={raw}", "/sign-in?to={raw}",
+]  # fmt: skip
+
+
+def hostile(world: World, text: str) -> Pipeline:
+    """Something hostile in every field that holds text."""
+    pipeline = Pipeline(text, app=text, kind=text, mode=CredentialMode.STORED)
+    pipeline.to = Destination(
+        origin=FORGE, owner=text, repository=text, base_branch=text, path=text
+    )
+    person, there = Person(id=text, name=text), ForgeUser(id=text, login=text)
+    story = pipeline.promotion("prod", text, current=text, secret=text, below=text)
+    failed = pipeline.promotion("staging", text + "2", current=text)
+    opened = pipeline.promotion(text, text + "3", current=text)
+    world.tell(
+        pipeline.observed(
+            pipeline.environment("dev", text, gate=None, message=text, clusters=(text,)),
+            pipeline.environment("staging", text, gate=GateState.BLOCKED, gate_message=text),
+            pipeline.environment(text, text, gate=GateState.NOT_PROMOTABLE, gate_message=text),
+            pipeline.environment("prod", text, gate=GateState.PENDING),
+            findings=(warning(text, text),),
+            manifest=text,
+        ),
+        story.requested,
+        failed.requested,
+        failed.begun(by=person),
+        failed.granted(by=person, there=there),
+        failed.failed(message=text),
+        opened.requested,
+        opened.begun(by=person),
+        opened.granted(by=person, there=there),
+        opened.opened(3, author=there),
+        opened.updated(text, 3),
+        credential(
+            text,
+            owner=text,
+            kind=TokenKind.CLASSIC,
+            scopes=(text,),
+            findings=(Finding(code=text, message=text),),
+            reason=text,
+        ),
+    )
+    return pipeline
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+async def test_hostile_text_stays_text_on_every_page(payload: str) -> None:
+    world = World(people=(Person(id="grace", name=payload, groups=(payload,)),))
+    pipeline = hostile(world, payload)
+    key = addresses.segment("shop") + "/" + addresses.segment(pipeline.ref.name)
+    story = pipeline.promotion("prod", payload)
+
+    async with browser(world) as client:
+        for path in PATHS:
+            filled = path.format(
+                key=key, id=story.id, raw=payload.replace("\n", "%0A").replace("\r", "%0D")
+            )
+            html = (await client.get(filled)).text
+
+            assert "<script>alert" not in html
+            assert "<img src=x" not in html
+            assert "<svg/onload" not in html
+            assert "<iframe" not in html
+            assert "<hx-partial" not in html
+            assert 'href="javascript:' not in html.lower()
+            assert "49" not in re.sub(r"[0-9a-f]{8,}", "", html) or "{{" not in payload
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_hostile_text_stays_text_in_live_changes(payload: str) -> None:
+    world = World()
+    pipeline = hostile(world, payload)
+    key = (pipeline.ref.namespace, pipeline.ref.name)
+    track = world.projection.track(key)
+    assert track is not None
+
+    html = world.templates.track(track.key, track, may=True)
+    html += world.templates.pipeline(track, world.projection.history(track.key), may=True)
+
+    assert "<script>alert" not in html
+    assert "<img src=x" not in html
+    assert html.count("<hx-partial") == html.count("</hx-partial>") <= 4
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_any_name_survives_its_address(name: str) -> None:
+    written = addresses.segment(name)
+
+    assert re.fullmatch(r"[A-Za-z0-9_=.-]+", written)
+    assert written not in {".", ".."}
+    assert addresses.text_of(written) == name.encode("utf-8", "surrogatepass").decode(
+        "utf-8", "replace"
+    )
+
+
+@pytest.mark.parametrize("name", ["EU West/1", "..", "a.b", "Größe", "=2F", "promote", "a?b#c"])
+async def test_environment_of_any_name_has_its_pages(name: str) -> None:
+    world, pipeline = World(), Pipeline("checkout.v2")
+    story = pipeline.promotion(name, "6.9.0")
+    world.tell(
+        pipeline.observed(
+            pipeline.environment("dev", "6.9.0", gate=None),
+            pipeline.environment(name, "6.8.4", gate=GateState.PENDING),
+        ),
+        story.requested,
+    )
+    track = world.projection.track(("shop", "checkout.v2"))
+    assert track is not None
+
+    async with browser(world) as client:
+        gate = await client.get(addresses.gate(track.key, name))
+        sheet = await client.get(addresses.consent(track.key, name))
+
+    assert gate.status_code == sheet.status_code == 200
+    assert "Continue to GitHub as yourself" in sheet.text
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        PullRequestRef(origin="javascript:alert(1)", owner="a", repository="b", number=1),
+        PullRequestRef(origin="https://a.example/x?", owner="a", repository="b", number=1),
+    ],
+)
+def test_link_to_a_forge_is_not_built_from_what_is_no_origin(ref: PullRequestRef) -> None:
+    assert addresses.pull_request(ref) == ""
+
+
+def test_link_to_a_pull_request_is_built_from_its_parts() -> None:
+    ref = PullRequestRef(origin="https://github.com", owner="a", repository="b/../c?", number=7)
+
+    assert addresses.pull_request(ref) == "https://github.com/a/b%2F..%2Fc%3F/pull/7"
+
+
+async def begun(world: World) -> BeginRequest:
+    method, request, _ = world.requests.asked[-1]
+    assert method == "approval.begin"
+    assert isinstance(request, BeginRequest)
+    return request
+
+
+async def waiting_world() -> tuple[World, str]:
+    world, pipeline = World(), Pipeline("checkout", mode=CredentialMode.STORED)
+    story = pipeline.promotion("prod", "6.9.0", current="6.8.4", secret="flux-bot")
+    world.tell(
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=GateState.PENDING),
+        ),
+        story.requested,
+    )
+    return world, story.id
+
+
+async def test_consent_sheet_says_beforehand_what_will_happen() -> None:
+    world, _ = await waiting_world()
+
+    async with browser(world) as client:
+        html = (await client.get("/p/shop/checkout/prod/promote")).text
+
+    said = " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    assert "acme/gitops on branch main" in said
+    assert "6.8.4 6.9.0" in said
+    assert "for at most 15 minutes" in said
+    assert "revoked after use" in said
+    assert "Continue to GitHub as yourself" in said
+    assert "Use the stored token of flux-bot instead" in said
+    assert "No rule allows" not in said
+
+
+async def test_consent_sheet_warns_of_a_repository_that_no_rule_allows() -> None:
+    world, _ = await waiting_world()
+    entry = world.forges.forges[0].model_copy(update={"repositories": {}})
+    world.forges = ForgeList(forges=(entry,))
+    world.__post_init__()
+    pipeline = Pipeline("checkout")
+    story = pipeline.promotion("prod", "6.9.0")
+    world.sequences.clear()
+    world.tell(
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=GateState.PENDING),
+        ),
+        story.requested,
+    )
+
+    async with browser(world) as client:
+        html = (await client.get("/p/shop/checkout/prod/promote")).text
+
+    assert "No rule allows shop to use this repository" in html
+
+
+async def test_promote_leads_to_the_forge_with_the_hash_of_the_session() -> None:
+    world, promotion_id = await waiting_world()
+
+    async with browser(world) as client:
+        page = (await client.get("/p/shop/checkout/prod/promote")).text
+        answer = await client.post(
+            "/p/shop/checkout/prod/promote",
+            data={"form_token": form_token(page), "promotion_id": promotion_id},
+        )
+
+    request = await begun(world)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith(f"{FORGE}/login/oauth/authorize")
+    assert (request.promotion_id, request.person.id) == (promotion_id, "grace")
+    assert re.fullmatch(r"[0-9a-f]{64}", request.session)
+
+
+async def test_promote_does_not_follow_a_sign_in_at_another_origin() -> None:
+    world, promotion_id = await waiting_world()
+    world.requests.answers["approval.begin"] = BeginResponse(
+        authorize_url=f"{FORGE}.evil.example/login"
+    )
+
+    async with browser(world) as client:
+        token = await token_of(client)
+        answer = await client.post(
+            "/p/shop/checkout/prod/promote",
+            data={"form_token": token, "promotion_id": promotion_id},
+        )
+
+    assert answer.status_code == 409
+    assert "location" not in answer.headers
+
+
+async def test_approve_uses_the_stored_credential() -> None:
+    world, promotion_id = await waiting_world()
+
+    async with browser(world) as client:
+        data = {"form_token": await token_of(client), "promotion_id": promotion_id}
+        answer = await client.post("/p/shop/checkout/prod/approve", data=data)
+
+    assert answer.headers["location"] == f"/promotions/{promotion_id}"
+    assert isinstance(world.requests.asked[-1][1], ApproveRequest)
+
+
+async def test_reject_passes_its_reason_on() -> None:
+    world, promotion_id = await waiting_world()
+
+    async with browser(world) as client:
+        data = {"form_token": await token_of(client), "promotion_id": promotion_id}
+        await client.post("/p/shop/checkout/prod/reject", data=data | {"reason": " not today "})
+
+    request = world.requests.asked[-1][1]
+    assert isinstance(request, RejectRequest)
+    assert request.reason == "not today"
+
+
+@pytest.mark.parametrize("verb", ["promote", "approve", "reject", "retry"])
+async def test_who_may_only_look_is_told_which_right_is_missing(verb: str) -> None:
+    world, promotion_id = await waiting_world()
+
+    async with browser(world, person="alan") as client:
+        board = (await client.get("/")).text
+        data = {"form_token": await token_of(client), "promotion_id": promotion_id}
+        answer = await client.post(f"/p/shop/checkout/prod/{verb}", data=data)
+
+    assert "Promote 6.9.0" not in board
+    assert answer.status_code == 403
+    assert "“promote” on pipelines in namespace shop" in answer.text
+    assert world.requests.asked == []
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("not_waiting", 409), ("token_too_strong", 403), ("expired", 410), ("brand_new", 400)],
+)
+async def test_refusal_is_a_page_that_says_what_to_do(code: str, status: int) -> None:
+    world, promotion_id = await waiting_world()
+    problem = Problem(code=code, message="exactly this failed")
+    world.requests.answers["approval.begin"] = BeginResponse(problem=problem)
+
+    async with browser(world) as client:
+        data = {"form_token": await token_of(client), "promotion_id": promotion_id}
+        answer = await client.post("/p/shop/checkout/prod/promote", data=data)
+
+    assert answer.status_code == status
+    assert "exactly this failed" in answer.text
+    assert 'class="button' in answer.text
+
+
+async def test_silent_approval_service_is_said_so() -> None:
+    world, promotion_id = await waiting_world()
+    world.requests.answers["approval.begin"] = Retryable("no_responder", "nobody")
+
+    async with browser(world) as client:
+        data = {"form_token": await token_of(client), "promotion_id": promotion_id}
+        answer = await client.post("/p/shop/checkout/prod/promote", data=data)
+
+    assert answer.status_code == 503
+    assert "The approval service does not answer" in answer.text
+
+
+async def test_callback_goes_to_the_replica_that_asked_and_then_to_the_promotion() -> None:
+    world, promotion_id = await waiting_world()
+    ref = world.projection.entries[promotion_id].promotion.ref
+    world.requests.answers["approval.complete"] = CompleteResponse(promotion=ref)
+
+    async with browser(world) as client:
+        query = "code=c0de&state=host-1.local.abc&iss=https%3A%2F%2Fforge.example"
+        answer = await client.get(f"/oauth/callback/github?{query}")
+
+    method, request, replica = world.requests.asked[-1]
+    assert isinstance(request, CompleteRequest)
+    assert (method, replica) == ("approval.complete", "host-1.local")
+    assert (request.code, request.iss) == ("c0de", "https://forge.example")
+    assert answer.headers["location"] == f"/promotions/{promotion_id}"
+
+
+@pytest.mark.parametrize("state", ["", "abc", ".abc", "r.", "r." + "x" * 600])
+async def test_callback_with_a_state_that_is_none_of_ours_asks_nobody(state: str) -> None:
+    world = World()
+
+    async with browser(world) as client:
+        answer = await client.get("/oauth/callback/github", params={"state": state, "code": "c"})
+
+    assert answer.status_code == 400
+    assert world.requests.asked == []
+
+
+async def test_callback_that_was_refused_offers_the_sheet_again() -> None:
+    world, promotion_id = await waiting_world()
+    ref = world.projection.entries[promotion_id].promotion.ref
+    problem = Problem(code="denied", message="GitHub answered access_denied")
+    world.requests.answers["approval.complete"] = CompleteResponse(promotion=ref, problem=problem)
+
+    async with browser(world) as client:
+        answer = await client.get("/oauth/callback/github?error=access_denied&state=r.x")
+
+    assert answer.status_code == 403
+    assert 'href="/p/shop/checkout/prod/promote"' in answer.text
+
+
+async def test_board_pages_by_namespace_and_searches() -> None:
+    world = World()
+    many_pipelines(world, count=200)
+
+    async with browser(world) as client:
+        first = (await client.get("/")).text
+        second = (await client.get("/?page=2")).text
+        found = (await client.get("/?q=service-0123")).text
+        beyond = await client.get("/?page=99999")
+
+    assert first.count('class="track n4"') == 60
+    assert "team-004" in first
+    assert 'id="ns-' in second
+    assert found.count('class="track n4"') == 1
+    assert beyond.status_code == 200
+
+
+async def test_first_start_explains_how_a_pipeline_gets_here() -> None:
+    async with browser(World()) as client:
+        html = (await client.get("/")).text
+
+    assert "kind: Pipeline" in html
+    assert "$promotion" in html
+
+
+async def test_bus_that_was_never_reached_is_a_page_of_its_own() -> None:
+    world = World()
+    world.feed.status = FeedStatus(caught_up=False, connected=False)
+
+    async with browser(world) as client:
+        answer = await client.get("/")
+
+    assert answer.status_code == 503
+    assert "The bus cannot be reached" in answer.text
+
+
+async def test_stale_data_are_marked_with_their_age() -> None:
+    world = World()
+    rich_board(world)
+    world.feed.status = FeedStatus(caught_up=True, connected=False, lost_at=world.clock())
+    world.clock.pass_by(minutes=3)
+
+    async with browser(world) as client:
+        html = (await client.get("/")).text
+
+    assert "nothing here is current" in html
+    assert ">3 min</time>" in html
+
+
+async def test_export_disarms_formulas() -> None:
+    world = World()
+    story = Pipeline("checkout").promotion("prod", "6.9.0")
+    world.tell(story.requested, story.rejected(reason='=HYPERLINK("http://evil.example")'))
+
+    async with browser(world) as client:
+        answer = await client.get("/record.csv")
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert "\"'=HYPERLINK" in answer.text
+
+
+async def test_api_says_what_the_pages_say_and_is_described() -> None:
+    world = World()
+    rich_board(world)
+
+    async with browser(world) as client:
+        pipelines = (await client.get("/api/v1/pipelines")).json()
+        promotions = (await client.get("/api/v1/promotions?state=waiting")).json()
+        credentials = (await client.get("/api/v1/credentials")).json()
+        record = (await client.get("/api/v1/record")).json()
+        described = (await client.get("/api/v1/openapi.json")).json()
+        missing = await client.get("/api/v1/promotions/nothing")
+
+    assert pipelines["total"] == 12
+    assert {p["state"] for p in promotions["items"]} == {"waiting"}
+    assert [c["risk"] for c in credentials["items"]] == ["high", "high", "medium", "low"]
+    assert record["items"][0]["decision"] in {"asked", "granted", "rejected", "lost"}
+    assert missing.headers["content-type"] == "application/problem+json"
+    assert missing.json()["code"] == "unknown_promotion"
+    assert described["openapi"] == "3.1.0"
+    routes = json.dumps(sorted(described["paths"]))
+    assert "/api/v1/promotions/{promotion_id}/begin" in routes
+
+
+async def test_api_acts_with_the_token_of_the_session() -> None:
+    world, promotion_id = await waiting_world()
+
+    async with browser(world) as client:
+        token = (await client.get("/api/v1/session")).json()["formToken"]
+        headers = {"X-Countersign-Form": token}
+        base = f"/api/v1/promotions/{promotion_id}"
+        begun_ = (await client.post(f"{base}/begin", headers=headers)).json()
+        rejected = await client.post(f"{base}/reject", headers=headers, json={"reason": "no"})
+        refused = await client.post(f"{base}/reject", headers=headers, json={"reason": 1})
+
+    assert begun_["authorizeUrl"].startswith(FORGE)
+    assert rejected.status_code == 200
+    assert refused.status_code == 400
+
+
+def test_vendored_files_are_what_the_manifest_says() -> None:
+    import hashlib  # noqa: PLC0415
+    from importlib.resources import files  # noqa: PLC0415
+
+    vendor = files("countersign.gateway") / "static" / "vendor"
+    manifest = json.loads((vendor / "manifest.json").read_text())
+
+    for name, told in manifest["files"].items():
+        body = (vendor / name).read_bytes()
+        assert hashlib.sha256(body).hexdigest() == told["sha256"], name
+    assert "Zero-Clause BSD" in (vendor / "htmx.LICENSE.txt").read_text()
+
+
+def test_page_and_everything_it_loads_weigh_little() -> None:
+    static = World().static
+
+    assert sum(len(f.compressed) for f in static.by_name.values()) < 40_000
