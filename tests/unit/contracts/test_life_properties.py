@@ -72,14 +72,13 @@ def test_events_of_attempts_that_are_over_change_nothing(
     request: PromotionRequested, events: list[Message]
 ) -> None:
     """A replay of all earlier attempts after a retry leaves the new attempt as it is."""
-    promotion = fold(request, events)
-    if promotion.state not in ATTEMPT_OVER:
-        promotion = fold(request, [*events, s.opened(attempt=promotion.attempt)])
-        promotion = fold(request, [*events, s.closed(attempt=promotion.attempt)])
-    fresh = advance(promotion, s.retried(promotion.attempt + 1))
+    attempt = fold(request, events).attempt
+    promotion = fold(request, [*events, s.closed(attempt=attempt), s.undone(attempt=attempt)])
+    assert promotion.state in ATTEMPT_OVER
+    fresh = advance(promotion, s.retried(attempt + 1))
     assert fresh is not None
 
-    late = [e for e in events if getattr(e, "promotion", s.ref()).attempt <= promotion.attempt]
+    late = [e for e in events if getattr(e, "promotion", s.ref()).attempt <= attempt]
 
     again = fresh
     for event in late:
