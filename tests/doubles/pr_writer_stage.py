@@ -216,10 +216,11 @@ class Stage:
 
     async def grant(self, event: PromotionRequested, *, token: Secret, user: ForgeUser) -> None:
         """Consent with a delegation that this stage's vault holds."""
-        self.delegations["a1"] = token
+        name = f"a-{event.promotion.promotion_id}"
+        self.delegations[name] = token
         granted = ApprovalGranted(
             promotion=event.promotion,
-            approval_id="a1",
+            approval_id=name,
             by=Person(id="ada", name="Ada"),
             mode=CredentialMode.DELEGATED,
             forge_user=user,
@@ -227,7 +228,7 @@ class Stage:
             granted_at=datetime.now(UTC),
             consent_digest=consent_digest(event),
         )
-        await self.approval.publish(granted, message_id="a1")
+        await self.approval.publish(granted, message_id=name)
 
     async def on_redeem(self, request: Message, _call: Call) -> Message:
         assert isinstance(request, RedeemRequest)

@@ -87,7 +87,7 @@ async def test_delegation_opens_as_the_one_who_approved(stage: Stage) -> None:
 
     assert stage.story.forge.pull(REPOSITORY, 1).author == "ada"
     assert said.author == user
-    assert said.approval_id == "a1"
+    assert said.approval_id == f"a-{event.promotion.promotion_id}"
     used = await stage.next(TokenUsed)
     assert isinstance(used, TokenUsed)
     assert used.credential.name == ".delegated"

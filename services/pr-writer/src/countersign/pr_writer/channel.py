@@ -56,7 +56,12 @@ class Channel:
         except ConnectionError as error:
             raise Closed("the other process is gone") from error
 
-    async def receive(self, *, timeout_s: float) -> bytes:
+    @property
+    def is_closed(self) -> bool:
+        """Whether the other end is known to be gone."""
+        return self._reader.at_eof() or self._writer.is_closing()
+
+    async def receive(self, *, timeout_s: float | None) -> bytes:
         """
         Raises:
             Closed: there is no more.

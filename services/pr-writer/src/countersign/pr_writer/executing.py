@@ -38,9 +38,8 @@ OUTCOME: Final = b"o"
 
 
 def run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) -> None:
-    """Do the one job that comes, and return. The kernel ends it if it takes too long."""
+    """Do the one job that comes, and return. The kernel ends it if that takes too long."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(EXECUTOR_S)
     forbid_dumps()
     try:
         asyncio.run(_run(parent, parser, tls=tls))
@@ -50,9 +49,12 @@ def run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) ->
 
 
 async def _run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) -> None:
-    channel = await open_channel(parent)
-    job = Job.model_validate_json(await channel.receive(timeout_s=REPORT_S))
-    executor = Executor(job, channel, Parser(await open_channel(parser)), tls=tls)
+    channel, parsing = await open_channel(parent), await open_channel(parser)
+    # Forked ahead of its job; the wait ends when the parent does.
+    frame = await channel.receive(timeout_s=None)
+    signal.alarm(EXECUTOR_S)
+    job = Job.model_validate_json(frame)
+    executor = Executor(job, channel, Parser(parsing), tls=tls)
     result = await executor.settle()
     await channel.send(OUTCOME + result.outcome.model_dump_json().encode(), timeout_s=REPORT_S)
     for step in result.afterwards:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import contextlib
 import os
 import socket
 import sys
@@ -39,6 +40,8 @@ class ExecutorPool:
         self._starting = asyncio.Lock()
         self._process: Process | None = None
         self._control: socket.socket | None = None
+        # Forked ahead, so that a job does not wait for it. It holds nothing until its job comes.
+        self._spare: Channel | None = None
 
     @property
     def zygote_pid(self) -> int:
@@ -55,6 +58,8 @@ class ExecutorPool:
                 return
             if self._process is not None:
                 log.warning("zygote.died", code=self._process.returncode)
+            if self._spare is not None:
+                await self._spare.close()
             await self._start()
 
     async def _start(self) -> None:
@@ -78,8 +83,11 @@ class ExecutorPool:
             said = await asyncio.get_running_loop().sock_recv(ours, len(READY))
         if said != READY:
             raise RuntimeError("the zygote did not start")
+        self._spare = await self._fork()
 
     async def stop(self) -> None:
+        if self._spare is not None:
+            await self._spare.close()
         if self._control is not None:
             self._control.close()
         if self._process is not None and self._process.returncode is None:
@@ -93,7 +101,7 @@ class ExecutorPool:
     async def run(self, job: Job, *, on_progress: OnProgress, redeemer: Redeemer) -> Outcome:
         async with self._slots:
             await self.start()
-            channel = await self._fork()
+            channel = await self._next()
             try:
                 async with asyncio.timeout(EXECUTOR_S + REPORT_S):
                     await channel.send(job.to_json(), timeout_s=REPORT_S)
@@ -104,6 +112,22 @@ class ExecutorPool:
                 raise Retryable("executor_died", "the executor ended without a result") from error
             finally:
                 await channel.close()
+                await self._spare_one()
+
+    async def _next(self) -> Channel:
+        """The executor that waits, or a new one."""
+        spare, self._spare = self._spare, None
+        if spare is not None and not spare.is_closed:
+            return spare
+        if spare is not None:
+            await spare.close()
+        return await self._fork()
+
+    async def _spare_one(self) -> None:
+        """Have one wait for the next job; without one, that job waits for its fork."""
+        if self._spare is None and self.not_ready() is None:
+            with contextlib.suppress(Retryable):
+                self._spare = await self._fork()
 
     async def _fork(self) -> Channel:
         if self._control is None:

@@ -9,7 +9,12 @@ from typing import Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.identity import consent_digest
-from countersign.contracts.messages import ForgeUser, OpeningStep, PullRequestRef
+from countersign.contracts.messages import (
+    CredentialMode,
+    ForgeUser,
+    OpeningStep,
+    PullRequestRef,
+)
 from countersign.forges.interface import (
     Change,
     Pull,
@@ -107,7 +112,8 @@ class Writing:
 
     def _check(self, view: View) -> Tip:
         name = self._place.name
-        if not view.may_write:
+        # GitHub tells a viewer's permission for people; an App's is in the token it just minted.
+        if not view.may_write and self._job.mode is not CredentialMode.APP:
             who = view.viewer.login if view.viewer else "the token"
             raise Rejected("forbidden", f"{who!r} may not write to repository {name!r}")
         if view.archived:
