@@ -20,6 +20,7 @@ from countersign.watcher.manifest_files import (
     SUFFIXES,
     ManifestFile,
     Read,
+    Signature,
     read_file,
     signature_of,
 )
@@ -35,6 +36,7 @@ QUIET_MS: Final = 10
 PATIENCE_MS: Final = 100
 # How soon is noticed what changed between the first reading and the first watch.
 WAKE_MS: Final = 1000
+_SUFFIXES: Final = tuple(sorted(SUFFIXES))
 # Beyond that many files, reading goes to a thread, so that the bus is served meanwhile.
 INLINE_MAX: Final = 8
 
@@ -73,18 +75,22 @@ class Directory:
 
     def take(self, paths: Iterable[Path] | None = None) -> Changes:
         """Read those files, or with none given all that look different, and say what changed."""
-        before = {key: self._effective(key) for key in self._holders} if paths is None else {}
-        touched: set[ObjectKey] = set(before)
-        for path in self._different() if paths is None else sorted(paths):
+        different = self._different() if paths is None else sorted(paths)
+        touched: set[ObjectKey] = set()
+        for path in different:
+            touched |= set(self._files[path].records) if path in self._files else set()
+        before = {key: self._effective(key) for key in touched}
+        for path in different:
             touched |= self._reread(path)
-        return self._changes(touched, before)
+        return self._changes(touched, before if paths is None else {})
 
     def _different(self) -> list[Path]:
         """Files that are not as they were read; those that are gone too."""
-        seen: dict[Path, tuple[int, int, int, int]] = {}
+        # Text, because making a `Path` of each of thousands takes longer than asking for them.
+        seen: dict[str, Signature] = {}
         try:
             for entry in _walk(self._root):
-                seen[Path(entry.path)] = signature_of(entry.stat())
+                seen[entry.path] = signature_of(entry.stat())
                 if len(seen) >= FILES_MAX:
                     self._listing_problem = f"holds more than {FILES_MAX} files"
                     break
@@ -95,12 +101,10 @@ class Directory:
             self._listing_problem = f"cannot be listed: {error.strerror}"
             log.warning("directory.unlisted", path=str(self._root), reason=error.strerror)
             return []
-        gone = [] if self._listing_problem else [p for p in self._files if p not in seen]
-        return gone + [
-            path
-            for path, signature in seen.items()
-            if path not in self._files or self._files[path].signature != signature
-        ]
+        read = {os.fspath(path): file.signature for path, file in self._files.items()}
+        gone = [] if self._listing_problem else [path for path in read if path not in seen]
+        changed = [path for path, found in seen.items() if read.get(path) != found]
+        return [Path(path) for path in gone + changed]
 
     def _reread(self, path: Path) -> set[ObjectKey]:
         before = self._files.get(path)
@@ -214,5 +218,5 @@ def _walk(root: Path) -> Iterator["os.DirEntry[str]"]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                elif Path(entry.name).suffix in SUFFIXES and entry.is_file():
+                elif entry.name.endswith(_SUFFIXES) and entry.is_file():
                     yield entry

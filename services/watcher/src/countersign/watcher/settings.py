@@ -20,7 +20,7 @@ class Settings(BaseSettings):
 
     cluster_dir: Path = Field(description="directory of YAML that plays the cluster")
     reread_s: float = Field(
-        default=10.0, gt=0, le=3600, description="how often everything is re-read, seconds"
+        default=30.0, gt=0, le=3600, description="how often everything is re-read, seconds"
     )
     forges_file: Path | None = Field(
         default=None, description="YAML file with the list of forges; without it no webhooks"
