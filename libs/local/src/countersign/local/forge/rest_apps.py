@@ -6,21 +6,18 @@ Sources:
     https://docs.github.com/en/rest/credentials/revoke
 """
 
-from collections.abc import Iterable
-from datetime import timedelta
-
 from countersign.contracts.secret import Secret
 from countersign.local.forge import tokens
-from countersign.local.forge.answers import Answer, Call, Refused, invalid, page_of
-from countersign.local.forge.model import App, Installation, Repository, Token, TokenKind
+from countersign.local.forge.answers import Answer, Call, Refused, invalid
+from countersign.local.forge.model import App, Repository, Token, TokenKind
 from countersign.local.forge.permissions import Level, level, role
-from countersign.local.forge.tokens import INSTALLATION_TOKEN_S, Terms
+from countersign.local.forge.tokens import Terms
 from countersign.local.forge.wire import Json, maybe_stamp, stamp
 
 REVOKED_AT_ONCE_MAX = 1_000
 
 
-def _app(call: Call) -> App:
+def asking_app(call: Call) -> App:
     if call.caller.app is None:
         raise Refused(404, "Not Found")
     return call.caller.app
@@ -30,13 +27,13 @@ def _token(call: Call) -> tuple[Secret, Token]:
     """The token in the body, if it lives and is this application's."""
     text = Secret(call.text("access_token"))
     token = tokens.find(call.service.store, text)
-    if token is None or token.app_id != _app(call).id or token.kind is TokenKind.REFRESH:
+    if token is None or token.app_id != asking_app(call).id or token.kind is TokenKind.REFRESH:
         raise Refused(404, "Not Found")
     return text, token
 
 
 def _authorization(call: Call, text: Secret, token: Token) -> Json:
-    app, wire = _app(call), call.service.wire
+    app, wire = asking_app(call), call.service.wire
     body = {
         "id": token.id,
         "url": f"{wire.api}/authorizations/{token.id}",
@@ -118,21 +115,21 @@ def delete_grant(call: Call) -> Answer:
     for other in store.tokens:
         if other.app_id == token.app_id and other.owner == token.owner:
             tokens.revoke(store, other)
-    store.consents.delete(f"{_app(call).client_id} {token.owner}")
+    store.consents.delete(f"{asking_app(call).client_id} {token.owner}")
     return Answer(status=204)
 
 
 def scope_token(call: Call) -> Answer:
     """A narrower child of a person's token: fewer repositories, fewer permissions, same end."""
     _, parent = _token(call)
-    app = _app(call)
+    app = asking_app(call)
     if parent.kind is not TokenKind.APP_USER:
         raise Refused(404, "Not Found")
     target = call.optional_text("target") or _login_of(call, call.body.get("target_id"))
     if not target:
         invalid("Invalid request.\n\nOne of target or target_id must be supplied.")
-    repositories = _chosen(call, target) or _reachable(call, app, target)
-    permissions = _narrowed(call, parent.permissions or app.permissions)
+    repositories = chosen_repositories(call, target) or _reachable(call, app, target)
+    permissions = narrowed(call, parent.permissions or app.permissions)
     for repository in repositories:
         _refuse_unreachable(call, app, parent, repository)
     terms = Terms(
@@ -161,7 +158,7 @@ def _reachable(call: Call, app: App, target: str) -> list[Repository]:
     ]
 
 
-def _chosen(call: Call, owner: str) -> list[Repository]:
+def chosen_repositories(call: Call, owner: str) -> list[Repository]:
     """Repositories that the body asks for, by name or by id."""
     names, ids = call.body.get("repositories", []), call.body.get("repository_ids", [])
     if not isinstance(names, list) or not isinstance(ids, list):
@@ -175,7 +172,7 @@ def _chosen(call: Call, owner: str) -> list[Repository]:
     return chosen
 
 
-def _narrowed(call: Call, most: dict[str, str]) -> dict[str, str]:
+def narrowed(call: Call, most: dict[str, str]) -> dict[str, str]:
     wanted = call.body.get("permissions")
     if wanted is None:
         return dict(most)
@@ -212,90 +209,3 @@ def revoke_credentials(call: Call) -> Answer:
         if token is not None and token.kind is not TokenKind.INSTALLATION:
             tokens.revoke(call.service.store, token)
     return Answer(status=202, body={})
-
-
-def app(call: Call) -> Answer:
-    owner = call.service.account(_app(call).bot_login)
-    return Answer(body=call.service.wire.app(_app(call), owner))
-
-
-def installations(call: Call) -> Answer:
-    page, headers = page_of(call, list(_installations(call)))
-    return Answer(body=[_installation_json(call, one) for one in page], headers=headers)
-
-
-def _installations(call: Call) -> Iterable[Installation]:
-    return (one for one in call.service.store.installations if one.app_id == _app(call).id)
-
-
-def _installation_json(call: Call, found: Installation) -> Json:
-    account = call.service.account(found.account)
-    return call.service.wire.installation(found, _app(call), account)
-
-
-def _installation(call: Call) -> Installation:
-    wanted = call.path["installation_id"]
-    for found in _installations(call):
-        if str(found.id) == wanted:
-            return found
-    raise Refused(404, "Not Found")
-
-
-def installation(call: Call) -> Answer:
-    return Answer(body=_installation_json(call, _installation(call)))
-
-
-def repository_installation(call: Call) -> Answer:
-    name = f"{call.path['owner']}/{call.path['repo']}".lower()
-    for found in _installations(call):
-        if name in {one.lower() for one in found.repositories}:
-            return Answer(body=_installation_json(call, found))
-    raise Refused(404, "Not Found")
-
-
-def create_installation_token(call: Call) -> Answer:
-    found, app_, service = _installation(call), _app(call), call.service
-    installed = {one.lower() for one in found.repositories}
-    chosen = _chosen(call, found.account)
-    if any(one.full_name.lower() not in installed for one in chosen):
-        invalid("There is at least one repository that does not exist or is not accessible.")
-    terms = Terms(
-        kind=TokenKind.INSTALLATION,
-        owner=app_.bot_login,
-        app_id=app_.id,
-        permissions=_narrowed(call, app_.permissions),
-        repositories=tuple(one.full_name for one in chosen) or found.repositories,
-        expires_at=service.store.clock() + timedelta(seconds=INSTALLATION_TOKEN_S),
-    )
-    issued = tokens.issue(service.store, terms)
-    body: Json = {
-        "token": issued.text.reveal(),
-        "expires_at": maybe_stamp(issued.token.expires_at),
-        "permissions": {"metadata": "read", **(terms.permissions or {})},
-        "repository_selection": "selected",
-    }
-    if chosen:
-        body["repositories"] = [service.repository_json(one) for one in chosen]
-    return Answer(status=201, body=body)
-
-
-def _of_installation(call: Call) -> Token:
-    token = call.caller.token
-    if token is None or token.kind is not TokenKind.INSTALLATION:
-        raise Refused(403, "Resource not accessible by this token")
-    return token
-
-
-def installation_repositories(call: Call) -> Answer:
-    names = {one.lower() for one in _of_installation(call).repositories or ()}
-    store = call.service.store
-    found = [r for r in store.repositories if r.full_name.lower() in names]
-    page, headers = page_of(call, found)
-    listed = [call.service.repository_json(one) for one in page]
-    body = {"total_count": len(found), "repositories": listed}
-    return Answer(body=body | {"repository_selection": "selected"}, headers=headers)
-
-
-def delete_installation_token(call: Call) -> Answer:
-    tokens.revoke(call.service.store, _of_installation(call))
-    return Answer(status=204)

@@ -4,6 +4,7 @@ from countersign.local.forge import (
     rest_apps,
     rest_compare,
     rest_git,
+    rest_installations,
     rest_pulls,
     rest_repositories,
     rest_users,
@@ -128,7 +129,8 @@ def _pulls() -> tuple[Endpoint, ...]:
 
 
 def _applications() -> tuple[Endpoint, ...]:
-    here, app = rest_apps, "/applications/{client_id}"
+    here, installed = rest_apps, rest_installations
+    app = "/applications/{client_id}"
     one = "/app/installations/{installation_id}"
     mine = "/installation/repositories"
     rows = (
@@ -138,13 +140,13 @@ def _applications() -> tuple[Endpoint, ...]:
         ("POST", f"{app}/token/scoped", here.scope_token, Guard.CLIENT),
         ("DELETE", f"{app}/grant", here.delete_grant, Guard.CLIENT),
         ("POST", "/credentials/revoke", here.revoke_credentials, Guard.ANYONE),
-        ("GET", "/app", here.app, Guard.APP),
-        ("GET", "/app/installations", here.installations, Guard.APP),
-        ("GET", one, here.installation, Guard.APP),
-        ("POST", f"{one}/access_tokens", here.create_installation_token, Guard.APP),
-        ("GET", f"{REPO}/installation", here.repository_installation, Guard.APP),
-        ("GET", mine, here.installation_repositories, Guard.HOLDER),
-        ("DELETE", "/installation/token", here.delete_installation_token, Guard.HOLDER),
+        ("GET", "/app", installed.app, Guard.APP),
+        ("GET", "/app/installations", installed.installations, Guard.APP),
+        ("GET", one, installed.installation, Guard.APP),
+        ("POST", f"{one}/access_tokens", installed.create_installation_token, Guard.APP),
+        ("GET", f"{REPO}/installation", installed.repository_installation, Guard.APP),
+        ("GET", mine, installed.installation_repositories, Guard.HOLDER),
+        ("DELETE", "/installation/token", installed.delete_installation_token, Guard.HOLDER),
     )
     return tuple(
         Endpoint(method=method, path=path, handler=handler, guard=guard)
