@@ -6,9 +6,9 @@ that does not read is dropped, reconnects, and gets what it missed from its `Las
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from countersign.contracts.messages import Person
@@ -82,7 +82,7 @@ class Hub:
         """Begin to serve a page, first with what changed since it was made."""
         self._clients.add(client)
         missed = self._missed(client, since)
-        rendering = _Rendering(self._projection, self._templates)
+        rendering = _Rendering(self._projection, self._templates, missed)
         parts = self._parts(client, missed, rendering)
         if self._banner is not None:
             parts.append(self._banner)
@@ -146,7 +146,7 @@ class Hub:
             await self._flush(dirty)
 
     async def _flush(self, dirty: OrderedDict[PipelineKey, set[str]]) -> None:
-        rendering = _Rendering(self._projection, self._templates)
+        rendering = _Rendering(self._projection, self._templates, dirty)
         for i, client in enumerate(list(self._clients)):
             self._send(client, self._parts(client, dirty, rendering))
             if i % 50 == 49:  # noqa: PLR2004 - let requests in between
@@ -230,24 +230,34 @@ class Hub:
 class _Rendering:
     """What was rendered for one round of changes, so that nothing is rendered twice."""
 
-    def __init__(self, projection: Projection, templates: Templates) -> None:
+    def __init__(
+        self,
+        projection: Projection,
+        templates: Templates,
+        changed: Mapping[PipelineKey, AbstractSet[str]],
+    ) -> None:
         self._projection = projection
         self._templates = templates
+        self._changed = changed
         self._made: dict[tuple[object, ...], str] = {}
-        self._now: datetime | None = None
 
     def track(self, key: PipelineKey, audience: str, *, may: bool) -> str:
         place = ("track", key, audience)
         if place not in self._made:
             track = self._projection.track(key)
-            self._made[place] = self._templates.track(key, track, may=may)
+            self._made[place] = self._templates.track(
+                key, track, may=may, changed=self._changed.get(key, frozenset())
+            )
         return self._made[place]
 
     def pipeline(self, key: PipelineKey, audience: str, *, may: bool) -> str:
         place = ("pipeline", key, audience)
         if place not in self._made:
             self._made[place] = self._templates.pipeline(
-                self._projection.track(key), self._projection.history(key), may=may
+                self._projection.track(key),
+                self._projection.history(key),
+                may=may,
+                changed=self._changed.get(key, frozenset()),
             )
         return self._made[place]
 

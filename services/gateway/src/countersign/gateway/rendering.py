@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final
 
@@ -80,24 +81,39 @@ class Templates:
         """A change for one element of a page that is open."""
         return f'<hx-partial hx-target="#{target}" hx-swap="{swap}">{html}</hx-partial>'
 
-    def track(self, key: PipelineKey, track: Track | None, *, may: bool) -> str:
+    def track(
+        self,
+        key: PipelineKey,
+        track: Track | None,
+        *,
+        may: bool,
+        changed: AbstractSet[str] = frozenset(),
+    ) -> str:
         html = self.page("_track.html", key=key, track=track, may=may)
         row = self.partial(addresses.dom_id("track", *key), html, swap="outerMorph")
-        return row + (self._announcement(track) if track else "")
+        return row + self._announcement(track, changed)
 
-    def _announcement(self, track: Track) -> str:
-        said = [g for g in track.gates if g.since is not None]
-        if not said:
+    def _announcement(self, track: Track | None, changed: AbstractSet[str]) -> str:
+        """What a screen reader says of it: the gate whose promotion changed, or nothing."""
+        gates = track.gates if track else ()
+        said = [g for g in gates if g.promotion_id and g.promotion_id in changed]
+        if track is None or not said:
             return ""
-        gate = max(said, key=lambda g: g.since.timestamp() if g.since else 0.0)
-        html = self.page("_announcement.html", key=track.key, gate=gate)
+        html = self.page("_announcement.html", key=track.key, gate=said[-1])
         return self.partial("announcer", html, swap="innerHTML")
 
-    def pipeline(self, track: Track | None, history: Sequence[Entry], *, may: bool) -> str:
+    def pipeline(
+        self,
+        track: Track | None,
+        history: Sequence[Entry],
+        *,
+        may: bool,
+        changed: AbstractSet[str] = frozenset(),
+    ) -> str:
         if track is None:
             return self.partial("live", self.page("_gone.html"))
         html = self.page("_pipeline.html", track=track, history=history, may=may)
-        return self.partial("live", html) + self._announcement(track)
+        return self.partial("live", html) + self._announcement(track, changed)
 
     def gate(
         self, key: PipelineKey, gate: GateView | None, entry: Entry | None, *, may: bool

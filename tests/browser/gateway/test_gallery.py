@@ -1,0 +1,118 @@
+"""What people see, in a real browser: every page at two widths, light and dark, with pictures."""
+
+from pathlib import Path
+
+import pytest
+from browser.gateway.conftest import visiting
+from playwright.async_api import Browser, Page
+from unit.gateway.doubles import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+PAGES = {
+    "board": "/",
+    "pipeline": "/p/shop/checkout",
+    "long-names": "/p/payments/card-gateway-for-the-nordic-and-baltic-region",
+    "promote": "/p/shop/checkout/prod/promote",
+    "promote-stored": "/p/shop/cart/prod/promote",
+    "failed": "/p/shop/search/prod",
+    "opening": "/p/payments/fraud/prod",
+    "open": "/p/shop/checkout/staging",
+    "credentials": "/credentials",
+    "credential": "/credentials/shop/flux-bot",
+    "record": "/record",
+    "not-found": "/p/shop/nothing",
+}
+# What WCAG 2.2 asks of normal text: 4.5 to 1. https://www.w3.org/TR/WCAG22/#contrast-minimum
+_CONTRAST = """() => {
+  const shade = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const parts = (c) => {
+    shade.clearRect(0, 0, 1, 1); shade.fillStyle = c; shade.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = shade.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
+  };
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (node) => {
+    for (let n = node; n; n = n.parentElement) {
+      const c = parts(getComputedStyle(n).backgroundColor); if (c[3] > 0.99) return c;
+    }
+    return [255, 255, 255, 1];
+  };
+  const poor = [];
+  for (const node of document.querySelectorAll('body *')) {
+    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !node.checkVisibility({ contentVisibilityAuto: true })) continue;
+    const [a, b] = [light(parts(getComputedStyle(node).color)), light(ground(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const text = node.textContent.trim().slice(0, 30);
+    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${node.tagName} ${text}`);
+  }
+  return poor;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_every_page_fits_is_readable_and_asks_no_other_host(
+    chromium: Browser, world: World, tmp_path: Path, width: int, scheme: str
+) -> None:
+    foreign: list[str] = []
+
+    async with visiting(chromium, world, width=width, scheme=scheme) as visit:
+        page = visit.page
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith(world.public_url) else foreign.append(r.url),
+        )
+        for name, path in PAGES.items():
+            await page.goto(world.public_url + path)
+            await page.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png", full_page=True)
+
+            assert await _overflow(page) <= 0, name
+            assert await page.evaluate(_CONTRAST) == [], name
+
+    expected = ["Failed to load resource: the server responded with a status of 404 (Not Found)"]
+    assert visit.complaints == expected
+    assert foreign == []
+    print(f"pictures are in {tmp_path}")  # noqa: T201
+
+
+async def _overflow(page: Page) -> int:
+    return int(
+        await page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+    )
+
+
+async def test_track_is_at_most_72_px_high(chromium: Browser, world: World) -> None:
+    async with visiting(chromium, world) as visit:
+        heights = await visit.page.eval_on_selector_all(
+            ".track", "nodes => nodes.map(n => n.getBoundingClientRect().height)"
+        )
+
+    assert max(heights) <= 73  # 72 and a hairline
+
+
+async def test_action_of_a_gate_is_as_large_as_a_thumb_on_a_phone(
+    chromium: Browser, world: World
+) -> None:
+    async with visiting(chromium, world, width=390) as visit:
+        box = await visit.page.locator(".track [data-promote]").first.bounding_box()
+
+    assert box is not None
+    assert box["height"] >= 44
+    assert box["width"] >= 200
+
+
+@pytest.mark.parametrize("path", ["/record", "/credentials"])
+async def test_tables_print_without_what_is_only_for_screens(
+    chromium: Browser, world: World, path: str
+) -> None:
+    async with visiting(chromium, world) as visit:
+        await visit.page.goto(world.public_url + path)
+        await visit.page.emulate_media(media="print")
+
+        assert not await visit.page.locator(".top nav").is_visible()
+        assert await visit.page.locator("table").is_visible()
