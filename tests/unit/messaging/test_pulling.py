@@ -5,6 +5,7 @@ import json
 from contextlib import asynccontextmanager
 from typing import Any
 
+from countersign.contracts.errors import Retryable
 from countersign.messaging import pulling
 from countersign.messaging.pulling import Puller
 from countersign.messaging.topology import DURABLES
@@ -19,13 +20,14 @@ class Server:
         self.puller = Puller(DURABLES["pr-writer-jobs"], slots=4, send=self.send, flush=self.flush)
         self.heard = asyncio.Event()
 
-    async def send(self, subject: Any, body: Any) -> None:
+    async def send(self, subject: str, body: bytes) -> None:
         self.asked.append((subject, json.loads(body)["batch"]))
         self.heard.set()
-
-    async def flush(self) -> None:
         if self.refusing is not None:
             self.puller.told(*self.refusing)
+
+    async def flush(self) -> None:
+        pass
 
     async def request(self) -> Any:
         async with asyncio.timeout(5):
@@ -95,10 +97,25 @@ async def test_missing_durable_is_told_and_asked_for_calmly(monkeypatch: Any) ->
         assert "missing" in server.puller.reason()
         server.refusing = None
         await server.request()
-        await asyncio.sleep(0)
+        server.puller.told("100", {"Description": "Idle Heartbeat"})
         assert server.puller.reason() is None
 
     assert len(server.asked) <= 4
+
+
+async def test_bus_that_cannot_be_asked_is_told_and_asked_again(monkeypatch: Any) -> None:
+    monkeypatch.setattr(pulling, "RETRY_S", 0.02)
+    async with running() as server:
+        honest = server.puller._send
+
+        async def failing(_subject: str, _body: bytes) -> None:
+            raise Retryable("bus_unavailable", "OutboundBufferLimitError")
+
+        server.puller._send = failing
+        await asyncio.sleep(0)
+        assert server.puller.reason() == "OutboundBufferLimitError"
+        server.puller._send = honest
+        assert await server.request() == 4
 
 
 async def test_deleted_durable_is_told() -> None:

@@ -6,10 +6,9 @@ from typing import Final
 
 from nats.aio.msg import Msg
 
-from countersign.contracts.errors import Retryable
 from countersign.contracts.message import Message
 from countersign.messaging.answering import Answer, Call
-from countersign.messaging.connection import BusClient, ConnectionState, close, connect
+from countersign.messaging.connection import BusClient, ConnectionState, barrier, close, connect
 from countersign.messaging.envelope import Received, place_of_answer, read_event
 from countersign.messaging.publishing import AlreadyExists, Published, publish_event
 from countersign.messaging.replaying import last_on_subject
@@ -168,12 +167,9 @@ class Bus:
         identity = Identity(service=self.service, settings=self.settings, health=self.health)
         return serve(identity, answers=answers, work=work)
 
-    async def flush(self, *, timeout_s: int = 5) -> None:
+    async def flush(self) -> None:
         """Wait until the server has seen what was sent."""
-        try:
-            await self.client.flush(timeout_s)
-        except TimeoutError as error:
-            raise Retryable("timeout", "the bus does not answer") from error
+        await barrier(self.client)
 
 
 @asynccontextmanager

@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
+from countersign.contracts.errors import Retryable
 from countersign.contracts.subjects import inbox_prefix
 from countersign.messaging.envelope import STEERED
 from countersign.messaging.meters import RECONNECTS, VIOLATIONS
@@ -27,6 +29,7 @@ RECONNECT_WAIT_S: Final = 0.5
 PING_INTERVAL_S: Final = 10
 PINGS_OUTSTANDING_MAX: Final = 2
 CLOSE_TIMEOUT_S: Final = 5.0
+_BARRIER_TIMEOUT_S: Final = 5
 # What is published while the bus is away waits here; beyond it, publishing fails at once.
 PENDING_BYTES_MAX: Final = 2 * 1024 * 1024
 
@@ -135,6 +138,22 @@ async def connect(settings: BusSettings, *, service: str, state: ConnectionState
         raise
     state.connected()
     return client
+
+
+async def barrier(client: Client) -> None:
+    """Wait until the server has seen everything sent before.
+
+    One `flush` of nats-py does not tell: its ping overtakes what still waits in the buffer.
+
+    Raises:
+        Retryable: the server does not answer in time.
+
+    """
+    try:
+        await client.flush(_BARRIER_TIMEOUT_S)
+        await client.flush(_BARRIER_TIMEOUT_S)
+    except NatsError as error:
+        raise Retryable("bus_unavailable", type(error).__name__) from error
 
 
 async def close(client: Client, state: ConnectionState) -> None:

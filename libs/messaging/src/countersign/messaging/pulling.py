@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from countersign.contracts.errors import Retryable
 from countersign.messaging.topology import Durable
 from countersign.telemetry.logs import get_logger
 
@@ -21,6 +22,7 @@ HEARTBEAT_S: Final = 5.0
 # Two heartbeats and a bit: then the request is lost, or the server.
 SILENCE_MAX_S: Final = 12.0
 RETRY_S: Final = 1.0
+_NOT_ASKED: Final = "not asked for work yet"
 _SECOND_NS: Final = 1_000_000_000
 _CONSUMER_GONE: Final = frozenset({"404", "503"})
 
@@ -38,7 +40,7 @@ class Puller:
         self._busy = 0
         self._heard_at = 0.0
         self._retry_at = 0.0
-        self._trouble: str | None = "not asked for work yet"
+        self._trouble: str | None = _NOT_ASKED
         self._changed = asyncio.Event()
 
     def reason(self) -> str | None:
@@ -118,12 +120,14 @@ class Puller:
             "idle_heartbeat": int(HEARTBEAT_S * _SECOND_NS),
         }
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{durable.name}"
-        await self._send(subject, json.dumps(body).encode())
-        if self._trouble is not None:
-            # That nobody takes the request is told before the answer to this ping.
-            await self._flush()
-            if self._asked:
-                self._trouble = None
+        try:
+            await self._send(subject, json.dumps(body).encode())
+            if self._trouble == _NOT_ASKED:
+                # Later troubles end when the bus is heard again.
+                await self._flush()
+                self._trouble = None if self._asked else self._trouble
+        except Retryable as error:
+            self._lost(error.message)
 
     @staticmethod
     def _now() -> float:

@@ -24,7 +24,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.subjects import rpc_subject
 from countersign.messaging import answering
 from countersign.messaging.answering import Answer, Call
-from countersign.messaging.connection import CLOSE_TIMEOUT_S, ConnectionState
+from countersign.messaging.connection import CLOSE_TIMEOUT_S, ConnectionState, barrier
 from countersign.messaging.settings import BusSettings
 from countersign.messaging.working import Work, Worker
 from countersign.telemetry.health import Health
@@ -36,7 +36,6 @@ log = get_logger()
 # More than people click at the same time; each waits for a forge at most.
 ANSWERS_AT_ONCE_MAX: Final = 32
 GRACE_S: Final = 20.0
-_FLUSH_TIMEOUT_S: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +65,23 @@ async def serve(
         state.when_reconnected(worker.puller.reconnected)
         identity.health.add(f"work-{worker.durable.name}", worker.puller.reason)
     await broker.start()
-    await client.flush(_FLUSH_TIMEOUT_S)
+    await barrier(client)
     state.connected()
     log.info("bus.serving", answers=[a.name for a in answers], work=[w.durable for w in work])
     with single_error():
         async with asyncio.TaskGroup() as tasks:
-            loops = [tasks.create_task(loop) for worker in workers for loop in worker.loops()]
+            pulling = [tasks.create_task(worker.puller.run()) for worker in workers]
+            beating = [tasks.create_task(worker.beat()) for worker in workers]
             try:
                 yield
             finally:
                 state.stopping = True
-                for worker in workers:
+                for worker, task in zip(workers, pulling, strict=True):
                     worker.stopping = True
+                    task.cancel()
                 await _stop(broker)
-                for loop in loops:
-                    loop.cancel()
+                for task in beating:
+                    task.cancel()
 
 
 def _broker(identity: Identity, state: ConnectionState) -> NatsBroker:
@@ -107,9 +108,18 @@ def _broker(identity: Identity, state: ConnectionState) -> NatsBroker:
 async def _stop(broker: NatsBroker) -> None:
     try:
         async with asyncio.timeout(GRACE_S + CLOSE_TIMEOUT_S):
+            for subscriber in broker.subscribers:
+                await _end_subscription(subscriber)
             await broker.stop()
     except (TimeoutError, NatsError) as error:
         log.warning("bus.stop_failed", reason=type(error).__name__)
+
+
+async def _end_subscription(subscriber: Any) -> None:
+    """Take what is on its way first: once FastStream stops, it drops what still comes, unsaid."""
+    subscription, subscriber.subscription = subscriber.subscription, None
+    if subscription is not None:
+        await subscription.drain()
 
 
 async def _as_it_is(message: NatsMessage) -> Msg:

@@ -2,16 +2,19 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from nats.nuid import NUID
 
+from countersign.contracts.errors import Retryable
 from countersign.contracts.messages import DeadLetter
 from countersign.contracts.subjects import DEAD_LETTER_ROOT, inbox_prefix
+from countersign.messaging.connection import barrier
 from countersign.messaging.envelope import (
     CONTENT_TYPE,
     JSON,
@@ -37,7 +40,6 @@ log = get_logger()
 WORK_TIMEOUT_S: Final = 300.0
 AT_ONCE: Final = 8
 _BEATS_PER_WAIT: Final = 3
-_FLUSH_TIMEOUT_S: Final = 5
 
 WorkHandler = Callable[[Received], Awaitable[None]]
 
@@ -73,10 +75,6 @@ class Worker:
         self._service = service
         self._running: set[str] = set()
 
-    def loops(self) -> tuple[Coroutine[Any, Any, None], Coroutine[Any, Any, None]]:
-        """What must run beside: asking for work, and telling that it goes on."""
-        return self.puller.run(), self._beat()
-
     async def consume(self, message: Msg) -> None:
         """Take whatever comes to the inbox: work, or a status of the request for work."""
         headers = message.headers or {}
@@ -101,7 +99,11 @@ class Worker:
             self.puller.finished()
 
     async def settle(self, reply: str, payload: bytes) -> None:
-        await self._client.publish(reply, payload)
+        try:
+            await self._client.publish(reply, payload)
+        except NatsError as error:
+            # It will be delivered again, and what was done is found done.
+            log.warning("work.not_settled", durable=self.durable.name, reason=type(error).__name__)
 
     async def bury(self, letter: DeadLetter, *, message_id: str) -> None:
         headers = {CONTENT_TYPE: JSON, MESSAGE_ID: message_id}
@@ -149,15 +151,18 @@ class Worker:
             names.DELIVERIES: delivery.place.deliveries,
         }
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
         """Tell the server that what runs is still worked on, before it delivers it again."""
         while True:
             await asyncio.sleep(self.durable.ack_wait_s / _BEATS_PER_WAIT)
             for reply in tuple(self._running):
-                await self._client.publish(reply, PROGRESS)
+                await self.settle(reply, PROGRESS)
 
     async def _ask(self, subject: str, body: bytes) -> None:
-        await self._client.publish(subject, body, reply=self.inbox)
+        try:
+            await self._client.publish(subject, body, reply=self.inbox)
+        except NatsError as error:
+            raise Retryable("bus_unavailable", type(error).__name__) from error
 
     async def _flush(self) -> None:
-        await self._client.flush(_FLUSH_TIMEOUT_S)
+        await barrier(self._client)
