@@ -1,0 +1,147 @@
+"""The watcher as a process: it starts, says what is wrong, takes webhooks and stops."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+from doubles.watched import pipeline_manifest, release, write
+
+from countersign.contracts import messages as m
+from countersign.messaging.bus import Bus
+from countersign.messaging.local_server import LocalServer
+
+TIMEOUT_S = 20.0
+KEY = "made-up-webhook-key"
+COMMAND = [sys.executable, "-m", "countersign.watcher"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(server: LocalServer, cluster_dir: Path, **more: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "COUNTERSIGN_NATS_URL": server.url,
+        "COUNTERSIGN_NKEY_FILE": str(server.keys_dir / "watcher.nk"),
+        "COUNTERSIGN_CLUSTER_DIR": str(cluster_dir),
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({}, "COUNTERSIGN_CLUSTER_DIR: Field required"),
+        ({"COUNTERSIGN_CLUSTER_DIR": "/nowhere"}, "there is no directory '/nowhere'"),
+        ({"COUNTERSIGN_CLUSTER_DIR": "/", "COUNTERSIGN_FORGES_FILE": "/nowhere"}, "no file"),
+    ],
+)
+def test_bad_settings_are_one_clear_line(variables: dict[str, str], says: str) -> None:
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("COUNTERSIGN_")}
+
+    done = subprocess.run(
+        COMMAND, env={**plain, **variables}, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+async def ready(port: int) -> None:
+    async with asyncio.timeout(TIMEOUT_S), httpx2.AsyncClient() as client:
+        while True:
+            try:
+                if (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def test_merge_told_by_a_webhook_is_published_in_the_promotions_trace(
+    server: LocalServer, heard: Any, writer: Bus, cluster_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text(KEY)
+    forge = {
+        "name": "GitHub",
+        "kind": "github",
+        "origin": "https://github.com",
+        "webhookSecretFile": str(tmp_path / "key"),
+    }
+    (tmp_path / "forges.yaml").write_text(yaml.safe_dump({"forges": [forge]}))
+    write(cluster_dir / "checkout.yaml", pipeline_manifest("dev", "prod"))
+    write(cluster_dir / "dev.yaml", release("dev", "6.9.0"))
+    health, hook = free_port(), free_port()
+    variables = environment(
+        server,
+        cluster_dir,
+        COUNTERSIGN_FORGES_FILE=str(tmp_path / "forges.yaml"),
+        COUNTERSIGN_HEALTH_PORT=str(health),
+        COUNTERSIGN_WEBHOOK_PORT=str(hook),
+    )
+    process = await asyncio.create_subprocess_exec(*COMMAND, env=variables)
+    try:
+        await ready(health)
+        await heard.until(lambda: bool(heard.of(m.PromotionRequested)))
+        request = heard.of(m.PromotionRequested)[0]
+        await open_pull_request(writer, request)
+        await heard.until(lambda: bool(heard.of(m.PullRequestOpened)))
+        answer = await tell(hook)
+        await heard.until(lambda: bool(heard.of(m.PullRequestMerged)))
+    finally:
+        process.terminate()
+        code = await asyncio.wait_for(process.wait(), TIMEOUT_S)
+
+    assert answer == 202
+    assert code == 0
+    assert heard.of(m.PullRequestMerged)[0].by.login == "ada"
+    traces = {
+        type(r.message): r.headers["traceparent"].split("-")[1]
+        for r in heard.events
+        if isinstance(r.message, m.PromotionRequested | m.PullRequestMerged)
+    }
+    assert len(set(traces.values())) == 1
+
+
+async def open_pull_request(bus: Bus, request: m.PromotionRequested) -> None:
+    ref = m.PullRequestRef(
+        origin=request.destination.origin,
+        repository_id="55",
+        head_repository_id="55",
+        head_branch="countersign/x",
+        owner="shop",
+        repository="gitops",
+        number=7,
+    )
+    event = m.PullRequestOpened(promotion=request.promotion, pull_request=ref)
+    await bus.publish(event, message_id="opened")
+
+
+async def tell(port: int) -> int:
+    pull = {
+        "number": 7,
+        "merged": True,
+        "merged_by": {"id": 1001, "login": "ada"},
+        "head": {"ref": "countersign/x", "repo": {"id": 55}},
+    }
+    payload = {"action": "closed", "repository": {"id": 55}, "pull_request": pull}
+    body = json.dumps(payload).encode()
+    digest = hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X-Hub-Signature-256": f"sha256={digest}", "X-GitHub-Event": "pull_request"}
+    async with httpx2.AsyncClient() as client:
+        url = f"http://127.0.0.1:{port}/webhooks/github"
+        return (await client.post(url, content=body, headers=headers)).status_code
