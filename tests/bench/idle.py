@@ -36,9 +36,7 @@ def main() -> int:
         command = [str(Path(sys.executable).parent / "countersign-demo"), "--dir", f"{directory}/d"]
         started = time.monotonic()
         with log.open("wb") as file:
-            demo = subprocess.Popen(
-                [*command, "--port", "0"], stdout=file, stderr=file, start_new_session=True
-            )
+            demo = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
         try:
             ready_s = _until_ready(demo, log, started)
             time.sleep(SETTLE_S)
