@@ -194,6 +194,7 @@ class Watching:
             log.warning("deletion.put_off", reason=str(error))
             self._look_for_gone = True
             await asyncio.sleep(RETRY_S)
+            self._wake.set()
 
     async def _publish(self, events: Iterable[Message]) -> None:
         for event in events:

@@ -1,0 +1,165 @@
+"""The loop between what is read, what is heard and what is published."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from doubles.watched import NOW, pipeline_manifest, release
+
+from countersign.contracts import messages as m
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.message import Message
+from countersign.kube.flux import Record, read_object
+from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines import Pipeline
+from countersign.watcher.handlers import Watching
+from countersign.watcher.interfaces import Changes
+from countersign.watcher.model import Links
+
+TIMEOUT_S = 10.0
+
+
+class Stored:
+    def __init__(self, sequence: int) -> None:
+        self.sequence = sequence
+
+
+class Bus:
+    """Takes events, or refuses the next ones as it was told."""
+
+    def __init__(self) -> None:
+        self.events: list[Message] = []
+        self.ids: list[str] = []
+        self.errors: list[Exception] = []
+        self.heard = asyncio.Event()
+
+    async def publish(
+        self, event: Message, *, message_id: str, create_once: bool = False
+    ) -> Stored:
+        self.heard.set()
+        if self.errors:
+            raise self.errors.pop(0)
+        assert create_once is isinstance(event, m.PromotionRequested)
+        self.events.append(event)
+        self.ids.append(message_id)
+        return Stored(len(self.events))
+
+    async def until(self, kind: type[Message], count: int = 1) -> None:
+        async with asyncio.timeout(TIMEOUT_S):
+            while len([e for e in self.events if isinstance(e, kind)]) < count:
+                self.heard.clear()
+                await self.heard.wait()
+
+
+class Memory:
+    def __init__(self) -> None:
+        self.links: Links = {}
+
+    def read(self, _pipeline: Pipeline) -> Links:
+        return self.links
+
+    def write(self, _pipeline: Pipeline, links: Links) -> None:
+        self.links = links
+
+
+def objects() -> dict[ObjectKey, Record]:
+    manifests = (
+        pipeline_manifest("dev", "prod"),
+        release("dev", "6.9.0"),
+        release("prod", "6.8.4"),
+    )
+    return {record.key: record for record in map(read_object, manifests)}
+
+
+@asynccontextmanager
+async def watching(bus: Bus) -> AsyncIterator[Watching]:
+    service = Watching(publisher=bus, links=Memory(), clock=lambda: NOW)
+    job = asyncio.create_task(service.run())
+    try:
+        yield service
+    finally:
+        job.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await job
+
+
+async def test_nothing_is_decided_before_the_streams_are_replayed() -> None:
+    bus = Bus()
+    async with watching(bus) as service:
+        await service.on_changes(Changes(changed=objects()))
+        assert service.not_ready() == "the streams are not replayed yet"
+        assert bus.events == []
+
+        service.caught_up.set()
+        await bus.until(m.PromotionRequested)
+
+        assert service.not_ready() is None
+
+
+async def test_what_the_bus_did_not_take_is_published_later() -> None:
+    bus = Bus()
+    bus.errors = [Retryable("timeout", "away")]
+    async with watching(bus) as service:
+        service.caught_up.set()
+        await service.on_changes(Changes(changed=objects()))
+
+        await bus.until(m.PromotionRequested)
+        await bus.until(m.PipelineObserved)
+
+
+async def test_request_that_another_watcher_made_is_not_made_again() -> None:
+    bus = Bus()
+    bus.errors = [Rejected("exists", "somebody was first")]
+    async with watching(bus) as service:
+        service.caught_up.set()
+        await service.on_changes(Changes(changed=objects()))
+        await bus.until(m.PipelineObserved)
+
+    assert not [e for e in bus.events if isinstance(e, m.PromotionRequested)]
+    assert len(service.projection) == 1
+
+
+async def test_deletion_that_the_bus_did_not_take_is_told_later() -> None:
+    bus = Bus()
+    async with watching(bus) as service:
+        service.caught_up.set()
+        await service.on_changes(Changes(changed=objects()))
+        await bus.until(m.PipelineObserved)
+        bus.errors = [Retryable("timeout", "away")]
+        key = next(iter(service.world.pipelines))
+        await service.on_changes(Changes(removed=frozenset({key})))
+
+        await bus.until(m.PipelineDeleted)
+
+    assert [type(e) for e in bus.events[-2:]] == [m.PromotionSuperseded, m.PipelineDeleted]
+
+
+async def test_nothing_is_ended_while_not_everything_could_be_read() -> None:
+    bus = Bus()
+    async with watching(bus) as service:
+        service.caught_up.set()
+        await service.on_changes(Changes(changed=objects()))
+        await bus.until(m.PipelineObserved)
+        key = next(iter(service.world.pipelines))
+        await service.on_changes(Changes(removed=frozenset({key}), complete=False))
+        await service.on_changes(Changes(changed=objects()))
+        await asyncio.sleep(0)
+
+    assert not [e for e in bus.events if isinstance(e, m.PipelineDeleted)]
+
+
+async def test_return_to_an_earlier_state_has_another_message_id() -> None:
+    bus = Bus()
+    async with watching(bus) as service:
+        service.caught_up.set()
+        await service.on_changes(Changes(changed=objects()))
+        await bus.until(m.PipelineObserved)
+        moved = read_object(release("prod", "6.9.0", phase="progressing"))
+        await service.on_changes(Changes(changed={moved.key: moved}))
+        await bus.until(m.PipelineObserved, 2)
+        back = read_object(release("prod", "6.8.4"))
+        await service.on_changes(Changes(changed={back.key: back}))
+        await bus.until(m.PipelineObserved, 3)
+
+    assert len(set(bus.ids)) == len(bus.ids)
