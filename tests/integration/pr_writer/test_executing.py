@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -10,15 +11,15 @@ import pytest
 import vendor_api
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from doubles.pr_writer_stage import FILES, REPOSITORY, Runner, Story, merged
+from doubles.pr_writer_stage import FILES, REPOSITORY, NoRedeemer, Runner, Story, merged
 
 from countersign.contracts.errors import Retryable
-from countersign.contracts.messages import CredentialMode, FailureReason
+from countersign.contracts.messages import CredentialMode, FailureReason, OpeningStep
 from countersign.contracts.secret import Secret
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
 from countersign.forges.interface import Change, Wanted
-from countersign.pr_writer.model import Job
+from countersign.pr_writer.model import Job, Progress
 from countersign.pr_writer.remains import place_of
 
 MARKER = '# {"$promotion": "apps:podinfo:prod"}'
@@ -398,7 +399,7 @@ async def test_executor_that_is_killed_is_noticed_at_once(story: Story, runner: 
     story.forge.faults(latency_ms=5_000)
     job = asyncio.ensure_future(runner.run(story.job()))
     async with asyncio.timeout(10):
-        while len(_children(runner.pool.zygote_pid)) < 2:  # noqa: ASYNC110 - of other processes
+        while not runner.told:  # noqa: ASYNC110 - it is of another process
             await asyncio.sleep(0.01)
 
     for pid in _children(runner.pool.zygote_pid):
@@ -495,3 +496,34 @@ async def test_app_mints_a_token_for_the_one_repository_and_revokes_it(
     assert not outcome.failed, outcome.message
     assert "bot" in story.forge.pull(REPOSITORY, 1).author
     assert runner.calls[-1] == "revoke the token"
+
+
+@pytest.mark.parametrize("step", [OpeningStep.EDITING, OpeningStep.COMMITTING, OpeningStep.OPENING])
+async def test_executor_killed_at_any_step_leaves_one_pull_request_in_the_end(
+    story: Story, runner: Runner, step: OpeningStep
+) -> None:
+    async def kill(progress: Progress) -> None:
+        if progress.step is step:
+            for pid in _children(runner.pool.zygote_pid):
+                _kill(pid)
+
+    with pytest.raises(Retryable, match="executor_died"):
+        await runner.pool.run(story.job(), on_progress=kill, redeemer=NoRedeemer())
+
+    outcome = await runner.run(story.job(recover=True, tries=2))
+
+    assert not outcome.failed, outcome.message
+    assert story.open_pulls() == [1]
+    assert (
+        story.forge.read(REPOSITORY, PROD, revision=story.job().branch)
+        == FILES[PROD].replace("6.8.0", "6.9.0").encode()
+    )
+
+
+async def test_parser_can_open_nothing_and_waits_without_a_secret(runner: Runner) -> None:
+    limits = [Path(f"/proc/{pid}/limits").read_text() for pid in _children(runner.pool.zygote_pid)]
+
+    parsers = [text for text in limits if re.search(r"Max open files +0 +0", text)]
+    assert len(parsers) == 1
+    assert re.search(r"Max cpu time +5 +5", parsers[0])
+    assert all(re.search(r"Max core file size +0 +0", text) for text in limits)

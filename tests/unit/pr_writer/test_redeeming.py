@@ -1,0 +1,170 @@
+"""A delegation opens for the job it was redeemed for, and for nothing else."""
+
+import base64
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.message import Message
+from countersign.contracts.messages import Problem, RedeemRequest, RedeemResponse
+from countersign.contracts.redemption import canonical_bytes, hpke_info
+from countersign.pr_writer import redeeming
+from countersign.pr_writer.model import Job
+from countersign.pr_writer.signing import SigningRedeemer, signing_key
+
+TOKEN = "made-up-token"
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def job() -> Job:
+    return Job.model_validate(
+        {
+            "kind": "open",
+            "request": {
+                "promotion": {
+                    "promotionId": "p1",
+                    "pipeline": {"namespace": "ns", "name": "app", "uid": "u"},
+                    "environment": "prod",
+                },
+                "app": {"kind": "HelmRelease", "name": "app"},
+                "fromEnvironment": "staging",
+                "content": {"identity": "1", "revision": {"recorded": "1"}},
+                "destination": {
+                    "origin": "https://forge.example",
+                    "owner": "o",
+                    "repository": "r",
+                    "baseBranch": "main",
+                },
+                "markerKey": "ns:app:prod",
+            },
+            "attempt": 1,
+            "mode": "CREDENTIAL_MODE_DELEGATED",
+            "forge": {"name": "F", "kind": "github", "origin": "https://forge.example"},
+            "approval_id": "a1",
+            "consent_digest": "0" * 64,
+            "replica": "r1",
+        }
+    )
+
+
+def request(public_key: bytes) -> RedeemRequest:
+    return RedeemRequest(
+        replica="r1",
+        approval_id="a1",
+        promotion_id="p1",
+        attempt=1,
+        consent_digest="0" * 64,
+        public_key=public_key,
+        nonce=b"n" * 16,
+        signed_at=AT,
+        reply="_INBOX_pr-writer.x",
+        signature=b"s",
+    )
+
+
+def seal(made: RedeemRequest, public_key: bytes) -> bytes:
+    key = X25519PublicKey.from_public_bytes(public_key)
+    return redeeming.SUITE.encrypt(TOKEN.encode(), key, hpke_info(made))
+
+
+def test_delegation_opens_with_the_key_made_for_it() -> None:
+    key = redeeming.make_key()
+    public = redeeming.public_bytes(key)
+    made = request(public)
+
+    token = redeeming.open_sealed(seal(made, public), key=key, request=made, job=job())
+
+    assert token.reveal() == TOKEN
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"approval_id": "a2"},
+        {"promotion_id": "p2"},
+        {"attempt": 2},
+        {"consent_digest": "1" * 64},
+        {"public_key": b"k" * 32},
+        {"nonce": b"m" * 16},
+        {"reply": "elsewhere"},
+    ],
+)
+def test_delegation_sealed_for_anything_else_does_not_open(changes: dict[str, object]) -> None:
+    key = redeeming.make_key()
+    public = redeeming.public_bytes(key)
+    sealed = seal(request(public).model_copy(update=changes), public)
+
+    with pytest.raises(Rejected, match="consent_mismatch"):
+        redeeming.open_sealed(sealed, key=key, request=request(public), job=job())
+    with pytest.raises(Rejected, match="consent_mismatch"):
+        redeeming.open_sealed(
+            sealed,
+            key=redeeming.make_key(),
+            request=request(public).model_copy(update=changes),
+            job=job(),
+        )
+
+
+class Bus:
+    """Answers what it is told."""
+
+    def __init__(self, response: Message) -> None:
+        self.response = response
+        self.asked: list[RedeemRequest] = []
+
+    def reply_subject(self) -> str:
+        return "_INBOX_pr-writer.fresh"
+
+    async def request(
+        self, name: str, request: Message, *, replica: str, timeout_s: float, reply: str
+    ) -> Message:
+        assert isinstance(request, RedeemRequest)
+        assert (name, replica, reply) == ("approval.redeem", "r1", request.reply)
+        assert timeout_s > 0
+        self.asked.append(request)
+        return self.response
+
+
+async def test_redemption_is_signed_over_all_of_its_fields() -> None:
+    key, bus = Ed25519PrivateKey.generate(), Bus(RedeemResponse(sealed=b"x"))
+    redeemer = SigningRedeemer(bus, key=key, clock=lambda: AT)
+
+    made, sealed = await redeemer.redeem(job(), public_key=b"k" * 32)
+
+    assert sealed == b"x"
+    key.public_key().verify(made.signature, canonical_bytes(made))
+    with pytest.raises(InvalidSignature):
+        key.public_key().verify(
+            made.signature, canonical_bytes(made.model_copy(update={"reply": "elsewhere"}))
+        )
+
+
+async def test_redemption_that_is_refused_says_to_approve_again() -> None:
+    bus = Bus(RedeemResponse(problem=Problem(code="expired", message="it is over")))
+    redeemer = SigningRedeemer(bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT)
+
+    with pytest.raises(Rejected, match=r"delegation_expired.*approve again"):
+        await redeemer.redeem(job(), public_key=b"k" * 32)
+
+
+def test_signing_key_is_the_seed_of_the_nkey(tmp_path: Path) -> None:
+    seed = bytes(range(32))
+    raw = bytes([(18 << 3) | (20 << 3) >> 5, ((20 << 3) & 31) << 3]) + seed + b"cc"
+    path = tmp_path / "key.nk"
+    path.write_text(base64.b32encode(raw).decode().rstrip("="))
+
+    assert signing_key(path).private_bytes_raw() == seed
+
+
+@pytest.mark.parametrize("text", ["", "not base32!", "AAAA"])
+def test_file_without_a_seed_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "key.nk"
+    path.write_text(text)
+
+    with pytest.raises(Rejected, match="bad_nkey"):
+        signing_key(path)
