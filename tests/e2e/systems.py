@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +11,26 @@ from typing import Any, Final
 import httpx2
 import pytest
 
-from countersign.local.demo.layout import Layout, free_port
+from countersign.local.demo.layout import Layout, Ports, free_port
 from countersign.local.demo.layout import choose_ports as choose
 from countersign.local.demo.manifests import BOT_SECRET, NAMESPACE
 from countersign.local.demo.running import Running, only_one, running
 from countersign.local.demo.scanning import with_descendants
+from countersign.local.demo.seeding import seed
 
 PULLS_MAX: Final = 100
 REPOSITORY: Final = "shop/gitops"
 
 
 @asynccontextmanager
-async def system(root: Path, *, collector: str = "") -> AsyncIterator[Running]:
+async def system(
+    root: Path, *, collector: str = "", furnish: Callable[[Layout, Ports], None] = seed
+) -> AsyncIterator[Running]:
     """Everything, ready. `collector` is where spans go, if anywhere."""
     layout = Layout(root / "demo")
     with _exporting(collector), only_one(layout):
         ports = choose(layout, gateway=free_port())
-        async with running(layout, ports) as started:
+        async with running(layout, ports, furnish=furnish) as started:
             yield started
 
 

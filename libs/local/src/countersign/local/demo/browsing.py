@@ -91,6 +91,10 @@ class Browser:
             raise Rejected("bad_answer", f"{url} answers no object")
         return found
 
+    async def post(self, url: str, *, headers: Mapping[str, str]) -> httpx2.Response:
+        """As a page's script does, without a body."""
+        return await self._send("POST", url, headers=headers)
+
     async def submit(
         self, page: Page, ending: str, fields: Mapping[str, str] | None = None
     ) -> Page:
