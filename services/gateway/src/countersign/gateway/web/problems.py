@@ -70,7 +70,7 @@ _REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
         "You may not write to that repository",
         "Ask its owners for write permission, or let somebody approve who has it.",
     ),
-    "forge_unavailable": (502, "The forge does not answer", "Try again in a moment."),
+    "forge_unavailable": (502, "The forge gives no usable answer", "Try again in a moment."),
     "bad_request": (400, "That could not be understood", ""),
     "limit": (429, "Too much at once", "Wait a minute, then try again."),
     "replay": (409, "This was used already", "Promote again to get a new one."),
