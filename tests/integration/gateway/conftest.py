@@ -60,7 +60,9 @@ class Publishers:
     async def publish(self, service: str, *events: Message) -> None:
         async with self.connected(service) as bus:
             for i, event in enumerate(events):
-                await bus.publish(event, message_id=f"{type(event).__name__}-{i}-{os.urandom(4).hex()}")
+                await bus.publish(
+                    event, message_id=f"{type(event).__name__}-{i}-{os.urandom(4).hex()}"
+                )
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ async def running_gateway(variables: dict[str, str], log: Path) -> AsyncIterator
     try:
         async with asyncio.timeout(PATIENCE_S), httpx2.AsyncClient() as client:
             while True:
-                assert process.returncode is None, log.read_text()
+                assert process.returncode is None, log
                 with contextlib.suppress(httpx2.TransportError):
                     if (await client.get(f"{url}/sign-in")).status_code == 200:
                         break

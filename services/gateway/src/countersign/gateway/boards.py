@@ -1,13 +1,13 @@
 """What a board shows: filters, search, pages of whole namespaces, and what waits for you. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from typing import Final
 from urllib.parse import urlencode
 
-from countersign.gateway.model import IN_TROUBLE, GateState, GateView, Track
+from countersign.gateway.model import IN_TROUBLE, NEEDS_PERSON, GateState, GateView, Track
 
 PAGE_TRACKS: Final = 60  # what a page holds unless one namespace has more
 QUERY_CHARACTERS_MAX: Final = 200
@@ -31,13 +31,11 @@ LABELS: Final = {
     Show.BLOCKED: "Blocked",
     Show.FAILED: "Failed",
 }
-_CHOSEN: Final[dict[Show, Callable[[GateView], bool]]] = {
-    Show.NEEDS_ME: lambda g: g.needs_person,
-    Show.IN_PULL_REQUEST: lambda g: g.state in {GateState.OPEN, GateState.SUPERSEDED},
-    Show.BLOCKED: lambda g: (
-        g.state in {GateState.BLOCKED, GateState.NOT_PROMOTABLE, GateState.UNKNOWN}
-    ),
-    Show.FAILED: lambda g: g.state in IN_TROUBLE,
+_STATES: Final = {
+    Show.NEEDS_ME: NEEDS_PERSON,
+    Show.IN_PULL_REQUEST: frozenset({GateState.OPEN, GateState.SUPERSEDED}),
+    Show.BLOCKED: frozenset({GateState.BLOCKED, GateState.NOT_PROMOTABLE, GateState.UNKNOWN}),
+    Show.FAILED: IN_TROUBLE,
 }
 
 
@@ -83,7 +81,7 @@ def read_query(values: dict[str, str]) -> Query:
 def matches(track: Track, query: Query) -> bool:
     if query.namespace and track.key.namespace != query.namespace:
         return False
-    if query.show is not Show.ALL and not any(map(_CHOSEN[query.show], track.gates)):
+    if query.show is not Show.ALL and track.states.isdisjoint(_STATES[query.show]):
         return False
     return all(word in track.search_text for word in query.words.lower().split())
 
@@ -155,14 +153,15 @@ def counts_of(tracks: Iterable[Track]) -> dict[Show, int]:
     counts = dict.fromkeys(Show, 0)
     for track in tracks:
         counts[Show.ALL] += 1
-        for show, chosen in _CHOSEN.items():
-            counts[show] += any(map(chosen, track.gates))
+        for show, states in _STATES.items():
+            counts[show] += not track.states.isdisjoint(states)
     return counts
 
 
 def waiting_of(tracks: Iterable[Track]) -> list[Waiting]:
     """Gates that ask for a person; who waits longest comes first."""
-    found = [Waiting(track=t, gate=g) for t in tracks for g in t.gates if g.needs_person]
+    asking = (t for t in tracks if not t.states.isdisjoint(NEEDS_PERSON))
+    found = [Waiting(track=t, gate=g) for t in asking for g in t.gates if g.needs_person]
     return sorted(found, key=lambda w: (w.gate.since is None, w.gate.since))
 
 

@@ -213,10 +213,9 @@ class Track:
     manifest: str
     observed_at: datetime | None
     search_text: str
-
-    @property
-    def gates(self) -> tuple[GateView, ...]:
-        return tuple(e.gate for e in self.environments if e.gate is not None)
+    gates: tuple[GateView, ...]
+    # Of all its gates, for filters over many tracks.
+    states: frozenset[GateState]
 
     def gate(self, environment: str) -> GateView | None:
         found = (g for g in self.gates if g.environment == environment)

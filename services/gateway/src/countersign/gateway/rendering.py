@@ -38,7 +38,6 @@ class Templates:
     """Owns the template environment."""
 
     def __init__(self, *, clock: Clock, static: StaticFiles) -> None:
-        self._clock = clock
         # Stands for the form token in what is rendered once for many; nobody can guess it.
         self.form_token_mark = secrets.token_hex(MARK_BYTES)
         self._environment = Environment(
@@ -47,6 +46,7 @@ class Templates:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._environment.filters.update(
             short=short,
@@ -69,13 +69,14 @@ class Templates:
             MODE_WORDS=MODE_WORDS,
             durations=durations,
             plain=plain,
-            until=ages.until,
-            relative=ages.relative,
+            until=lambda at: ages.until(at, now=clock()),
+            relative=lambda at: ages.relative(at, now=clock()),
+            coming_up=lambda at: at > clock(),
         )
 
     def page(self, name: str, **values: Any) -> str:
         """A template with everything that all of them may use."""
-        return self._environment.get_template(name).render(now=self._clock(), **values)
+        return self._environment.get_template(name).render(**values)
 
     def partial(self, target: str, html: str, *, swap: str = "innerMorph") -> str:
         """A change for one element of a page that is open."""

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import groupby
+from typing import Final
 from urllib.parse import urlencode
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route as StarletteRoute
@@ -24,7 +26,9 @@ from countersign.gateway.web.entrance import Entrance
 from countersign.gateway.web.events import Events
 from countersign.gateway.web.guards import Guard
 from countersign.gateway.web.pages import Pages
+from countersign.gateway.web.tracing import request_span
 
+COMPRESS_BYTES_MIN: Final = 1_024
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -101,7 +105,9 @@ def application(site: Site, static: StaticFiles) -> ASGIApp:
     routes.sort(key=lambda r: (-r.path.count("/"), r.path.count("{")))
     router = Router([*routes, StarletteRoute("/{path:path}", _nothing, methods=_ALL_METHODS)])
     router.redirect_slashes = False
-    return Guard(router, site=site)
+    # Streams of events are left as they are; files come compressed already.
+    compressed = GZipMiddleware(router, minimum_size=COMPRESS_BYTES_MIN, compresslevel=5)
+    return Guard(compressed, site=site)
 
 
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -120,7 +126,10 @@ def _dispatch(path: str, rows: tuple[Row, ...]) -> Endpoint:
             raise Rejected("method", f"this address takes {allowed}")
         if row.who is not Who.EVERYBODY and state["session"] is None:
             return _ask_to_sign_in(request, row)
-        return await row.endpoint(request)
+        with request_span(row.method, path) as answered:
+            answer = await row.endpoint(request)
+            answered(answer.status_code)
+            return answer
 
     return endpoint
 

@@ -18,6 +18,7 @@ from countersign.contracts.messages import Person
 from countersign.gateway.interfaces import Clock
 
 ID_BYTES: Final = 32
+NONCE_BYTES: Final = 8
 IDLE: Final = timedelta(minutes=30)
 ABSOLUTE: Final = timedelta(hours=8)
 SESSIONS_MAX: Final = 10_000  # about 5 MB; the one unused for longest goes first
@@ -98,9 +99,17 @@ class Sessions:
             return ""
 
     def form_token(self, session_id: str) -> str:
-        """What a form of that session must bring back."""
-        message = f"countersign.form:{session_id}".encode()
-        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+        """What a form of that session must bring back; different each time.
+
+        Pages are compressed and repeat what is searched for, so a token that stayed the same could
+        be guessed by its length. https://www.breachattack.com
+        """
+        return self._form_token(session_id, secrets.token_hex(NONCE_BYTES))
 
     def is_form_token(self, text: str, session_id: str) -> bool:
-        return hmac.compare_digest(text.encode(), self.form_token(session_id).encode())
+        made = self._form_token(session_id, text.partition(".")[0])
+        return hmac.compare_digest(text.encode(), made.encode())
+
+    def _form_token(self, session_id: str, nonce: str) -> str:
+        message = f"countersign.form:{nonce}:{session_id}".encode("utf-8", "surrogatepass")
+        return f"{nonce}.{hmac.new(self._key, message, hashlib.sha256).hexdigest()}"

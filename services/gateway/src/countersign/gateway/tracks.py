@@ -30,6 +30,8 @@ def track_view(observed: PipelineObserved, gates: Sequence[GateView | None]) -> 
         manifest=observed.manifest,
         observed_at=observed.observed_at,
         search_text=_search_text(observed, environments),
+        gates=tuple(gate for gate in gates if gate is not None),
+        states=frozenset(gate.state for gate in gates if gate is not None),
     )
 
 

@@ -15,9 +15,8 @@ from countersign.gateway.model import Action, PipelineKey
 from countersign.gateway.site import Site
 from countersign.gateway.web.guards import session_of, set_cookie
 from countersign.gateway.web.problems import Trouble, refusal, respond
-from countersign.telemetry.attributes import PROMOTION_ID
+from countersign.gateway.web.tracing import asking
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.tracing import span
 
 log = get_logger()
 
@@ -76,12 +75,7 @@ class Actions:
         site, session = self._site, session_of(request)
         fields = await read_form(site, request)
         entry = entry_of(site, fields.get("promotion_id", ""), person=session.person)
-        with span(
-            "promote as oneself",
-            parent=entry.carrier,
-            link_current=True,
-            attributes={PROMOTION_ID: entry.promotion_id},
-        ):
+        with asking(entry, "promote as oneself"):
             answer = await site.handlers.begin(
                 entry.promotion_id, person=session.person, session=session.digest
             )
@@ -100,7 +94,8 @@ class Actions:
         site, person = self._site, session_of(request).person
         fields = await read_form(site, request)
         entry = entry_of(site, fields.get("promotion_id", ""), person=person)
-        await site.handlers.approve(entry.promotion_id, person=person)
+        with asking(entry, "promote with the stored credential"):
+            await site.handlers.approve(entry.promotion_id, person=person)
         return await self._shown(entry.promotion_id)
 
     async def reject(self, request: Request) -> Response:
@@ -108,14 +103,16 @@ class Actions:
         fields = await read_form(site, request)
         entry = entry_of(site, fields.get("promotion_id", ""), person=person)
         reason = fields.get("reason", "").strip()
-        await site.handlers.reject(entry.promotion_id, person=person, reason=reason)
+        with asking(entry, "reject"):
+            await site.handlers.reject(entry.promotion_id, person=person, reason=reason)
         return await self._shown(entry.promotion_id)
 
     async def retry(self, request: Request) -> Response:
         site, person = self._site, session_of(request).person
         fields = await read_form(site, request)
         entry = entry_of(site, fields.get("promotion_id", ""), person=person)
-        await site.handlers.retry(entry.promotion_id, person=person)
+        with asking(entry, "ask again"):
+            await site.handlers.retry(entry.promotion_id, person=person)
         return await self._shown(entry.promotion_id)
 
     async def _shown(self, promotion_id: str) -> Response:

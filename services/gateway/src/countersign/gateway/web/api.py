@@ -18,6 +18,7 @@ from countersign.gateway.web import shapes, shaping
 from countersign.gateway.web.actions import entry_of
 from countersign.gateway.web.guards import session_of
 from countersign.gateway.web.openapi import description
+from countersign.gateway.web.tracing import asking
 
 FORM_TOKEN_HEADER: Final = "X-Countersign-Form"  # noqa: S105 - the name of a header
 ITEMS_MAX: Final = 1_000
@@ -125,9 +126,10 @@ class Api:
 
     async def begin(self, request: Request) -> Response:
         entry, session = self._acting(request), session_of(request)
-        answer = await self._site.handlers.begin(
-            entry.promotion_id, person=session.person, session=session.digest
-        )
+        with asking(entry, "promote as oneself"):
+            answer = await self._site.handlers.begin(
+                entry.promotion_id, person=session.person, session=session.digest
+            )
         shape = shapes.BeginShape(
             promotion_id=entry.promotion_id,
             approval_id=answer.approval_id,
@@ -139,19 +141,22 @@ class Api:
 
     async def approve(self, request: Request) -> Response:
         entry, person = self._acting(request), session_of(request).person
-        answer = await self._site.handlers.approve(entry.promotion_id, person=person)
+        with asking(entry, "promote with the stored credential"):
+            answer = await self._site.handlers.approve(entry.promotion_id, person=person)
         done = shapes.DoneShape(promotion_id=entry.promotion_id, approval_id=answer.approval_id)
         return _json(done)
 
     async def reject(self, request: Request) -> Response:
         entry, person = self._acting(request), session_of(request).person
         body = await _read(request, shapes.RejectBody)
-        await self._site.handlers.reject(entry.promotion_id, person=person, reason=body.reason)
+        with asking(entry, "reject"):
+            await self._site.handlers.reject(entry.promotion_id, person=person, reason=body.reason)
         return _json(shapes.DoneShape(promotion_id=entry.promotion_id))
 
     async def retry(self, request: Request) -> Response:
         entry, person = self._acting(request), session_of(request).person
-        answer = await self._site.handlers.retry(entry.promotion_id, person=person)
+        with asking(entry, "ask again"):
+            answer = await self._site.handlers.retry(entry.promotion_id, person=person)
         done = shapes.DoneShape(promotion_id=entry.promotion_id, attempt=answer.attempt)
         return _json(done)
 
