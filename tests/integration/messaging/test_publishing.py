@@ -102,3 +102,32 @@ async def test_too_large_an_event_is_rejected(server: Any, bus_of: Any, requeste
             await bus.publish(requested(padding="x" * 1_200_000), message_id="m1")
 
         assert failed.value.reason == "too_large"
+
+
+async def test_event_that_only_its_headers_make_too_large_does_not_end_the_connection(
+    server: Any, bus_of: Any, requested: Any
+) -> None:
+    """The server counts headers too and hangs up; a Pipeline's author chooses the size."""
+    async with bus_of("watcher") as bus:
+        bare = len(requested(padding="x").to_json()) - 1
+
+        with pytest.raises(Rejected) as failed:
+            await bus.publish(requested(padding="x" * (1024 * 1024 - bare)), message_id="m1")
+
+        assert failed.value.reason == "too_large"
+        await bus.publish(requested("p2"), message_id="m2")
+
+
+async def test_name_too_long_for_a_subject_does_not_end_the_connection(
+    server: Any, bus_of: Any, requested: Any
+) -> None:
+    """An environment's name is any string, and the server hangs up on a long control line."""
+    async with bus_of("watcher") as bus:
+        event = requested()
+        ref = event.promotion.model_copy(update={"environment": "é" * 1_000})
+
+        with pytest.raises(Rejected) as failed:
+            await bus.publish(event.model_copy(update={"promotion": ref}), message_id="m1")
+
+        assert failed.value.reason == "too_large"
+        await bus.publish(requested("p2"), message_id="m2")

@@ -21,6 +21,11 @@ from countersign.telemetry import attributes as names
 from countersign.telemetry.tracing import SpanKind, carrier, span
 
 PUBLISH_TIMEOUT_S: Final = 5.0
+# The server hangs up on a control line over 4,096 bytes, which a reply and sizes are part of too.
+SUBJECT_BYTES_MAX: Final = 2_048
+# What a header costs beside its name and value, and all of them together.
+_HEADER_BYTES: Final = 4
+_HEADERS_BYTES: Final = 14
 # https://github.com/nats-io/nats-server/blob/main/server/errors.json
 _WRONG_LAST_SEQUENCE: Final = 10071
 _SERVER_TROUBLE: Final = 500
@@ -76,6 +81,7 @@ async def store(client: Client, subject: str, body: bytes, headers: dict[str, st
         Rejected: `stream_refused`, `too_large`.
 
     """
+    _refuse_large(client, subject, body, headers)
     try:
         answer = await client.request(subject, body, timeout=PUBLISH_TIMEOUT_S, headers=headers)
     except NoRespondersError:
@@ -87,6 +93,17 @@ async def store(client: Client, subject: str, body: bytes, headers: dict[str, st
     except NatsError as error:
         raise Retryable("bus_unavailable", f"{subject!r}: {type(error).__name__}") from error
     return read_acknowledgement(answer.data, subject=subject)
+
+
+def _refuse_large(client: Client, subject: str, body: bytes, headers: dict[str, str]) -> None:
+    """Refuse here what the server would end the connection for.
+
+    Names and sizes come from whoever may write a Pipeline. The client library looks at the body
+    alone, and the server at the headers as well.
+    """
+    told = sum(len(f"{k}{v}".encode()) + _HEADER_BYTES for k, v in headers.items()) + _HEADERS_BYTES
+    if len(subject.encode()) > SUBJECT_BYTES_MAX or told + len(body) > client.max_payload:
+        raise Rejected("too_large", f"{subject[:200]!r}: {told + len(body)} bytes")
 
 
 def read_acknowledgement(data: bytes, *, subject: str) -> Published:
