@@ -208,3 +208,12 @@ def test_junk_in_spec_is_an_error_and_no_crash(spec: object) -> None:
     read = read_pipeline({**pipeline("dev"), "spec": spec})
 
     assert not read.is_sound
+
+
+def test_environment_whose_name_fits_no_subject_is_not_promoted_into_and_told() -> None:
+    read = read_pipeline(pipeline("dev", "é" * 200))
+
+    assert read.is_sound
+    assert read.environments[1].strategy is None
+    assert "at most 253 bytes" in read.environments[1].no_strategy
+    assert codes(read) == ["no_strategy"]

@@ -36,6 +36,8 @@ GROUP: Final = "pipelines.weave.works"
 KIND: Final = "Pipeline"
 ENVIRONMENTS_MAX: Final = 100
 TARGETS_MAX: Final = 200
+# As long as any name in Kubernetes; longer ones make subjects that the bus refuses.
+ENVIRONMENT_NAME_BYTES_MAX: Final = 253
 FORGE_TYPES: Final = frozenset(
     {
         "github",
@@ -161,11 +163,17 @@ def _environment(entry: object, *, manifest: Manifest, namespace: str) -> Enviro
     targets = sequence(entry, "targets")[:TARGETS_MAX]
     name = text(entry, "name")
     try:
+        _refuse_long_name(name)
         strategy = _strategy(promotion, namespace=namespace)
     except Rejected as refusal:
         no_strategy = refusal.message
         return Environment(name=name, targets=_targets(targets), no_strategy=no_strategy)
     return Environment(name=name, targets=_targets(targets), strategy=strategy)
+
+
+def _refuse_long_name(name: str) -> None:
+    if len(name.encode()) > ENVIRONMENT_NAME_BYTES_MAX:
+        raise Rejected("no_strategy", f"a name has at most {ENVIRONMENT_NAME_BYTES_MAX} bytes")
 
 
 def _targets(entries: tuple[object, ...]) -> tuple[Target, ...]:
