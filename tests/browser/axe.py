@@ -1,0 +1,50 @@
+"""axe-core, the accessibility checker: fetched from npm, run in a page."""
+
+import asyncio
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Page
+
+VERSION: Final = "4.14.1"
+FETCH_S_MAX: Final = 60.0
+_SCRIPT: Final = "package/axe.min.js"
+_GRAVE: Final = frozenset({"serious", "critical"})
+_RUN: Final = "() => axe.run(document, {resultTypes: ['violations']})"
+
+
+async def fetch(directory: Path) -> str:
+    """The checker's script; npm verifies the package's digest.
+
+    Fails rather than skips where npm cannot be had.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.fail("there is no npm; apt-get install --no-install-recommends nodejs npm")
+    command = (npm, "pack", f"axe-core@{VERSION}", "--silent", "--cache", str(directory / "npm"))
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    async with asyncio.timeout(FETCH_S_MAX):
+        said, _ = await process.communicate()
+    assert process.returncode == 0, said.decode(errors="replace")
+    with tarfile.open(directory / f"axe-core-{VERSION}.tgz") as archive:
+        member = archive.extractfile(_SCRIPT)
+        assert member is not None
+        return member.read().decode()
+
+
+async def grave_violations(page: Page, script: str) -> list[str]:
+    """What keeps somebody from using the page: rule, impact, and where."""
+    # Not by a script element: the page's policy would refuse it.
+    await page.evaluate(script)
+    found: Any = await page.evaluate(_RUN)
+    return [
+        f"{v['impact']} {v['id']}: {node['html'][:120]} ({node['failureSummary']})"
+        for v in found["violations"]
+        if v["impact"] in _GRAVE
+        for node in v["nodes"]
+    ]
