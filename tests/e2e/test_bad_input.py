@@ -154,7 +154,7 @@ async def test_unknown_field_is_named_and_hinders_nothing(ada: Person) -> None:
     words = "field spec.promotion.strategy.pull-request.basebranch is not known and has no effect"
     await ada.sees("/p/shop/typo", words)
     await ada.promote("typo")
-    await ada.complete("typo")
+    await ada.until("typo", "open")
 
 
 async def test_wrong_environments_are_named_until_they_are_mended(
@@ -176,7 +176,7 @@ async def test_wrong_environments_are_named_until_they_are_mended(
         await ada.until(name, "waiting")
         assert (await ada.pipeline(name))["findings"] == []
         await ada.promote(name)
-    await asyncio.gather(*(ada.complete(name) for name in wrong))
+        await ada.until(name, "open")
     assert [await pulls_of(started, name) for name in wrong] == [1, 1, 1]
 
 
@@ -202,7 +202,6 @@ async def test_broken_yaml_ends_nothing_and_is_told_with_its_place(
     assert (await ada.until("by-hand", "open"))["promotionId"] == waiting["promotionId"]
     file.write_bytes(pipeline_text(started, "by-hand"))
     await ada.until_pipeline("by-hand", lambda p: p and not p["findings"])
-    await ada.complete("by-hand")
     assert await pulls_of(started, "by-hand") == 1
 
 
@@ -226,7 +225,7 @@ async def test_marker_on_a_mapping_fails_with_its_place(started: Running, ada: P
     commit(started, {one.path: mended.encode()})
     await ada.retry(promotion["promotionId"])
 
-    await ada.complete("mapping", author=BOT)
+    await ada.until("mapping", "open")
     assert await pulls_of(started, "mapping") == 1
 
 
@@ -251,7 +250,6 @@ async def test_file_with_crlf_and_bom_keeps_every_other_byte(started: Running, a
     assert before.startswith(BOM)
     assert before.count(b"\r\n") == before.count(b"\n")
     assert after == before.replace(OLD.encode(), NEW.encode())
-    await ada.complete("crlf", author=BOT)
 
 
 async def test_marker_in_a_file_of_five_megabytes_is_told_as_too_large(
@@ -271,7 +269,7 @@ async def test_marker_in_a_file_of_five_megabytes_is_told_as_too_large(
 async def test_file_of_five_megabytes_beside_the_marker_is_left_alone(
     started: Running, ada: Person
 ) -> None:
-    await ada.complete("beside", author=BOT)
+    await ada.until("beside", "open")
 
     (pull,) = [p for p in await pulls(started) if "/beside/" in p.branch]
     assert set(changes(started, pull.head_commit)) == {APPLICATIONS["beside"].path}
@@ -314,7 +312,7 @@ async def test_branch_that_somebody_else_made_is_not_touched_until_it_is_deleted
     await ada.retry(promotion["promotionId"])
     await ada.until("taken", "waiting")
     await ada.promote("taken")
-    await ada.complete("taken")
+    await ada.until("taken", "open")
     assert await pulls_of(started, "taken") == 1
 
 
@@ -349,7 +347,7 @@ async def test_person_who_may_not_write_is_told_so_and_another_can_go_on(
     await ada.until("readonly", "waiting")
     assert await pulls_of(started, "readonly") == 0
     await ada.promote("readonly")
-    await ada.complete("readonly")
+    await ada.until("readonly", "open")
 
 
 async def test_sign_in_of_another_session_and_a_replayed_one_are_refused(
@@ -372,7 +370,7 @@ async def test_sign_in_of_another_session_and_a_replayed_one_are_refused(
     assert again.status == 400
     assert "This sign-in is not one of ours" in again.text
     # What signs out takes what it delegated along; the browsers were only closed.
-    await ada.complete("signing")
+    await ada.until("signing", "open")
     assert await pulls_of(started, "signing") == 1
 
 
@@ -429,8 +427,7 @@ async def test_events_that_cannot_be_read_are_dead_letters_and_others_go_on(
         assert "o'clock" not in line
     await ada.sees("/", "poison")
     await ada.promote("poison")
-    completed = await ada.complete("poison")
-    assert completed["promotionId"] == waiting["promotionId"]
+    assert (await ada.until("poison", "open"))["promotionId"] == waiting["promotionId"]
     assert len(await ada.promotions("poison")) == 1
 
 
@@ -469,7 +466,7 @@ async def test_request_of_the_wrong_service_is_not_answered_and_told(
     assert f'Publish Violation - Subject "{begin}"' in told
     assert (await ada.until("misled", "waiting"))["decisions"] == []
     await ada.promote("misled")
-    await ada.complete("misled")
+    await ada.until("misled", "open")
 
 
 async def test_redemption_is_for_its_writer_its_key_and_its_moment_alone(
@@ -493,7 +490,7 @@ async def test_redemption_is_for_its_writer_its_key_and_its_moment_alone(
     }
     refused = [e for e in log_of(started, "approval") if e.get("event") == "rpc.refused"]
     assert {"replay", "bad_request", "not_allowed"} <= {e["reason"] for e in refused}
-    await ada.complete("redeeming")
+    await ada.until("redeeming", "open")
     assert await pulls_of(started, "redeeming") == 1
 
 
@@ -569,11 +566,24 @@ async def test_six_deliveries_of_one_job_open_one_pull_request(
             async with as_service(started, "approval") as bus:
                 for number in range(5):
                     await bus.publish(granted, message_id=f"again-{number}")
-        await ada.complete("sixfold")
+        await ada.until("sixfold", "open")
+        await _until_all_is_settled(started)
 
     assert await pulls_of(started, "sixfold") == 1
-    promotion = await ada.until("sixfold", "completed")
-    assert promotion["failureMessage"] == ""
+    assert (await ada.until("sixfold", "open"))["failureMessage"] == ""
+
+
+async def _until_all_is_settled(started: Running) -> None:
+    """Nothing is left for the pr-writer, and nothing is in its hands."""
+    async with as_service(started, "pr-writer") as bus, asyncio.timeout(PATIENCE_S):
+        while True:
+            answer = await bus.client.request(
+                "$JS.API.CONSUMER.INFO.PROMOTIONS.pr-writer-jobs", b"", timeout=5
+            )
+            found = json.loads(answer.data)
+            if found["num_pending"] == found["num_ack_pending"] == 0:
+                return
+            await asyncio.sleep(0.1)
 
 
 async def test_forge_that_answers_html_is_named_and_tried_again_when_it_is_well(
@@ -595,24 +605,36 @@ async def test_forge_that_answers_html_is_named_and_tried_again_when_it_is_well(
         assert "instead of JSON" in text
         await ada.until("page", "waiting")
         await grace.promote("page")
-        await ada.until("page", "open")
 
-    await ada.complete("page", author="grace")
+    assert (await ada.until("page", "open"))["author"] == "grace"
     assert await pulls_of(started, "page") == 1
 
 
-async def test_after_all_of_it_everything_is_accounted_for(started: Running, ada: Person) -> None:
+async def test_after_all_of_it_everything_arrives_and_nothing_came_twice(
+    started: Running, ada: Person
+) -> None:
     await ada.until("checkout", "waiting")
     page = await ada.browser.open(f"{started.ports.gateway_url}/p/shop/checkout/test/promote")
     await ada.browser.submit(page, "/test/promote")
     await ada.until("checkout", "open")
 
+    async with asyncio.TaskGroup() as merging:
+        for name in APPLICATIONS:
+            (newest, *_) = await ada.promotions(name)
+            # What is merged into another branch than the cluster's reaches no environment.
+            if newest["state"] == "open" and name != "baseless":
+                merging.create_task(ada.complete(name, author=newest["author"]))
+    await _until_all_is_settled(started)
+
+    ends = {name: {p["state"] for p in await ada.promotions(name)} for name in APPLICATIONS}
+    assert ends.pop("empty") == {"failed"}
+    assert ends.pop("baseless") == {"open"}
+    assert ends == {key: {"completed"} for key in ends}
     assert_never_twice(await pulls(started))
-    for name in APPLICATIONS:
-        unfinished = {"large": "open", "empty": "failed", "baseless": "open"}
-        states = {p["state"] for p in await ada.promotions(name)}
-        assert states == {unfinished.get(name, "completed")}, name
-    for port in started.health_ports.values():
-        async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
-            assert (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+    counts = {name: await pulls_of(started, name) for name in APPLICATIONS}
+    assert counts == {**dict.fromkeys(APPLICATIONS, 1), "empty": 0, "back": 3}
+    assert len((await asyncio.to_thread(_dead_letters, started)).splitlines()) == 2
     assert started.supervisor.restarts == 0
+    async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
+        for port in started.health_ports.values():
+            assert (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
