@@ -134,6 +134,24 @@ async def test_client_passes_on_the_forges_sentence_but_never_the_token() -> Non
     assert TOKEN not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "wire",
+    [
+        pytest.param(
+            Wire(200, f'{{"errors":[{{"message":"no {TOKEN}"}}]}}'.encode()), id="a sentence"
+        ),
+        pytest.param(Wire(200, f'{{"login":"{TOKEN}"}}'.encode()), id="a name"),
+        pytest.param(Wire(200, b"x", content_type=f"text/{TOKEN}"), id="its type"),
+        pytest.param(Wire(200, b"{}", etag=TOKEN), id="another header"),
+    ],
+)
+async def test_client_refuses_an_answer_that_quotes_the_token(wire: Wire) -> None:
+    with pytest.raises(Rejected, match="quotes our token") as caught:
+        await send(wire, get("/user"))
+
+    assert TOKEN not in str(caught.value)
+
+
 async def test_client_refuses_an_answer_without_end() -> None:
     with pytest.raises(Rejected, match="larger than 10 bytes"):
         await send(Wire(200, b'"' + b"x" * 20 + b'"'), get("/user", body_bytes_max=10))

@@ -29,6 +29,9 @@ def check(
     if status not in request.passes and not 200 <= status < 300:  # noqa: PLR2004
         secrets = (*request.secrets, token) if token else request.secrets
         _raise(answer, where=f"{host}: {request.name}", secrets=secrets, now_s=now_s)
+    if token and _quotes(answer, token):
+        # Names and sentences of an answer become events; what we sent must not be among them.
+        raise Rejected("bad_answer", f"{host}: {request.name}: the answer quotes our token")
     if request.wants_json and answer.body and "json" not in answer.headers.get("content-type", ""):
         raise Rejected(
             "bad_answer",
@@ -36,6 +39,11 @@ def check(
             f"{_clean(answer.headers.get('content-type', 'no type'))!r} instead of JSON; "
             "is there a proxy or a maintenance page in between?",
         )
+
+
+def _quotes(answer: Answer, token: Secret) -> bool:
+    text = token.reveal()
+    return text.encode() in answer.body or any(text in v for v in answer.headers.values())
 
 
 def _raise(answer: Answer, *, where: str, secrets: tuple[Secret, ...], now_s: float) -> NoReturn:

@@ -33,6 +33,7 @@ from countersign.telemetry.processes import forbid_dumps
 
 REPORT_S: Final = 5.0
 REDEEM_S: Final = 20.0
+PART_BYTES: Final = 12
 PROGRESS: Final = b"p"
 OUTCOME: Final = b"o"
 
@@ -56,7 +57,7 @@ async def _run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLCont
     job = Job.model_validate_json(frame)
     executor = Executor(job, channel, Parser(parsing), tls=tls)
     result = await executor.settle()
-    await channel.send(OUTCOME + result.outcome.model_dump_json().encode(), timeout_s=REPORT_S)
+    await executor.report_outcome(result.outcome)
     for step in result.afterwards:
         try:
             await step()
@@ -75,6 +76,7 @@ class Executor:
         self._parser = parser
         self._calls: list[Call] = []
         self._step = OpeningStep.UNSPECIFIED
+        self._held: Secret | None = None
         own_authority = bool(job.forge.ca_file)
         self._http = ForgeHttp(
             job.forge,
@@ -119,6 +121,7 @@ class Executor:
                 "not_promotable", f"forge {job.forge.name!r} is of a kind not written to yet"
             )
         async with self._token() as token:
+            self._held = token
             forge = GitHub(self._http, token)
             if job.kind == "follow":
                 return Result(outcome=await following.follow(job, forge))
@@ -167,8 +170,30 @@ class Executor:
             await self._report(Progress(call=told))
 
     async def _report(self, progress: Progress) -> None:
-        frame = PROGRESS + progress.model_dump_json(exclude_defaults=True).encode()
-        await self._channel.send(frame, timeout_s=REPORT_S)
+        body = progress.model_dump_json(exclude_defaults=True).encode()
+        if not is_quoted(self._held, body):
+            await self._channel.send(PROGRESS + body, timeout_s=REPORT_S)
+
+    async def report_outcome(self, outcome: Outcome) -> None:
+        body = outcome.model_dump_json().encode()
+        if is_quoted(self._held, body):
+            quoted = Outcome(
+                failure=FailureReason.BAD_ANSWER,
+                message="the forge's answers quote our token",
+                step=self._step,
+            )
+            body = quoted.model_dump_json().encode()
+        await self._channel.send(OUTCOME + body, timeout_s=REPORT_S)
+
+
+def is_quoted(token: Secret | None, body: bytes) -> bool:
+    """Whether what leaves this process holds a part of the token, however the forge wrote it.
+
+    Of any text as long as two parts, one part is whole.
+    """
+    text = token.reveal().encode() if token else b""
+    parts = (text[at : at + PART_BYTES] for at in range(0, len(text), PART_BYTES))
+    return any(part in body for part in parts if len(part) == PART_BYTES)
 
 
 def fail(parent: socket.socket, error: BaseException) -> None:
