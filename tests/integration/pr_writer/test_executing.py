@@ -244,6 +244,16 @@ async def test_six_executors_at_once_make_one_pull_request(story: Story, runner:
     assert any(not o.failed for o in outcomes)
 
 
+async def test_jobs_that_end_at_once_leave_one_executor_and_its_parser(
+    story: Story, runner: Runner
+) -> None:
+    await asyncio.gather(*(runner.run(story.job()) for _ in range(6)))
+
+    async with asyncio.timeout(10):
+        while len(_children(runner.pool.zygote_pid)) > 2:  # noqa: ASYNC110 - they are ending
+            await asyncio.sleep(0.05)
+
+
 async def test_redelivered_job_finds_its_pull_request_open_or_merged(
     story: Story, runner: Runner
 ) -> None:

@@ -125,9 +125,15 @@ class ExecutorPool:
 
     async def _spare_one(self) -> None:
         """Have one wait for the next job; without one, that job waits for its fork."""
-        if self._spare is None and self.not_ready() is None:
-            with contextlib.suppress(Retryable):
-                self._spare = await self._fork()
+        if self._spare is not None or self.not_ready() is not None:
+            return
+        with contextlib.suppress(Retryable):
+            made = await self._fork()
+            if self._spare is None:
+                self._spare = made
+            else:
+                # Another job ended meanwhile; nobody would ever end this one.
+                await made.close()
 
     async def _fork(self) -> Channel:
         if self._control is None:
