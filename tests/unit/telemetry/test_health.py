@@ -7,7 +7,8 @@ from typing import Any, Never
 import pytest
 
 from countersign.telemetry.health import Health
-from countersign.telemetry.serving import answer, is_loopback, names_loopback, serve_health
+from countersign.telemetry.listening import is_loopback, names_loopback
+from countersign.telemetry.serving import answer, serve_health
 from countersign.telemetry.settings import TelemetrySettings
 
 

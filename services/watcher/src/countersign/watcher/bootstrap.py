@@ -15,8 +15,9 @@ from countersign.contracts.secret import Secret
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
 from countersign.telemetry.health import Health
+from countersign.telemetry.listening import is_loopback
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.serving import is_loopback, serve_health
+from countersign.telemetry.serving import serve_health
 from countersign.telemetry.setup import Telemetry
 from countersign.watcher.directory import Directory
 from countersign.watcher.feed import follow_streams

@@ -19,8 +19,8 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeKind
 from countersign.contracts.secret import Secret
+from countersign.telemetry.listening import names_loopback
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.serving import names_loopback
 from countersign.watcher.fates import (
     DELIVERY_HEADER,
     EVENT_HEADER,

@@ -1,0 +1,64 @@
+"""How a service starts: `--help` names its variables, and what is wrong with them is one line."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from countersign.contracts.errors import Rejected
+
+EXIT_SETTINGS: Final = 2
+
+
+def read_arguments(program: str, description: str, *settings: type[BaseSettings]) -> None:
+    """There are none but `--help`, which describes the environment variables of `settings`."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=_describe(settings),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args()
+
+
+@contextmanager
+def refusals_told(program: str) -> Iterator[None]:
+    """Around reading what we are told from outside: a line for people, and the end."""
+    try:
+        yield
+    except ValidationError as error:
+        told = _faults(error)
+    except Rejected as error:
+        told = error.message
+    else:
+        return
+    sys.stderr.write(f"{program}: {told}\n")
+    raise SystemExit(EXIT_SETTINGS)
+
+
+def _describe(settings: tuple[type[BaseSettings], ...]) -> str:
+    described = [
+        (_variable(name), str(field.description))
+        for model in settings
+        for name, field in model.model_fields.items()
+    ]
+    width = max(len(name) for name, _ in described)
+    lines = (f"  {name:<{width}}  {text}" for name, text in described)
+    return "\n".join(("settings are environment variables:", *lines))
+
+
+def _faults(error: ValidationError) -> str:
+    # Without the input: it could be anything that stands in an environment.
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(
+        f"{_variable('_'.join(map(str, d['loc'])))}: {d['msg']}" if d["loc"] else d["msg"]
+        for d in details
+    )
+
+
+def _variable(name: str) -> str:
+    return f"COUNTERSIGN_{name.upper()}"
