@@ -15,7 +15,7 @@ from opentelemetry import trace
 from countersign.telemetry.redaction import redact_value
 from countersign.telemetry.settings import LogLevel
 
-# These print URLs with queries, or bodies, below this level.
+# These print URLs with queries, or bodies, or a line for each change, below this level.
 _TALKATIVE: Final = (
     "asyncio",
     "httpcore2",
@@ -25,6 +25,7 @@ _TALKATIVE: Final = (
     "urllib3",
     "uvicorn",
     "uvicorn.access",
+    "watchfiles",
 )
 
 Logger = structlog.typing.FilteringBoundLogger
