@@ -65,7 +65,8 @@ class ExecutorPool:
     async def _start(self) -> None:
         if self._control is not None:
             self._control.close()
-        ours, theirs = socket.socketpair()
+        self._control, theirs = socket.socketpair()
+        self._control.setblocking(False)  # noqa: FBT003 - that is its signature
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -77,10 +78,8 @@ class ExecutorPool:
                 env={k: v for k in _ENVIRONMENT if (v := os.environ.get(k)) is not None},
                 start_new_session=True,
             )
-        ours.setblocking(False)  # noqa: FBT003 - that is its signature
-        self._control = ours
         async with asyncio.timeout(START_S):
-            said = await asyncio.get_running_loop().sock_recv(ours, len(READY))
+            said = await asyncio.get_running_loop().sock_recv(self._control, len(READY))
         if said != READY:
             raise RuntimeError("the zygote did not start")
         self._spare = await self._fork()
@@ -172,8 +171,8 @@ class ExecutorPool:
 @asynccontextmanager
 async def executor_pool(*, at_once: int) -> AsyncIterator[ExecutorPool]:
     pool = ExecutorPool(at_once=at_once)
-    await pool.start()
     try:
+        await pool.start()
         yield pool
     finally:
         await pool.stop()

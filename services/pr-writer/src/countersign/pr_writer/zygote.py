@@ -46,7 +46,10 @@ def main() -> None:
     gc.freeze()
     control.sendall(READY)
     while True:
-        message, fds, _, _ = socket.recv_fds(control, len(JOB), 1)
+        try:
+            message, fds, _, _ = socket.recv_fds(control, len(JOB), 1)
+        except ConnectionError:
+            return  # the parent died with something of ours unread
         if not message or not fds:
             return
         serve(socket.socket(fileno=fds[0]), control, tls=tls)
