@@ -85,7 +85,7 @@ class Hub:
         rendering = _Rendering(self._projection, self._templates, missed)
         parts = self._parts(client, missed, rendering)
         if self._banner is not None:
-            parts.append(self._banner)
+            parts.append(self._templates.partial("banner", self._banner))
         self._send(client, parts)
 
     def leave(self, client: Client) -> None:
