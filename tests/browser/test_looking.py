@@ -1,5 +1,6 @@
 """What a person meets while looking: keys, a bus that stands still, and who cannot see well."""
 
+import asyncio
 import os
 import re
 import signal
@@ -11,7 +12,7 @@ import pytest
 from browser import axe
 from browser.visiting import Visit, runs, track, visit
 from e2e.systems import bus_pid
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from countersign.local.demo.manifests import NEW, OLD
 from countersign.local.demo.releasing import release
@@ -24,6 +25,7 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 
+LATE_S = 0.3
 # Two pings ten seconds apart must go unanswered, and a third be due.
 NOTICED_MS = 60_000
 # The gateway tries again each half second, each try may hang for five.
@@ -65,6 +67,20 @@ async def test_keys_move_search_open_promote_and_explain(started: Running) -> No
         await track(page, "keys").locator(".track-link").focus()
         await keyboard.press("Enter")
         await expect(page).to_have_url(re.compile("/p/shop/keys$"))
+
+
+async def test_page_follows_changes_though_a_script_of_it_comes_late(started: Running) -> None:
+    async with visit(started.ports) as ada:
+        await ada.sign_in("ada")
+        page = await ada.another_page()
+
+        async def late(route: Route) -> None:
+            await asyncio.sleep(LATE_S)
+            await route.continue_()
+
+        await page.route("**/hx-sse*", late)
+        async with page.expect_request("**/events?*"):
+            await page.goto(f"{started.ports.gateway_url}/")
 
 
 async def test_stopped_bus_makes_the_page_say_how_old_it_is(started: Running) -> None:
