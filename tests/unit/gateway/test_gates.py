@@ -147,3 +147,28 @@ def test_every_failure_says_how_to_fix_it(reason: FailureReason) -> None:
 
     assert len(text) > 20
     assert text.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "notes"),
+    [(frozenset(), 1), (frozenset({"http://localhost:3000"}), 0)],
+    ids=["no-webhook", "webhook"],
+)
+def test_gate_says_that_only_the_cluster_will_tell_of_the_merge(
+    webhooks: frozenset[str], notes: int
+) -> None:
+    world, pipeline = World(), Pipeline("checkout")
+    world.projection.webhooks = webhooks
+    story = pipeline.promotion("prod", "6.9.0", current="6.8.4")
+    world.tell(
+        *story.to_open(41),
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=Observed.PENDING),
+        ),
+    )
+
+    track = world.projection.track(KEY)
+
+    assert track is not None
+    assert sum("only the cluster" in plain(note) for note in track.gates[0].notes) == notes

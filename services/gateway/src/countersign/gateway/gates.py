@@ -9,6 +9,7 @@ from typing import Final
 
 from countersign.contracts.life import OVER, Note, Promotion, State
 from countersign.contracts.messages import (
+    CredentialMode,
     EnvironmentCondition,
     EnvironmentObserved,
     Gate,
@@ -157,6 +158,20 @@ def _unknown(key: PipelineKey, environment: EnvironmentObserved) -> GateView:
         actions=(show,),
         since=environment.since,
     )
+
+
+def follow_note(view: GateView, promotion: Promotion, *, webhooks: frozenset[str]) -> GateView:
+    """Say where nobody will tell whether the pull request was merged or closed.
+
+    With a stored credential the forge is asked now and then; a delegation is over by then.
+    """
+    delegated = promotion.opened_mode is CredentialMode.DELEGATED
+    told = promotion.request.destination.origin in webhooks
+    if view.state is not GateState.OPEN or not delegated or told:
+        return view
+    why = "no webhook of this forge reaches us, and no token is kept to ask it"
+    note: Sentence = (f"{why}: only the cluster will tell that it was merged",)
+    return replace(view, notes=(*view.notes, note))
 
 
 def _with_promotion(key: PipelineKey, entry: Entry) -> GateView:

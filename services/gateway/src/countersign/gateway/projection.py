@@ -19,9 +19,9 @@ from countersign.contracts.messages import (
     TokenUsed,
 )
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL
-from countersign.gateway.gates import gate_view
+from countersign.gateway.gates import follow_note, gate_view
 from countersign.gateway.history import Entry, Outcome, fold
-from countersign.gateway.model import PipelineKey, Track
+from countersign.gateway.model import GateView, PipelineKey, Track
 from countersign.gateway.moments import Heard
 from countersign.gateway.tracks import track_view
 
@@ -75,6 +75,8 @@ class GateKey(NamedTuple):
 class Projection:
     """Owns what is known; `apply` is the only way in."""
 
+    # Origins of the forges whose webhooks reach us.
+    webhooks: frozenset[str] = frozenset()
     position: Position = field(default_factory=Position)
     latest_at: datetime | None = None
     pipelines: dict[PipelineKey, PipelineObserved] = field(default_factory=dict)
@@ -101,7 +103,7 @@ class Projection:
 
     def clear(self) -> None:
         """Forget everything: the streams were made anew."""
-        fresh = Projection()
+        fresh = Projection(webhooks=self.webhooks)
         self.__dict__.update(fresh.__dict__)
 
     def _take(self, event: Message, heard: Heard) -> Change | None:
@@ -191,11 +193,15 @@ class Projection:
             return None
         if key not in self._tracks:
             gates = tuple(
-                gate_view(observed, i, self.at_gate(key, e.name)) if i else None
+                self._followed(gate_view(observed, i, self.at_gate(key, e.name))) if i else None
                 for i, e in enumerate(observed.environments)
             )
             self._tracks[key] = track_view(observed, gates)
         return self._tracks[key]
+
+    def _followed(self, gate: GateView) -> GateView:
+        entry = self.entries.get(gate.promotion_id)
+        return follow_note(gate, entry.promotion, webhooks=self.webhooks) if entry else gate
 
     def tracks(self) -> list[Track]:
         """All of them, by namespace and name."""
