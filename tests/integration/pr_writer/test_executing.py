@@ -184,6 +184,55 @@ async def test_job_that_is_not_what_was_consented_to_reaches_no_forge(
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"version": "9.9.9"}, id="another version"),
+        pytest.param({"tag": "evil"}, id="another tag"),
+        pytest.param({"commit": "f" * 40}, id="another commit"),
+        pytest.param({"digest": f"sha256:{'f' * 64}"}, id="another digest"),
+    ],
+)
+async def test_revision_whose_parts_are_not_those_of_what_was_consented_to_reaches_no_forge(
+    story: Story, runner: Runner, change: dict[str, str]
+) -> None:
+    """The digest of a consent covers what was recorded; markers get its parts."""
+    request = story.requested()
+    revision = request.content.revision.model_copy(update=change)
+    content = request.content.model_copy(update={"revision": revision})
+
+    outcome = await runner.run(story.job(request.model_copy(update={"content": content})))
+
+    assert outcome.failure is FailureReason.CONSENT_MISMATCH
+    assert story.forge.requests() == []
+
+
+async def test_token_goes_to_no_other_forge_than_the_one_consented_to(
+    story: Story, runner: Runner
+) -> None:
+    elsewhere = story.requested().destination.model_copy(update={"origin": "http://localhost:1"})
+    request = story.requested().model_copy(update={"destination": elsewhere})
+
+    outcome = await runner.run(story.job(request))
+
+    assert outcome.failure is FailureReason.CONSENT_MISMATCH
+    assert story.forge.requests() == []
+
+
+async def test_secret_of_another_namespace_is_not_read(story: Story, runner: Runner) -> None:
+    request = story.requested()
+    theirs = request.promotion.pipeline.model_copy(update={"namespace": "evil"})
+    ref = request.promotion.model_copy(update={"pipeline": theirs})
+    entry = story.entry.model_copy(update={"repositories": {"evil": ("acme/*",)}})
+
+    outcome = await runner.run(
+        story.job(request.model_copy(update={"promotion": ref}), forge=entry)
+    )
+
+    assert outcome.failure is FailureReason.CREDENTIAL_MISSING
+    assert "another namespace" in outcome.message
+
+
+@pytest.mark.parametrize(
     ("fault", "reason", "after_s"),
     [
         ({"status": 429, "retry_after_s": 7}, FailureReason.RATE_LIMITED, 7),

@@ -30,6 +30,8 @@ def stored_token(job: Job) -> Secret:
     reference = job.request.secret
     if reference is None:
         raise Rejected("credential_missing", "the Pipeline names no Secret with a token")
+    if reference.namespace != job.request.promotion.pipeline.namespace:
+        raise Rejected("credential_missing", "a Pipeline may not use a Secret of another namespace")
     return read_secret(Path(job.secrets_dir), reference)
 
 

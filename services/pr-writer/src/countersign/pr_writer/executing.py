@@ -26,7 +26,7 @@ from countersign.pr_writer import credentials, following, minting, redeeming
 from countersign.pr_writer.asking import Parser
 from countersign.pr_writer.channel import Channel, Closed, open_channel
 from countersign.pr_writer.editing import MarkerEditor
-from countersign.pr_writer.model import Job, Outcome, Progress, failure_of
+from countersign.pr_writer.model import Job, Outcome, Progress, failure_of, refuse_unconsented
 from countersign.pr_writer.remains import EXECUTOR_S
 from countersign.pr_writer.writing import Result, Writing
 from countersign.telemetry.processes import forbid_dumps
@@ -120,6 +120,7 @@ class Executor:
             raise Rejected(
                 "not_promotable", f"forge {job.forge.name!r} is of a kind not written to yet"
             )
+        refuse_unconsented(job)
         async with self._token() as token:
             self._held = token
             forge = GitHub(self._http, token)

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.identity import consent_digest, head_branch
 from countersign.contracts.message import Message
@@ -20,6 +21,7 @@ from countersign.contracts.messages import (
     PullRequestRef,
 )
 from countersign.contracts.promotion import Approval, Promotion, State
+from countersign.contracts.revision import parse_revision
 
 # The vault lets the same job redeem three times.
 DELEGATED_TRIES_MAX: Final = 3
@@ -120,6 +122,29 @@ class Outcome(BaseModel):
     @property
     def failed(self) -> bool:
         return self.failure is not FailureReason.UNSPECIFIED
+
+
+def refuse_unconsented(job: Job) -> None:
+    """Look, before there is a token, whether the job is what was consented to.
+
+    The digest covers what was recorded; the parts that markers get must follow from that.
+
+    Raises:
+        Rejected: `consent_mismatch`.
+
+    """
+    request = job.request
+    content, origin = request.content, request.destination.origin
+    revision = content.revision
+    sound = job.kind != "open" or (
+        consent_digest(request) == job.consent_digest
+        and revision == parse_revision(revision.recorded, digest=revision.digest)
+        and revision.digest in f"{content.identity} {revision.recorded}"
+    )
+    if not sound or job.forge.origin != origin:
+        raise Rejected(
+            "consent_mismatch", "what was consented to is not what was asked for; ask again"
+        )
 
 
 def failure_of(reason: str) -> FailureReason:

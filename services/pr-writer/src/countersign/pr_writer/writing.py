@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.identity import consent_digest
 from countersign.contracts.messages import (
     CredentialMode,
     ForgeUser,
@@ -73,10 +72,6 @@ class Writing:
 
         """
         job = self._job
-        if consent_digest(job.request) != job.consent_digest:
-            raise Rejected(
-                "consent_mismatch", "what was consented to is not what was asked for; ask again"
-            )
         await self._reporter.step(OpeningStep.READING)
         view = await self._forge.look(
             self._place,
