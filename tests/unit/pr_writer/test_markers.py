@@ -209,6 +209,34 @@ def test_parser_that_lies_about_the_place_is_caught() -> None:
         apply(body, [lie], key=KEY, values={"": "6.1.0"})
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "style"),
+    [
+        pytest.param("admin", "1.0.0", "", id="from the start of the file"),
+        pytest.param("1.0.0", "end: 1", "", id="to the end of the file"),
+        pytest.param("admin", "1.0.0", "|", id="as a block"),
+        pytest.param('"', 'b: "', '"', id="from one string to another"),
+        pytest.param("'", "c: '", "'", id="the same with other quotes"),
+        pytest.param("admin", "1.0.0", "?", id="in no style"),
+        pytest.param("v", "1.0.0", "", id="with its key"),
+    ],
+)
+def test_parser_that_lies_about_the_extent_costs_no_other_line(
+    first: str, last: str, style: str
+) -> None:
+    """It reads hostile files and checks itself, so what it says is bounded without it."""
+    text = f"admin: false\na: \"x\"\nb: \"y\"\nd: 'x'\nc: 'y'\nv: 1.0.0 {M}\nend: 1\n"
+    body = text.encode()
+    place = find(body).marked[0]
+    start, end = text.index(first), text.index(last) + len(last)
+    lie = type(place)(
+        start=start, end=end, style=style, marker=place.marker, ordinal=1, line=place.line
+    )
+
+    with pytest.raises(Rejected, match="bad_answer"):
+        apply(body, [lie], key=KEY, values={"": "6.1.0"})
+
+
 def test_verify_refuses_a_change_beside_the_marker() -> None:
     body = f"a: 1 {M}\nb: 2\n".encode()
 
@@ -231,6 +259,9 @@ def test_verify_refuses_a_change_beside_the_marker() -> None:
         "a/./b.yaml",
         ".git/config.yaml",
         ".github/workflows/x.yml",
+        ".azure-pipelines/x.yml",
+        ".gitlab-ci/build.yml",
+        ".cirrus.yml",
         ".GitHub/workflows/x.yml",
         ".gitlab-ci.yml",
         "x/.gitlab-ci.prod.yml",

@@ -28,13 +28,18 @@ _NOT_A_STRING = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
+_ENTRY = re.compile(r":\s|\s\#|[\r\n]\s*-\s")
+_SINGLE_QUOTED = re.compile(r"'(?:[^']|'')*'")
+_DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_UNQUOTED = re.compile(r"(?!['\"|>#])(?:(?!:\s|\s\#).)+(?<!:)", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/@+-]|:(?=[A-Za-z0-9]))*")
 VALUE_CHARACTERS_MAX: Final = 512
 _RUNS_CODE = re.compile(
     r"""
     (?:.*/)?\.(?:github|gitea|forgejo|gitlab|circleci|buildkite|woodpecker|tekton)/.*
-    | (?:.*/)?\.(?:semaphore|azuredevops)/.*
-    | (?:.*/)?\.(?:gitlab-ci|travis|drone|woodpecker|appveyor|pre-commit-config)[^/]*\.ya?ml
+    | (?:.*/)?\.(?:semaphore|azuredevops|azure-pipelines|pipelines|gitlab-ci|harness|builds)/.*
+    | (?:.*/)?\.(?:gitlab-ci|travis|drone|woodpecker|appveyor|cirrus|pre-commit-config)[^/]*\.ya?ml
     | (?:.*/)?(?:azure|bitbucket)-pipelines[^/]*\.ya?ml
     | (?:.*/)?(?:appveyor|buildspec|cloudbuild|codefresh|action)[^/]*\.ya?ml
     | (?:.*/)?jenkinsfile[^/]*
@@ -116,6 +121,8 @@ def apply(
             raise Rejected("bad_answer", "the parser named a place that is not asked for")
         if not _has_marker(body, place):
             raise Rejected("bad_answer", "the parser named a place without its marker")
+        if not _is_one_value(body, place):
+            raise Rejected("bad_answer", "the parser named a place that is no single value")
         old = body[place.start : place.end].decode()
         line = body[body.rfind(b"\n", 0, place.start) + 1 : place.start]
         new = write_scalar(values[suffix], style=place.style, flow=b"{" in line or b"[" in line)
@@ -128,12 +135,33 @@ def apply(
     return after, tuple(reversed(changed))
 
 
+def _is_one_value(body: bytes, place: Marked) -> bool:
+    """Whether the bytes can be one value, whatever the parser says that they are.
+
+    It reads hostile files, so its word may not cost more than one value on its own line.
+    """
+    text = body[place.start : place.end].decode()
+    if place.style == ":":
+        return not text
+    if not text or len(text) > VALUE_CHARACTERS_MAX:
+        return False
+    lines = _BREAK.split(text)
+    if place.style == "|":
+        before = body[body.rfind(b"\n", 0, place.start) + 1 : place.start].decode()
+        deeper = all(line.startswith(before) for line in lines[1:] if line)
+        return bool(before) and not before.strip() and deeper
+    if len(lines) > 1 and _ENTRY.search(text):
+        return False
+    shape = {"'": _SINGLE_QUOTED, '"': _DOUBLE_QUOTED, "": _UNQUOTED}.get(place.style)
+    return shape is not None and bool(shape.fullmatch(text))
+
+
 def _has_marker(body: bytes, place: Marked) -> bool:
     """Whether a comment with that marker is on the lines of the place or right above them."""
-    lines = re.split(r"\r\n|[\r\n\x85\u2028\u2029]", body.decode())
+    lines = _BREAK.split(body.decode())
     near = lines[place.line - 1] if place.line - 1 < len(lines) else ""
-    first = len(re.findall(r"\r\n|[\r\n\x85\u2028\u2029]", body[: place.start].decode()))
-    last = len(re.findall(r"\r\n|[\r\n\x85\u2028\u2029]", body[: place.end].decode()))
+    first = len(_BREAK.findall(body[: place.start].decode()))
+    last = len(_BREAK.findall(body[: place.end].decode()))
     comment = near[at:] if (at := _comment_at(near, place.marker)) >= 0 else ""
     above = all(line.lstrip().startswith("#") for line in lines[place.line - 1 : first])
     is_near = first <= place.line - 1 <= last or (place.line - 1 < first and above)
