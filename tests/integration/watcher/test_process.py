@@ -45,7 +45,7 @@ def environment(server: LocalServer, cluster_dir: Path, **more: str) -> dict[str
     ("variables", "says"),
     [
         ({}, "COUNTERSIGN_CLUSTER_DIR: Field required"),
-        ({"COUNTERSIGN_CLUSTER_DIR": "/nowhere"}, "there is no directory '/nowhere'"),
+        ({"COUNTERSIGN_CLUSTER_DIR": "/nowhere"}, "there is no folder '/nowhere'"),
         ({"COUNTERSIGN_CLUSTER_DIR": "/", "COUNTERSIGN_FORGES_FILE": "/nowhere"}, "no file"),
     ],
 )

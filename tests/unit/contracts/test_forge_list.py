@@ -80,6 +80,22 @@ def test_origin_is_listed_once() -> None:
         ForgeList.model_validate({"forges": [GITHUB, {**GITHUB, "name": "Again"}]})
 
 
+def test_name_in_paths_is_listed_once() -> None:
+    """Else the callback or the webhook of one forge would be taken for the other's."""
+    other = {**GITHUB, "name": GITHUB["name"].upper(), "origin": "https://git.example.com"}
+
+    with pytest.raises(ValidationError, match="listed twice"):
+        ForgeList.model_validate({"forges": [GITHUB, other]})
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [("GitHub", "github"), ("My Forge!", "my-forge"), ("Ünicode", "nicode"), ("!", "forge")],
+)
+def test_name_in_paths_is_plain(name: str, slug: str) -> None:
+    assert listed(name=name).forges[0].slug == slug
+
+
 @pytest.mark.parametrize(
     ("namespace", "repository", "allowed"),
     [

@@ -16,8 +16,9 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
 from countersign.contracts.secret import Secret
+from countersign.telemetry.listening import LoopbackHosts
 from countersign.watcher.following import Following
-from countersign.watcher.http import BODY_BYTES_MAX, read_secrets, slug, webhook_app
+from countersign.watcher.http import BODY_BYTES_MAX, read_secrets, webhook_app
 from countersign.watcher.projection import Projection
 
 KEY = "made-up-webhook-key"
@@ -58,7 +59,7 @@ class House:
             projection=self.projection, publisher=self.recorder, clock=lambda: NOW
         )
         secrets = {"demo-forge": (FORGE, Secret(KEY))}
-        app = webhook_app(following=self.following, secrets=secrets, loopback=True)
+        app = LoopbackHosts(webhook_app(following=self.following, secrets=secrets))
         self.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1:8081"
         )
@@ -208,13 +209,6 @@ async def test_foreign_host_is_refused(house: House) -> None:
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_only_post_is_taken(house: House, method: str) -> None:
     assert (await house.client.request(method, "/webhooks/demo-forge")).status_code == 405
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"), [("GitHub", "github"), ("My Forge!", "my-forge"), ("Ünicode", "nicode")]
-)
-def test_slug_is_plain(name: str, expected: str) -> None:
-    assert slug(name) == expected
 
 
 def test_empty_webhook_secret_is_refused(tmp_path: Path) -> None:

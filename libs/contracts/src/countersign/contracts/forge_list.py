@@ -67,6 +67,11 @@ class Forge(BaseModel):
         return self
 
     @property
+    def slug(self) -> str:
+        """Its name in paths of ours: lower case, anything but letters and digits as `-`."""
+        return re.sub(r"[^a-z0-9]", "-", self.name.lower()).strip("-") or "forge"
+
+    @property
     def forge_kind(self) -> ForgeKind:
         return KIND_BY_NAME[self.kind]
 
@@ -77,17 +82,21 @@ class Forge(BaseModel):
 
 
 class ForgeList(BaseModel):
-    """All of them; an origin is listed once."""
+    """All of them; an origin is listed once, and so is a name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     forges: tuple[Forge, ...] = ()
 
     @model_validator(mode="after")
-    def _each_origin_once(self) -> Self:
+    def _each_once(self) -> Self:
         origins = [f.origin for f in self.forges]
         if len(set(origins)) != len(origins):
             raise ValueError("an origin is listed twice")
+        # Callbacks and webhooks are told apart by it.
+        slugs = [f.slug for f in self.forges]
+        if len(set(slugs)) != len(slugs):
+            raise ValueError("a name is listed twice, or two that differ in signs or case alone")
         return self
 
     def find(self, origin: str) -> Forge:

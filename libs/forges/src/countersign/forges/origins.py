@@ -34,9 +34,3 @@ def origin_of(url: str) -> str:
     """Scheme, host and port, as they are written."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def slug(forge: Forge) -> str:
-    """Its name in paths: lower case, anything but letters and digits as `-`."""
-    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in forge.name.lower())
-    return plain.strip("-") or "forge"

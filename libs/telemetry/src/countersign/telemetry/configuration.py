@@ -54,20 +54,20 @@ def read_document(path: Path, model: type[_Document]) -> _Document:
         raise Rejected("bad_document", f"{path}: {'; '.join(faults)}") from None
 
 
-def read_secret(path: Path) -> Secret:
+def read_secret(path: Path, *, reason: str = "bad_secret") -> Secret:
     """Read a secret, without the spaces and line ends around it.
 
     Raises:
-        Rejected: `bad_secret`.
+        Rejected: for the `reason` given.
 
     """
-    body = _read(path, reason="bad_secret", bytes_max=SECRET_BYTES_MAX)
+    body = _read(path, reason=reason, bytes_max=SECRET_BYTES_MAX)
     try:
         text = body.decode().strip()
     except UnicodeDecodeError:
-        raise Rejected("bad_secret", f"{path} is not text") from None
+        raise Rejected(reason, f"{path} is not text") from None
     if not text:
-        raise Rejected("bad_secret", f"{path} is empty")
+        raise Rejected(reason, f"{path} is empty")
     return Secret(text)
 
 

@@ -1,48 +1,30 @@
 """`countersign-approval`: consent, OAuth and the vault."""
 
-import argparse
 import sys
 from typing import Final
 
-from pydantic import ValidationError
-
 from countersign.approval import bootstrap
 from countersign.approval.settings import Settings
-from countersign.contracts.errors import Rejected
-from countersign.forges.catalog import load_forges
+from countersign.contracts.forge_list import ForgeList
 from countersign.messaging.settings import BusSettings
+from countersign.telemetry.configuration import read_document
 from countersign.telemetry.processes import forbid_dumps, run_until_signal
 from countersign.telemetry.setup import TelemetrySettings, telemetry
+from countersign.telemetry.starting import read_arguments, refusals_told
 
-EXIT_SETTINGS: Final = 2
+PROGRAM: Final = "countersign-approval"
+WHAT: Final = "Asks people for their consent and keeps what they delegate, for minutes."
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="countersign-approval",
-        description="Asks people for their consent and keeps what they delegate, for minutes.",
-        epilog="Configured by COUNTERSIGN_* variables; see the README of the service.",
-    )
-    parser.parse_args()
+    read_arguments(PROGRAM, WHAT, Settings, BusSettings, TelemetrySettings)
     forbid_dumps()
-    try:
+    with refusals_told(PROGRAM):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
-        bootstrap.check_secrets(load_forges(settings.forges_file).forges)
-    except ValidationError as error:
-        print(f"countersign-approval: {_told(error)}", file=sys.stderr)
-        return EXIT_SETTINGS
-    except Rejected as error:
-        print(f"countersign-approval: {error.message}", file=sys.stderr)
-        return EXIT_SETTINGS
+        forges = read_document(settings.forges_file, ForgeList)
+        bootstrap.check_secrets(forges.forges)
     with telemetry(bootstrap.SERVICE, watched) as t:
-        return run_until_signal(bootstrap.run(settings, bus, t))
-
-
-def _told(error: ValidationError) -> str:
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(
-        f"COUNTERSIGN_{'_'.join(map(str, d['loc'])).upper()}: {d['msg']}" for d in details
-    )
+        return run_until_signal(bootstrap.run(settings, bus, t, forges=forges))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from countersign.approval import routes
@@ -35,22 +36,19 @@ from countersign.approval.settings import Settings
 from countersign.approval.sign_ins import SignIns
 from countersign.approval.signing import Writers
 from countersign.approval.vault import Vault
-from countersign.contracts.errors import Rejected
-from countersign.contracts.forge_list import Forge
+from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.secret import Secret
-from countersign.forges.catalog import load_forges
-from countersign.forges.exchange import Call
 from countersign.forges.github.oauth import GitHubOAuth
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import Client
-from countersign.forges.origins import slug
+from countersign.forges.recording import record_call
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
+from countersign.telemetry.configuration import read_secret
 from countersign.telemetry.health import Health
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.serving import serve_health
 from countersign.telemetry.setup import Telemetry
-from countersign.telemetry.tracing import record_span
 
 log = get_logger()
 
@@ -153,10 +151,12 @@ def build(world: World) -> Service:
     )
 
 
-async def run(settings: Settings, bus_settings: BusSettings, telemetry: Telemetry) -> None:
+async def run(
+    settings: Settings, bus_settings: BusSettings, telemetry: Telemetry, *, forges: ForgeList
+) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serve_health(telemetry.health, telemetry.settings))
-        applications = await stack.enter_async_context(register(settings))
+        applications = await stack.enter_async_context(register(settings, forges.forges))
         bus = await stack.enter_async_context(
             open_bus(bus_settings, service=SERVICE, health=telemetry.health)
         )
@@ -175,7 +175,7 @@ async def run(settings: Settings, bus_settings: BusSettings, telemetry: Telemetr
 async def serve(service: Service, bus: Bus, health: Health) -> None:
     """Until cancelled; then nothing that was delegated is left alive."""
     caught_up = service.caught_up
-    health.add("news", lambda: None if caught_up.is_set() else "reading the past of the stream")
+    health.add("streams", lambda: None if caught_up.is_set() else "reading the past")
     async with asyncio.TaskGroup() as workers:
         # Outside of all that may fail: whatever ends the rest, tokens are still revoked.
         revoking = workers.create_task(service.revocations.run())
@@ -208,59 +208,34 @@ async def _work(service: Service, bus: Bus) -> None:
 
 
 @asynccontextmanager
-async def register(settings: Settings) -> AsyncIterator[Applications]:
+async def register(settings: Settings, forges: tuple[Forge, ...]) -> AsyncIterator[Applications]:
     """One client for each forge that has an application of ours."""
-    forges = load_forges(settings.forges_file).forges
     async with AsyncExitStack() as stack:
         registered = []
         for forge in forges:
             if forge.kind != "github" or not forge.client_id:
                 continue
-            http = await stack.enter_async_context(ForgeHttp(forge, observe=_observe))
+            http = await stack.enter_async_context(ForgeHttp(forge, observe=record_call))
             client = Client(
                 client_id=forge.client_id,
-                secret=_SecretFile(Path(forge.client_secret_file)),
-                redirect_uri=f"{settings.public_url}/oauth/callback/{slug(forge)}",
+                # It may be replaced while we run, so it is read each time.
+                secret=partial(_client_secret, forge),
+                redirect_uri=f"{settings.public_url}/oauth/callback/{forge.slug}",
             )
             oauth = GitHubOAuth(http, client=client, now=_utc_now)
             registered.append(Application(forge=forge, oauth=oauth))
         yield Applications(listed=forges, registered=tuple(registered))
 
 
-@dataclass(frozen=True)
-class _SecretFile:
-    """A secret that may be replaced while we run, so it is read each time."""
-
-    path: Path
-
-    def __call__(self) -> Secret:
-        try:
-            return Secret(self.path.read_text(encoding="utf-8").strip())
-        except OSError as error:
-            raise Rejected(
-                "no_client", f"the client secret {str(self.path)!r}: {error.strerror}"
-            ) from None
-
-
 def check_secrets(forges: tuple[Forge, ...]) -> None:
     """Find at the start what would otherwise fail at the first consent."""
     for forge in forges:
         if forge.client_id:
-            _SecretFile(Path(forge.client_secret_file))()
+            _client_secret(forge)
 
 
-def _observe(call: Call) -> None:
-    record_span(
-        call.name,
-        start_ns=call.start_ns,
-        end_ns=call.end_ns,
-        attributes={
-            "http.request.method": call.method,
-            "server.address": call.host,
-            "http.response.status_code": call.status,
-        },
-        error=None if 0 < call.status < 400 else str(call.status or "no_answer"),  # noqa: PLR2004
-    )
+def _client_secret(forge: Forge) -> Secret:
+    return read_secret(Path(forge.client_secret_file), reason="no_client")
 
 
 def _utc_now() -> datetime:

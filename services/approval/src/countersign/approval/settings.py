@@ -1,6 +1,5 @@
 """What the service is told from outside."""
 
-from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -8,6 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from countersign.approval.signing import public_key_of
+from countersign.telemetry.configuration import ExistingFile
 
 WRITERS_MAX: Final = 16
 
@@ -17,20 +17,13 @@ class Settings(BaseSettings):
         env_prefix="COUNTERSIGN_", frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    forges_file: Path = Field(description="YAML file with the list of forges")
+    forges_file: ExistingFile = Field(description="YAML file with the list of forges")
     public_url: str = Field(
         description="where browsers reach the gateway, without a path: `https://countersign.example`"
     )
     writer_nkeys: Annotated[tuple[str, ...], NoDecode] = Field(
         description="public nkeys of the pr-writers, separated by commas"
     )
-
-    @field_validator("forges_file")
-    @classmethod
-    def _is_there(cls, path: Path) -> Path:
-        if not path.is_file():
-            raise ValueError(f"there is no file {str(path)!r}")
-        return path
 
     @field_validator("public_url")
     @classmethod

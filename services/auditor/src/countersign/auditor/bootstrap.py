@@ -18,15 +18,13 @@ from countersign.auditor.projection import Projection
 from countersign.auditor.schedule import Schedule
 from countersign.auditor.settings import Settings
 from countersign.contracts.forge_list import ForgeList
-from countersign.forges.catalog import load_forges
-from countersign.forges.exchange import Call
 from countersign.forges.http import ForgeHttp
+from countersign.forges.recording import record_call
 from countersign.messaging.bus import open_bus
 from countersign.messaging.projecting import follow
 from countersign.messaging.settings import BusSettings
 from countersign.telemetry.serving import serve_health
 from countersign.telemetry.setup import Telemetry
-from countersign.telemetry.tracing import record_span
 
 SERVICE: Final = "auditor"
 _MARK_KEY_BYTES: Final = 32
@@ -47,7 +45,7 @@ def assemble(
     mounted: Secrets = MountedSecrets(
         settings.secrets_dir, mark_key=secrets.token_bytes(_MARK_KEY_BYTES)
     )
-    now: Clock = _now
+    now: Clock = _utc_now
     checker = Checker(
         World(
             projection=projection,
@@ -64,20 +62,21 @@ def assemble(
     return Parts(schedule=schedule, handlers=Handlers(projection, wake=schedule.wake))
 
 
-async def run(settings: Settings, bus_settings: BusSettings, told: Telemetry) -> None:
-    forges = load_forges(settings.forges_file)
+async def run(
+    settings: Settings, bus_settings: BusSettings, telemetry: Telemetry, *, forges: ForgeList
+) -> None:
     caught_up = asyncio.Event()
-    told.health.add("streams", lambda: None if caught_up.is_set() else "reading what was before")
+    telemetry.health.add("streams", lambda: None if caught_up.is_set() else "reading the past")
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(serve_health(told.health, told.settings))
+        await stack.enter_async_context(serve_health(telemetry.health, telemetry.settings))
         clients = {
-            forge.origin: await stack.enter_async_context(ForgeHttp(forge, observe=_observe))
+            forge.origin: await stack.enter_async_context(ForgeHttp(forge, observe=record_call))
             for forge in forges.forges
         }
         bus = await stack.enter_async_context(
-            open_bus(bus_settings, service=SERVICE, health=told.health)
+            open_bus(bus_settings, service=SERVICE, health=telemetry.health)
         )
-        prober = ForgeProber(clients, now=_now)
+        prober = ForgeProber(clients, now=_utc_now)
         parts = assemble(settings, forges=forges, publisher=bus, prober=prober)
         async with asyncio.TaskGroup() as group:
             group.create_task(parts.schedule.run(caught_up))
@@ -90,19 +89,5 @@ async def run(settings: Settings, bus_settings: BusSettings, told: Telemetry) ->
             )
 
 
-def _observe(call: Call) -> None:
-    record_span(
-        call.name,
-        start_ns=call.start_ns,
-        end_ns=call.end_ns,
-        attributes={
-            "http.request.method": call.method,
-            "server.address": call.host,
-            "http.response.status_code": call.status,
-        },
-        error=None if 0 < call.status < 400 else str(call.status or "no_answer"),  # noqa: PLR2004
-    )
-
-
-def _now() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(UTC)

@@ -11,13 +11,14 @@ from countersign.messaging.bus import Bus, Received, open_bus
 from countersign.messaging.projecting import follow
 from countersign.messaging.settings import BusSettings
 from countersign.pr_writer.board import Board
-from countersign.pr_writer.executors import ExecutorPool, executor_pool
+from countersign.pr_writer.executors import executor_pool
 from countersign.pr_writer.handlers import Handling
 from countersign.pr_writer.routes import work
 from countersign.pr_writer.schedule import Following
 from countersign.pr_writer.settings import Settings
 from countersign.pr_writer.signing import SigningRedeemer
 from countersign.pr_writer.telling import Telling
+from countersign.pr_writer.world import World
 from countersign.telemetry.processes import single_error
 from countersign.telemetry.serving import serve_health
 from countersign.telemetry.setup import Telemetry
@@ -41,14 +42,20 @@ async def run(
         open_bus(bus_settings, service=SERVICE, health=health) as bus,
     ):
         health.add("zygote", pool.not_ready)
-        board, caught_up = Board(), asyncio.Event()
-        health.add("stream", lambda: None if caught_up.is_set() else "the stream is being read")
+        world = World(
+            board=Board(),
+            executors=pool,
+            redeemer=SigningRedeemer(bus, key=key, clock=_utc_now),
+            telling=Telling(bus, clock=_utc_now),
+            forges=forges,
+            secrets_dir=str(settings.secrets_dir),
+        )
+        caught_up = asyncio.Event()
+        health.add("streams", lambda: None if caught_up.is_set() else "reading the past")
         with single_error():
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_project(bus, board, caught_up))
-                tasks.create_task(
-                    _work(settings, bus, pool, board=board, forges=forges, key=key, ready=caught_up)
-                )
+                tasks.create_task(_project(bus, world.board, caught_up))
+                tasks.create_task(_work(settings, bus, world, caught_up=caught_up))
 
 
 async def _project(bus: Bus, board: Board, caught_up: asyncio.Event) -> None:
@@ -64,38 +71,10 @@ async def _project(bus: Bus, board: Board, caught_up: asyncio.Event) -> None:
     )
 
 
-async def _work(
-    settings: Settings,
-    bus: Bus,
-    pool: ExecutorPool,
-    *,
-    board: Board,
-    forges: ForgeList,
-    key: Ed25519PrivateKey,
-    ready: asyncio.Event,
-) -> None:
-    await ready.wait()
-    telling = Telling(bus, clock=_utc_now)
-    redeemer = SigningRedeemer(bus, key=key, clock=_utc_now)
-    secrets_dir = str(settings.secrets_dir)
-    handling = Handling(
-        board=board,
-        executors=pool,
-        redeemer=redeemer,
-        telling=telling,
-        forges=forges,
-        secrets_dir=secrets_dir,
-    )
-    following = Following(
-        board=board,
-        executors=pool,
-        redeemer=redeemer,
-        telling=telling,
-        forges=forges,
-        secrets_dir=secrets_dir,
-    )
-    async with bus.serving(work=work(handling, at_once=settings.executors * 2)):
-        await following.run(every_s=settings.poll_interval_s, caught_up=ready)
+async def _work(settings: Settings, bus: Bus, world: World, *, caught_up: asyncio.Event) -> None:
+    await caught_up.wait()
+    async with bus.serving(work=work(Handling(world), at_once=settings.executors * 2)):
+        await Following(world).run(every_s=settings.poll_interval_s)
 
 
 def _utc_now() -> datetime:

@@ -7,12 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.forge_list import ForgeList
 from countersign.contracts.message import Message
 from countersign.contracts.messages import ApprovalGranted, PromotionSuperseded
 from countersign.contracts.promotion import Approval, State
-from countersign.pr_writer.board import Board, Entry, Lane
-from countersign.pr_writer.interfaces import Executors, Redeemer
+from countersign.pr_writer.board import Entry, Lane
 from countersign.pr_writer.memory import Memory
 from countersign.pr_writer.model import (
     Job,
@@ -24,7 +22,8 @@ from countersign.pr_writer.model import (
     opening,
     tries_max,
 )
-from countersign.pr_writer.telling import Narrator, Telling
+from countersign.pr_writer.telling import Narrator
+from countersign.pr_writer.world import World
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import span
@@ -38,22 +37,13 @@ DEAD_JOBS_MAX: Final = 1_000
 class Handling:
     """Jobs of one replica; in each lane, one at a time."""
 
-    def __init__(
-        self,
-        *,
-        board: Board,
-        executors: Executors,
-        redeemer: Redeemer,
-        telling: Telling,
-        forges: ForgeList,
-        secrets_dir: str,
-    ) -> None:
-        self._board = board
-        self._executors = executors
-        self._redeemer = redeemer
-        self._telling = telling
-        self._forges = forges
-        self._secrets_dir = secrets_dir
+    def __init__(self, world: World) -> None:
+        self._board = world.board
+        self._executors = world.executors
+        self._redeemer = world.redeemer
+        self._telling = world.telling
+        self._forges = world.forges
+        self._secrets_dir = world.secrets_dir
         self._memory = Memory()
         self._lanes: dict[Lane, asyncio.Lock] = {}
         # Jobs whose executor is known to have ended without a pull request.

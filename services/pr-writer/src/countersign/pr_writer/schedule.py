@@ -4,12 +4,11 @@ import asyncio
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.forge_list import ForgeList
 from countersign.contracts.promotion import State
-from countersign.pr_writer.board import Board, Entry
-from countersign.pr_writer.interfaces import Executors, Redeemer
+from countersign.pr_writer.board import Entry
 from countersign.pr_writer.model import Outcome, afterwards, may_use_stored
-from countersign.pr_writer.telling import Narrator, Telling
+from countersign.pr_writer.telling import Narrator
+from countersign.pr_writer.world import World
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import span
@@ -22,26 +21,16 @@ FOLLOWED_MAX: Final = 200
 class Following:
     """Polls each open pull request of a stored or app credential, one after the other."""
 
-    def __init__(
-        self,
-        *,
-        board: Board,
-        executors: Executors,
-        redeemer: Redeemer,
-        telling: Telling,
-        forges: ForgeList,
-        secrets_dir: str,
-    ) -> None:
-        self._board = board
-        self._executors = executors
-        self._redeemer = redeemer
-        self._telling = telling
-        self._forges = forges
-        self._secrets_dir = secrets_dir
+    def __init__(self, world: World) -> None:
+        self._board = world.board
+        self._executors = world.executors
+        self._redeemer = world.redeemer
+        self._telling = world.telling
+        self._forges = world.forges
+        self._secrets_dir = world.secrets_dir
         self._last: dict[str, Outcome] = {}
 
-    async def run(self, *, every_s: float, caught_up: asyncio.Event) -> None:
-        await caught_up.wait()
+    async def run(self, *, every_s: float) -> None:
         while True:
             await asyncio.sleep(every_s)
             await self.look()

@@ -1,48 +1,32 @@
 """`countersign-watcher`: what runs where, and what should be promoted."""
 
-import argparse
 import sys
 from typing import Final
 
-from pydantic import ValidationError
-
-from countersign.contracts.errors import Rejected
+from countersign.contracts.forge_list import ForgeList
 from countersign.messaging.settings import BusSettings
+from countersign.telemetry.configuration import read_document
 from countersign.telemetry.processes import forbid_dumps, run_until_signal
 from countersign.telemetry.setup import TelemetrySettings, telemetry
+from countersign.telemetry.starting import read_arguments, refusals_told
 from countersign.watcher import bootstrap
 from countersign.watcher.http import read_secrets
-from countersign.watcher.settings import Settings, read_forges
+from countersign.watcher.settings import Settings
 
-EXIT_SETTINGS: Final = 2
+PROGRAM: Final = "countersign-watcher"
+WHAT: Final = "Watches Pipelines and what their environments run, and asks for promotions."
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="countersign-watcher",
-        description="Watches Pipelines and what their environments run, and asks for promotions.",
-        epilog="Configured by COUNTERSIGN_* variables; see the README of the service.",
-    )
-    parser.parse_args()
+    read_arguments(PROGRAM, WHAT, Settings, BusSettings, TelemetrySettings)
     forbid_dumps()
-    try:
+    with refusals_told(PROGRAM):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
-        secrets = read_secrets(read_forges(settings.forges_file))
-    except ValidationError as error:
-        print(f"countersign-watcher: {_told(error)}", file=sys.stderr)
-        return EXIT_SETTINGS
-    except Rejected as error:
-        print(f"countersign-watcher: {error.message}", file=sys.stderr)
-        return EXIT_SETTINGS
+        listed = settings.forges_file
+        forges = read_document(listed, ForgeList) if listed else ForgeList()
+        secrets = read_secrets(forges.forges)
     with telemetry(bootstrap.SERVICE, watched) as t:
         return run_until_signal(bootstrap.run(settings, bus, t, secrets=secrets))
-
-
-def _told(error: ValidationError) -> str:
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(
-        f"COUNTERSIGN_{'_'.join(map(str, d['loc'])).upper()}: {d['msg']}" for d in details
-    )
 
 
 if __name__ == "__main__":

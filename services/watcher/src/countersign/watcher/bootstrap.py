@@ -1,21 +1,16 @@
 """Puts the service together and runs it; the only place that names concrete classes."""
 
 import asyncio
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
-
-import uvicorn
-from starlette.applications import Starlette
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
 from countersign.telemetry.health import Health
-from countersign.telemetry.listening import is_loopback
+from countersign.telemetry.listening import App, LoopbackHosts, is_loopback, listen
+from countersign.telemetry.listening import serve as serve_app
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.serving import serve_health
 from countersign.telemetry.setup import Telemetry
@@ -32,7 +27,6 @@ log = get_logger()
 
 SERVICE: Final = "watcher"
 _CONNECTIONS_MAX: Final = 64
-_STOP_TIMEOUT_S: Final = 3
 
 Secrets = dict[str, tuple[Forge, Secret]]
 
@@ -60,11 +54,7 @@ async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secret
         tasks.create_task(_follow(bus, watching=watching, following=following))
         tasks.create_task(watching.run())
         if secrets:
-            app = webhook_app(
-                following=following,
-                secrets=secrets,
-                loopback=is_loopback(settings.webhook_host),
-            )
+            app = webhook_app(following=following, secrets=secrets)
             tasks.create_task(_serve_webhooks(app, settings))
 
 
@@ -73,38 +63,12 @@ async def _follow(bus: Bus, *, watching: Watching, following: Following) -> None
     await follow_streams(bus, routes=table, caught_up=watching.caught_up)
 
 
-async def _serve_webhooks(app: Starlette, settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.webhook_host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((settings.webhook_host, settings.webhook_port))
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        limit_concurrency=_CONNECTIONS_MAX,
-        timeout_graceful_shutdown=_STOP_TIMEOUT_S,
-    )
-    server = _Server(config)
+async def _serve_webhooks(app: App, settings: Settings) -> None:
+    listener = listen(settings.webhook_host, settings.webhook_port)
+    if is_loopback(settings.webhook_host):
+        app = LoopbackHosts(app)
     log.info("webhooks.serving", host=settings.webhook_host, port=listener.getsockname()[1])
-    stopping = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        await asyncio.shield(stopping)
-    finally:
-        # What is being answered is answered; a cancelled server would leave its socket open.
-        server.should_exit = True
-        await asyncio.wait_for(stopping, _STOP_TIMEOUT_S + 1)
-        listener.close()
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the process: they cancel everything, this too."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    await serve_app(app, listener, connections_max=_CONNECTIONS_MAX)
 
 
 def _utc_now() -> datetime:

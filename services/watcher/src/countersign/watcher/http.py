@@ -3,23 +3,20 @@
 Every refusal before the signature is checked looks the same.
 """
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeKind
 from countersign.contracts.secret import Secret
-from countersign.telemetry.listening import names_loopback
+from countersign.telemetry.configuration import read_secret
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.fates import (
     DELIVERY_HEADER,
@@ -35,44 +32,23 @@ log = get_logger()
 
 # GitHub sends up to 25 MB, but never for a pull request.
 BODY_BYTES_MAX: Final = 1024 * 1024
-SECRET_BYTES_MAX: Final = 4096
-
-
-def slug(name: str) -> str:
-    """A forge's name as its webhook's address has it."""
-    return re.sub(r"[^a-z0-9]", "-", name.lower()).strip("-") or "forge"
 
 
 def read_secrets(forges: Iterable[Forge]) -> dict[str, tuple[Forge, Secret]]:
     """Forges that sign webhooks, by slug.
 
     Raises:
-        Rejected: `bad_webhook_secret`.
+        Rejected: `bad_secret`.
 
     """
     found: dict[str, tuple[Forge, Secret]] = {}
     for forge in forges:
         if forge.webhook_secret_file and forge.forge_kind is ForgeKind.GITHUB:
-            found[slug(forge.name)] = (forge, _read_secret(Path(forge.webhook_secret_file)))
+            found[forge.slug] = (forge, read_secret(Path(forge.webhook_secret_file)))
     return found
 
 
-def _read_secret(path: Path) -> Secret:
-    try:
-        with path.open("rb") as file:
-            body = file.read(SECRET_BYTES_MAX)
-    except OSError as error:
-        reason = f"{str(path)!r} cannot be read: {error.strerror}"
-        raise Rejected("bad_webhook_secret", reason) from None
-    secret = body.decode(errors="strict").strip()
-    if not secret:
-        raise Rejected("bad_webhook_secret", f"{str(path)!r} is empty; an empty key signs nothing")
-    return Secret(secret)
-
-
-def webhook_app(
-    *, following: Following, secrets: dict[str, tuple[Forge, Secret]], loopback: bool
-) -> Starlette:
+def webhook_app(*, following: Following, secrets: dict[str, tuple[Forge, Secret]]) -> Starlette:
     async def on_webhook(request: Request) -> Response:
         body = await _body(request)
         known = secrets.get(request.path_params["forge"])
@@ -84,10 +60,7 @@ def webhook_app(
         status = {"malformed": 400, "put_off": 503}.get(outcome, 202)
         return PlainTextResponse(f"{outcome}\n", status_code=status)
 
-    return Starlette(
-        routes=[Route("/webhooks/{forge}", on_webhook, methods=["POST"])],
-        middleware=[Middleware(_OnlyLoopbackHosts)] if loopback else [],
-    )
+    return Starlette(routes=[Route("/webhooks/{forge}", on_webhook, methods=["POST"])])
 
 
 async def _body(request: Request) -> bytes | None:
@@ -124,19 +97,3 @@ async def _handle(request: Request, body: bytes, *, origin: str, following: Foll
         return "put_off"
     following.remember(delivery)
     return outcome
-
-
-class _OnlyLoopbackHosts:
-    """On a loopback address no web page may reach us by a name that resolves here."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = dict(scope["headers"])
-            if not names_loopback(headers.get(b"host", b"").decode("latin-1")):
-                refusal = PlainTextResponse("not a loopback host\n", status_code=421)
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)

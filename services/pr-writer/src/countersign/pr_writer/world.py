@@ -1,0 +1,30 @@
+"""What the jobs of a replica are done with."""
+
+from dataclasses import dataclass
+
+from countersign.contracts.forge_list import ForgeList
+from countersign.pr_writer.board import Board
+from countersign.pr_writer.interfaces import Executors, Redeemer
+from countersign.pr_writer.telling import Telling
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """All that the parts share.
+
+    Args:
+        board: what is known of promotions.
+        executors: do the jobs.
+        redeemer: obtains what was delegated for one.
+        telling: publishes how they go.
+        forges: the administrator's list.
+        secrets_dir: where an executor finds stored credentials.
+
+    """
+
+    board: Board
+    executors: Executors
+    redeemer: Redeemer
+    telling: Telling
+    forges: ForgeList
+    secrets_dir: str
