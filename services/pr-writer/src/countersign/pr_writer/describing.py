@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 from countersign.contracts.messages import CredentialMode, ForgeUser
@@ -40,6 +41,8 @@ def describe(
         *[f"- {code(path)}" for path in files[:FILES_SHOWN_MAX]],
         *([f"- and {len(files) - FILES_SHOWN_MAX} more"] if len(files) > FILES_SHOWN_MAX else []),
         *[f"- not looked into, too large: {code(path)}" for path in skipped[:3]],
+    ]
+    footer = [
         "",
         "---",
         "```",
@@ -48,7 +51,14 @@ def describe(
         f"Countersign-Consent: {job.consent_digest}",
         "```",
     ]
-    return Text(title=plain(title), body="\n".join(lines)[:BODY_CHARACTERS_MAX])
+    return Text(title=plain(title), body="\n".join([*_fitting(lines, footer), *footer]))
+
+
+def _fitting(lines: list[str], footer: list[str]) -> list[str]:
+    """As many whole lines as leave room: in a code span that is cut, everything is live again."""
+    left = BODY_CHARACTERS_MAX - sum(len(line) + 1 for line in footer)
+    sums = accumulate(len(line) + 1 for line in lines)
+    return [line for line, so_far in zip(lines, sums, strict=True) if so_far <= left]
 
 
 def _consent(job: Job, author: ForgeUser | None) -> list[str]:

@@ -1,0 +1,36 @@
+"""What a pull request says of itself, whoever chose the names in it."""
+
+from typing import Any
+
+from doubles import stories
+
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.messages import Content, CredentialMode, ForgeUser, Person, Revision
+from countersign.contracts.promotion import Promotion, State
+from countersign.forges.interface import Text
+from countersign.pr_writer.describing import BODY_CHARACTERS_MAX, describe
+from countersign.pr_writer.model import opening
+
+EVIL = "@org/team ` Closes #1 " + "x" * 120
+
+
+def described(**changes: Any) -> Text:
+    promotion = Promotion(request=stories.requested(**changes), state=State.OPENING)
+    forge = Forge(name="Forge", kind="github", origin="https://forge.example")
+    job = opening(promotion, mode=CredentialMode.DELEGATED, approval=None, forge=forge)
+    job = job.model_copy(update={"approver": Person(id="p", name=EVIL), "previous": (1, 2, 3)})
+    return describe(
+        job, author=ForgeUser(id="1", login=EVIL), files=[EVIL] * 30, skipped=[EVIL] * 5
+    )
+
+
+def test_body_that_is_too_long_loses_whole_lines_and_never_its_footer() -> None:
+    """In a code span that is cut, mentions and closing keywords are live again."""
+    long = Revision(recorded=EVIL)
+    content = Content(identity=EVIL, revision=long)
+    body = described(from_environment=EVIL, marker_key=EVIL, current=long, content=content).body
+
+    assert len(body) <= BODY_CHARACTERS_MAX
+    assert "Countersign-Promotion: " in body
+    assert body.endswith("```")
+    assert all(line.count("`") % 2 == 0 for line in body.split("\n") if line != "```")
