@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import uvicorn
@@ -17,6 +17,8 @@ from countersign.contracts.errors import Rejected
 
 STOP_TIMEOUT_S: Final = 3
 BACKLOG: Final = 128
+# Of its ticks, uvicorn takes every tenth for a second's end, and renews the Date header then.
+_TICKS_PER_S: Final = 10
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _REFUSAL: Final = b"not a loopback host\n"
 
@@ -86,7 +88,7 @@ async def serve(
             await asyncio.shield(serving)
         finally:
             on_stop()
-            server.should_exit = True
+            server.stop()
             await asyncio.wait_for(serving, STOP_TIMEOUT_S + 1)
 
 
@@ -128,6 +130,23 @@ def names_loopback(host: str) -> bool:
 
 class _Server(uvicorn.Server):
     """Leaves signals to `processes.run_until_signal`: they cancel everything, this too."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """Uvicorn's own wakes ten times a second, which is most of what a service at rest does."""
+        second = 0
+        while not await self.on_tick(second * _TICKS_PER_S):
+            second += 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._stopping.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
