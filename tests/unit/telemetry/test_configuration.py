@@ -7,12 +7,8 @@ from pydantic import BaseModel
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
-from countersign.telemetry.configuration import (
-    DOCUMENT_BYTES_MAX,
-    SECRET_BYTES_MAX,
-    read_document,
-    read_secret,
-)
+from countersign.telemetry.configuration import DOCUMENT_BYTES_MAX, read_document
+from countersign.telemetry.secret_files import SECRET_BYTES_MAX, read_secret
 
 
 class Shelf(BaseModel):

@@ -1,4 +1,4 @@
-"""Files that an administrator gives to a service: documents in YAML, and secrets."""
+"""Files that an administrator gives to a service: documents in YAML."""
 
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -7,11 +7,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.secret import Secret
 
 DOCUMENT_BYTES_MAX: Final = 1024 * 1024
-# The longest key or token of any forge has a few KiB.
-SECRET_BYTES_MAX: Final = 16 * 1024
 FAULTS_MAX: Final = 5  # told at once
 
 _Document = TypeVar("_Document", bound=BaseModel)
@@ -40,7 +37,7 @@ def read_document(path: Path, model: type[_Document]) -> _Document:
         Rejected: `bad_document`; says which field is wrong and never what it holds.
 
     """
-    body = _read(path, reason="bad_document", bytes_max=DOCUMENT_BYTES_MAX)
+    body = read_bounded(path, bytes_max=DOCUMENT_BYTES_MAX, reason="bad_document")
     try:
         # Not the loader in C: it crashes on what is nested too deeply.
         return model.model_validate(yaml.safe_load(body) or {})
@@ -54,24 +51,12 @@ def read_document(path: Path, model: type[_Document]) -> _Document:
         raise Rejected("bad_document", f"{path}: {'; '.join(faults)}") from None
 
 
-def read_secret(path: Path, *, reason: str = "bad_secret") -> Secret:
-    """Read a secret, without the spaces and line ends around it.
-
+def read_bounded(path: Path, *, bytes_max: int, reason: str) -> bytes:
+    """
     Raises:
-        Rejected: for the `reason` given.
+        Rejected: for the `reason` given; it cannot be read, or is larger.
 
     """
-    body = _read(path, reason=reason, bytes_max=SECRET_BYTES_MAX)
-    try:
-        text = body.decode().strip()
-    except UnicodeDecodeError:
-        raise Rejected(reason, f"{path} is not text") from None
-    if not text:
-        raise Rejected(reason, f"{path} is empty")
-    return Secret(text)
-
-
-def _read(path: Path, *, reason: str, bytes_max: int) -> bytes:
     try:
         with path.open("rb") as file:
             body = file.read(bytes_max + 1)

@@ -44,9 +44,9 @@ from countersign.forges.oauth import Client
 from countersign.forges.recording import record_call
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
-from countersign.telemetry.configuration import read_secret
 from countersign.telemetry.health import Health
 from countersign.telemetry.logs import get_logger
+from countersign.telemetry.secret_files import read_secret
 from countersign.telemetry.serving import serve_health
 from countersign.telemetry.setup import Telemetry
 

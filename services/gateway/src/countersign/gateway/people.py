@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import Person
+from countersign.telemetry.configuration import read_document
 
-PEOPLE_BYTES_MAX: Final = 256 * 1024
 VIEWERS: Final = "viewers"
 
 
@@ -34,21 +33,10 @@ class _PeopleFile(BaseModel):
 def read_people(path: Path) -> tuple[Person, ...]:
     """
     Raises:
-        Rejected: `people_file`; says what is wrong with it.
+        Rejected: `bad_document`, `people_file`; says what is wrong with it.
 
     """
-    try:
-        body = path.read_bytes()
-        if len(body) > PEOPLE_BYTES_MAX:
-            raise Rejected("people_file", f"{path} is larger than {PEOPLE_BYTES_MAX} bytes")
-        listed = _PeopleFile.model_validate(yaml.safe_load(body)).people
-    except OSError as error:
-        raise Rejected("people_file", f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValidationError) as error:
-        raise Rejected(
-            "people_file",
-            f"{path} is not like  people: [{{id: ada, name: Ada Lovelace, groups: []}}]",
-        ) from error
+    listed = read_document(path, _PeopleFile).people
     if len({p.id for p in listed}) != len(listed):
         raise Rejected("people_file", f"{path} lists an id twice")
     return tuple(Person(id=p.id, name=p.name or p.id, groups=p.groups) for p in listed)

@@ -16,8 +16,8 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeKind
 from countersign.contracts.secret import Secret
-from countersign.telemetry.configuration import read_secret
 from countersign.telemetry.logs import get_logger
+from countersign.telemetry.secret_files import read_secret
 from countersign.watcher.fates import (
     DELIVERY_HEADER,
     EVENT_HEADER,
