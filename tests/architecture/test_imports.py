@@ -1,9 +1,7 @@
 """The rule of direction, and what the linter of imports cannot say."""
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +9,6 @@ import sources
 from reference import ROOT
 
 LIBRARIES_WITHOUT_CLOCK = ("libs/contracts",)
-
-
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(sources.tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
 
 
 def test_imports_keep_their_direction() -> None:
@@ -42,7 +32,7 @@ def test_only_telemetry_knows_the_sdk_of_opentelemetry() -> None:
         sources.name(path)
         for path in sources.python_files("libs", "services")
         if not sources.name(path).startswith(allowed)
-        and any(module.startswith("opentelemetry.sdk") for module in imported(path))
+        and any(module.startswith("opentelemetry.sdk") for module in sources.imported(path))
     ]
 
     assert guilty == []
@@ -64,7 +54,7 @@ def test_contracts_ask_no_clock_and_no_dice() -> None:
     guilty = [
         sources.name(path)
         for path in sources.python_files(*LIBRARIES_WITHOUT_CLOCK)
-        if {"time", "random", "secrets", "os", "uuid"} & set(imported(path))
+        if {"time", "random", "secrets", "os", "uuid"} & set(sources.imported(path))
     ]
 
     assert guilty == []
