@@ -440,7 +440,7 @@ class ApprovalExpired(Message):
     approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
     expired_at: Timestamp | None = Field(alias="expiredAt", default=None)
     reason: str = ""
-    """What ended it, for a person: `the sign-in was not finished`, `GitHub answered access_denied`."""
+    """What ended it, for a person: `Ada declined at GitHub`."""
 
 
 class ApprovalLost(Message):

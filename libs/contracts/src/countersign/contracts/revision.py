@@ -14,7 +14,6 @@ _SEMVER = re.compile(
 # Flux appends the first 12 hexadecimal digits of an OCI digest or of a commit.
 _FLUX_BUILD = re.compile(r"\+[0-9a-f]{12}$")
 SUFFIXES: Final = ("", "tag", "digest", "commit", "name")
-RECORDED_CHARACTERS_MAX: Final = 512
 
 
 def parse_revision(recorded: str, *, digest: str = "") -> Revision:

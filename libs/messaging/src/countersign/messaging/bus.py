@@ -1,10 +1,7 @@
 """The bus as services see it: publish, ask, answer, work, follow."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
-
-from nats.aio.msg import Msg
 
 from countersign.contracts.message import Message
 from countersign.messaging.answering import Answer, Call
@@ -28,8 +25,6 @@ __all__ = [
     "Work",
     "open_bus",
 ]
-
-_HINT_BYTES_MAX: Final = 64 * 1024
 
 
 class Bus:
@@ -139,23 +134,6 @@ class Bus:
         if not isinstance(received.message, model):
             raise TypeError(f"{subject!r} holds {type(received.message).__name__}")
         return received
-
-    @asynccontextmanager
-    async def listening(
-        self, subject: str, on_hint: Callable[[bytes], None]
-    ) -> AsyncIterator[None]:
-        """Hear hints: messages of no standing, which may be lost and prove nothing."""
-
-        async def on_message(message: Msg) -> None:
-            if len(message.data) <= _HINT_BYTES_MAX:
-                on_hint(message.data)
-
-        subscription = await self.client.subscribe(subject, cb=on_message)
-        try:
-            yield
-        finally:
-            if not self.client.is_closed:
-                await subscription.unsubscribe()
 
     def serving(
         self, *, answers: Sequence[Answer] = (), work: Sequence[Work] = ()

@@ -23,13 +23,13 @@ from countersign.contracts.messages import (
     RetryResponse,
     RevokeRequest,
 )
+from countersign.contracts.sign_in import replica_of
 from countersign.gateway.interfaces import Requests
 
 REQUEST_TIMEOUT_S: Final = 10.0
 # The approval service asks the forge whose token it is before it answers.
 COMPLETE_TIMEOUT_S: Final = 30.0
 REASON_CHARACTERS_MAX: Final = 500
-STATE_CHARACTERS_MAX: Final = 512
 CODE_CHARACTERS_MAX: Final = 2_048
 
 _Response = TypeVar("_Response", bound=Message)
@@ -72,9 +72,8 @@ class Handlers:
             Retryable: the replica that asked does not answer.
 
         """
-        replica, _, rest = callback.state.rpartition(".")
-        too_long = len(callback.state) > STATE_CHARACTERS_MAX
-        if not replica or not rest or too_long or len(callback.code) > CODE_CHARACTERS_MAX:
+        replica = replica_of(callback.state)
+        if not replica or len(callback.code) > CODE_CHARACTERS_MAX:
             raise Rejected(
                 "state_mismatch", "the forge sent you back with a state that is none of ours"
             )

@@ -15,6 +15,7 @@ from typing import Final
 from itsdangerous import BadSignature, Signer
 
 from countersign.contracts.messages import Person
+from countersign.contracts.sign_in import session_digest
 from countersign.gateway.interfaces import Clock
 
 ID_BYTES: Final = 32
@@ -37,7 +38,7 @@ class Session:
     @property
     def digest(self) -> str:
         """What other services get to know of the session's id."""
-        return hashlib.sha256(self.id.encode()).hexdigest()
+        return session_digest(self.id)
 
     def __repr__(self) -> str:
         return f"Session(person={self.person.id!r})"

@@ -1,7 +1,6 @@
 """What every request needs, put together once by `bootstrap`."""
 
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import urlsplit
 
 from countersign.contracts.forge_list import Forge, ForgeList
@@ -13,8 +12,6 @@ from countersign.gateway.model import Track
 from countersign.gateway.projection import Projection
 from countersign.gateway.rendering import Templates
 from countersign.gateway.sessions import Sessions
-
-LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,13 +27,6 @@ class Changes:
 Deliver = Callable[[Changes], Awaitable[None]]
 
 
-class ObjectSource(Protocol):
-    """Where objects come from: a directory, or a cluster."""
-
-    async def follow(self, deliver: Deliver) -> None:
-        """Deliver everything, then each change, until cancelled."""
-
-
 class LinkStore(Protocol):
     """Remembers the chain of promotions beside the Pipeline, longer than any stream."""
 

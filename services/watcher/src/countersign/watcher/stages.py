@@ -17,7 +17,7 @@ from countersign.kube.applications import AppState
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines import Environment, Pipeline, Target
 from countersign.watcher.contents import is_there
-from countersign.watcher.model import Problem, Situation, Stage
+from countersign.watcher.model import Situation, Stage
 
 # The worst of its targets is the condition of an environment.
 _WORST_FIRST: Final = (
@@ -149,7 +149,3 @@ def keys_of(pipeline: Pipeline) -> frozenset[ObjectKey]:
         for target in environment.targets
         if not target.cluster
     )
-
-
-def relevant(problems: tuple[Problem, ...], *, keys: frozenset[ObjectKey]) -> tuple[Problem, ...]:
-    return tuple(problem for problem in problems if problem.keys & keys)

@@ -93,10 +93,6 @@ class Cluster:
             for task in self._busy.values():
                 task.cancel()
 
-    @property
-    def is_busy(self) -> bool:
-        return bool(self._busy) or self._wake.is_set()
-
     async def _round(self, group: asyncio.TaskGroup) -> None:
         self._wake.clear()
         self._read_control()

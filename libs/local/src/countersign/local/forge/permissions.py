@@ -138,8 +138,3 @@ def refusal(caller: Caller, repository: Repository, need: Need) -> Refusal | Non
     if granted(caller, repository, need.resource) < need.level:
         return Refusal(404, "Not Found")
     return Refusal(403, "Must have push access to repository")
-
-
-def web_role(repository: Repository, login: str) -> Role:
-    """What somebody signed in to the pages may do."""
-    return role(repository, login or None)

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -18,7 +18,7 @@ from typing import Any, TypedDict, Unpack
 from countersign.contracts.secret import Secret
 from countersign.local.forge import pulling, seeding, tokens
 from countersign.local.forge.app import Forge, build_app
-from countersign.local.forge.faults import FaultPlan, parse_plan
+from countersign.local.forge.faults import FaultPlan
 from countersign.local.forge.model import (
     App,
     PullRequest,
@@ -203,11 +203,6 @@ class RunningForge(Contents):
         proposal = Proposal(title=title, body="", head=head, base=base)
         return pulling.open_pull(self.service, self._found(full_name), proposal, by=by)
 
-    def adopt(self, full_name: str, number: int, *, head_repository_id: int) -> PullRequest:
-        """Let a pull request come from another repository, as from a fork."""
-        pull = replace(self.pull(full_name, number), head_repository_id=head_repository_id)
-        return self.store.save_pull(self._found(full_name), pull)
-
     def revoke(self, text: Secret) -> None:
         found = tokens.find(self.store, text)
         if found is not None:
@@ -225,12 +220,6 @@ class RunningForge(Contents):
         """Switch one fault rule on, for instance `path="*/pulls", status=502, count=1`."""
         plan = FaultPlan.model_validate({"rules": [rule]} if rule else {})
         self.forge.faults.set(plan)
-
-    def fault_plan(self, body: bytes) -> None:
-        self.forge.faults.set(parse_plan(body))
-
-    def no_faults(self) -> None:
-        self.forge.faults.set(FaultPlan())
 
     def allow_duplicates(self) -> None:
         self.forge.faults.set(FaultPlan(duplicates="allow"))
