@@ -252,7 +252,7 @@ async def test_denial_at_the_forge_expires_the_approval_with_the_reason(
     assert done.problem.code == "denied"
     assert done.promotion is not None
     (event,) = house.stream.of(m.ApprovalExpired)
-    assert event.reason == "Forge answered access_denied"
+    assert event.reason == "Ada declined at Forge"
     assert house.state(approval) == "waiting"
 
 
@@ -265,7 +265,22 @@ async def test_words_of_the_browser_are_not_repeated_to_others(
 
     await house.complete(approval, {"state": state}, error="<b>call 555-1234</b>")
 
-    assert house.stream.of(m.ApprovalExpired)[0].reason == "Forge answered an error"
+    assert house.stream.of(m.ApprovalExpired)[0].reason == "Forge refused the sign-in"
+
+
+async def test_person_who_cannot_write_is_named_to_all_who_look(
+    house: House, approval: Service
+) -> None:
+    await house.request()
+    begun = await house.begin(approval)
+    back = house.forge.sign_in(begun.authorize_url, "ada")
+    read_only(house)
+
+    await house.complete(approval, back)
+    await settle(approval)
+
+    (event,) = house.stream.of(m.ApprovalExpired)
+    assert event.reason == "Ada may not write to shop/deploy; ask its owner for the right to"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from countersign.approval.model import (
     refuse_retry,
 )
 from countersign.approval.projection import Promotions
+from countersign.approval.reasons import STARTED_AGAIN, declined, reason_of, told
 from countersign.approval.sign_ins import SignIn, SignIns
 from countersign.approval.vault import Job
 from countersign.contracts.errors import Rejected, Retryable
@@ -108,7 +109,8 @@ class Consents:
             consent=consent, verifier=self.cipher.seal(verifier), until=self.now() + lasting
         )
         for gone in self.sign_ins.add(state, sign_in):
-            await self.announcements.expired(gone.consent, reason="it was started again")
+            reason = told(STARTED_AGAIN, gone.consent)
+            await self.announcements.expired(gone.consent, reason=reason)
         async with AsyncExitStack() as undo:
             undo.callback(self.sign_ins.remove, lambda s: s is sign_in)
             until = await self.announcements.begun(consent, lasting=lasting)
@@ -135,7 +137,7 @@ class Consents:
                 return await self._complete(sign_in, request)
             except (Rejected, Retryable) as error:
                 log.warning("approval.failed", **_names(consent), reason=error.reason)
-                await self.announcements.expired(consent, reason=error.message)
+                await self.announcements.expired(consent, reason=reason_of(error, consent))
                 raise
 
     async def _complete(self, sign_in: SignIn, request: CompleteRequest) -> Job:
@@ -143,8 +145,8 @@ class Consents:
         application = self.applications.find(consent.destination.origin)
         _refuse_other_issuer(request.iss, application)
         if request.error:
-            word = request.error if _ERROR_WORD.fullmatch(request.error) else "an error"
-            raise Rejected("denied", f"{application.forge.name} answered {word}")
+            word = request.error if _ERROR_WORD.fullmatch(request.error) else ""
+            raise Rejected("denied", declined(consent, forge=application.forge.name, word=word))
         if len(request.code) > CODE_CHARACTERS_MAX:
             raise Rejected("bad_request", "the code is too long")
         await self._still_wanted(consent)

@@ -7,6 +7,7 @@ from typing import Final
 from countersign.approval.announcing import Announcements
 from countersign.approval.model import Consent, Ending, is_carried_by
 from countersign.approval.projection import Promotions
+from countersign.approval.reasons import SIGNED_OUT, UNFINISHED, UNUSED, told
 from countersign.approval.revoking import Revocations
 from countersign.approval.sign_ins import SignIns
 from countersign.approval.vault import Vault
@@ -33,11 +34,11 @@ class Endings:
 
     async def expire(self) -> None:
         for sign_in in self.sign_ins.expire():
-            await self._tell(sign_in.consent, "the sign-in was not finished in time")
+            await self._tell(sign_in.consent, UNFINISHED)
         for job in self.vault.due():
             spent = self.vault.end(job.consent.approval_id, Ending.EXPIRED)
             await self.revocations.add(*spent)
-            await self._tell(job.consent, "the delegation was not used in time")
+            await self._tell(job.consent, UNUSED)
         await self.revocations.add(*self.vault.expire())
 
     async def sign_out(self, *, person_id: str, session: str) -> int:
@@ -48,7 +49,7 @@ class Endings:
         spent, jobs = self.vault.end_all(Ending.SIGNED_OUT, person_id=person_id, session=session)
         await self.revocations.add(*spent)
         for consent in [*(s.consent for s in gone), *(j.consent for j in jobs)]:
-            await self._tell(consent, "signed out")
+            await self._tell(consent, SIGNED_OUT)
         log.info("delegations.signed_out", count=len(spent))
         return len(spent)
 
@@ -77,7 +78,7 @@ class Endings:
 
     async def _tell(self, consent: Consent, reason: str) -> None:
         if self._is_awaited(consent):
-            await self.announcements.expired(consent, reason=reason)
+            await self.announcements.expired(consent, reason=told(reason, consent))
 
     async def _tell_lost(self, consent: Consent) -> None:
         entry = self.promotions.find(consent.promotion.promotion_id)

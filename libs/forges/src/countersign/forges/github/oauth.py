@@ -36,7 +36,7 @@ class GitHubOAuth:
         self._client = client
         self._now = now
         self._origin = http.forge.origin
-        self._where = f"forge {http.forge.name!r}"
+        self._where = http.forge.name
         # RFC 9207 wants an issuer identifier; GitHub is seen to name its OAuth root.
         self.issuers = frozenset({self._origin, f"{self._origin}/login/oauth"})
 
