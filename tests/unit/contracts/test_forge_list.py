@@ -48,6 +48,20 @@ def test_origin_that_is_spelled_otherwise_is_not_listed(origin: str) -> None:
         {"api": "http://api.github.com"},
         {"api": "http://localhost.evil.example/api"},
         {"api": "http://localhost:1@evil.example/api"},
+        {"api": "HTTP://api.github.com"},
+        {"api": "HTTPS://api.github.com"},
+        {"api": "ftp://api.github.com"},
+        {"api": " https://api.github.com"},
+        {"api": "https://api.github.com\n"},
+        {"api": "https://API.github.com"},
+        {"api": "https://user:made-up@api.github.com"},
+        {"api": "https://api.github.com/../v3"},
+        {"api": "https://api.github.com//v3"},
+        {"api": "https://api.github.com/v3?x=1"},
+        {"api": "https://api.github.com/v3#x"},
+        {"api": "https://10.0.0.5/api/v3"},
+        {"api": "https://api.github.com:65536"},
+        {"api": "api.github.com"},
         {"kind": "svn"},
         {"minutes": 0},
         {"minutes": 481},
@@ -68,6 +82,9 @@ def test_unsound_entry_is_refused(change: dict[str, Any]) -> None:
         {"origin": "http://localhost:3000", "api": "http://localhost:3000/api/v3"},
         {"origin": "http://127.0.0.1:3000"},
         {"origin": "https://git.example.com:8443", "api": "https://git.example.com:8443/api/v3"},
+        {"origin": "https://github.com", "api": "https://api.github.com"},
+        {"origin": "https://github.com", "api": "https://api.github.com/"},
+        {"origin": "https://github.com", "api": ""},
     ],
     ids=str,
 )
@@ -109,6 +126,24 @@ def test_stored_token_is_only_for_repositories_of_its_namespace(
     forge = Forge.model_validate({**GITHUB, "repositories": {"shop": ["shop/gitops", "shop/w*"]}})
 
     assert forge.allows(namespace=namespace, owner="shop", repository=repository) is allowed
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "allowed"),
+    [
+        ("acme/*", "acme/x", True), ("acme/*", "acme/group/x", False),
+        ("*", "acme/x", False), ("*/*", "acme/x", True), ("*/*", "acme/group/x", False),
+        ("acme/*/*", "acme/group/x", True), ("acme/*/*", "acme/x", False),
+        ("acme/gr*/x", "acme/group/x", True), ("acme/gr*/x", "acme/gr/a/x", False),
+        ("acme/[!z]*", "acme/a/b", False), ("acme?x", "acme/x", False), ("acme/", "acme/x", False),
+    ],
+)  # fmt: skip
+def test_pattern_is_matched_segment_by_segment(pattern: str, name: str, *, allowed: bool) -> None:
+    """Whoever writes `acme/*` has not thought of the groups below."""
+    forge = Forge.model_validate({**GITHUB, "repositories": {"shop": [pattern]}})
+    owner, _, repository = name.rpartition("/")
+
+    assert forge.allows(namespace="shop", owner=owner, repository=repository) is allowed
 
 
 def test_stored_token_is_refused_where_nothing_is_said() -> None:

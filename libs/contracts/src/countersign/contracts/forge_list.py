@@ -14,6 +14,8 @@ from countersign.contracts.messages import Destination, ForgeKind
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _ORIGIN = rf"https?://(?:{_LABEL}\.)*{_LABEL}(?::[1-9][0-9]{{0,4}})?"
 Origin = Annotated[str, StringConstraints(pattern=f"^{_ORIGIN}$", max_length=255)]
+# Segments begin with a letter or digit: no `//`, no `..`, and neither query nor fragment.
+_API = re.compile(rf"({_ORIGIN})(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*/?")
 _REPOSITORY_URL = re.compile(rf"({_ORIGIN})/(.+?)(?:\.git)?/?")
 # No percent sign: `o%2Fr` would be one name to the forge and two to us.
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
@@ -43,14 +45,19 @@ class Forge(BaseModel):
         "forgejo",
     ]
     origin: Origin = Field(description="Where people and git go.")
-    api: str = Field(default="", description="Base of the REST API; empty means the vendor's own.")
+    api: str = Field(
+        default="",
+        max_length=255,
+        description="Base of the REST API, an origin and a path; empty means the vendor's own.",
+    )
     client_id: str = Field(default="", alias="clientId")
     client_secret_file: str = Field(default="", alias="clientSecretFile")
     webhook_secret_file: str = Field(default="", alias="webhookSecretFile")
     ca_file: str = Field(default="", alias="caFile")
     minutes: int = Field(default=15, ge=1, le=480, description="A delegation's longest stay, min.")
     repositories: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="Namespace to `owner/pattern` of what it may use."
+        default_factory=dict,
+        description="Namespace to `owner/pattern` of what it may use; no `*` reaches over a `/`.",
     )
     broad_tokens: Literal["refuse", "accept"] = Field(default="refuse", alias="broadTokens")
     app_id: str = Field(default="", alias="appId")
@@ -58,8 +65,12 @@ class Forge(BaseModel):
 
     @model_validator(mode="after")
     def _encrypted_unless_loopback(self) -> Self:
-        if self.api.startswith("http://") and not _LOOPBACK.fullmatch(self.api):
-            raise ValueError(f"{self.api}: a token is only sent over https")
+        api = _API.fullmatch(self.api)
+        if self.api and not (api and _may_get_a_token(api[1])):
+            raise ValueError(
+                f"api {self.api!r} is not like https://api.example.com/v3, in lower case; "
+                "a token is only sent over https, to a name and not an address"
+            )
         if not _may_get_a_token(self.origin):
             raise ValueError(
                 f"{self.origin}: a token is only sent over https, to a name and not an address"
@@ -78,7 +89,7 @@ class Forge(BaseModel):
     def allows(self, *, namespace: str, owner: str, repository: str) -> bool:
         """Whether a Pipeline of that namespace may use that repository with a stored token."""
         name = f"{owner}/{repository}"
-        return any(fnmatchcase(name, pattern) for pattern in self.repositories.get(namespace, ()))
+        return any(_matches(name, pattern) for pattern in self.repositories.get(namespace, ()))
 
 
 class ForgeList(BaseModel):
@@ -131,6 +142,12 @@ def parse_repository_url(url: str) -> tuple[str, str, str]:
             f"repository URL {url!r} is not like https://host/owner/repository",
         )
     return match[1], "/".join(segments[:-1]), segments[-1]
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Segment by segment: `acme/*` is not what lies in the groups below `acme`."""
+    names, patterns = name.split("/"), pattern.split("/")
+    return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
 
 
 def _may_get_a_token(origin: str) -> bool:
