@@ -5,6 +5,7 @@ Run: `.venv/bin/python tests/bench [--only NAME ...]`.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -45,8 +46,8 @@ def _wait(command: Sequence[str], *, timeout_s: float) -> int | str:
         try:
             return process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            # As Ctrl-C would, so that it ends what it started.
-            process.terminate()
+            # As Ctrl-C does, so that it ends what it started.
+            process.send_signal(signal.SIGINT)
             return f"no end after {timeout_s:.0f} s"
 
 
