@@ -44,7 +44,8 @@ def main() -> None:
             importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    control.sendall(READY)
+    with contextlib.suppress(ConnectionError):  # the parent died while we started
+        control.sendall(READY)
     while True:
         try:
             message, fds, _, _ = socket.recv_fds(control, len(JOB), 1)
