@@ -50,6 +50,7 @@ class Pull:
     head_repository_id: str
     author: ForgeUser | None = None
     merge_commit: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,11 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A repository at one instant. `base` or `head` is none where there is no such branch."""
+    """A repository at one instant. `base` or `head` is none where there is no such branch.
+
+    `pulls` are of our branch, `previous` those asked for, `open_pulls` the newest that are open to
+    the base, whoever opened them.
+    """
 
     repository_id: str
     handle: str
@@ -106,6 +111,7 @@ class View:
     folders: Mapping[str, Folder]
     files: Mapping[str, Blob]
     read_at_s: float
+    open_pulls: tuple[Pull, ...] = ()
 
     @property
     def own_pulls(self) -> tuple[Pull, ...]:

@@ -25,7 +25,7 @@ def describe(
     before = short(request.current) or "nothing"
     after = short(request.content.revision)
     app = code(f"{ref.pipeline.namespace}/{ref.pipeline.name}")
-    title = f"Promote {ref.pipeline.name} to {ref.environment}: {after}"
+    title = f"{title_start(job)} {after}"
     lines = [
         f"Promotes {app} from {code(request.from_environment)} to {code(ref.environment)}.",
         "",
@@ -72,6 +72,12 @@ def _consent(job: Job, author: ForgeUser | None) -> list[str]:
     elif job.mode is CredentialMode.APP:
         lines.append("Opened by the forge's application.")
     return lines
+
+
+def title_start(job: Job) -> str:
+    """How the titles of all pull requests of one pipeline and environment begin."""
+    ref = job.request.promotion
+    return plain(f"Promote {ref.pipeline.name} to {ref.environment}:")
 
 
 def headline(job: Job) -> str:

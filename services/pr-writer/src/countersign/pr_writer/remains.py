@@ -17,6 +17,7 @@ from countersign.forges.interface import (
     Tip,
     View,
 )
+from countersign.pr_writer import describing
 from countersign.pr_writer.editing import Editor
 from countersign.pr_writer.manifests import blob_id
 from countersign.pr_writer.model import Job
@@ -39,6 +40,30 @@ class Commit:
 def place_of(job: Job) -> Place:
     to = job.request.destination
     return Place(owner=to.owner, repository=to.repository, base_branch=to.base_branch)
+
+
+def is_of_promotion(pull: Pull, job: Job) -> bool:
+    """Whether its branch is of some attempt of the same promotion: only the id identifies."""
+    folder, _, name = pull.head_branch.rpartition("/")
+    ours = job.request.promotion.promotion_id
+    return folder == job.branch.rpartition("/")[0] and name.partition("-")[0] == ours
+
+
+def beside(view: View, job: Job) -> tuple[Pull, ...]:
+    """Pull requests open in the same lane, on other branches than the job's.
+
+    The forge is asked, not the stream alone: that may have been lost since they were opened.
+    Branches of two pipelines may begin alike where long names were cut, their titles do not.
+    """
+    folder, title = job.branch.rpartition("/")[0], describing.title_start(job)
+    return tuple(
+        pull
+        for pull in view.open_pulls
+        if pull.head_repository_id == view.repository_id
+        and pull.head_branch != job.branch
+        and pull.head_branch.rpartition("/")[0] == folder
+        and (is_of_promotion(pull, job) or pull.title.startswith(title))
+    )
 
 
 class Remains:
@@ -70,6 +95,11 @@ class Remains:
             if ours is None:
                 raise self._taken("a pull request with another content")
             return replace(ours, pull=pull)
+        for pull in beside(view, self._job):
+            # Of another attempt, whose outcome was never told, or was told to a stream now lost.
+            ours = await self._ours(pull.head_commit) if is_of_promotion(pull, self._job) else None
+            if ours is not None:
+                return replace(ours, pull=pull)
         if own:
             raise Rejected(
                 "conflict",

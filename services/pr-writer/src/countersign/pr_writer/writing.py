@@ -4,7 +4,7 @@ Creating the branch is the lock: who created it and committed onto it opens the 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -27,7 +27,7 @@ from countersign.forges.interface import (
 from countersign.pr_writer import describing, survey
 from countersign.pr_writer.editing import Editor, Edits
 from countersign.pr_writer.model import Job, Known, Outcome
-from countersign.pr_writer.remains import Remains, place_of
+from countersign.pr_writer.remains import Remains, beside, is_of_promotion, place_of
 from countersign.pr_writer.scanning import FILE_BYTES_MAX
 from countersign.pr_writer.survey import Survey
 
@@ -84,6 +84,9 @@ class Writing:
         )
         await self._reporter.user(view.viewer)
         self._check_viewer(view)
+        # What the stream does not know of is closed like what it does.
+        known = {p.number: p for p in (*view.previous, *beside(view, job))}
+        view = replace(view, previous=tuple(known.values()))
         base = self._check(view)
         left = await self._remains.find(view, base)
         if left is None:
@@ -253,7 +256,7 @@ class Writing:
                 owner=to.owner,
                 repository=to.repository,
                 number=pull.number,
-                head_branch=self._job.branch,
+                head_branch=pull.head_branch if found else self._job.branch,
                 head_commit=pull.head_commit,
                 head_repository_id=pull.head_repository_id,
                 base_branch=to.base_branch,
@@ -268,7 +271,7 @@ class Writing:
         )
         await self._reporter.user(view.viewer)
         for pull in view.previous:
-            ours = pull.head_branch == job.branch and pull.head_repository_id == view.repository_id
+            ours = pull.head_repository_id == view.repository_id and is_of_promotion(pull, job)
             if ours and pull.state is PullState.OPEN:
                 await self._forge.close_pull(pull, comment=describing.superseded(job))
                 return Outcome(closed=(pull.number,))

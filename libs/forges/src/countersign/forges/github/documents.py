@@ -8,7 +8,7 @@ from typing import Any, Final
 from countersign.forges.interface import Change, Place, Text, View, Wanted
 
 PULLS_PER_PAGE: Final = 50
-_PULL: Final = """number id state headRefName headRefOid baseRefName
+_PULL: Final = """number id state title headRefName headRefOid baseRefName
   headRepository { databaseId }
   author { login ... on User { databaseId } ... on Bot { databaseId } }
   mergeCommit { oid }"""
@@ -16,13 +16,16 @@ _TIP: Final = """target { oid ... on Commit {
   committedDate tree { oid } parents(first: 3) { nodes { oid } } } }"""
 _PULLS: Final = f"""pullRequests(headRefName: $headName, first: {PULLS_PER_PAGE}, after: $after) {{
   pageInfo {{ hasNextPage endCursor }} nodes {{ {_PULL} }} }}"""
+_OPEN_PULLS: Final = f"""open: pullRequests(states: [OPEN], baseRefName: $baseName,
+    first: {PULLS_PER_PAGE}, after: $openAfter, orderBy: {{field: CREATED_AT, direction: DESC}}) {{
+  pageInfo {{ hasNextPage endCursor }} nodes {{ {_PULL} }} }}"""
 _BLOB: Final = "... on Blob { oid byteSize isBinary isTruncated text }"
 
 Sent = dict[str, Any]
 
 
 def look(place: Place, wanted: Wanted) -> Sent:
-    """Base head, our branch, its pull requests, older ones, folders and files, all at once."""
+    """Base head, our branch, pull requests of it and others, folders and files, all at once."""
     variables: dict[str, Any] = {
         "owner": place.owner,
         "name": place.repository,
@@ -30,6 +33,8 @@ def look(place: Place, wanted: Wanted) -> Sent:
         "head": f"refs/heads/{wanted.head_branch}",
         "headName": wanted.head_branch,
         "after": None,
+        "baseName": place.base_branch,
+        "openAfter": None,
     }
     kinds: dict[str, str] = {}
     fields: list[str] = []
@@ -47,13 +52,14 @@ def look(place: Place, wanted: Wanted) -> Sent:
         fields.append(f"f{n}: object(expression: $f{n}) {{ {_BLOB} }}")
     declared = "".join(f", ${name}: {kind}" for name, kind in kinds.items())
     query = f"""query Look($owner: String!, $name: String!, $base: String!, $head: String!,
-    $headName: String!, $after: String{declared}) {{
+    $headName: String!, $after: String, $baseName: String!, $openAfter: String{declared}) {{
   viewer {{ login databaseId }}
   repository(owner: $owner, name: $name, followRenames: false) {{
     id databaseId isArchived viewerPermission
     base: ref(qualifiedName: $base) {{ {_TIP} }}
     head: ref(qualifiedName: $head) {{ {_TIP} }}
     {_PULLS}
+    {_OPEN_PULLS}
     {" ".join(fields)}
   }}
 }}"""
@@ -70,6 +76,21 @@ def more_pulls(place: Place, *, head_branch: str, after: str) -> Sent:
         "name": place.repository,
         "headName": head_branch,
         "after": after,
+    }
+    return {"query": query, "variables": variables}
+
+
+def more_open_pulls(place: Place, *, after: str) -> Sent:
+    """A further page of the pull requests that are open to the base."""
+    query = f"""query Open($owner: String!, $name: String!, $baseName: String!,
+    $openAfter: String) {{
+  repository(owner: $owner, name: $name, followRenames: false) {{ {_OPEN_PULLS} }}
+}}"""
+    variables = {
+        "owner": place.owner,
+        "name": place.repository,
+        "baseName": place.base_branch,
+        "openAfter": after,
     }
     return {"query": query, "variables": variables}
 

@@ -1,0 +1,72 @@
+"""One open pull request in a lane, also where the stream that knew of it is gone."""
+
+import asyncio
+import socket
+import sys
+from asyncio.subprocess import PIPE
+
+from doubles.pr_writer_stage import REPOSITORY, Runner, Story
+
+
+async def test_pull_request_of_another_attempt_is_found_when_the_stream_forgot_it(
+    story: Story, runner: Runner
+) -> None:
+    second = await runner.run(story.job(attempt=2))
+
+    first = await runner.run(story.job(attempt=1))
+
+    assert first.found
+    assert first.pull_request == second.pull_request
+    assert len(story.forge.pulls(REPOSITORY)) == 1
+
+
+async def test_pull_request_of_another_attempt_with_another_content_gives_way(
+    story: Story, runner: Runner
+) -> None:
+    second = await runner.run(story.job(attempt=2))
+    assert second.pull_request is not None
+    branch = second.pull_request.head_branch
+    story.forge.commit(REPOSITORY, {"clusters/prod/more.yaml": "a: 1\n"}, branch=branch)
+
+    first = await runner.run(story.job(attempt=1))
+
+    assert not first.found
+    assert story.open_pulls() == [2]
+
+
+async def test_older_pull_request_is_closed_when_the_stream_forgot_it(
+    story: Story, runner: Runner
+) -> None:
+    await runner.run(story.job())
+
+    outcome = await runner.run(story.job(story.requested("6.9.1")))
+
+    assert outcome.closed == (1,)
+    assert story.open_pulls() == [2]
+
+
+async def test_pull_request_of_a_lane_whose_branches_begin_alike_is_left_alone(
+    story: Story, runner: Runner
+) -> None:
+    environments = [f"production-in-region-{n}" for n in ("one", "two")]
+    for environment in environments:
+        request = story.requested(environment=environment, marker_key="apps:podinfo:prod")
+        outcome = await runner.run(story.job(request))
+        assert not outcome.failed, outcome.message
+
+    assert sorted(story.open_pulls()) == [1, 2]
+
+
+async def test_zygote_whose_parent_died_ends_without_a_word() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "countersign.pr_writer.zygote", str(theirs.fileno()),
+            pass_fds=(theirs.fileno(),), stdout=PIPE, stderr=PIPE,
+        )  # fmt: skip
+    async with asyncio.timeout(20):
+        said = await process.communicate()
+
+    assert said == (b"", b"")
+    assert process.returncode == 0
