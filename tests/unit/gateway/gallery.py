@@ -78,6 +78,7 @@ def _shop(world: World) -> None:
             cart.environment("staging", "2.14.0", gate=GateState.PENDING,
                              condition=Condition.PROGRESSING, since=ago(hours=4)),
             cart.environment("prod", "2.13.2", gate=GateState.PENDING, since=ago(days=21)),
+            credentials=(cart.use("flux-bot", "prod"), cart.use("flux-bot", "staging")),
         ),
         stored.requested,
         *merged.to_open(40),
@@ -207,6 +208,20 @@ def _platform(world: World) -> None:
         *closed.to_open(81),
         closed.closed(81),
     )  # fmt: skip
+    edge = Pipeline("edge", namespace="platform", kind="Kustomization", app="edge-proxies")
+    regions = [f"{part}-{n}" for part in ("eu-west", "us-east", "ap-south") for n in (1, 2, 3, 4)]
+    stopped = "Kustomization edge-proxies: health check failed after 5m0s: timeout waiting for edge"
+    world.tell(
+        edge.observed(
+            edge.environment("canary", f"main@sha1:{SHA}", gate=None, since=ago(hours=3)),
+            *(edge.environment(r, f"main@sha1:{SHA}", since=ago(hours=2)) for r in regions[:7]),
+            edge.environment(regions[7], f"main@sha1:{SHA}", condition=Condition.FAILED,
+                             message=stopped, since=ago(hours=1)),
+            edge.environment(regions[8], f"main@sha1:{SHA[::-1]}", gate=GateState.BLOCKED,
+                             gate_message=f"{regions[7]} is not healthy: {stopped}"),
+            *(edge.environment(r, f"main@sha1:{SHA[::-1]}") for r in regions[9:]),
+        )
+    )  # fmt: skip
     denied = Pipeline("metrics", namespace="platform")
     forbidden = denied.promotion("prod", "5.0.0", current="4.9.0", at=ago(hours=6))
     world.tell(
@@ -231,7 +246,7 @@ def _credentials(world: World) -> None:
             expiry_known=True,
             last_used_by_us_at=ago(minutes=7),
             findings=(
-                warning("may write to every repository that flux-bot can reach"),
+                warning("its scope `repo` reads and writes every repository that its owner can"),
                 warning("never expires", "no_expiry"),
             ),
         ),

@@ -102,6 +102,7 @@ class Pipeline:
         self,
         *environments: EnvironmentObserved,
         findings: tuple[Finding, ...] = (),
+        credentials: tuple[CredentialUse, ...] = (),
         manifest: str = "apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\n",
     ) -> PipelineObserved:
         return PipelineObserved(
@@ -109,6 +110,7 @@ class Pipeline:
             app=self.app,
             environments=environments,
             findings=findings,
+            credentials=credentials,
             manifest=manifest,
             observed_at=NOW,
         )
@@ -156,6 +158,14 @@ class Pipeline:
             since=since or ago(days=2),
             targets=targets,
             gate=before,
+        )
+
+    def use(self, secret: str, environment: str) -> CredentialUse:
+        return CredentialUse(
+            secret=SecretRef(namespace=self.ref.namespace, name=secret),
+            environment=environment,
+            destination=self.to,
+            mode=self.mode,
         )
 
     def promotion(self, environment: str, to: str, *, current: str = "", **more: Any) -> "Story":
@@ -334,6 +344,7 @@ def credential(
     scopes: tuple[str, ...] = (),
     findings: tuple[Finding, ...] = (),
     validity: TokenValidity = TokenValidity.VALID,
+    environments: tuple[str, ...] = ("prod",),
     **more: Any,
 ) -> TokenChecked:
     return TokenChecked(
@@ -347,12 +358,13 @@ def credential(
         findings=findings,
         checked_at=ago(minutes=20),
         next_check_at=NOW + timedelta(hours=6),
-        uses=(
+        uses=tuple(
             CredentialUse(
                 secret=SecretRef(namespace="shop", name=name),
-                environment="prod",
+                environment=environment,
                 mode=CredentialMode.STORED,
-            ),
+            )
+            for environment in environments
         ),
         **more,
     )

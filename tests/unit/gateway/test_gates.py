@@ -102,6 +102,56 @@ def test_gate_without_a_promotion_says_what_was_observed(
     assert plain(gate.sentence) == sentence
 
 
+CAUSE = "Helm install failed: timeout waiting for: [Deployment/a]"
+SAID = (
+    "HelmRelease search: Helm install failed for release test/search with chart podinfo@6.9.0: "
+    "timeout waiting for: [Deployment/a]"
+)
+
+
+def test_blocked_gate_says_the_cause_first_and_beside_the_environment_nothing_twice() -> None:
+    world, search = World(), Pipeline("checkout")
+    world.tell(
+        search.observed(
+            search.environment("test", "6.9.0", gate=None, condition=Condition.FAILED,
+                               message=SAID),
+            search.environment("prod", "6.8.4", gate=Observed.BLOCKED,
+                               gate_message=f"test is not healthy: {SAID}"),
+        )
+    )  # fmt: skip
+    track = world.projection.track(KEY)
+
+    assert track is not None
+    assert plain(track.gates[0].sentence) == f"test is not healthy: {SAID}"
+    assert plain(track.gates[0].brief) == CAUSE
+    assert plain(track.gates[0].beside) == "test is not healthy"
+    assert track.environments[0].cause == CAUSE
+
+
+@pytest.mark.parametrize(
+    ("recorded", "label"),
+    [
+        ("main@sha1:767a060bd1e24411e5e34a9d7d6b6a8f0e0c1a2b", "Promote 767a060…"),
+        ("6.9.0", "Promote 6.9.0…"),
+        ("latest@sha256:" + "9b1f" * 16, "Promote sha256:9b1f9b1…"),
+    ],
+)
+def test_promote_button_leaves_the_branch_out(recorded: str, label: str) -> None:
+    world, website = World(), Pipeline("checkout")
+    story = website.promotion("prod", recorded)
+    world.tell(
+        website.observed(
+            website.environment("test", recorded, gate=None),
+            website.environment("prod", "6.8.4", gate=Observed.PENDING),
+        ),
+        story.requested,
+    )
+    track = world.projection.track(KEY)
+
+    assert track is not None
+    assert track.gates[0].actions[0].label == label
+
+
 def test_gate_is_level_again_when_its_promotion_completed() -> None:
     gate = gate_after(
         lambda s: [*s.to_open(41), s.merged(41), s.completed()], observed=Observed.LEVEL

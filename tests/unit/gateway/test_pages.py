@@ -324,7 +324,7 @@ async def test_refusal_is_a_page_that_says_what_to_do(code: str, status: int) ->
         answer = await client.post("/p/shop/checkout/prod/promote", data=data)
 
     assert answer.status_code == status
-    assert "exactly this failed" in answer.text
+    assert "Exactly this failed." in answer.text
     assert 'class="button' in answer.text
 
 
@@ -378,6 +378,88 @@ async def test_callback_that_was_refused_offers_the_sheet_again() -> None:
 
     assert answer.status_code == 403
     assert 'href="/p/shop/checkout/prod/promote"' in answer.text
+
+
+@pytest.mark.parametrize("code", ["cannot_write", "token_too_strong", "not_waiting", "no_client"])
+async def test_callback_whose_refusal_stays_leads_to_the_promotion(code: str) -> None:
+    world, promotion_id = await waiting_world()
+    ref = world.projection.entries[promotion_id].promotion.ref
+    problem = Problem(code=code, message="no permission to write to 'shop/gitops'")
+    world.requests.answers["approval.complete"] = CompleteResponse(promotion=ref, problem=problem)
+
+    async with browser(world) as client:
+        answer = await client.get("/oauth/callback/github?code=c&state=r.x")
+
+    assert "/promote" not in answer.text
+    assert f'<a class="button" href="/promotions/{promotion_id}">' in answer.text
+
+
+async def test_callback_of_a_promotion_nobody_waits_for_does_not_offer_the_sheet() -> None:
+    world, promotion_id = await waiting_world()
+    ref = world.projection.entries[promotion_id].promotion.ref
+    world.tell(Pipeline("checkout").promotion("prod", "6.9.0").superseded())
+    problem = Problem(code="denied", message="Grace Hopper declined at GitHub")
+    world.requests.answers["approval.complete"] = CompleteResponse(promotion=ref, problem=problem)
+
+    async with browser(world) as client:
+        answer = await client.get("/oauth/callback/github?error=access_denied&state=r.x")
+
+    assert "/promote" not in answer.text
+
+
+async def test_credential_names_the_pipelines_that_use_it_in_their_order() -> None:
+    world = World()
+    rich_board(world)
+
+    async with browser(world) as client:
+        page = (await client.get("/credentials/shop/flux-bot")).text
+        listed = (await client.get("/api/v1/credentials/shop/flux-bot")).json()
+
+    links = [f'href="/p/shop/cart/{name}"' for name in ("staging", "prod")]
+    assert page.index(links[0]) < page.index(links[1])
+    assert listed["usedBy"] == ["shop/cart/staging", "shop/cart/prod"]
+
+
+async def test_credential_that_no_pipeline_names_any_more_is_not_listed() -> None:
+    world = World()
+    world.tell(
+        credential("kept", owner="grace", kind=TokenKind.CLASSIC),
+        credential("forgotten", owner="grace", kind=TokenKind.CLASSIC, environments=()),
+    )
+
+    async with browser(world) as client:
+        page = (await client.get("/credentials")).text
+        listed = (await client.get("/api/v1/credentials")).json()
+
+    assert "forgotten" not in page
+    assert [c["secret"] for c in listed["items"]] == ["kept"]
+
+
+async def test_code_in_a_finding_is_shown_as_code_and_escaped() -> None:
+    world = World()
+    found = warning("its scope `<b>` is `wide and ` open")
+    world.tell(credential("bot", owner="grace", kind=TokenKind.CLASSIC, findings=(found,)))
+
+    async with browser(world) as client:
+        page = (await client.get("/credentials/shop/bot")).text
+
+    assert "its scope <code>&lt;b&gt;</code> is <code>wide and </code> open" in page
+
+
+async def test_record_says_decisions_as_people_do() -> None:
+    world = World()
+    checkout = Pipeline("checkout")
+    ended, approved = (checkout.promotion(e, "6.9.0") for e in ("staging", "prod"))
+    world.tell(ended.requested, ended.begun(), ended.expired(), *approved.to_open(41))
+
+    async with browser(world) as client:
+        page = (await client.get("/record")).text
+        found = (await client.get("/record?q=approved")).text
+
+    assert ">sign-in ended <" in page
+    assert ">approved<" in page
+    assert "waiting for approval" in page
+    assert "sign-in ended" not in found
 
 
 async def test_board_pages_by_namespace_and_searches() -> None:
@@ -453,7 +535,7 @@ async def test_api_says_what_the_pages_say_and_is_described() -> None:
         described = (await client.get("/api/v1/openapi.json")).json()
         missing = await client.get("/api/v1/promotions/nothing")
 
-    assert pipelines["total"] == 12
+    assert pipelines["total"] == 13
     assert {p["state"] for p in promotions["items"]} == {"waiting"}
     assert [c["risk"] for c in credentials["items"]] == ["high", "high", "medium", "low"]
     assert record["items"][0]["decision"] in {"asked", "granted", "rejected", "lost"}

@@ -17,7 +17,6 @@ from countersign.contracts.messages import (
     PipelineObserved,
 )
 from countersign.contracts.messages import GateState as Observed
-from countersign.contracts.revision import short
 from countersign.gateway import addresses
 from countersign.gateway.fixes import how_to_fix
 from countersign.gateway.history import Entry
@@ -31,7 +30,7 @@ from countersign.gateway.model import (
     When,
 )
 from countersign.gateway.moments import STEP_NAMES
-from countersign.gateway.wording import SENTENCES, code, pull_request_of
+from countersign.gateway.wording import SENTENCES, brief, cause_of, code, pull_request_of
 
 _STATES: Final = {
     State.ASKED: GateState.ASKED,
@@ -106,9 +105,7 @@ def _without_promotion(
         why = Action(label="Why", href=addresses.gate(key, here.name))
         return GateView(state=GateState.NOT_PROMOTABLE, sentence=sentence, actions=(why,))
     if gate.state is Observed.BLOCKED:
-        said = gate.message or _blocked_message(below)
-        show = Action(label="Show object", href=f"{addresses.pipeline(key)}#targets")
-        return GateView(state=GateState.BLOCKED, sentence=(said,), actions=(show,))
+        return _blocked(key, gate.message or _blocked_message(below), (below, here))
     if gate.state is Observed.PENDING:
         revision = below.content.revision if below.content else None
         told: Sentence = (code(revision), f" is about to be asked for into {here.name}")
@@ -118,6 +115,19 @@ def _without_promotion(
 
 def _blocked_message(below: EnvironmentObserved) -> str:
     return f"{below.name} is not healthy" + (f": {below.message}" if below.message else "")
+
+
+def _blocked(key: PipelineKey, said: str, environments: Sequence[EnvironmentObserved]) -> GateView:
+    ends = (e.message for e in environments if e.message and said.endswith(f": {e.message}"))
+    message = next(ends, "")
+    head = said.removesuffix(f": {message}") if message else said
+    return GateView(
+        state=GateState.BLOCKED,
+        sentence=(said,),
+        brief=(cause_of(message) or head,),
+        beside=(head,),
+        actions=(Action(label="Show object", href=f"{addresses.pipeline(key)}#targets"),),
+    )
 
 
 def _level(below: EnvironmentObserved, here: EnvironmentObserved) -> GateView:
@@ -155,6 +165,7 @@ def _unknown(key: PipelineKey, environment: EnvironmentObserved) -> GateView:
         state=GateState.UNKNOWN,
         sentence=(where, *since),
         brief=(where,),
+        beside=(f"{environment.name} cannot be read", *since),
         actions=(show,),
         since=environment.since,
     )
@@ -206,9 +217,8 @@ def _steps(promotion: Promotion) -> tuple[StepView, ...]:
 def _actions(key: PipelineKey, state: GateState, promotion: Promotion) -> tuple[Action, ...]:
     environment = promotion.request.promotion.environment
     there = addresses.gate(key, environment)
-    revision = short(promotion.request.content.revision)
     promote = Action(
-        label=f"Promote {revision}…",
+        label=f"Promote {brief(promotion.request.content.revision)}…",
         href=addresses.consent(key, environment),
         primary=True,
         needs_right=True,

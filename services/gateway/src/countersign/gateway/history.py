@@ -195,4 +195,4 @@ def _ended(
         return known
     if isinstance(event, ApprovalExpired):
         return replace(known, outcome=Outcome.EXPIRED, reason=event.reason)
-    return replace(known, outcome=Outcome.LOST, reason=f"replica {event.replica} is gone")
+    return replace(known, outcome=Outcome.LOST, reason="the service that held it was restarted")

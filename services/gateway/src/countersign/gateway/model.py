@@ -112,6 +112,8 @@ LOOKS: Final = {
 }
 # States at which somebody is asked to do something.
 NEEDS_PERSON: Final = frozenset({GateState.WAITING, GateState.LOST})
+# States at which the consent sheet can be shown; somebody else may be signing in meanwhile.
+CONSENTABLE: Final = NEEDS_PERSON | {GateState.ASKED}
 IN_TROUBLE: Final = frozenset({GateState.FAILED, GateState.UNDONE})
 
 CONDITION_LOOKS: Final = {
@@ -155,8 +157,10 @@ class GateView:
     state: GateState
     sentence: Sentence
     actions: tuple[Action, ...] = ()
-    # Shorter, for a board's cell.
+    # Shorter, for a board's cell: the cause comes first.
     brief: Sentence = ()
+    # Without what the environments say that stand beside the gate.
+    beside: Sentence = ()
     fix: str = ""
     notes: tuple[Sentence, ...] = ()
     steps: tuple[StepView, ...] = ()
@@ -196,6 +200,8 @@ class EnvironmentView:
     name: str
     look: Look
     message: str
+    # The message without what is named beside it, where a target has all of it.
+    cause: str
     revision: Revision | None
     since: datetime | None
     targets: tuple[TargetView, ...]

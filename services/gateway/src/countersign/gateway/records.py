@@ -33,6 +33,27 @@ REVOCATION_WORDS: Final = {
     RevocationOutcome.FORGOTTEN: "forgotten",
     RevocationOutcome.FAILED: "not revoked",
 }
+STATE_WORDS: Final = {
+    State.WAITING: "waiting for approval",
+    State.ASKED: "approval under way",
+    State.OPENING: "pull request is being opened",
+    State.OPEN: "in pull request",
+    State.DEPLOYING: "merged, deploying",
+    State.COMPLETED: "completed",
+    State.FAILED: "failed",
+    State.REJECTED: "rejected",
+    State.CLOSED: "closed without merging",
+    State.UNDONE: "merged, then undone",
+    State.SUPERSEDED: "overtaken",
+}
+# What ended before the forge said who it was, was no more than a sign-in.
+_OUTCOME_WORDS: Final = {
+    Outcome.ASKED: ("sign-in begun", "sign-in begun"),
+    Outcome.GRANTED: ("approved", "approved"),
+    Outcome.REJECTED: ("rejected", "rejected"),
+    Outcome.EXPIRED: ("sign-in ended", "approval ran out"),
+    Outcome.LOST: ("sign-in lost", "approval lost"),
+}
 # A cell that begins so is a formula to a spreadsheet.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -59,6 +80,11 @@ COLUMNS: Final = (
     "consent_digest",
     "trace_id",
 )
+
+
+def decided(decision: Decision) -> str:
+    """A decision as people say it."""
+    return _OUTCOME_WORDS[decision.outcome][decision.forge_user is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +180,8 @@ def _row(entry: Entry, decision: Decision) -> Row:
 
 
 def _search_text(row: Row) -> str:
-    return "\n".join(row.values().values()).lower()
+    words = (decided(row.decision), STATE_WORDS[row.state])
+    return "\n".join((*row.values().values(), *words)).lower()
 
 
 def as_csv(found: Sequence[Row]) -> str:

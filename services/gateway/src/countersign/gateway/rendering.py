@@ -1,5 +1,6 @@
 """Jinja, set up once: everything is escaped, and the same parts make pages and live changes."""
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -7,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from countersign.contracts.life import Note, State
 from countersign.contracts.messages import CredentialMode, FindingLevel, TokenKind
@@ -27,11 +28,13 @@ from countersign.gateway.model import (
     When,
 )
 from countersign.gateway.moments import Moment
-from countersign.gateway.records import MODE_WORDS
+from countersign.gateway.records import MODE_WORDS, STATE_WORDS, decided
 from countersign.gateway.static_files import StaticFiles
 from countersign.gateway.tracks import plain
+from countersign.gateway.wording import brief
 
 MARK_BYTES: Final = 16
+_CODE: Final = re.compile(r"`([^`]{1,200})`")
 
 
 class Templates:
@@ -50,6 +53,11 @@ class Templates:
         )
         self._environment.filters.update(
             short=short,
+            brief=brief,
+            decided=decided,
+            prose=prose,
+            unquoted=unquoted,
+            as_sentence=as_sentence,
             absolute=ages.absolute,
             machine=ages.machine,
             initials=initials,
@@ -67,6 +75,7 @@ class Templates:
             TokenKind=TokenKind,
             FindingLevel=FindingLevel,
             MODE_WORDS=MODE_WORDS,
+            STATE_WORDS=STATE_WORDS,
             durations=durations,
             plain=plain,
             until=lambda at: ages.until(at, now=clock()),
@@ -147,6 +156,29 @@ def kind_of_part(part: Part) -> str:
     if isinstance(part, Code):
         return "code"
     return "link" if isinstance(part, Link) else "text"
+
+
+def prose(text: str) -> Markup:
+    """Text of a finding as HTML: escaped, and what stands between backticks as code."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
+        for i, part in enumerate(_CODE.split(text))
+    )
+    return Markup("").join(parts)
+
+
+def unquoted(text: str) -> str:
+    """The same where no markup can be."""
+    return _CODE.sub(r"\1", text)
+
+
+def as_sentence(text: str) -> str:
+    """What a service said of an error, as a sentence that stands alone."""
+    text = text.strip()
+    first = text.partition(" ")[0]
+    if first.isalpha() and first.islower():
+        text = text[0].upper() + text[1:]
+    return text if not text or text.endswith((".", "?", "…", "”")) else f"{text}."
 
 
 def durations(moments: Sequence[Moment]) -> list[tuple[Moment, str]]:

@@ -1,15 +1,16 @@
 """Stored credentials as a reviewer wants to see them: what is risky, worst first. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
 from countersign.contracts.messages import (
-    CredentialUse,
+    Destination,
     Finding,
     FindingLevel,
+    PipelineObserved,
     TokenChecked,
     TokenKind,
     TokenUsed,
@@ -49,9 +50,19 @@ class Risk(IntEnum):
 
 RISK_LOOKS: Final = {
     Risk.HIGH: Look("high", "failed", Tone.BAD),
-    Risk.MEDIUM: Look("medium", "waiting", Tone.WAIT),
+    Risk.MEDIUM: Look("medium", "blocked", Tone.WAIT),
     Risk.LOW: Look("low", "healthy", Tone.QUIET),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """An environment of a pipeline whose promotions may use a credential."""
+
+    # None where only the auditor knows of the use.
+    pipeline: PipelineKey | None
+    environment: str
+    destination: Destination | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,7 @@ class CredentialView:
     checked: TokenChecked
     risk: Risk
     last_used_by_us_at: datetime | None
+    uses: tuple[Use, ...]
 
     @property
     def owner(self) -> str:
@@ -85,17 +97,18 @@ class CredentialView:
         return tuple(sorted(self.checked.findings, key=lambda f: order.get(f.level, 2)))
 
     @property
-    def uses(self) -> tuple[CredentialUse, ...]:
-        return self.checked.uses
-
-    @property
     def personal(self) -> bool:
         """A person stands behind it, so that person's rights are what it can do."""
         return self.checked.kind is not TokenKind.APP_INSTALLATION
 
 
 def credential_view(
-    key: PipelineKey, checked: TokenChecked, used: TokenUsed | None, *, now: datetime
+    key: PipelineKey,
+    checked: TokenChecked,
+    used: TokenUsed | None,
+    *,
+    uses: Sequence[Use],
+    now: datetime,
 ) -> CredentialView:
     times = [t for t in (checked.last_used_by_us_at, used.used_at if used else None) if t]
     return CredentialView(
@@ -103,7 +116,29 @@ def credential_view(
         checked=checked,
         risk=_risk(checked, now=now),
         last_used_by_us_at=max(times, default=None),
+        uses=tuple(uses) or _audited(checked),
     )
+
+
+def _audited(checked: TokenChecked) -> tuple[Use, ...]:
+    return tuple(
+        Use(pipeline=None, environment=u.environment, destination=u.destination)
+        for u in checked.uses
+    )
+
+
+def uses_by_credential(
+    pipelines: Mapping[PipelineKey, PipelineObserved],
+) -> dict[PipelineKey, list[Use]]:
+    """Who names which Secret: by pipeline, and in the order of its environments."""
+    found: dict[PipelineKey, list[Use]] = {}
+    for key, observed in sorted(pipelines.items()):
+        order = {e.name: i for i, e in enumerate(observed.environments)}
+        for use in sorted(observed.credentials, key=lambda u: order.get(u.environment, len(order))):
+            secret = PipelineKey(use.secret.namespace, use.secret.name)
+            made = Use(pipeline=key, environment=use.environment, destination=use.destination)
+            found.setdefault(secret, []).append(made)
+    return found
 
 
 def _risk(checked: TokenChecked, *, now: datetime) -> Risk:
@@ -125,8 +160,12 @@ def credential_views(
     checked: Mapping[PipelineKey, TokenChecked],
     used: Mapping[PipelineKey, TokenUsed],
     *,
+    uses: Mapping[PipelineKey, Sequence[Use]],
     now: datetime,
 ) -> list[CredentialView]:
-    """All of them, the riskiest first."""
-    views = [credential_view(k, c, used.get(k), now=now) for k, c in checked.items()]
-    return sorted(views, key=lambda v: (-v.risk, v.key))
+    """Those that a Pipeline names, the riskiest first."""
+    views = (
+        credential_view(k, c, used.get(k), uses=uses.get(k, ()), now=now)
+        for k, c in checked.items()
+    )
+    return sorted((v for v in views if v.uses), key=lambda v: (-v.risk, v.key))

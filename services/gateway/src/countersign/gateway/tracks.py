@@ -16,6 +16,7 @@ from countersign.gateway.model import (
     Track,
     When,
 )
+from countersign.gateway.wording import cause_of
 
 
 def track_view(observed: PipelineObserved, gates: Sequence[GateView | None]) -> Track:
@@ -52,6 +53,7 @@ def _environment(observed: EnvironmentObserved, gate: GateView | None) -> Enviro
         name=observed.name,
         look=CONDITION_LOOKS[observed.condition],
         message=observed.message,
+        cause=cause_of(observed.message) if any(t.message for t in targets) else observed.message,
         revision=revision,
         since=observed.since,
         targets=targets,

@@ -1,5 +1,6 @@
 """What a gate says about the promotion that is current at it: a sentence, and a shorter one."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +11,23 @@ from countersign.gateway import addresses
 from countersign.gateway.history import Entry
 from countersign.gateway.model import Code, GateState, Link, Sentence, When
 from countersign.gateway.moments import STEP_NAMES, name_of
+
+# Flux begins with the object, and repeats its name and its chart.
+_OBJECT: Final = re.compile(r"[A-Z][A-Za-z]{1,60} [^\s:]{1,260}: ")
+_RELEASE: Final = re.compile(r" for release [^\s:]{1,260}(?: with chart [^\s:]{1,260})?(?=: )")
+
+
+def cause_of(message: str) -> str:
+    """What went wrong, without the object that a page names beside it."""
+    found = _OBJECT.match(message)
+    return _RELEASE.sub("", message[found.end() :] if found else message, count=1)
+
+
+def brief(revision: Revision | None) -> str:
+    """`4f2c1e9`: without the branch or tag it was found at, where there is little room."""
+    said = short(revision)
+    named = revision is not None and not revision.version and (revision.commit or revision.digest)
+    return said.rpartition("@")[2] if named else said
 
 
 def code(revision: Revision | None) -> Code:

@@ -1,5 +1,6 @@
 """What people do: forms that answer with a redirect, so that reloading repeats nothing."""
 
+from dataclasses import replace
 from typing import Final
 
 from starlette.datastructures import FormData
@@ -7,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.messages import Person
+from countersign.contracts.messages import Person, PromotionRef
 from countersign.gateway import addresses
 from countersign.gateway.handlers import CODE_CHARACTERS_MAX, Callback
 from countersign.gateway.history import Entry
-from countersign.gateway.model import Action, PipelineKey
+from countersign.gateway.model import CONSENTABLE, Action, PipelineKey
 from countersign.gateway.site import Site
 from countersign.gateway.web.guards import session_of, set_cookie
-from countersign.gateway.web.problems import Trouble, refusal, respond
+from countersign.gateway.web.problems import PASSING, TO_BOARD, Trouble, refusal, respond
 from countersign.gateway.web.tracing import asking
 from countersign.telemetry.logs import get_logger
 
@@ -141,15 +142,24 @@ class Actions:
             problem.message if problem else "the sign-in leads to no promotion",
         )
         log.info("callback.refused", reason=error.reason)
-        actions: tuple[Action, ...] = ()
-        if ref is not None:
-            key = PipelineKey(ref.pipeline.namespace, ref.pipeline.name)
-            again = addresses.consent(key, ref.environment)
-            actions = (
-                Action(label="Promote again…", href=again, primary=True),
-                Action(label="Show the promotion", href=addresses.promotion(ref.promotion_id)),
-            )
+        actions = self._ways_on(ref, reason=error.reason) if ref else ()
         return respond(site, request, refusal(error, actions=actions))
+
+    def _ways_on(self, ref: PromotionRef, *, reason: str) -> tuple[Action, ...]:
+        """After a sign-in that led to nothing; the sheet only where it is shown and can help."""
+        key = PipelineKey(ref.pipeline.namespace, ref.pipeline.name)
+        track = self._site.projection.track(key)
+        gate = track.gate(ref.environment) if track else None
+        there = addresses.promotion(ref.promotion_id)
+        show = Action(label="Show the promotion", href=there, primary=True)
+        asked = gate is not None and gate.promotion_id == ref.promotion_id
+        if gate is None or not asked or gate.state not in CONSENTABLE or reason not in PASSING:
+            return (show, TO_BOARD)
+        again = addresses.consent(key, ref.environment)
+        return (
+            Action(label="Promote again…", href=again, primary=True),
+            replace(show, primary=False),
+        )
 
     async def sign_in(self, request: Request) -> Response:
         site = self._site

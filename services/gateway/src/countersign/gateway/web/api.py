@@ -12,7 +12,12 @@ from countersign.gateway.boards import matches, read_query
 from countersign.gateway.history import Entry
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.records import rows
-from countersign.gateway.risks import CredentialView, credential_view, credential_views
+from countersign.gateway.risks import (
+    CredentialView,
+    credential_view,
+    credential_views,
+    uses_by_credential,
+)
 from countersign.gateway.site import Site
 from countersign.gateway.web import shapes, shaping
 from countersign.gateway.web.actions import entry_of
@@ -162,9 +167,10 @@ class Api:
 
     async def credentials(self, request: Request) -> Response:
         projection, now = self._site.projection, self._site.clock()
+        uses = uses_by_credential(projection.pipelines)
         views = [
             v
-            for v in credential_views(projection.credentials, projection.used, now=now)
+            for v in credential_views(projection.credentials, projection.used, uses=uses, now=now)
             if self._sees(request, v.key.namespace)
         ]
         items = tuple(map(shaping.credential_shape, views[:ITEMS_MAX]))
@@ -178,7 +184,9 @@ class Api:
         if checked is None:
             raise Rejected("not_found", f"no credential {key.name!r} in {key.namespace!r} is known")
         used = projection.used.get(key)
-        view: CredentialView = credential_view(key, checked, used, now=self._site.clock())
+        uses = uses_by_credential(projection.pipelines).get(key, ())
+        now = self._site.clock()
+        view: CredentialView = credential_view(key, checked, used, uses=uses, now=now)
         return _json(shaping.credential_shape(view))
 
     async def record(self, request: Request) -> Response:

@@ -10,9 +10,9 @@ from countersign.contracts.messages import CredentialMode
 from countersign.gateway import addresses
 from countersign.gateway.boards import board, read_query
 from countersign.gateway.history import Entry
-from countersign.gateway.model import GateState, GateView, PipelineKey, Track
+from countersign.gateway.model import CONSENTABLE, GateView, PipelineKey, Track
 from countersign.gateway.records import PAGE_ROWS, Row, as_csv, rows
-from countersign.gateway.risks import credential_view, credential_views
+from countersign.gateway.risks import credential_view, credential_views, uses_by_credential
 from countersign.gateway.site import Site
 from countersign.gateway.web.frames import frame_of
 from countersign.gateway.web.guards import session_of
@@ -119,12 +119,7 @@ class Pages:
         key, track = self._track(request)
         environment, gate = self.gate_of(request, track)
         entry = site.projection.entries.get(gate.promotion_id) if gate else None
-        waiting = gate is not None and gate.state in {
-            GateState.WAITING,
-            GateState.LOST,
-            GateState.ASKED,
-        }
-        if gate is None or entry is None or not waiting:
+        if gate is None or entry is None or gate.state not in CONSENTABLE:
             return RedirectResponse(addresses.gate(key, environment), status_code=303)
         person = session_of(request).person
         to = entry.promotion.request.destination
@@ -159,11 +154,11 @@ class Pages:
 
     async def credentials(self, request: Request) -> Response:
         site, person = self._site, session_of(request).person
+        known = site.projection
+        uses = uses_by_credential(known.pipelines)
         views = [
             v
-            for v in credential_views(
-                site.projection.credentials, site.projection.used, now=site.clock()
-            )
+            for v in credential_views(known.credentials, known.used, uses=uses, now=site.clock())
             if site.access.may_see(person, namespace=v.key.namespace)
         ]
         html = self._html(request, "credentials.html", view={"view": "bus"}, credentials=views)
@@ -180,7 +175,8 @@ class Pages:
         if checked is None:
             raise Rejected("not_found", f"no credential {key.name!r} in {key.namespace!r} is known")
         used = site.projection.used.get(key)
-        view = credential_view(key, checked, used, now=site.clock())
+        uses = uses_by_credential(site.projection.pipelines).get(key, ())
+        view = credential_view(key, checked, used, uses=uses, now=site.clock())
         html = self._html(request, "credential.html", view={"view": "bus"}, credential=view)
         return HTMLResponse(html)
 

@@ -24,7 +24,11 @@ class Trouble:
     actions: tuple[Action, ...] = ()
 
 
-_BOARD: Final = Action(label="Go to the board", href="/")
+TO_BOARD: Final = Action(label="Go to the board", href="/")
+# Where asking once more can end otherwise.
+PASSING: Final = frozenset(
+    {"denied", "expired", "state_mismatch", "session_mismatch", "replay", "forge_unavailable"}
+)
 # Status, title and what to do, by the code of a refusal.
 _REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
     "unknown_promotion": (404, "There is no such promotion", "It may have been overtaken."),
@@ -52,8 +56,8 @@ _REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
     "expired": (410, "This took too long", "Promote again and finish within the minutes shown."),
     "denied": (
         403,
-        "The forge said no",
-        "You, or a rule of your organisation, declined. Promote again to be asked again.",
+        "The sign-in was declined",
+        "Nothing was changed. Promote again to be asked again.",
     ),
     "token_too_strong": (
         403,
@@ -68,7 +72,7 @@ _REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
     "cannot_write": (
         403,
         "You may not write to that repository",
-        "Ask its owners for write permission, or let somebody approve who has it.",
+        "Nothing was changed. Until then, somebody who may write there can promote it.",
     ),
     "forge_unavailable": (502, "The forge gives no usable answer", "Try again in a moment."),
     "bad_request": (400, "That could not be understood", ""),
@@ -102,7 +106,7 @@ def refusal(error: Rejected, *, actions: tuple[Action, ...] = ()) -> Trouble:
         title=title,
         message=error.message,
         hint=hint,
-        actions=actions or (_BOARD,),
+        actions=actions or (TO_BOARD,),
     )
 
 
@@ -114,7 +118,7 @@ def delay(error: Retryable, *, actions: tuple[Action, ...] = ()) -> Trouble:
             title="The approval service does not answer",
             message="Nothing was done, or it is not known whether it was.",
             hint="The page of the promotion shows where it stands. Try again in a moment.",
-            actions=actions or (_BOARD,),
+            actions=actions or (TO_BOARD,),
         )
     return Trouble(
         status=503,
@@ -122,7 +126,7 @@ def delay(error: Retryable, *, actions: tuple[Action, ...] = ()) -> Trouble:
         title="That did not work just now",
         message=error.message,
         hint="Try again in a moment.",
-        actions=actions or (_BOARD,),
+        actions=actions or (TO_BOARD,),
     )
 
 
@@ -132,7 +136,7 @@ BUG: Final = Trouble(
     title="This is our mistake",
     message="The page could not be made. It is in the log, with the time.",
     hint="Load it again; if it stays, tell whoever runs Countersign.",
-    actions=(_BOARD,),
+    actions=(TO_BOARD,),
 )
 
 

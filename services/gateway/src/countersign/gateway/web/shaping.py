@@ -132,7 +132,7 @@ def credential_shape(view: CredentialView) -> CredentialShape:
         checked_at=c.checked_at,
         next_check_at=c.next_check_at,
         findings=tuple(f.message for f in view.findings),
-        used_by=tuple(u.environment for u in c.uses),
+        used_by=tuple("/".join((*(u.pipeline or ()), u.environment)) for u in view.uses),
     )
 
 
