@@ -27,8 +27,6 @@ WRITERS: Final = {
     "hedy": "Hedy Lamarr",
     "jean": "Jean Sammet",
 }
-READER: Final = "olga"
-VIEWER: Final = "vera"
 
 Json = dict[str, Any]
 
@@ -79,7 +77,6 @@ def furnish(layout: Layout, ports: Ports) -> None:
     seed(layout, ports)
     people = yaml.safe_load(layout.people_file.read_text())
     people["people"] += [{"id": i, "name": n, "groups": ["shop"]} for i, n in WRITERS.items()]
-    people["people"].append({"id": VIEWER, "name": "Vera Molnár", "groups": ["viewers"]})
     layout.people_file.write_text(yaml.safe_dump(people))
     forge = yaml.safe_load(layout.seed_file.read_text())
     forge["people"] += [{"login": login, "name": name} for login, name in WRITERS.items()]

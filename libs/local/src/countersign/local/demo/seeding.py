@@ -28,9 +28,16 @@ from countersign.local.demo.manifests import (
 from countersign.local.forge import git_objects
 from countersign.local.forge.git_objects import Identity, NewCommit
 
-PEOPLE: Final = {"ada": "Ada Lovelace", "grace": "Grace Hopper", "olga": "Olga Ladyzhenskaya"}
+PEOPLE: Final = {
+    "ada": "Ada Lovelace",
+    "grace": "Grace Hopper",
+    "olga": "Olga Ladyzhenskaya",
+    "ivan": "Ivan Petrovsky",
+}
 WRITERS: Final = ("ada", "grace", "flux-bot")
-READERS: Final = ("olga",)
+READERS: Final = ("olga", "ivan")
+# They see the board, and the gateway lets them promote nothing.
+VIEWERS: Final = ("ivan",)
 _BEGINNING: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 _TOKEN_CHARACTERS: Final = 36
 
@@ -103,9 +110,14 @@ def _write_gitops(layout: Layout, content: Gitops) -> None:
 
 def _people() -> list[dict[str, Any]]:
     return [
-        {"id": login, "name": name, "groups": ["shop"] if login in WRITERS else ["visitors"]}
-        for login, name in PEOPLE.items()
+        {"id": login, "name": name, "groups": [_group(login)]} for login, name in PEOPLE.items()
     ]
+
+
+def _group(login: str) -> str:
+    if login in VIEWERS:
+        return "viewers"
+    return "shop" if login in WRITERS else "visitors"
 
 
 def _forge_list(layout: Layout, ports: Ports) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from countersign.local.demo.layout import Layout, Ports
-from countersign.local.demo.seeding import PEOPLE, READERS
+from countersign.local.demo.seeding import PEOPLE, READERS, VIEWERS
 
 
 def welcome(layout: Layout, ports: Ports) -> str:
@@ -33,6 +33,7 @@ Countersign runs on this machine.
 
 
 def _who(login: str, name: str) -> str:
-    return (
-        f"{login:<8}{name}{' (may read the repositories, not write)' if login in READERS else ''}"
-    )
+    note = " (may read the repositories, not write)" if login in READERS else ""
+    if login in VIEWERS:
+        note = " (may look at the board, not promote)"
+    return f"{login:<8}{name}{note}"
