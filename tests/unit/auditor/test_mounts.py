@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from countersign.auditor.model import CredentialKey
-from countersign.auditor.mounts import BYTES_MAX, MountedSecrets
+from countersign.auditor.mounts import MountedSecrets
+from countersign.telemetry.secret_files import SECRET_BYTES_MAX
 
 KEY = CredentialKey("apps", "promotion")
 NANOSECONDS = 1_000_000_000
@@ -72,7 +73,13 @@ def test_change_of_a_file_is_noticed_until_it_is_read(
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("", "empty"), ("  \n", "empty"), ("x" * (BYTES_MAX + 1), "larger")]
+    ("text", "why"),
+    [
+        ("", "empty"),
+        ("  \n", "empty"),
+        ("x" * (SECRET_BYTES_MAX + 1), "larger"),
+        ("ümlaut", "plain"),
+    ],
 )
 def test_file_that_cannot_hold_a_token_is_missing(
     mounted: MountedSecrets, tmp_path: Path, text: str, why: str

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
 from countersign.telemetry.configuration import DOCUMENT_BYTES_MAX, read_document
-from countersign.telemetry.secret_files import SECRET_BYTES_MAX, read_secret
+from countersign.telemetry.secret_files import SECRET_BYTES_MAX, read_secret, read_token
 
 
 class Shelf(BaseModel):
@@ -86,3 +86,16 @@ def test_secret_that_cannot_be_one_is_refused(tmp_path: Path, body: bytes, says:
 
     with pytest.raises(Rejected, match=says):
         read_secret(tmp_path / "key")
+
+
+def test_token_is_never_taken_from_a_later_key(tmp_path: Path) -> None:
+    """Whoever checks a Secret and whoever uses it look at the same key."""
+    folder = tmp_path / "apps" / "bot"
+    folder.mkdir(parents=True)
+    (folder / "password").write_text("made-up-password")
+
+    assert read_token(tmp_path, namespace="apps", name="bot").reveal() == "made-up-password"
+
+    (folder / "token").write_text("")
+    with pytest.raises(Rejected, match="its key 'token' is empty"):
+        read_token(tmp_path, namespace="apps", name="bot")

@@ -1,5 +1,9 @@
-"""Files with one secret each. Apart from other files: the gateway reads none of these."""
+"""Files with one secret each, and folders of such files that stand for Kubernetes Secrets.
 
+Apart from other files: the gateway reads none of these.
+"""
+
+import re
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +13,9 @@ from countersign.telemetry.configuration import read_bounded
 
 # The longest key or token of any forge has a few KiB.
 SECRET_BYTES_MAX: Final = 16 * 1024
+# As Flux and pipeline-controller name what holds a token; the first that is there does.
+TOKEN_KEYS: Final = ("token", "password", "bearerToken")
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 def read_secret(path: Path, *, reason: str = "bad_secret") -> Secret:
@@ -26,3 +33,51 @@ def read_secret(path: Path, *, reason: str = "bad_secret") -> Secret:
     if not text:
         raise Rejected(reason, f"{path} is empty")
     return Secret(text)
+
+
+def token_files(directory: Path, *, namespace: str, name: str) -> tuple[Path, ...]:
+    """Where a Secret's token may be, as it is mounted: `<directory>/<namespace>/<name>/<key>`.
+
+    None for names that no Secret has: they come with events, and may not lead out of the directory.
+    """
+    if not all(_NAME.fullmatch(part) and ".." not in part for part in (namespace, name)):
+        return ()
+    return tuple(directory / namespace / name / key for key in TOKEN_KEYS)
+
+
+def read_token(directory: Path, *, namespace: str, name: str) -> Secret:
+    """Read the token of a mounted Secret.
+
+    Raises:
+        Rejected: `credential_missing`; the message goes on after the Secret's name.
+
+    """
+    files = token_files(directory, namespace=namespace, name=name)
+    if not files:
+        raise Rejected("credential_missing", "its name is not one of a Secret")
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                body = file.read(SECRET_BYTES_MAX + 1)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            why = f"its key {path.name!r} cannot be read: {error.strerror}"
+            raise Rejected("credential_missing", why) from None
+        return _token(body, key=path.name)
+    there = (directory / namespace / name).is_dir()
+    keys = " or ".join(map(repr, TOKEN_KEYS))
+    raise Rejected("credential_missing", f"it has no key {keys}" if there else "it is not there")
+
+
+def _token(body: bytes, *, key: str) -> Secret:
+    text = body.strip()
+    if not text:
+        why = "is empty"
+    elif len(body) > SECRET_BYTES_MAX:
+        why = f"is larger than {SECRET_BYTES_MAX} bytes"
+    elif not text.isascii() or not text.decode("ascii").isprintable():
+        why = "is not of plain characters, as tokens are"
+    else:
+        return Secret(text.decode("ascii"))
+    raise Rejected("credential_missing", f"its key {key!r} {why}")
