@@ -41,9 +41,9 @@ def granted(s: Story) -> list[Message]:
 
 
 CASES: list[tuple[GateState, Told, str, list[str]]] = [
-    (GateState.WAITING, lambda s: [s.requested], "6.9.0 is ready for prod, since",
+    (GateState.WAITING, lambda s: [s.requested], "6.9.0 has been ready for prod for",
      ["Promote 6.9.0…", "Reject"]),
-    (GateState.ASKED, asked, "Grace Hopper is signing in at localhost:3000, since", []),
+    (GateState.ASKED, asked, "Grace Hopper is signing in at localhost:3000, begun", []),
     (GateState.OPENING, lambda s: [*granted(s), s.progressed(OpeningStep.EDITING)],
      "editing for grace", []),
     (GateState.OPEN, lambda s: s.to_open(41), "#41 by grace, opened", ["Open pull request"]),
@@ -89,7 +89,7 @@ def test_gate_with_a_promotion_says_where_it_stands(
         (Observed.NOT_PROMOTABLE, {"gate_message": "applied from there"},
          GateState.NOT_PROMOTABLE, "applied from there"),
         (Observed.LEVEL, {"condition": Condition.UNKNOWN, "clusters": ("eu-2",)},
-         GateState.UNKNOWN, "cluster eu-2 cannot be reached, since"),
+         GateState.UNKNOWN, "cluster eu-2 cannot be reached, for"),
     ],
     ids=["level", "blocked", "not promotable", "unknown"],
 )  # fmt: skip

@@ -6,7 +6,7 @@ from countersign.contracts.messages import FailureReason, PromotionRequested
 
 _BY_REASON: Final = {
     FailureReason.NO_MARKER: (
-        'Put the comment  # {{"$promotion": "{marker}"}}  behind the value that holds the revision,'
+        'Put the comment `# {{"$promotion": "{marker}"}}` behind the value that holds the revision,'
         " on branch {branch} of {repository}{below}, then try again."
     ),
     FailureReason.ALREADY_THERE: (

@@ -159,13 +159,15 @@ def _unknown(key: PipelineKey, environment: EnvironmentObserved) -> GateView:
         if clusters
         else f"{environment.name} cannot be read"
     )
-    since: Sentence = (", since ", When(environment.since, ago=False)) if environment.since else ()
+    for_how_long: Sentence = ()
+    if environment.since:
+        for_how_long = (", for ", When(environment.since, ago=False))
     show = Action(label="Show cluster", href=f"{addresses.pipeline(key)}#targets")
     return GateView(
         state=GateState.UNKNOWN,
-        sentence=(where, *since),
+        sentence=(where, *for_how_long),
         brief=(where,),
-        beside=(f"{environment.name} cannot be read", *since),
+        beside=(f"{environment.name} cannot be read", *for_how_long),
         actions=(show,),
         since=environment.since,
     )

@@ -87,6 +87,12 @@ def decided(decision: Decision) -> str:
     return _OUTCOME_WORDS[decision.outcome][decision.forge_user is not None]
 
 
+def token_word(decision: Decision) -> str:
+    """What it was decided with; a sign-in that did not end well left no token."""
+    delegated = decision.mode is CredentialMode.DELEGATED
+    return "" if delegated and decision.forge_user is None else MODE_WORDS[decision.mode]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One decision of one person."""
@@ -112,7 +118,7 @@ class Row:
 
     @property
     def token(self) -> str:
-        return MODE_WORDS[self.decision.mode]
+        return token_word(self.decision)
 
     @property
     def token_end(self) -> str:

@@ -28,7 +28,7 @@ from countersign.gateway.model import (
     When,
 )
 from countersign.gateway.moments import Moment
-from countersign.gateway.records import MODE_WORDS, STATE_WORDS, decided
+from countersign.gateway.records import STATE_WORDS, decided, token_word
 from countersign.gateway.static_files import StaticFiles
 from countersign.gateway.tracks import plain
 from countersign.gateway.wording import brief
@@ -55,6 +55,7 @@ class Templates:
             short=short,
             brief=brief,
             decided=decided,
+            token_word=token_word,
             prose=prose,
             unquoted=unquoted,
             as_sentence=as_sentence,
@@ -74,7 +75,6 @@ class Templates:
             Mode=CredentialMode,
             TokenKind=TokenKind,
             FindingLevel=FindingLevel,
-            MODE_WORDS=MODE_WORDS,
             STATE_WORDS=STATE_WORDS,
             durations=durations,
             plain=plain,

@@ -48,20 +48,21 @@ def pull_request_of(promotion: Promotion) -> Sentence:
 def _waiting(entry: Entry) -> tuple[Sentence, Sentence]:
     p = entry.promotion
     revision = code(p.request.content.revision)
-    since: Sentence = (", since ", When(p.changed_at, ago=False)) if p.changed_at else ()
+    lasting: Sentence = (" for ", When(p.changed_at, ago=False)) if p.changed_at else ()
     have = len({a.by.id for a in p.granted})
     needed = p.approvals_needed
     count = f" ({have} of {needed} approvals)" if needed > 1 else ""
-    brief: Sentence = ("since ", When(p.changed_at, ago=False), count)
-    return (revision, f" is ready for {p.request.promotion.environment}", *since, count), brief
+    short_said: Sentence = ("for ", When(p.changed_at, ago=False), count)
+    ready = f" has been ready for {p.request.promotion.environment}"
+    return (revision, ready, *lasting, count), short_said
 
 
 def _asked(entry: Entry) -> tuple[Sentence, Sentence]:
     begun = [a for a in entry.promotion.approvals if a.granted_at is None]
     who = name_of(begun[-1].by) if begun else "somebody"
     where = entry.promotion.request.destination.origin.partition("://")[2]
-    since: Sentence = (", since ", When(begun[-1].begun_at, ago=False)) if begun else ()
-    return (f"{who} is signing in at {where}", *since), (f"{who} is signing in",)
+    begun_at: Sentence = (", begun ", When(begun[-1].begun_at)) if begun else ()
+    return (f"{who} is signing in at {where}", *begun_at), (f"{who} is signing in",)
 
 
 def _opening(entry: Entry) -> tuple[Sentence, Sentence]:

@@ -118,7 +118,7 @@
     document.addEventListener("htmx:sse:error", (event) => {
       const status = event.detail && event.detail.status;
       if (status === 401) ended("Your session has ended. Load the page to sign in again; what you see is from before.");
-      else if (!lost) { lost = true; ended("The connection to Countersign is lost since just now. What you see may be old; it is tried again all the time."); }
+      else if (!lost) { lost = true; ended("The connection to Countersign was lost just now. What you see may be old; it is tried again all the time."); }
     });
     document.addEventListener("htmx:sse:after:connection", () => {
       if (lost) { lost = false; document.getElementById("banner").replaceChildren(); }
