@@ -115,19 +115,18 @@ def test_error_of_graphql_says_what_to_do(
 
 
 def test_truncated_tree_is_refused_with_what_to_do() -> None:
-    answer = Answer(status=200, headers={}, body=b'{"truncated": true, "tree": []}')
-
     with pytest.raises(Rejected, match="set a path"):
-        wire.tree_of(answer, place=PLACE)
+        wire.tree_of({"truncated": True, "tree": []}, place=PLACE)
 
 
 def test_symlink_and_submodule_are_no_files() -> None:
-    tree = b"""{"truncated": false, "tree": [
-      {"path": "a.yaml", "mode": "120000", "type": "blob", "sha": "x", "size": 3},
-      {"path": "b.yaml", "mode": "160000", "type": "commit", "sha": "x"},
-      {"path": "c.yaml", "mode": "100644", "type": "blob", "sha": "x", "size": 3}]}"""
+    tree = [
+        {"path": "a.yaml", "mode": "120000", "type": "blob", "sha": OID, "size": 3},
+        {"path": "b.yaml", "mode": "160000", "type": "commit", "sha": OID},
+        {"path": "c.yaml", "mode": "100644", "type": "blob", "sha": OID, "size": 3},
+    ]
 
-    entries = wire.tree_of(Answer(status=200, headers={}, body=tree), place=PLACE)
+    entries = wire.tree_of({"truncated": False, "tree": tree}, place=PLACE)
 
     assert [e.path for e in entries if e.is_file] == ["c.yaml"]
 

@@ -74,12 +74,16 @@ class Answer:
             Rejected: `bad_answer`.
 
         """
+        return self.json_of("the request")
+
+    def json_of(self, call: str) -> Any:
+        """The same; a refusal names the call that was answered so."""
         if not self.body:
             return None
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise Rejected("bad_answer", "the forge's answer is not JSON") from None
+            raise Rejected("bad_answer", f"{call}: the forge's answer is not JSON") from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,8 @@ def wait_s(headers: Mapping[str, str], *, now_s: float) -> float:
         return after
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
-        return min(max(1.0, int(reset) - now_s), LIMIT_WAIT_S_MAX)
+        # As a float: an integer of thousands of digits is an error to Python.
+        return min(max(1.0, float(reset) - now_s), LIMIT_WAIT_S_MAX)
     return SECONDARY_LIMIT_S
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
+from countersign.forges.github import shapes
 from countersign.forges.github.client import GitHub
 from countersign.pr_writer.model import Job, Outcome
 from countersign.pr_writer.remains import place_of
@@ -30,21 +30,32 @@ async def follow(job: Job, forge: GitHub) -> Outcome:
     answer = await forge.follow(place_of(job), number=job.pull_number, etag=job.etag)
     if answer.status == _NOT_MODIFIED:
         return Outcome(etag=job.etag)
-    body = answer.json()
-    try:
-        ended = "merged" if body["merged"] else "closed"
-        return Outcome(
-            state="open" if body["state"] == "open" else ended,
-            by=_user(body.get("merged_by")),
-            merge_commit=str(body.get("merge_commit_sha") or "") if body["merged"] else "",
-            summary=_SUMMARIES.get(str(body.get("mergeable_state")), ""),
-            etag=answer.headers.get("etag", ""),
-        )
-    except (KeyError, TypeError) as error:
-        raise Rejected("bad_answer", "the forge's answer is no pull request") from error
+    call = "follow the pull request"
+    with shapes.reading(call):
+        return read_pull(answer.json_of(call), etag=answer.headers.get("etag", ""))
 
 
-def _user(node: Any) -> ForgeUser | None:
-    if not isinstance(node, dict) or not node.get("login"):
+def read_pull(body: Any, *, etag: str) -> Outcome:
+    """
+    Raises:
+        OddError: a part is not what GitHub documents.
+
+    """
+    merged, state = shapes.flag(body, "merged"), shapes.text(body, "state")
+    if state not in {"open", "closed"}:
+        raise shapes.OddError("'state'")
+    ended = "merged" if merged else "closed"
+    return Outcome(
+        state="open" if state == "open" else ended,
+        by=_user(body),
+        merge_commit=shapes.oid(body, "merge_commit_sha") if merged else "",
+        summary=_SUMMARIES.get(str(body.get("mergeable_state")), ""),
+        etag=etag,
+    )
+
+
+def _user(body: Any) -> ForgeUser | None:
+    user = shapes.maybe_fields(body, "merged_by")
+    if user is None:
         return None
-    return ForgeUser(id=str(node.get("id") or node["login"]), login=str(node["login"]))
+    return ForgeUser(id=shapes.row_id(user, "id"), login=shapes.login(user, "login"))

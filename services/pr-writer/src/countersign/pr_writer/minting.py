@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
 from countersign.forges.exchange import Request
+from countersign.forges.github import inspection, shapes
 from countersign.forges.github.wire import rest_path
 from countersign.forges.http import ForgeHttp
 from countersign.pr_writer.model import Job
@@ -25,7 +26,6 @@ from countersign.pr_writer.remains import place_of
 
 ASSERTION_S: Final = 300  # GitHub takes at most ten minutes
 CLOCK_SKEW_S: Final = 60  # GitHub's own advice for `iat`
-_T = TypeVar("_T")
 
 
 @asynccontextmanager
@@ -38,25 +38,28 @@ async def installation_token(job: Job, http: ForgeHttp) -> AsyncIterator[Secret]
     """
     place = place_of(job)
     assertion = _assertion(job, now_s=int(time.time()))
-    found = await http.send(
-        Request(name="find the installation", method="GET", url=f"{rest_path(place)}/installation"),
-        assertion,
+    finding = Request(
+        name="find the installation", method="GET", url=f"{rest_path(place)}/installation"
     )
-    number = _field(found.json(), "id", int)
-    minted = await http.send(
-        Request(
-            name="mint an installation token",
-            method="POST",
-            url=f"/app/installations/{number}/access_tokens",
-            json={
-                "repositories": [place.repository],
-                "permissions": {"contents": "write", "pull_requests": "write"},
-            },
-            passes=frozenset(),
-        ),
-        assertion,
+    found = await http.send(finding, assertion)
+    with shapes.reading(finding.name):
+        number = shapes.row_id(found.json_of(finding.name), "id")
+    minting = Request(
+        name="mint an installation token",
+        method="POST",
+        url=f"/app/installations/{number}/access_tokens",
+        json={
+            "repositories": [place.repository],
+            "permissions": {"contents": "write", "pull_requests": "write"},
+        },
+        passes=frozenset(),
     )
-    token = Secret(_field(minted.json(), "token", str))
+    minted = await http.send(minting, assertion)
+    with shapes.reading(minting.name):
+        token = Secret(shapes.text(minted.json_of(minting.name), "token"))
+    # A line break in a header would end up in an error's text.
+    if not inspection.is_sendable(token):
+        raise Rejected("bad_answer", f"{minting.name}: GitHub's answer has no usable 'token'")
     try:
         yield token
     finally:
@@ -70,13 +73,6 @@ async def _revoke(http: ForgeHttp, token: Secret) -> None:
     except (Rejected, Retryable):
         # It dies by itself within the hour; the pull request is what was asked for.
         return
-
-
-def _field(body: Any, name: str, kind: type[_T]) -> _T:
-    value = body.get(name) if isinstance(body, dict) else None
-    if not isinstance(value, kind):
-        raise Rejected("bad_answer", f"the forge's answer lacks {name!r}")
-    return value
 
 
 def _assertion(job: Job, *, now_s: int) -> Secret:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
 from countersign.forges.exchange import Answer, Request
-from countersign.forges.github import documents, graphql, wire
+from countersign.forges.github import documents, graphql, shapes, wire
 from countersign.forges.http import ForgeHttp
 from countersign.forges.interface import (
     Blob,
@@ -30,6 +30,8 @@ from countersign.forges.interface import (
 from countersign.forges.origins import graphql_url
 
 PULL_PAGES_MAX: Final = 20
+# The newest two hundred; of older ones of ours the stream tells, where it was not lost.
+OPEN_PULL_PAGES_MAX: Final = 4
 BLOBS_PER_QUERY: Final = 200
 BLOB_BYTES_PER_QUERY: Final = 3 * 1024 * 1024
 
@@ -43,58 +45,80 @@ class GitHub:
         self._graphql_url = graphql_url(http.forge)
 
     async def look(self, place: Place, wanted: Wanted) -> View:
-        answer, data, errors = await self._query(
-            documents.look(place, wanted), name="look at the repository"
-        )
-        repository = wire.repository_of(data, errors, place)
+        name = "look at the repository"
+        answer, data, errors = await self._query(documents.look(place, wanted), name=name)
+        with shapes.reading(name):
+            repository = wire.repository_of(data, errors, place)
         # A pull request that is gone, for one, is no reason to stop; the rest is checked by shape.
         graphql.refuse([e for e in errors if e.get("type") != "NOT_FOUND"], where=place.name)
-        await self._add_pulls(place, wanted, repository["pullRequests"])
-        return wire.view_of(data, repository, wanted=wanted, read_at_s=_date_s(answer))
+        with shapes.reading(name):
+            await self._add_pulls(place, wanted, repository)
+            await self._add_open_pulls(place, repository)
+            return wire.view_of(data, repository, wanted=wanted, read_at_s=_date_s(answer))
 
-    async def _add_pulls(self, place: Place, wanted: Wanted, pulls: Any) -> None:
-        page = pulls["pageInfo"]
+    async def _add_pulls(self, place: Place, wanted: Wanted, repository: Any) -> None:
+        nodes, after = wire.page_of(repository, "pullRequests")
         for _ in range(PULL_PAGES_MAX):
-            if not page["hasNextPage"]:
+            if not after:
                 return
-            sent = documents.more_pulls(
-                place, head_branch=wanted.head_branch, after=page["endCursor"]
-            )
-            _, data, errors = await self._query(sent, name="list pull requests")
-            more = wire.repository_of(data, errors, place)["pullRequests"]
-            pulls["nodes"].extend(more["nodes"])
-            page = more["pageInfo"]
+            sent = documents.more_pulls(place, head_branch=wanted.head_branch, after=after)
+            more, after = await self._page(sent, place, name="pullRequests")
+            nodes.extend(more)
         raise Rejected(
             "limit_exceeded", f"branch {wanted.head_branch!r} has too many pull requests"
         )
 
+    async def _add_open_pulls(self, place: Place, repository: Any) -> None:
+        nodes, after = wire.page_of(repository, "open")
+        for _ in range(OPEN_PULL_PAGES_MAX - 1):
+            if not after:
+                return
+            sent = documents.more_open_pulls(place, after=after)
+            more, after = await self._page(sent, place, name="open")
+            nodes.extend(more)
+
+    async def _page(
+        self, sent: documents.Sent, place: Place, *, name: str
+    ) -> tuple[list[Any], str]:
+        call = "list pull requests"
+        _, data, errors = await self._query(sent, name=call)
+        with shapes.reading(call):
+            return wire.page_of(wire.repository_of(data, errors, place), name)
+
     async def list_tree(self, place: Place, *, oid: str) -> tuple[Entry, ...]:
-        answer = await self._http.send(wire.tree_request(place, oid=oid), self._token)
-        return wire.tree_of(answer, place=place)
+        request = wire.tree_request(place, oid=oid)
+        answer = await self._http.send(request, self._token)
+        with shapes.reading(request.name):
+            return wire.tree_of(answer.json_of(request.name), place=place)
 
     async def read_blobs(
         self, place: Place, *, commit: str, files: Sequence[Entry], bytes_max: int
     ) -> Mapping[str, Blob]:
         found: dict[str, Blob] = {}
         for batch in _batches(files):
-            sent = documents.blobs(place, commit=commit, paths=tuple(e.path for e in batch))
-            _, data, errors = await self._query(
-                sent, name="read files", body_bytes_max=wire.BLOBS_BYTES_MAX
-            )
-            repository = wire.repository_of(data, errors, place)
-            for n, entry in enumerate(batch):
-                blob = wire.blob_of(repository.get(f"b{n}"))
+            for entry, blob in zip(batch, await self._blobs(place, commit, batch), strict=True):
                 if blob is None or (entry.oid and blob.oid != entry.oid):
                     continue
                 if blob.body is None and blob.size_bytes <= bytes_max:
-                    blob = replace(blob, body=await self._raw(place, blob.oid))
-                found[entry.path] = blob
+                    found[entry.path] = replace(blob, body=await self._raw(place, blob.oid))
+                else:
+                    found[entry.path] = blob
         return found
+
+    async def _blobs(self, place: Place, commit: str, batch: Sequence[Entry]) -> list[Blob | None]:
+        name = "read files"
+        sent = documents.blobs(place, commit=commit, paths=tuple(e.path for e in batch))
+        _, data, errors = await self._query(sent, name=name, body_bytes_max=wire.BLOBS_BYTES_MAX)
+        with shapes.reading(name):
+            repository = wire.repository_of(data, errors, place)
+            return [wire.blob_of(repository.get(f"b{n}")) for n in range(len(batch))]
 
     async def _raw(self, place: Place, oid: str) -> bytes:
         answer = await self._http.send(wire.raw_blob_request(place, oid=oid), self._token)
         if wire.blob_id(answer.body) != oid:
-            raise Rejected("bad_answer", f"{place.name}: blob {oid!r} has other bytes than its id")
+            raise Rejected(
+                "bad_answer", f"{place.name}: read files: {oid!r} has other bytes than its id"
+            )
         return answer.body
 
     async def commit(self, change: Change, *, place: Place) -> str:
@@ -113,29 +137,39 @@ class GitHub:
             # The branch is ours, so it does not stay behind to look like somebody else's.
             await self._drop_branch(data)
             graphql.refuse(graphql.at(errors, "commit") or errors, where=where)
-            raise Rejected("bad_answer", f"{where}: nothing was committed, and no error given")
-        commit = data["commit"]["commit"]
-        if [p["oid"] for p in commit["parents"]["nodes"]] != [change.parent]:
+            raise Rejected("bad_answer", f"commit: {where}: nothing was done, and no error given")
+        with shapes.reading("commit"):
+            commit = shapes.fields(shapes.fields(data, "commit"), "commit")
+            oid, parents = shapes.oid(commit, "oid"), wire.parents_of(commit)
+        if parents != (change.parent,):
             raise Rejected("conflict", f"{where}: the commit has another parent than asked for")
-        return str(commit["oid"])
+        return oid
 
     async def _drop_branch(self, data: dict[str, Any]) -> None:
-        ref = (data.get("ref") or {}).get("ref") or {}
-        if ref.get("id"):
-            await self._query(documents.drop_ref(ref["id"]), name="drop the branch")
+        with shapes.reading("commit"):
+            made = shapes.maybe_fields(data, "ref")
+            ref = shapes.maybe_fields(made, "ref") if made else None
+            handle = shapes.text(ref, "id") if ref else ""
+        if handle:
+            await self._query(documents.drop_ref(handle), name="drop the branch")
 
     async def open_pull(self, place: Place, *, view: View, head: str, text: Text) -> Pull:
         sent = documents.open_pull(view, base_branch=place.base_branch, head=head, text=text)
-        _, data, errors = await self._query(sent, name="open the pull request")
-        created = (data.get("createPullRequest") or {}).get("pullRequest")
-        if not created:
-            graphql.refuse(errors, where=f"{place.name}: open the pull request")
-            raise Rejected("bad_answer", f"{place.name}: no pull request, and no error given")
-        return wire.pull_of(created)
+        name = "open the pull request"
+        _, data, errors = await self._query(sent, name=name)
+        with shapes.reading(name):
+            answered = shapes.maybe_fields(data, "createPullRequest")
+            created = shapes.maybe_fields(answered, "pullRequest") if answered else None
+            if created is not None:
+                return wire.pull_of(created)
+        graphql.refuse(errors, where=f"{place.name}: {name}")
+        raise Rejected("bad_answer", f"{place.name}: {name}: nothing was done, and no error given")
 
     async def compare(self, place: Place, *, base: str, head: str) -> Comparison:
         request = wire.compare_request(place, base=base, head=head)
-        return wire.comparison_of(await self._http.send(request, self._token))
+        answer = await self._http.send(request, self._token)
+        with shapes.reading(request.name):
+            return wire.comparison_of(answer.json_of(request.name))
 
     async def close_pull(self, pull: Pull, *, comment: str) -> None:
         _, _, errors = await self._query(
@@ -170,7 +204,7 @@ def _refuse_branch(errors: list[dict[str, Any]], *, where: str) -> None:
     if any("already exists" in str(e.get("message")) for e in errors):
         raise Rejected("branch_taken", f"{where} was made by somebody else meanwhile")
     graphql.refuse(errors, where=where)
-    raise Rejected("bad_answer", f"{where}: no branch, and no error given")
+    raise Rejected("bad_answer", f"commit: {where}: no branch, and no error given")
 
 
 def _batches(files: Sequence[Entry]) -> list[list[Entry]]:
@@ -190,5 +224,5 @@ def _date_s(answer: Answer) -> float:
     """The forge's clock, by which its commits are dated."""
     try:
         return parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return time.time()

@@ -27,10 +27,13 @@ def data_of(answer: Answer, *, where: str) -> tuple[dict[str, Json], list[dict[s
         Rejected: `bad_answer`.
 
     """
-    body = answer.json()
+    body = answer.json_of(where)
     if not isinstance(body, dict):
         raise Rejected("bad_answer", f"{where}: the answer is no object")
-    errors = [e for e in body.get("errors") or [] if isinstance(e, dict)]
+    listed = body.get("errors") or []
+    if not isinstance(listed, list):
+        raise Rejected("bad_answer", f"{where}: the answer's errors are no list")
+    errors = [e for e in listed if isinstance(e, dict)]
     if any(e.get("type") == "RATE_LIMITED" for e in errors):
         raise Retryable("rate_limited", f"{where}: GitHub limits our requests", after_s=60)
     data = body.get("data")
@@ -58,7 +61,8 @@ def refuse(errors: Iterable[dict[str, Json]], *, where: str) -> None:
 
 def at(errors: Iterable[dict[str, Json]], alias: str) -> list[dict[str, Json]]:
     """The errors of one field."""
-    return [e for e in errors if (e.get("path") or [None])[0] == alias]
+    paths = ((e, e.get("path")) for e in errors)
+    return [e for e, path in paths if isinstance(path, list) and path[:1] == [alias]]
 
 
 def _sentence(text: Json) -> str:

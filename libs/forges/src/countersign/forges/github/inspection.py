@@ -14,6 +14,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser, TokenKind, TokenValidity
 from countersign.contracts.secret import Secret
 from countersign.forges.exchange import Answer, Request
+from countersign.forges.github import shapes
 from countersign.forges.statuses import wait_s
 
 # Source: https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats
@@ -30,7 +31,6 @@ _ENDLESS_WITHOUT_HEADER: Final = frozenset(
 )
 _SENDABLE: Final = re.compile(r"[A-Za-z0-9_.~+/=-]{8,1024}")
 _SCOPE: Final = re.compile(r"[a-z_:]{1,64}")
-_LOGIN: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,100}")
 SCOPES_MAX: Final = 64  # GitHub has about forty
 _EXPIRY_HEADER: Final = "github-authentication-token-expiration"
 _EXPIRY_FORMATS: Final = ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S %z")
@@ -158,11 +158,9 @@ def _accepted(answer: Answer, known: Inspection) -> Inspection:
 
 def _owner(body: Mapping[str, Any]) -> ForgeUser | None:
     number, login = body.get("id"), body.get("login")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+    if not shapes.is_id(number) or not shapes.is_login(login):
         return None
-    if not isinstance(login, str) or not _LOGIN.fullmatch(login):
-        return None
-    return ForgeUser(id=str(number), login=login)
+    return ForgeUser(id=str(number), login=str(login))
 
 
 def _unknown_reason(answer: Answer) -> str:
@@ -203,7 +201,7 @@ def _moment(text: str) -> datetime | None:
     for form in _EXPIRY_FORMATS:
         try:
             found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is set below
-        except ValueError:
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        except (ValueError, OverflowError):
             continue
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return None

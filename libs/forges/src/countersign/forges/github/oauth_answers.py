@@ -11,6 +11,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
 from countersign.forges.exchange import Answer
+from countersign.forges.github import shapes
 from countersign.forges.oauth import LIFETIME_S_MAX, Delegated
 
 # `ghu_`: a GitHub App acting for a person. All other kinds are refused: `gho_` never expires,
@@ -99,12 +100,20 @@ def refuse_unfit(delegated: Delegated, *, where: str) -> None:
 
 
 def user(answer: Answer, *, where: str) -> ForgeUser:
-    body = answer.json()
-    number = body.get("id") if isinstance(body, dict) else None
-    login = body.get("login") if isinstance(body, dict) else None
-    if not isinstance(number, int) or not isinstance(login, str) or not login:
+    body = _body(answer, where=where)
+    number, login = body.get("id"), body.get("login")
+    if not shapes.is_id(number) or not shapes.is_login(login):
         raise Rejected("forge_unavailable", f"{where}: the answer names no user")
-    return ForgeUser(id=str(number), login=login)
+    return ForgeUser(id=str(number), login=str(login))
+
+
+def _body(answer: Answer, *, where: str) -> dict[str, Any]:
+    """Empty where it is no object; what is no JSON is called as people are told of it."""
+    try:
+        body = answer.json()
+    except Rejected:
+        raise Rejected("forge_unavailable", f"{where} answered with something else") from None
+    return body if isinstance(body, dict) else {}
 
 
 def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
@@ -122,8 +131,8 @@ def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
             "cannot_write",
             f"{where}: no token for {name!r}; is the App installed there, and may you write?",
         )
-    body = answer.json()
-    installation = body.get("installation") if isinstance(body, dict) else None
+    body = _body(answer, where=where)
+    installation = body.get("installation")
     if not isinstance(installation, dict):
         raise Rejected("token_too_strong", f"{where} does not say what the token may do")
     narrowed = _token(body.get("token"), where=where)
@@ -148,13 +157,13 @@ def _moment(text: object) -> datetime | None:
 
 
 def installations(answer: Answer, *, at_most: int, where: str) -> list[int]:
-    body = answer.json()
-    listed = body.get("installations") if isinstance(body, dict) else None
-    numbers = [i.get("id") for i in listed if isinstance(i, dict)] if listed else []
-    total = body.get("total_count") if isinstance(body, dict) else None
-    if not isinstance(total, int) or total > at_most or total != len(numbers):
+    body = _body(answer, where=where)
+    listed, total = body.get("installations"), body.get("total_count")
+    found = [i for i in listed if isinstance(i, dict)] if isinstance(listed, list) else []
+    numbers = [int(i["id"]) for i in found if shapes.is_id(i.get("id"))]
+    if type(total) is not int or total > at_most or total != len(numbers):
         raise Rejected("token_too_strong", f"{where}: what the token reaches cannot be listed")
-    return [n for n in numbers if isinstance(n, int)]
+    return numbers
 
 
 def refuse_other_repositories(pages: Sequence[Answer], *, name: str, where: str) -> None:
@@ -167,9 +176,8 @@ def refuse_other_repositories(pages: Sequence[Answer], *, name: str, where: str)
     found: list[dict[str, Any]] = []
     total = 0
     for page in pages:
-        body = page.json()
-        count = body.get("total_count") if isinstance(body, dict) else None
-        listed = body.get("repositories") if isinstance(body, dict) else None
+        body = _body(page, where=where)
+        count, listed = body.get("total_count"), body.get("repositories")
         if not isinstance(count, int) or not isinstance(listed, list):
             raise Rejected("token_too_strong", f"{where}: what the token reaches cannot be listed")
         total += max(count, len(listed))

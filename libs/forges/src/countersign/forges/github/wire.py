@@ -1,15 +1,14 @@
 """GitHub's answers read, and its REST requests built, without I/O."""
 
 import hashlib
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
-from countersign.forges.exchange import Answer, Request
-from countersign.forges.github import graphql
+from countersign.forges.exchange import Request
+from countersign.forges.github import graphql, shapes
+from countersign.forges.github.shapes import Json
 from countersign.forges.interface import (
     Blob,
     Comparison,
@@ -27,8 +26,6 @@ TREE_BYTES_MAX: Final = 16 * 1024 * 1024  # 100,000 entries, where GitHub trunca
 BLOBS_BYTES_MAX: Final = 8 * 1024 * 1024
 _WRITES: Final = frozenset({"ADMIN", "MAINTAIN", "WRITE"})
 _SYMLINK: Final = 0o120000
-# A parsed answer; what is read of it is checked here and nowhere else.
-Json = Any
 
 
 def rest_path(place: Place) -> str:
@@ -81,10 +78,11 @@ def repository_of(data: dict[str, Json], errors: list[dict[str, Json]], place: P
     """
     Raises:
         Rejected: `not_found`; GitHub says so too where the token may not see it.
+        OddError: it is something else.
 
     """
-    repository = data.get("repository")
-    if isinstance(repository, dict):
+    repository = shapes.maybe_fields(data, "repository")
+    if repository is not None:
         return repository
     graphql.refuse([e for e in errors if e.get("type") != "NOT_FOUND"], where=place.name)
     raise Rejected(
@@ -96,107 +94,145 @@ def repository_of(data: dict[str, Json], errors: list[dict[str, Json]], place: P
 def view_of(data: Json, repository: Json, *, wanted: Wanted, read_at_s: float) -> View:
     """
     Raises:
-        Rejected: `bad_answer`.
+        OddError: a part is not what was asked for.
 
     """
-    try:
-        folders = {
-            folder: found
-            for n, folder in enumerate(wanted.folders)
-            if (found := _folder(repository.get(f"d{n}"), folder)) is not None
-        }
-        files = {
-            file: blob
-            for n, file in enumerate(wanted.files)
-            if (blob := blob_of(repository.get(f"f{n}"))) is not None
-        }
-        previous = (repository.get(f"p{n}") for n in range(len(wanted.pulls)))
-        return View(
-            repository_id=str(int(repository["databaseId"])),
-            handle=str(repository["id"]),
-            viewer=_user(data.get("viewer")),
-            may_write=repository["viewerPermission"] in _WRITES,
-            archived=bool(repository["isArchived"]),
-            base=_tip(repository["base"]),
-            head=_tip(repository["head"]),
-            pulls=tuple(map(pull_of, repository["pullRequests"]["nodes"])),
-            previous=tuple(pull_of(p) for p in previous if p),
-            folders=folders,
-            files=files,
-            read_at_s=read_at_s,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _odd("repository") from error
+    folders = {
+        folder: found
+        for n, folder in enumerate(wanted.folders)
+        if (found := _folder(repository.get(f"d{n}"), folder)) is not None
+    }
+    files = {
+        file: blob
+        for n, file in enumerate(wanted.files)
+        if (blob := blob_of(repository.get(f"f{n}"))) is not None
+    }
+    previous = (repository.get(f"p{n}") for n in range(len(wanted.pulls)))
+    return View(
+        repository_id=shapes.row_id(repository, "databaseId"),
+        handle=shapes.text(repository, "id"),
+        viewer=_user(data, "viewer"),
+        # None for who has no right at all.
+        may_write=_is_right_to_write(repository),
+        archived=shapes.flag(repository, "isArchived"),
+        base=_tip(repository, "base"),
+        head=_tip(repository, "head"),
+        pulls=pulls_of(repository, "pullRequests"),
+        previous=tuple(pull_of(p) for p in previous if p is not None),
+        folders=folders,
+        files=files,
+        read_at_s=read_at_s,
+        open_pulls=pulls_of(repository, "open"),
+    )
+
+
+def page_of(repository: Json, name: str) -> tuple[list[Json], str]:
+    """One page of pull requests, and the cursor behind it; empty after the last."""
+    connection = shapes.fields(repository, name)
+    page = shapes.fields(connection, "pageInfo")
+    after = shapes.text(page, "endCursor") if shapes.flag(page, "hasNextPage") else ""
+    return shapes.items(connection, "nodes"), after
+
+
+def pulls_of(repository: Json, name: str) -> tuple[Pull, ...]:
+    return tuple(map(pull_of, page_of(repository, name)[0]))
 
 
 def pull_of(node: Json) -> Pull:
     """
     Raises:
-        Rejected: `bad_answer`.
+        OddError: a part is not what was asked for.
 
     """
-    try:
-        return Pull(
-            handle=str(node["id"]),
-            number=int(node["number"]),
-            state=PullState(node["state"].lower()),
-            head_branch=str(node["headRefName"]),
-            head_commit=str(node["headRefOid"]),
-            base_branch=str(node["baseRefName"]),
-            head_repository_id=str((node["headRepository"] or {}).get("databaseId", "")),
-            author=_user(node.get("author")),
-            merge_commit=str((node.get("mergeCommit") or {}).get("oid", "")),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _odd("pull request") from error
-
-
-def _odd(what: str) -> Rejected:
-    return Rejected("bad_answer", f"GitHub's answer about a {what} lacks what we asked for")
-
-
-def _user(node: Json) -> ForgeUser | None:
-    if not isinstance(node, dict) or not node.get("login"):
-        return None
-    return ForgeUser(id=str(node.get("databaseId") or node["login"]), login=str(node["login"]))
-
-
-def _tip(ref: Json) -> Tip | None:
-    if ref is None:
-        return None
-    target = ref["target"]
-    return Tip(
-        commit=str(target["oid"]),
-        tree=str(target["tree"]["oid"]),
-        parents=tuple(str(p["oid"]) for p in target["parents"]["nodes"]),
-        committed_at_s=datetime.fromisoformat(target["committedDate"]).timestamp(),
+    # Deleted forks and people are null.
+    repository = shapes.maybe_fields(node, "headRepository")
+    merge = shapes.maybe_fields(node, "mergeCommit")
+    return Pull(
+        handle=shapes.text(node, "id"),
+        number=shapes.number(node, "number"),
+        state=_state(node),
+        head_branch=shapes.text(node, "headRefName"),
+        head_commit=shapes.oid(node, "headRefOid"),
+        base_branch=shapes.text(node, "baseRefName"),
+        head_repository_id=shapes.row_id(repository, "databaseId") if repository else "",
+        author=_user(node, "author"),
+        merge_commit=shapes.oid(merge, "oid") if merge else "",
+        title=shapes.text(node, "title"),
     )
 
 
+def _state(node: Json) -> PullState:
+    try:
+        return PullState(shapes.text(node, "state").lower())
+    except ValueError:
+        raise shapes.OddError("'state'") from None
+
+
+def _is_right_to_write(repository: Json) -> bool:
+    right = shapes.part(repository, "viewerPermission")
+    return right is not None and shapes.text(repository, "viewerPermission") in _WRITES
+
+
+def _user(node: Json, name: str) -> ForgeUser | None:
+    found = shapes.maybe_fields(node, name)
+    if found is None:
+        return None
+    login = shapes.login(found, "login")
+    # Organizations and mannequins have an id that we do not ask for.
+    known = found.get("databaseId") is not None
+    return ForgeUser(id=shapes.row_id(found, "databaseId") if known else login, login=login)
+
+
+def _tip(repository: Json, name: str) -> Tip | None:
+    ref = shapes.maybe_fields(repository, name)
+    if ref is None:
+        return None
+    target = shapes.fields(ref, "target")
+    return Tip(
+        commit=shapes.oid(target, "oid"),
+        tree=shapes.oid(shapes.fields(target, "tree"), "oid"),
+        parents=parents_of(target),
+        committed_at_s=shapes.moment_s(target, "committedDate"),
+    )
+
+
+def parents_of(commit: Json) -> tuple[str, ...]:
+    nodes = shapes.items(shapes.fields(commit, "parents"), "nodes")
+    return tuple(shapes.oid(p, "oid") for p in nodes)
+
+
 def _folder(node: Json, folder: str) -> Folder | None:
-    if not isinstance(node, dict) or not isinstance(node.get("entries"), list):
+    """None where there is nothing, or a file."""
+    if node is None or shapes.part(node, "entries") is None:
         return None
     prefix = f"{folder}/" if folder else ""
     entries = tuple(
         Entry(
-            path=prefix + str(e["name"]),
-            oid=str(e["oid"]),
-            is_folder=e["type"] == "tree",
-            is_file=e["type"] == "blob" and int(e["mode"]) != _SYMLINK,
+            path=prefix + shapes.text(e, "name"),
+            oid=shapes.oid(e, "oid"),
+            is_folder=e.get("type") == "tree",
+            is_file=e.get("type") == "blob" and shapes.number(e, "mode") != _SYMLINK,
         )
-        for e in node["entries"]
+        for e in shapes.items(node, "entries")
     )
-    return Folder(oid=str(node["oid"]), entries=entries)
+    return Folder(oid=shapes.oid(node, "oid"), entries=entries)
 
 
 def blob_of(node: Json) -> Blob | None:
-    """A file with its bytes where GitHub gave them exactly; it may cut or recode its `text`."""
-    if not isinstance(node, dict) or "byteSize" not in node:
+    """A file with its bytes where GitHub gave them exactly; it may cut or recode its `text`.
+
+    Raises:
+        OddError: a part is not what was asked for.
+
+    """
+    if node is None or shapes.part(node, "byteSize") is None:
         return None
-    oid, text = str(node["oid"]), node.get("text")
-    body = text.encode() if isinstance(text, str) and not node.get("isTruncated") else None
+    oid, text = shapes.oid(node, "oid"), node.get("text")
+    whole = isinstance(text, str) and not node.get("isTruncated") and shapes.is_unicode(text)
+    body = text.encode() if whole else None
     exact = body is not None and blob_id(body) == oid
-    return Blob(oid=oid, size_bytes=int(node["byteSize"]), body=body if exact else None)
+    size_bytes = shapes.number(node, "byteSize", least=0, most=shapes.ID_MAX)
+    return Blob(oid=oid, size_bytes=size_bytes, body=body if exact else None)
 
 
 def blob_id(body: bytes) -> str:
@@ -204,54 +240,45 @@ def blob_id(body: bytes) -> str:
     return hashlib.sha1(b"blob %d\x00" % len(body) + body, usedforsecurity=False).hexdigest()
 
 
-def tree_of(answer: Answer, *, place: Place) -> tuple[Entry, ...]:
+def tree_of(body: Json, *, place: Place) -> tuple[Entry, ...]:
     """
     Raises:
-        Rejected: `limit_exceeded`, `bad_answer`.
+        Rejected: `limit_exceeded`.
+        OddError: a part is not what GitHub documents.
 
     """
-    body = answer.json()
-    try:
-        if body["truncated"]:
-            raise Rejected(
-                "limit_exceeded",
-                f"repository {place.name!r} has more files than GitHub lists at once; "
-                "set a path in the Pipeline's strategy",
-            )
-        return tuple(
-            Entry(
-                path=str(e["path"]),
-                oid=str(e["sha"]),
-                is_folder=e["type"] == "tree",
-                is_file=e["type"] == "blob" and e["mode"] in {"100644", "100755"},
-                size_bytes=int(e.get("size", -1)),
-            )
-            for e in body["tree"]
+    if shapes.flag(body, "truncated"):
+        raise Rejected(
+            "limit_exceeded",
+            f"repository {place.name!r} has more files than GitHub lists at once; "
+            "set a path in the Pipeline's strategy",
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise _odd("tree") from error
+    return tuple(map(_line, shapes.items(body, "tree")))
 
 
-def comparison_of(answer: Answer) -> Comparison:
+def _line(node: Json) -> Entry:
+    kind = shapes.part(node, "type")
+    sized = node.get("size") is not None
+    return Entry(
+        path=shapes.text(node, "path"),
+        oid=shapes.oid(node, "sha"),
+        is_folder=kind == "tree",
+        is_file=kind == "blob" and node.get("mode") in ("100644", "100755"),
+        size_bytes=shapes.number(node, "size", least=0, most=shapes.ID_MAX) if sized else -1,
+    )
+
+
+def comparison_of(body: Json) -> Comparison:
     """
     Raises:
-        Rejected: `bad_answer`.
+        OddError: a part is not what GitHub documents.
 
     """
-    body: Mapping[str, Json] = answer.json()
-    try:
-        files = body.get("files") or []
-        return Comparison(
-            fork_point=str(body["merge_base_commit"]["sha"]),
-            commits_ahead=int(body["ahead_by"]),
-            modified={
-                str(f["filename"]): str(f["sha"]) for f in files if f["status"] == "modified"
-            },
-            otherwise_changed=tuple(str(f["filename"]) for f in files if f["status"] != "modified"),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _odd("comparison") from error
-
-
-def _is_modified(file: Json) -> bool:
-    return bool(file["status"] == "modified")
+    files = shapes.items(body, "files") if shapes.part(body, "files") is not None else []
+    status = {shapes.text(f, "filename"): shapes.text(f, "status") for f in files}
+    return Comparison(
+        fork_point=shapes.oid(shapes.fields(body, "merge_base_commit"), "sha"),
+        commits_ahead=shapes.number(body, "ahead_by", least=0),
+        modified={f["filename"]: shapes.oid(f, "sha") for f in files if f["status"] == "modified"},
+        otherwise_changed=tuple(name for name, what in status.items() if what != "modified"),
+    )

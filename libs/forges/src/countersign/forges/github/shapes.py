@@ -1,0 +1,133 @@
+"""Parts of GitHub's answers, by name and type: whatever else is there is `bad_answer`.
+
+Plain functions, because a tree has a hundred thousand lines.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+from countersign.contracts.errors import Rejected
+
+# GraphQL's Int, in which it gives the numbers of pull requests, has 32 bits.
+NUMBER_MAX: Final = 2**31 - 1
+ID_MAX: Final = 2**63 - 1
+CHARACTERS_MAX: Final = 4096
+_OID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_LOGIN: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,100}")
+# A parsed answer; what is read of it is checked here and nowhere else.
+Json = Any
+
+
+class OddError(Exception):
+    """A part is not what GitHub documents; its name is all that is told of it."""
+
+
+@contextmanager
+def reading(call: str) -> Iterator[None]:
+    """
+    Raises:
+        Rejected: `bad_answer`, with the call that was answered so.
+
+    """
+    try:
+        yield
+    except OddError as error:
+        raise Rejected("bad_answer", f"{call}: GitHub's answer has no usable {error}") from None
+
+
+def part(node: Json, name: str) -> Json:
+    """What is there under that name, null for nothing."""
+    if not isinstance(node, dict):
+        raise OddError(repr(name))
+    return node.get(name)
+
+
+def fields(node: Json, name: str) -> dict[str, Json]:
+    found = part(node, name)
+    if not isinstance(found, dict):
+        raise OddError(repr(name))
+    return found
+
+
+def maybe_fields(node: Json, name: str) -> dict[str, Json] | None:
+    """None where it is null or missing: what is gone, or may not be seen."""
+    return None if part(node, name) is None else fields(node, name)
+
+
+def items(node: Json, name: str) -> list[Json]:
+    found = part(node, name)
+    if not isinstance(found, list):
+        raise OddError(repr(name))
+    return found
+
+
+def text(node: Json, name: str) -> str:
+    """Not empty, not long, and such that it can be written as UTF-8."""
+    found = part(node, name)
+    if not isinstance(found, str) or not 0 < len(found) <= CHARACTERS_MAX or not is_unicode(found):
+        raise OddError(repr(name))
+    return found
+
+
+def is_unicode(found: str) -> bool:
+    """JSON's escapes can spell half a character, which no encoding takes."""
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def oid(node: Json, name: str) -> str:
+    """A git object's id, SHA-1 or SHA-256."""
+    found = part(node, name)
+    if not isinstance(found, str) or not _OID.fullmatch(found):
+        raise OddError(repr(name))
+    return found
+
+
+def flag(node: Json, name: str) -> bool:
+    found = part(node, name)
+    if not isinstance(found, bool):
+        raise OddError(repr(name))
+    return found
+
+
+def number(node: Json, name: str, *, least: int = 1, most: int = NUMBER_MAX) -> int:
+    found = part(node, name)
+    if type(found) is not int or not least <= found <= most:  # a flag is an int to isinstance
+        raise OddError(repr(name))
+    return found
+
+
+def row_id(node: Json, name: str) -> str:
+    return str(number(node, name, most=ID_MAX))
+
+
+def is_id(value: Json) -> bool:
+    return type(value) is int and 1 <= value <= ID_MAX
+
+
+def is_login(value: Json) -> bool:
+    return isinstance(value, str) and bool(_LOGIN.fullmatch(value))
+
+
+def login(node: Json, name: str) -> str:
+    found = part(node, name)
+    if not is_login(found):
+        raise OddError(repr(name))
+    return str(found)
+
+
+def moment_s(node: Json, name: str) -> float:
+    """Seconds since 1970 of a time with its zone."""
+    try:
+        found = datetime.fromisoformat(text(node, name))
+        if found.tzinfo is not None:
+            return found.timestamp()
+    except (ValueError, OverflowError):
+        pass
+    raise OddError(repr(name))
