@@ -1,11 +1,16 @@
 """One open pull request in a lane, also where the stream that knew of it is gone."""
 
 import asyncio
+import os
+import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE
 
+import pytest
 from doubles.pr_writer_stage import REPOSITORY, Runner, Story
+
+from countersign.contracts.errors import Retryable
 
 
 async def test_pull_request_of_another_attempt_is_found_when_the_stream_forgot_it(
@@ -55,6 +60,23 @@ async def test_pull_request_of_a_lane_whose_branches_begin_alike_is_left_alone(
         assert not outcome.failed, outcome.message
 
     assert sorted(story.open_pulls()) == [1, 2]
+
+
+async def test_zygote_that_dies_while_it_starts_is_started_for_the_next_try(
+    story: Story, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.kill(runner.pool.zygote_pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while runner.pool.not_ready() is None:  # noqa: ASYNC110 - it is ending
+            await asyncio.sleep(0.01)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(Retryable, match="zygote"):
+            await runner.run(story.job())
+    outcome = await runner.run(story.job(tries=2))
+
+    assert not outcome.failed, outcome.message
 
 
 async def test_zygote_whose_parent_died_ends_without_a_word() -> None:

@@ -78,11 +78,25 @@ class ExecutorPool:
                 env={k: v for k in _ENVIRONMENT if (v := os.environ.get(k)) is not None},
                 start_new_session=True,
             )
-        async with asyncio.timeout(START_S):
-            said = await asyncio.get_running_loop().sock_recv(self._control, len(READY))
-        if said != READY:
-            raise RuntimeError("the zygote did not start")
+        if await self._said() != READY:
+            # It died on the way, or hangs; who wanted it tries again and finds another.
+            await self._kill(self._process)
+            raise Retryable("executor_died", "the zygote did not start", after_s=1)
         self._spare = await self._fork()
+
+    async def _said(self) -> bytes:
+        if self._control is None:
+            return b""
+        try:
+            async with asyncio.timeout(START_S):
+                return await asyncio.get_running_loop().sock_recv(self._control, len(READY))
+        except (ConnectionError, TimeoutError):
+            return b""
+
+    async def _kill(self, process: Process) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
     async def stop(self) -> None:
         if self._spare is not None:
@@ -94,8 +108,7 @@ class ExecutorPool:
                 async with asyncio.timeout(STOP_S):
                     await self._process.wait()
             except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
+                await self._kill(self._process)
 
     async def run(self, job: Job, *, on_progress: OnProgress, redeemer: Redeemer) -> Outcome:
         async with self._slots:
@@ -172,7 +185,11 @@ class ExecutorPool:
 async def executor_pool(*, at_once: int) -> AsyncIterator[ExecutorPool]:
     pool = ExecutorPool(at_once=at_once)
     try:
-        await pool.start()
+        try:
+            await pool.start()
+        except Retryable as error:
+            # Not ready says so; the first job starts it again.
+            log.warning("zygote.not_started", reason=error.reason)
         yield pool
     finally:
         await pool.stop()
