@@ -1,0 +1,160 @@
+"""What goes wrong on purpose: processes die or stand still, the forge fails, the bus forgets."""
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+from e2e.systems import bus_pid
+from e2e.witnessing import REPEATED, Witness, connected
+
+from countersign.contracts.errors import Retryable
+from countersign.contracts.messages import EVENTS, ApprovalGranted, PromotionRequested
+from countersign.local.demo import programs
+from countersign.local.demo.programs import SERVICES, Bus
+from countersign.local.demo.running import Running
+from countersign.local.demo.scanning import with_descendants
+from countersign.local.demo.supervising import run_once
+from countersign.messaging.publishing import AlreadyExists, publish_event
+
+BUS: Final = "bus"
+WRITER: Final = "pr-writer"
+_PAUSE_S: Final = (0.3, 2.5)
+_DEATH_S_MAX: Final = 5.0
+_LOOK_S: Final = 0.05
+_API: Final = {"path": "/api/*", "method": "POST", "count": 1}
+FAULTS: Final[tuple[dict[str, Any], ...]] = (
+    {**_API, "latency_ms": 700, "count": 3},
+    {**_API, "status": 429, "retry_after_s": 1},
+    {**_API, "status": 502},
+    {**_API, "contains": "createCommitOnBranch", "drop_after_success": True},
+    {**_API, "contains": "createPullRequest", "drop_after_success": True},
+    {**_API, "contains": "createCommitOnBranch", "cut": True},
+    {**_API, "contains": "createPullRequest", "cut": True},
+    {"path": "/login/oauth/access_token", "count": 1, "status": 502},
+)
+
+
+@dataclass
+class Nemeses:
+    """Does harm, and keeps account of it: what else dies, died by itself."""
+
+    started: Running
+    witness: Witness
+    killed: Counter[str] = field(default_factory=Counter)
+    _pids: set[int] = field(default_factory=set)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a service or the bus, if it runs; it is started again by who minds it."""
+        pid = self.pid(name)
+        if pid is None or pid in self._pids:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            self._pids.add(pid)
+            self.killed[name] += 1
+
+    def pid(self, name: str) -> int | None:
+        if name == BUS:
+            return bus_pid(self.started)
+        return self.started.supervisor.pids.get(name)
+
+    def kill_executor(self, chance: random.Random) -> None:
+        """SIGKILL a process below the pr-writer: zygote, parser or executor."""
+        parent = self.started.supervisor.pids[WRITER]
+        children = sorted(with_descendants({parent}) - {parent})
+        if children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(children), signal.SIGKILL)
+
+    @asynccontextmanager
+    async def standing_still(self, name: str) -> AsyncIterator[None]:
+        """SIGSTOP it and all below it; SIGCONT at the end."""
+        pid = self.pid(name)
+        family = with_descendants({pid}) if pid else set()
+        _signal(family, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(family, signal.SIGCONT)
+
+    async def fail_forge(self, *faults: dict[str, Any]) -> None:
+        url = f"{self.started.ports.forge_url}/_local/faults"
+        async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
+            answer = await client.put(url, json={"rules": list(faults)})
+        assert answer.is_success, answer.text
+
+    async def repeat(self, chance: random.Random, *, kind: type[Any]) -> None:
+        """Publish something once more that was published, with its publisher's own rights."""
+        said = [r for r in self.witness.heard if isinstance(r.message, kind)]
+        if not said:
+            return
+        event, service = chance.choice(said).message, min(EVENTS[kind].publishers)
+        name = f"{REPEATED}{chance.randrange(1 << 32)}"
+        with contextlib.suppress(TimeoutError, Retryable, AlreadyExists):
+            # The bus may be the one that was killed.
+            async with asyncio.timeout(1), connected(self.started, service) as client:
+                await publish_event(
+                    client, event, service=service, message_id=name, create_once=False
+                )
+
+    async def forget_everything(self) -> None:
+        """Lose the bus with its whole store, and make the streams anew."""
+        pid = bus_pid(self.started)
+        assert pid is not None
+        store = self.started.layout.bus / "store"
+        assert store.is_dir()
+        # Nothing is awaited in between, so that who starts it again finds nothing.
+        self.kill(BUS)
+        deadline_s = time.monotonic() + _DEATH_S_MAX
+        while _is_alive(pid) and time.monotonic() < deadline_s:
+            time.sleep(0.01)  # noqa: ASYNC251 - for the same reason
+        shutil.rmtree(store)
+        async with asyncio.timeout(_DEATH_S_MAX):
+            while bus_pid(self.started) in {None, pid}:  # noqa: ASYNC110 - a process tells nobody
+                await asyncio.sleep(_LOOK_S)
+        await run_once(programs.topology(self.started.layout, self.bus))
+
+    @property
+    def bus(self) -> Bus:
+        url = f"nats://127.0.0.1:{self.started.ports.bus}"
+        return Bus(url=url, keys_dir=self.started.layout.bus / "keys", writer_key="")
+
+    async def torment(self, chance: random.Random) -> None:
+        """One misfortune."""
+        match chance.randrange(8):
+            case 0 | 1 | 2:
+                self.kill(chance.choice((*SERVICES, BUS)))
+            case 3:
+                self.kill_executor(chance)
+            case 4:
+                async with self.standing_still(chance.choice((*SERVICES, BUS))):
+                    await asyncio.sleep(chance.uniform(*_PAUSE_S))
+            case 5:
+                await self.repeat(chance, kind=chance.choice((ApprovalGranted, PromotionRequested)))
+            case _:
+                await self.fail_forge(chance.choice(FAULTS))
+
+
+def _signal(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
