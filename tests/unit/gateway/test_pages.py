@@ -310,6 +310,21 @@ async def test_who_may_only_look_is_told_which_right_is_missing(verb: str) -> No
     assert world.requests.asked == []
 
 
+async def test_nothing_waits_for_somebody_who_may_only_look() -> None:
+    world, _ = await waiting_world()
+
+    async with browser(world, person="alan") as client:
+        board = (await client.get("/")).text
+        needed = (await client.get("/?show=needs-me")).text
+    async with browser(world) as client:
+        other = (await client.get("/")).text
+
+    assert "Nothing waits for you." in board
+    assert "No track matches." in needed
+    assert 'id="count-needs-me">0<' in board
+    assert 'id="count-needs-me">1<' in other
+
+
 @pytest.mark.parametrize(
     ("code", "status"),
     [("not_waiting", 409), ("token_too_strong", 403), ("expired", 410), ("brand_new", 400)],

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import urlencode
 
-from countersign.gateway.model import IN_TROUBLE, NEEDS_PERSON, GateState, GateView, Track
+from countersign.gateway.model import IN_TROUBLE, NEEDS_PERSON, GateState, GateView, May, Track
 
 PAGE_TRACKS: Final = 60  # what a page holds unless one namespace has more
 QUERY_CHARACTERS_MAX: Final = 200
@@ -78,12 +78,18 @@ def read_query(values: dict[str, str]) -> Query:
     )
 
 
-def matches(track: Track, query: Query) -> bool:
+def matches(track: Track, query: Query, *, may: May) -> bool:
     if query.namespace and track.key.namespace != query.namespace:
         return False
-    if query.show is not Show.ALL and track.states.isdisjoint(_STATES[query.show]):
+    if query.show is not Show.ALL and not _shows(track, query.show, may):
         return False
     return all(word in track.search_text for word in query.words.lower().split())
+
+
+def _shows(track: Track, show: Show, may: May) -> bool:
+    if track.states.isdisjoint(_STATES[show]):
+        return False
+    return show is not Show.NEEDS_ME or may(track.key.namespace)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,18 +127,19 @@ class Board:
         return tuple(t for g in self.groups for t in g.tracks)
 
 
-def board(tracks: Sequence[Track], query: Query) -> Board:
+def board(tracks: Sequence[Track], query: Query, *, may: May) -> Board:
     """
     Args:
         tracks: all that the viewer may see, by namespace and name.
         query: what of them.
+        may: nothing waits for somebody who may not promote there.
 
     """
-    found = [t for t in tracks if matches(t, query)]
+    found = [t for t in tracks if matches(t, query, may=may)]
     pages = paginate(found)
     page = min(query.page, max(1, len(pages)))
     shown = pages[page - 1] if pages else []
-    waiting = waiting_of(tracks)
+    waiting = waiting_of(tracks, may=may)
     return Board(
         query=Query(query.show, query.words, query.namespace, page),
         groups=tuple(
@@ -143,24 +150,24 @@ def board(tracks: Sequence[Track], query: Query) -> Board:
         shown=len(shown),
         found=len(found),
         total=len(tracks),
-        counts=counts_of(tracks),
+        counts=counts_of(tracks, may=may),
         waiting=tuple(waiting),
         namespaces=tuple(dict.fromkeys(t.key.namespace for t in tracks)),
     )
 
 
-def counts_of(tracks: Iterable[Track]) -> dict[Show, int]:
+def counts_of(tracks: Iterable[Track], *, may: May) -> dict[Show, int]:
     counts = dict.fromkeys(Show, 0)
     for track in tracks:
         counts[Show.ALL] += 1
-        for show, states in _STATES.items():
-            counts[show] += not track.states.isdisjoint(states)
+        for show in _STATES:
+            counts[show] += _shows(track, show, may)
     return counts
 
 
-def waiting_of(tracks: Iterable[Track]) -> list[Waiting]:
+def waiting_of(tracks: Iterable[Track], *, may: May) -> list[Waiting]:
     """Gates that ask for a person; who waits longest comes first."""
-    asking = (t for t in tracks if not t.states.isdisjoint(NEEDS_PERSON))
+    asking = (t for t in tracks if _shows(t, Show.NEEDS_ME, may))
     found = [Waiting(track=t, gate=g) for t in asking for g in t.gates if g.needs_person]
     return sorted(found, key=lambda w: (w.gate.since is None, w.gate.since))
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from countersign.contracts.messages import Person
 from countersign.gateway.boards import Query, counts_of, matches, waiting_of
-from countersign.gateway.interfaces import Access
+from countersign.gateway.interfaces import Access, rights
 from countersign.gateway.model import PipelineKey, Track
 from countersign.gateway.projection import Change, Position, Projection
 from countersign.gateway.rendering import Templates
@@ -202,11 +202,12 @@ class Hub:
 
     def _new_tracks(self, client: Client) -> str:
         view, since = client.view, client.view.since or Position()
+        may = rights(self._access, client.person)
         count = 0
         for key, born in self._projection.born.items():
             fresh = key not in view.shown and born.beyond(since)
             track = self._projection.track(key) if fresh else None
-            if track is not None and view.board is not None and matches(track, view.board):
+            if track is not None and view.board is not None and matches(track, view.board, may=may):
                 count += self._access.may_see(client.person, namespace=key.namespace)
         return self._templates.new_tracks(count)
 
@@ -280,5 +281,8 @@ class _Rendering:
                 for t in self._projection.tracks()
                 if access.may_see(person, namespace=t.key.namespace)
             ]
-            self._made[place] = self._templates.summary(waiting_of(tracks), counts_of(tracks))
+            may = rights(access, person)
+            self._made[place] = self._templates.summary(
+                waiting_of(tracks, may=may), counts_of(tracks, may=may)
+            )
         return self._made[place]

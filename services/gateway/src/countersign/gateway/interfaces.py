@@ -7,6 +7,7 @@ from typing import Protocol
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Person
+from countersign.gateway.model import May
 
 
 class Requests(Protocol):
@@ -60,6 +61,10 @@ class Access(Protocol):
 
     def role_missing(self, *, namespace: str) -> str:
         """What to ask for, in words."""
+
+
+def rights(access: Access, person: Person) -> May:
+    return lambda namespace: access.may_promote(person, namespace=namespace)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 Nothing here knows the time of day: relative times are made where a page is rendered.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,9 @@ from countersign.contracts.messages import (
     OpeningStep,
     Revision,
 )
+
+# Whether the one who looks may promote in a namespace.
+May = Callable[[str], bool]
 
 
 class PipelineKey(NamedTuple):

@@ -10,6 +10,7 @@ from countersign.contracts.errors import Rejected
 from countersign.gateway import addresses
 from countersign.gateway.boards import matches, read_query
 from countersign.gateway.history import Entry
+from countersign.gateway.interfaces import rights
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.records import rows
 from countersign.gateway.risks import (
@@ -66,7 +67,9 @@ class Api:
 
     async def pipelines(self, request: Request) -> Response:
         query = read_query(dict(request.query_params))
-        found = [t for t in self._site.tracks(session_of(request).person) if matches(t, query)]
+        person = session_of(request).person
+        may = rights(self._site.access, person)
+        found = [t for t in self._site.tracks(person) if matches(t, query, may=may)]
         first = (query.page - 1) * ITEMS_MAX
         items = tuple(
             shaping.pipeline_shape(t, may=self._may(request, t.key.namespace))

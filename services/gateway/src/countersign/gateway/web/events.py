@@ -12,6 +12,7 @@ from starlette.responses import Response
 from countersign.contracts.errors import Rejected
 from countersign.gateway.boards import board, read_query
 from countersign.gateway.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, Client, View
+from countersign.gateway.interfaces import rights
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.projection import Position
 from countersign.gateway.site import Site
@@ -55,7 +56,9 @@ class Events:
         kind = query.get("view", "")
         if kind == "board":
             wanted = read_query(dict(query))
-            shown = board(site.tracks(session_of(request).person), wanted).tracks
+            person = session_of(request).person
+            may = rights(site.access, person)
+            shown = board(site.tracks(person), wanted, may=may).tracks
             return View(board=wanted, shown=frozenset(t.key for t in shown), since=since)
         if kind in {"pipeline", "gate"}:
             return View(

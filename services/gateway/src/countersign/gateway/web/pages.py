@@ -10,6 +10,7 @@ from countersign.contracts.messages import CredentialMode
 from countersign.gateway import addresses
 from countersign.gateway.boards import board, read_query
 from countersign.gateway.history import Entry
+from countersign.gateway.interfaces import rights
 from countersign.gateway.model import CONSENTABLE, GateView, PipelineKey, Track
 from countersign.gateway.records import PAGE_ROWS, Row, as_csv, rows
 from countersign.gateway.risks import credential_view, credential_views, uses_by_credential
@@ -34,11 +35,9 @@ class Pages:
             html = self._html(request, "bus_down.html", view={"view": "bus"})
             return HTMLResponse(html, status_code=503)
         query = read_query(dict(request.query_params))
-        shown = board(site.tracks(person), query)
-        rights = {
-            g.namespace: site.access.may_promote(person, namespace=g.namespace)
-            for g in shown.groups
-        }
+        may = rights(site.access, person)
+        shown = board(site.tracks(person), query, may=may)
+        allowed = {g.namespace: may(g.namespace) for g in shown.groups}
         view = {
             "view": "board",
             "show": shown.query.show.value,
@@ -46,7 +45,7 @@ class Pages:
             "namespace": shown.query.namespace,
             "page": str(shown.query.page),
         }
-        html = self._html(request, "board.html", view=view, board=shown, rights=rights)
+        html = self._html(request, "board.html", view=view, board=shown, rights=allowed)
         return HTMLResponse(html)
 
     async def pipeline(self, request: Request) -> Response:
