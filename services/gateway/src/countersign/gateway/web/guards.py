@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -31,6 +31,14 @@ _UNKNOWN_HOST: Final = Trouble(
     code="unknown_host",
     title="This is not that host",
     message="Countersign only answers under its own address.",
+)
+
+# Seen by nobody but the log: it left, or was told that it is too slow.
+_LEFT: Final = Trouble(
+    status=408,
+    code="left",
+    title="The request did not come to its end",
+    message="It was cut off, or took too long.",
 )
 
 
@@ -86,6 +94,8 @@ class Guard:
             return refusal(error)
         except Retryable as error:
             return delay(error)
+        except ClientDisconnect:
+            return _LEFT
         except Exception:
             log.exception("request.failed", route=_route(scope))
             return BUG
