@@ -1,6 +1,7 @@
 """What keeps the pages closed: hosts, sessions, forms from elsewhere, headers, redirects."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from unit.gateway.browsing import browser, form_token, token_of
@@ -304,3 +305,23 @@ async def test_callback_of_nobody_leaves_its_code_behind() -> None:
         answer = await client.get("/oauth/callback/github?code=c0de&state=r.x")
 
     assert "c0de" not in answer.headers["location"]
+
+
+async def test_sender_who_leaves_within_the_body_is_no_mistake_of_ours() -> None:
+    world = World()
+    host = world.public_url.partition("://")[2].encode()
+    scope = {
+        "type": "http", "method": "POST", "path": "/sign-in", "query_string": b"",
+        "headers": [(b"host", host), (b"content-type", b"application/x-www-form-urlencoded")],
+    }  # fmt: skip
+    said: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    await world.app(scope, receive, send)
+
+    assert said[0]["status"] == 408

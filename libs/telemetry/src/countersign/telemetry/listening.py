@@ -7,26 +7,24 @@ can reach them by a name that resolves here.
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 
 from countersign.contracts.errors import Rejected
+from countersign.telemetry.asgi import App, Receive, Scope, Send
+from countersign.telemetry.promptness import PromptBodies, prompt_protocol
 
 STOP_TIMEOUT_S: Final = 3
 BACKLOG: Final = 128
+# Nobody we serve sends more than a megabyte, and none of it from far away.
+REQUEST_S: Final = 10.0
 # Of its ticks, uvicorn takes every tenth for a second's end, and renews the Date header then.
 _TICKS_PER_S: Final = 10
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _REFUSAL: Final = b"not a loopback host\n"
-
-# As Starlette has them, so that its applications are ours.
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -58,6 +56,7 @@ async def serve(
     listener: socket.socket,
     *,
     connections_max: int,
+    request_s: float = REQUEST_S,
     on_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until cancelled; what is being answered then is answered, in time.
@@ -66,11 +65,13 @@ async def serve(
         app: what is served.
         listener: from `listen`; it is closed at the end.
         connections_max: more than these are told to come back later.
+        request_s: how long a request may take to come, its head and then its body, in seconds.
         on_stop: ends answers that would not end by themselves.
 
     """
     config = uvicorn.Config(
-        app,
+        PromptBodies(app, body_s=request_s),
+        http=prompt_protocol(head_s=request_s),
         log_config=None,
         # Queries may hold what must not be logged: the code of a callback.
         access_log=False,

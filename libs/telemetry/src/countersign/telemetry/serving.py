@@ -8,17 +8,9 @@ from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from countersign.telemetry.asgi import App, Receive, Scope, Send
 from countersign.telemetry.health import Health
-from countersign.telemetry.listening import (
-    App,
-    LoopbackHosts,
-    Receive,
-    Scope,
-    Send,
-    is_loopback,
-    listen,
-    serve,
-)
+from countersign.telemetry.listening import LoopbackHosts, is_loopback, listen, serve
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import exposition
 from countersign.telemetry.processes import single_error

@@ -8,8 +8,9 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
+from countersign.telemetry.asgi import App
 from countersign.telemetry.health import Health
-from countersign.telemetry.listening import App, LoopbackHosts, is_loopback, listen
+from countersign.telemetry.listening import LoopbackHosts, is_loopback, listen
 from countersign.telemetry.listening import serve as serve_app
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.serving import serve_health
