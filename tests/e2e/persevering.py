@@ -42,7 +42,7 @@ class Perseverance:
             await asyncio.sleep(_LOOK_S)
 
     async def _look(self, revision: str) -> bool:
-        await self._sign_in()
+        await self.sign_in()
         stages = await self._stages()
         if stages.get(ENVIRONMENTS[-1]) == revision:
             return True
@@ -51,7 +51,7 @@ class Perseverance:
             await self._act(promotion)
         return False
 
-    async def _sign_in(self) -> None:
+    async def sign_in(self) -> None:
         page = await self.browser.open(f"{self.ports.gateway_url}/sign-in")
         if page.find("/sign-in"):
             await self.browser.submit(page, "/sign-in", {"person": self.route.login})

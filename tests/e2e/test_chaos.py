@@ -24,6 +24,7 @@ from e2e.persevering import Perseverance
 from e2e.systems import Pull, assert_never_twice, canary, pulls, system
 from e2e.witnessing import Witness, letters, stored, witnessing
 
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import (
     ApprovalGranted,
     OpeningStep,
@@ -227,21 +228,28 @@ async def _assert_all_is_well(on: Scene, *, to: set[str]) -> list[Pull]:
 
 async def _until_shown(on: Scene) -> list[Received]:
     """The stream, once the board shows nothing else and nothing is under way."""
-    browser = on.walks[DELEGATED].browser
-    url = f"{on.started.ports.gateway_url}/api/v1/promotions"
-    last: AssertionError | None = None
+    last: Exception | None = None
     try:
         async with asyncio.timeout(SETTLING_S):
             while True:
-                events = await stored(on.started)
-                shown: Any = (await browser.read_json(url))["items"]
                 try:
+                    events = await stored(on.started)
                     assert_settled(events)
-                    assert_shown(events, shown)
-                except AssertionError as error:
+                    assert_shown(events, await _shown(on))
+                except (AssertionError, Rejected, Retryable) as error:
+                    # What was killed last may only just be starting.
                     last = error
                 else:
                     return events
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
         raise last or AssertionError("the stream or the board does not answer") from None
+
+
+async def _shown(on: Scene) -> list[dict[str, Any]]:
+    walk = on.walks[DELEGATED]
+    # A gateway that was started again knows no session.
+    await walk.sign_in()
+    url = f"{on.started.ports.gateway_url}/api/v1/promotions"
+    found: Any = (await walk.browser.read_json(url))["items"]
+    return list(found)
