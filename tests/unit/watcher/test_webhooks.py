@@ -202,6 +202,22 @@ async def test_merge_that_is_faster_than_the_news_of_the_pull_request_is_kept() 
     assert [type(e) for e in house.recorder.events] == [m.PullRequestMerged]
 
 
+async def test_news_of_before_the_pull_request_was_opened_again_is_not_taken(
+    house: House,
+) -> None:
+    """Whoever caught a signed delivery can send it again, under an id of its own making."""
+    captured = news(pull={"merged": False, "closed_at": "2026-11-23T08:30:00Z"})
+    assert (await house.post(captured)).text == "closed\n"
+    house.projection.apply(stories.retried(2), sequence=4)
+    opened = stories.opened(attempt=2).model_copy(update={"pull_request": REF})
+    house.projection.apply(opened, sequence=5)
+
+    assert (await house.post(captured, X_GitHub_Delivery="d-2")).text == "known\n"
+    later = news(pull={"merged": False, "closed_at": "2026-11-23T08:31:00Z"})
+    assert (await house.post(later, X_GitHub_Delivery="d-3")).text == "closed\n"
+    assert len(house.recorder.events) == 2
+
+
 async def test_foreign_host_is_refused(house: House) -> None:
     assert (await house.post(news(), Host="evil.example")).status_code == 421
 

@@ -82,6 +82,9 @@ class Following:
         if ref is None or not is_ours(fate, ref):
             log.warning("webhook.foreign", promotion_id=promotion.promotion_id)
             return "foreign"
+        if not fate.merged and self._projection.is_known_closed(ref, at=fate.at):
+            # From before it was opened again: a delivery can be caught, and sent under a new id.
+            return "known"
         event = event_of(fate, promotion=promotion, ref=ref, now=self._clock())
         if advance(promotion, event) is promotion:
             return "known"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from countersign.contracts.life import advance
@@ -11,6 +12,7 @@ from countersign.contracts.messages import (
     PipelineObserved,
     PromotionRef,
     PromotionRequested,
+    PullRequestClosed,
     PullRequestRef,
 )
 from countersign.contracts.promotion import OVER, Promotion
@@ -47,12 +49,15 @@ class Projection:
         self._by_uid: dict[str, dict[str, None]] = {}
         self._observed: dict[Place, Observed] = {}
         self._pull_requests: dict[PullRequestPlace, str] = {}
+        # By the forge's clock; outlives the attempt, as a pull request can be opened again.
+        self._closed_at: dict[PullRequestPlace, datetime] = {}
 
     def forget_promotions(self) -> None:
         """Their stream was made anew: nothing that it held counts."""
         self._entries.clear()
         self._by_uid.clear()
         self._pull_requests.clear()
+        self._closed_at.clear()
 
     def forget_observations(self) -> None:
         self._observed.clear()
@@ -81,6 +86,11 @@ class Projection:
     def by_pull_request(self, *, origin: str, repository_id: str, number: int) -> Entry | None:
         found = self._pull_requests.get((origin, repository_id, number))
         return self._entries.get(found) if found else None
+
+    def is_known_closed(self, ref: PullRequestRef, *, at: datetime | None) -> bool:
+        """Whether a closing at that time, or a later one, was told already."""
+        last = self._closed_at.get(_place(ref))
+        return at is not None and last is not None and at <= last
 
     def apply(
         self,
@@ -114,6 +124,10 @@ class Projection:
                 life = replace(before.promotion, request=event)
                 self._entries[ref.promotion_id] = Entry(promotion=life, trace=trace)
             return False
+        if isinstance(event, PullRequestClosed) and before is not None and event.closed_at:
+            place = _place(event.pull_request)
+            last = self._closed_at.get(place, event.closed_at)
+            self._closed_at[place] = max(last, event.closed_at)
         advanced = advance(before.promotion if before else None, event)
         if advanced is None or (before is not None and advanced is before.promotion):
             return False
@@ -142,6 +156,7 @@ class Projection:
             del ids[old]
             if dropped.pull_request is not None:
                 self._pull_requests.pop(_place(dropped.pull_request), None)
+                self._closed_at.pop(_place(dropped.pull_request), None)
 
 
 def _place(ref: PullRequestRef) -> PullRequestPlace:
