@@ -24,7 +24,7 @@ UNDESCRIBED = frozenset({401, 403, 404, 429, 500, 502, 503})
 
 @cache
 def _document() -> dict[str, Any]:
-    text = (reference.directory() / "api" / "github.json").read_text(encoding="utf-8")
+    text = (reference.skip_without("api") / "github.json").read_text(encoding="utf-8")
     document: dict[str, Any] = json.loads(text)
     document["servers"] = [{"url": BASE}]
     return document
@@ -38,7 +38,7 @@ def _api() -> OpenAPI:
 @cache
 def github_schema() -> GraphQLSchema:
     """GitHub's own GraphQL schema, the part that the reference material holds."""
-    path = reference.directory() / "api" / "github-graphql.graphql"
+    path = reference.skip_without("api") / "github-graphql.graphql"
     return build_schema(path.read_text(encoding="utf-8"))
 
 

@@ -36,12 +36,14 @@ def started(directory: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str]
     )  # fmt: skip
     try:
         assert process.stdout is not None
+        lines = []
         for line in process.stdout:
+            lines.append(line)
             if found := re.match(r"\s+Board\s+(http://127\.0\.0\.1:\d+)", line):
                 yield process, found[1]
                 break
         else:
-            pytest.fail("it ended before it was ready")
+            pytest.fail(f"it ended before it was ready: {''.join(lines)}")
     finally:
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=START_S_MAX)

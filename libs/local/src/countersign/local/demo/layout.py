@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 
 HOST: Final = "127.0.0.1"
 GATEWAY_PORT: Final = 8080  # what people expect; another is taken when this one is
 FORGE_NAME: Final = "Local forge"
 FORGE_SLUG: Final = "local-forge"
 CLIENT_ID: Final = "Iv1.countersign-demo"
+_LOWEST_PORT, _EPHEMERAL_PORT = 20_000, 32_768  # of Linux: net.ipv4.ip_local_port_range
+_TRIES_MAX: Final = 100
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -122,9 +124,19 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """One below the range from which the system takes ports for connections that go out.
+
+    A port that is listened on only later must not be taken by such a connection meanwhile.
+
+    Raises:
+        Retryable: `no_port`.
+
+    """
+    for _ in range(_TRIES_MAX):
+        port = _LOWEST_PORT + secrets.randbelow(_EPHEMERAL_PORT - _LOWEST_PORT)
+        if is_free(port):
+            return port
+    raise Retryable("no_port", f"none of {_TRIES_MAX} ports below {_EPHEMERAL_PORT} is free")
 
 
 def choose_ports(
