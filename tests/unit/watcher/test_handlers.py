@@ -32,18 +32,32 @@ class Bus:
         self.events: list[Message] = []
         self.ids: list[str] = []
         self.errors: list[Exception] = []
+        self.unreadable = False
+        self.only_requests = False
         self.heard = asyncio.Event()
 
     async def publish(
         self, event: Message, *, message_id: str, create_once: bool = False
     ) -> Stored:
         self.heard.set()
-        if self.errors:
+        spared = self.only_requests and not isinstance(event, m.PromotionRequested)
+        if self.errors and not spared:
             raise self.errors.pop(0)
         assert create_once is isinstance(event, m.PromotionRequested)
         self.events.append(event)
         self.ids.append(message_id)
         return Stored(len(self.events))
+
+    def findings(self) -> list[m.Finding]:
+        seen = [e for e in self.events if isinstance(e, m.PipelineObserved)]
+        return list(seen[-1].findings)
+
+    async def last(self, model: type[Message], subject: str, *, stream: str) -> object:
+        assert (model, stream) == (m.PromotionRequested, "PROMOTIONS")
+        assert subject.startswith("countersign.v1.promotion.requested.")
+        if self.unreadable:
+            raise Rejected("malformed", "no message of ours")
+        return None
 
     async def until(self, kind: type[Message], count: int = 1) -> None:
         async with asyncio.timeout(TIMEOUT_S):
@@ -118,6 +132,24 @@ async def test_request_that_another_watcher_made_is_not_made_again() -> None:
 
     assert not [e for e in bus.events if isinstance(e, m.PromotionRequested)]
     assert len(service.projection) == 1
+
+
+async def test_request_that_is_there_and_cannot_be_read_is_told_on_the_board() -> None:
+    """Nobody who shows or fulfils promotions sees it, so that it would wait for ever."""
+    bus = Bus()
+    bus.errors = [Rejected("exists", "somebody was first")] * 9
+    bus.unreadable = True
+    async with watching(bus) as service:
+        service.caught_up.set()
+        bus.only_requests = True
+        await service.on_changes(Changes(changed=objects()))
+        await bus.until(m.PipelineObserved)
+        await bus.until(m.PipelineObserved, count=2)
+
+        assert len(service.projection) == 0
+
+    (finding,) = bus.findings()
+    assert "cannot be read" in finding.message
 
 
 async def test_deletion_that_the_bus_did_not_take_is_told_later() -> None:

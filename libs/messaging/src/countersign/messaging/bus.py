@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
 from countersign.messaging.answering import Answer, Call
 from countersign.messaging.connection import BusClient, ConnectionState, barrier, close, connect
@@ -132,7 +133,8 @@ class Bus:
             place=place_of_answer(headers),
         )
         if not isinstance(received.message, model):
-            raise TypeError(f"{subject!r} holds {type(received.message).__name__}")
+            name = type(received.message).__name__
+            raise Rejected("malformed", f"{subject!r} holds another event: {name}")
         return received
 
     def serving(

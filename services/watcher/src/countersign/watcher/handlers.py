@@ -17,6 +17,7 @@ from countersign.contracts.messages import (
     PromotionRequested,
 )
 from countersign.contracts.promotion import OVER
+from countersign.contracts.subjects import event_subject, stream_of
 from countersign.kube import pipelines
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines import Pipeline
@@ -26,7 +27,7 @@ from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.deciding import decide, decide_deleted
 from countersign.watcher.interfaces import Changes, LinkStore, Publisher
 from countersign.watcher.measuring import DECIDED, LAST_CHANGE, OBJECTS, UNREADABLE
-from countersign.watcher.model import Situation
+from countersign.watcher.model import Problem, Situation
 from countersign.watcher.projection import Projection
 from countersign.watcher.world import World
 
@@ -56,6 +57,7 @@ class Watching:
         self._wake = asyncio.Event()
         self._dirty: set[ObjectKey] = set()
         self._later: dict[ObjectKey, float] = {}
+        self._unreadable: dict[ObjectKey, Problem] = {}
         self._look_for_gone = True
 
     def not_ready(self) -> str | None:
@@ -140,7 +142,7 @@ class Watching:
             self._dirty.add(key)
 
     def _look_at(self, namespace: str, name: str, *, after_s: float) -> None:
-        key = ObjectKey(group=pipelines.GROUP, kind=pipelines.KIND, namespace=namespace, name=name)
+        key = _key(namespace, name)
         if after_s:
             self._later.setdefault(key, time.monotonic() + after_s)
         else:
@@ -157,7 +159,10 @@ class Watching:
             if pipeline.is_sound:
                 # Remembered first: what is published is found again, what is forgotten is not.
                 self._links.write(pipeline, decision.links)
+            told = self._unreadable.pop(key, None)
             await self._publish(decision.events)
+            if self._unreadable.get(key) != told:
+                self._dirty.add(key)
         except (Retryable, OSError) as error:
             log.warning("pipeline.put_off", pipeline=str(key), reason=str(error))
             self._later[key] = time.monotonic() + RETRY_S
@@ -171,7 +176,10 @@ class Watching:
             promotions=self.projection.promotions_of(pipeline.ref.uid),
             links=self._links.read(pipeline),
             observed=seen.event if seen else None,
-            problems=self.world.problems_of(pipeline),
+            problems=(
+                *self.world.problems_of(pipeline),
+                *((self._unreadable[pipeline.key],) if pipeline.key in self._unreadable else ()),
+            ),
             complete=self.world.complete,
             now=self._clock(),
         )
@@ -238,7 +246,30 @@ class Watching:
             if refusal.reason != "exists":
                 log.warning("event.refused", type=type(event).__name__, reason=refusal.reason)
                 return
+            if not await self._is_readable(event):
+                return
         self.projection.apply(event, sequence=sequence, trace=carrier())
+
+    async def _is_readable(self, event: Message) -> bool:
+        """Whether what was there first is a request: all who read the stream leave out the rest.
+
+        Without this it would be taken for asked, and shown by nobody.
+        """
+        ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
+        key = _key(ref.pipeline.namespace, ref.pipeline.name)
+        kind = type(event)
+        try:
+            await self._publisher.last(kind, event_subject(event), stream=stream_of(kind))
+        except Rejected as refusal:
+            log.warning("request.unreadable", promotion_id=ref.promotion_id, reason=refusal.reason)
+            self._unreadable[key] = Problem(
+                path="",
+                message=f"promotion {ref.promotion_id} into {ref.environment} was requested, but "
+                "what the stream holds of it cannot be read, so nobody can approve it; whoever "
+                "runs NATS must look at it",
+            )
+            return False
+        return True
 
     def message_id(self, event: Message) -> str:
         """The same for every watcher that says the same in the same place."""
@@ -260,3 +291,7 @@ class Watching:
         UNREADABLE.labels(of="files").set(len(self.world.problems))
         if changes.changed or changes.removed:
             LAST_CHANGE.labels(of="objects").set(time.time())
+
+
+def _key(namespace: str, name: str) -> ObjectKey:
+    return ObjectKey(group=pipelines.GROUP, kind=pipelines.KIND, namespace=namespace, name=name)

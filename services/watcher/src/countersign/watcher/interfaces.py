@@ -54,3 +54,13 @@ class Publisher(Protocol):
             Retryable: the bus did not answer.
 
         """
+        ...
+
+    async def last(self, model: type[Message], subject: str, *, stream: str) -> object | None:
+        """What the stream holds last on a subject; none where it is nothing.
+
+        Raises:
+            Rejected: it is something else, or malformed.
+            Retryable: the bus did not answer.
+
+        """

@@ -44,7 +44,10 @@ NO_LINK: Final = Link()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A file that cannot be read; `keys` are the objects it last held."""
+    """A file that cannot be read; `keys` are the objects it last held.
+
+    Without a path it is a request in the stream that is not readable.
+    """
 
     path: str
     message: str
