@@ -66,6 +66,7 @@ def repository(login: str) -> dict[str, object]:
             "base": {"target": tip},
             "head": None,
             "pullRequests": {"pageInfo": {"hasNextPage": False}, "nodes": []},
+            "open": {"pageInfo": {"hasNextPage": False}, "nodes": []},
         },
     }
 
