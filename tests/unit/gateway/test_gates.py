@@ -222,3 +222,23 @@ def test_gate_says_that_only_the_cluster_will_tell_of_the_merge(
 
     assert track is not None
     assert sum("only the cluster" in plain(note) for note in track.gates[0].notes) == notes
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "told"),
+    [
+        ("NOT_FOUND", "repository 'shop/gitops' is empty or has no branch 'main'", "Make branch"),
+        ("NOT_FOUND", "repository 'shop/gitops' is not there", "Check the spelling"),
+        ("NO_MARKER", "the marker in 'a.yaml', line 3, is behind a list", "Move the comment"),
+        ("NO_MARKER", "no YAML file (… 'a.yaml' is too large to look into)", "Split the file"),
+        ("NO_MARKER", "there is no folder 'apps' on branch 'main'", "Correct the path"),
+        ("NO_MARKER", "no YAML file has the comment", "Put the comment"),
+    ],
+)
+def test_what_to_do_fits_what_was_found(reason: str, message: str, told: str) -> None:
+    request = Pipeline("checkout").promotion("prod", "6.9.0").requested
+
+    text = how_to_fix(FailureReason[reason], request, message=message)
+
+    assert told in text
+    assert "{" not in text.replace('{"$promotion"', "")

@@ -79,11 +79,47 @@ _BY_REASON: Final = {
 }
 
 
-def how_to_fix(reason: FailureReason, request: PromotionRequested) -> str:
+# Where the writer's message tells more than its reason does; what it does not say so any more is
+# told by its reason alone.
+_BY_MESSAGE: Final = (
+    (
+        FailureReason.NOT_FOUND,
+        "is empty or has no branch",
+        (
+            "Make branch {branch} in {repository}, with the files of the environment in it, or correct"
+            " the branch in the Pipeline."
+        ),
+    ),
+    (
+        FailureReason.NO_MARKER,
+        "the marker in ",
+        (
+            "Move the comment that the message names behind a single plain value, on the same line,"
+            " on branch {branch} of {repository}, then try again."
+        ),
+    ),
+    (
+        FailureReason.NO_MARKER,
+        "is too large to look into",
+        (
+            "Split the file that the message names, so that the part with the marker is small, on"
+            " branch {branch} of {repository}, then try again."
+        ),
+    ),
+    (
+        FailureReason.NO_MARKER,
+        "there is no folder ",
+        "Correct the path in the Pipeline, or make that folder on branch {branch} of {repository}.",
+    ),
+)
+
+
+def how_to_fix(reason: FailureReason, request: PromotionRequested, *, message: str = "") -> str:
     """One or two sentences with the names of this promotion in them."""
     to = request.destination
+    told = (t for of, part, t in _BY_MESSAGE if of is reason and part in message)
     # Parts come from Pipelines; format() sees them as values, never as templates.
-    return _BY_REASON[reason].format(
+    return next(told, _BY_REASON[reason]).format(
         marker=request.marker_key,
         branch=to.base_branch,
         repository=f"{to.owner}/{to.repository}",

@@ -198,7 +198,7 @@ def _with_promotion(key: PipelineKey, entry: Entry) -> GateView:
         sentence=sentence,
         brief=brief,
         actions=_actions(key, state, promotion),
-        fix=how_to_fix(promotion.failure, promotion.request) if state is GateState.FAILED else "",
+        fix=_fix(promotion) if state is GateState.FAILED else "",
         steps=_steps(promotion) if state is GateState.OPENING else (),
         promotion_id=promotion.promotion_id,
         revision=promotion.request.content.revision,
@@ -245,3 +245,7 @@ def _actions(key: PipelineKey, state: GateState, promotion: Promotion) -> tuple[
         GateState.UNDONE: (replace(again, label="Promote again"), show),
     }
     return table.get(state, ())
+
+
+def _fix(promotion: Promotion) -> str:
+    return how_to_fix(promotion.failure, promotion.request, message=promotion.failure_message)
