@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from doubles.watched import NOW, pipeline_manifest, release
+from prometheus_client import REGISTRY
 
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
@@ -15,7 +16,7 @@ from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines import Pipeline
 from countersign.watcher.handlers import Watching
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.model import Links
+from countersign.watcher.model import Links, Problem
 
 TIMEOUT_S = 10.0
 
@@ -150,6 +151,17 @@ async def test_request_that_is_there_and_cannot_be_read_is_told_on_the_board() -
 
     (finding,) = bus.findings()
     assert "cannot be read" in finding.message
+
+
+async def test_file_that_was_never_readable_is_counted() -> None:
+    async with watching(Bus()) as service:
+        key = next(iter(objects()))
+        shown = Problem(path="a.yaml", message="is no YAML", keys=frozenset({key}))
+        await service.on_changes(
+            Changes(problems=(shown, Problem(path="b.yaml", message="is no YAML")))
+        )
+
+    assert REGISTRY.get_sample_value("countersign_watcher_unreadable_files") == 1
 
 
 async def test_deletion_that_the_bus_did_not_take_is_told_later() -> None:

@@ -26,7 +26,7 @@ from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.deciding import decide, decide_deleted
 from countersign.watcher.interfaces import Changes, LinkStore, Publisher
-from countersign.watcher.measuring import DECIDED, LAST_CHANGE, OBJECTS, UNREADABLE
+from countersign.watcher.measuring import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
 from countersign.watcher.model import Problem, Situation
 from countersign.watcher.projection import Projection
 from countersign.watcher.world import World
@@ -288,6 +288,7 @@ class Watching:
     def _measure(self, changes: Changes) -> None:
         OBJECTS.labels(kind="all").set(self.world.objects)
         OBJECTS.labels(kind="Pipeline").set(len(self.world.pipelines))
+        NEVER_READ.labels().set(sum(not problem.keys for problem in self.world.problems))
         UNREADABLE.labels(of="files").set(len(self.world.problems))
         if changes.changed or changes.removed:
             LAST_CHANGE.labels(of="objects").set(time.time())

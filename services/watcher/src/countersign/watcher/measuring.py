@@ -9,5 +9,8 @@ LAST_CHANGE: Final = gauge(
     "watcher_last_change_timestamp_seconds", "When something last changed", ("of",)
 )
 UNREADABLE: Final = gauge("watcher_problems", "Files that cannot be used as they are", ("of",))
+NEVER_READ: Final = gauge(
+    "watcher_unreadable_files", "Files of which nothing is known, as they were never readable"
+)
 DECIDED: Final = histogram("watcher_decide_seconds", "Time to decide about a Pipeline", ("of",))
 WEBHOOKS: Final = counter("watcher_webhooks_total", "Webhooks of forges", ("outcome",))
