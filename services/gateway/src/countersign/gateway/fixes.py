@@ -86,8 +86,8 @@ _BY_MESSAGE: Final = (
         FailureReason.NOT_FOUND,
         "is empty or has no branch",
         (
-            "Make branch {branch} in {repository}, with the files of the environment in it, or correct"
-            " the branch in the Pipeline."
+            "Make branch {branch} in {repository}, with the files of the environment in it, or"
+            " correct the branch in the Pipeline."
         ),
     ),
     (
