@@ -21,7 +21,7 @@ demo: $(BIN)/.ready ## start everything on loopback (AUTO=1: walk a promotion by
 
 test: $(BIN)/.ready ## all tests
 	$(BIN)/python tests/prerequisites.py
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --no-loadscope-reorder
 
 check: $(BIN)/.ready lint types imports proto ## what CI checks beside the tests
 

@@ -4,6 +4,8 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Two busy cores make deadlines of milliseconds a lottery.
 settings.register_profile(
@@ -12,6 +14,22 @@ settings.register_profile(
 settings.load_profile("countersign")
 
 NO_SKIPS = "COUNTERSIGN_NO_SKIPS"
+# They start the whole system, which two of them at once would slow down beyond what they wait for.
+WHOLE_SYSTEM = ("tests/e2e/", "tests/browser/test_", "tests/integration/demo/")
+
+
+class OneSystemAtATime(LoadScopeScheduling):
+    """File by file, but all that start the whole system one after another.
+
+    `--dist loadgroup` does that too, but renames tests in a way that pytest 9.2 ignores.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "system" if nodeid.startswith(WHOLE_SYSTEM) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneSystemAtATime:
+    return OneSystemAtATime(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

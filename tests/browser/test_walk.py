@@ -15,7 +15,6 @@ from countersign.local.demo.running import Running
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.e2e,
-    pytest.mark.xdist_group("system"),
     pytest.mark.timeout(240),
 ]
 

@@ -57,7 +57,6 @@ from countersign.telemetry.health import Health
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("system"),
     pytest.mark.timeout(240),
     pytest.mark.asyncio(loop_scope="module"),
 ]

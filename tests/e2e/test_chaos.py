@@ -41,7 +41,7 @@ from countersign.local.demo.running import Running
 from countersign.local.demo.walking import DELEGATED, STORED, Route
 from countersign.messaging.envelope import Received
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 # More than one is for who looks for trouble.
 RUNS = int(os.environ.get("COUNTERSIGN_CHAOS_RUNS", "1"))

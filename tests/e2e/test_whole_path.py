@@ -16,7 +16,7 @@ from countersign.local.demo.manifests import ENVIRONMENTS, NEW, OLD
 from countersign.local.demo.releasing import release
 from countersign.local.demo.running import Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("system"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 STEPS = {
     "watcher": {"request promotion", "follow pull request", "complete promotion"},

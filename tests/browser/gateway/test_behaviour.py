@@ -10,7 +10,7 @@ from unit.gateway.stories import Pipeline
 
 from countersign.contracts.messages import RejectRequest
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser]
 
 
 async def connected(world: World) -> None:

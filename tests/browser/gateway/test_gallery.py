@@ -7,7 +7,7 @@ from browser.gateway.conftest import visiting
 from playwright.async_api import Browser, Page
 from unit.gateway.doubles import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser]
 
 PAGES = {
     "board": "/",

@@ -17,7 +17,7 @@ COMMAND = Path(sys.executable).with_name("countersign-demo")
 WALK_S_MAX = 110
 START_S_MAX = 60
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 def walk(directory: Path) -> subprocess.CompletedProcess[str]:
