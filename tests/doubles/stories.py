@@ -84,9 +84,14 @@ def opened(*, attempt: int = 1) -> m.PullRequestOpened:
 
 
 def failed(
-    *, attempt: int = 1, reason: m.FailureReason = m.FailureReason.NO_MARKER
+    *,
+    attempt: int = 1,
+    reason: m.FailureReason = m.FailureReason.NO_MARKER,
+    approval_id: str = "",
 ) -> m.PullRequestFailed:
-    return m.PullRequestFailed(promotion=ref(attempt), reason=reason, message="no marker")
+    return m.PullRequestFailed(
+        promotion=ref(attempt), reason=reason, message="no marker", approval_id=approval_id
+    )
 
 
 def merged(*, attempt: int = 1) -> m.PullRequestMerged:

@@ -52,6 +52,7 @@ class Nemeses:
     started: Running
     witness: Witness
     killed: Counter[str] = field(default_factory=Counter)
+    forgot: bool = False
     _pids: set[int] = field(default_factory=set)
 
     def kill(self, name: str) -> None:
@@ -94,9 +95,9 @@ class Nemeses:
             answer = await client.put(url, json={"rules": list(faults)})
         assert answer.is_success, answer.text
 
-    async def repeat(self, chance: random.Random, *, kind: type[Any]) -> None:
+    async def repeat(self, chance: random.Random, *, kind: type[Any], after: int = 0) -> None:
         """Publish something once more that was published, with its publisher's own rights."""
-        said = [r for r in self.witness.heard if isinstance(r.message, kind)]
+        said = [r for r in self.witness.heard[after:] if isinstance(r.message, kind)]
         if not said:
             return
         event, service = chance.choice(said).message, min(EVENTS[kind].publishers)
@@ -114,6 +115,7 @@ class Nemeses:
         assert pid is not None
         store = self.started.layout.bus / "store"
         assert store.is_dir()
+        self.forgot = True
         # Nothing is awaited in between, so that who starts it again finds nothing.
         self.kill(BUS)
         deadline_s = time.monotonic() + _DEATH_S_MAX

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -21,7 +21,7 @@ Json = Mapping[str, Any]
 class Perseverance:
     """`stuck` says what was seen last, for the failure of a test.
 
-    With `merges` off, pull requests are left open; `pulls` are those that were seen so.
+    With `merges` off, pull requests are left open.
     """
 
     route: Route
@@ -29,7 +29,6 @@ class Perseverance:
     browser: Browser
     stuck: str = ""
     merges: bool = True
-    pulls: dict[str, str] = field(default_factory=dict)
 
     async def run(self, revision: str) -> None:
         while True:
@@ -73,7 +72,6 @@ class Perseverance:
         if state in {"waiting", "asked"}:
             await self._consent(promotion["environment"])
         elif state == "open" and promotion["pullRequest"]:
-            self.pulls[promotion["environment"]] = str(promotion["pullRequest"])
             if not self.merges:
                 return
             page = await self._at_forge(str(promotion["pullRequest"]))

@@ -22,13 +22,14 @@ from e2e.invariants import (
 from e2e.nemeses import BUS, WRITER, Nemeses
 from e2e.persevering import Perseverance
 from e2e.systems import Pull, assert_never_twice, canary, pulls, system
-from e2e.witnessing import Witness, letters, stored, witnessing
+from e2e.witnessing import Witness, letters, since_requested, stored, witnessing
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import (
     ApprovalGranted,
     OpeningStep,
     PromotionRequested,
+    PullRequestOpened,
     PullRequestProgressed,
 )
 from countersign.local.demo import programs
@@ -89,16 +90,24 @@ async def test_no_promotion_is_lost_or_opened_twice_when_everything_goes_wrong_a
     print(f"seed {seed}")  # noqa: T201 - names the run that failed
 
     async with scene(tmp_path) as on:
-        try:
-            async with asyncio.timeout(RECOVERY_S), asyncio.TaskGroup() as group:
-                tormenting = group.create_task(_torment(on.nemeses, random.Random(seed)))  # noqa: S311
-                walking = [group.create_task(w.run(NEW)) for w in on.walks.values()]
-                await asyncio.wait([*walking, tormenting])
-        except TimeoutError:
-            pytest.fail(f"seed {seed}: {[w.stuck for w in on.walks.values()]}")
+        async with _in_time(on), asyncio.TaskGroup() as group:
+            tormenting = group.create_task(_torment(on.nemeses, random.Random(seed)))  # noqa: S311
+            walking = [group.create_task(w.run(NEW)) for w in on.walks.values()]
+            await asyncio.wait([*walking, tormenting])
         await on.nemeses.fail_forge()
         found = await _assert_all_is_well(on, to={NEW})
         assert len([pull for pull in found if pull.merged]) == GATES
+
+
+@asynccontextmanager
+async def _in_time(on: Scene) -> AsyncIterator[None]:
+    """Says of one who waits in vain what was seen last."""
+    try:
+        async with asyncio.timeout(RECOVERY_S):
+            yield
+    except TimeoutError:
+        stuck = [f"{route.pipeline} at {walk.stuck}" for route, walk in on.walks.items()]
+        pytest.fail(f"after {RECOVERY_S} s still {stuck}")
 
 
 async def _torment(nemeses: Nemeses, chance: random.Random) -> None:
@@ -111,18 +120,19 @@ async def test_promotions_outlive_the_bus_their_consent_and_their_writer(tmp_pat
     async with scene(tmp_path) as on:
         delegated, by_bot = on.walks[DELEGATED], on.walks[STORED]
         delegated.merges = by_bot.merges = False
-        async with asyncio.timeout(RECOVERY_S), asyncio.TaskGroup() as group:
+        async with _in_time(on), asyncio.TaskGroup() as group:
             await _refuse_first_attempt(on)
             walking = group.create_task(delegated.run(NEW))
             bot_walking = group.create_task(by_bot.run(NEW))
             await _lose_consent(on)
             before = await _open_pulls(on)
             bot_walking.cancel()
+            lost = len(on.witness.heard)
             await _forget_and_release(on)
             bot_walking = group.create_task(by_bot.run(NEWER))
-            after = await _open_pulls(on)
+            after = await _open_pulls(on, after=lost)
             for kind in (ApprovalGranted, PromotionRequested):
-                await on.nemeses.repeat(random.Random(1), kind=kind)  # noqa: S311
+                await on.nemeses.repeat(random.Random(1), kind=kind, after=lost)  # noqa: S311
             async with _second_writer(on, group):
                 await _stand_still_while_opening(on)
                 await asyncio.wait([walking, bot_walking])
@@ -148,11 +158,16 @@ async def _lose_consent(on: Scene) -> None:
     on.nemeses.kill("approval")
 
 
-async def _open_pulls(on: Scene) -> list[Pull]:
-    """Of both walks, as the forge has them, once the board shows both."""
-    async with asyncio.timeout(STEP_S):
-        while not all(walk.pulls for walk in on.walks.values()):  # noqa: ASYNC110 - nor does a page
-            await asyncio.sleep(LOOK_S)
+async def _open_pulls(on: Scene, *, after: int = 0) -> list[Pull]:
+    """Of both walks, as the forge has them, once the bus told of both after so many events."""
+    for route in on.walks:
+        await on.witness.until(
+            lambda m, name=route.pipeline: (
+                isinstance(m, PullRequestOpened) and m.promotion.pipeline.name == name
+            ),
+            after=after,
+            seconds_max=STEP_S,
+        )
     found = await pulls(on.started)
     assert_never_twice(found)
     return [pull for pull in found if pull.state == "open"]
@@ -166,8 +181,6 @@ async def _forget_and_release(on: Scene) -> None:
     """Every stream is lost; one of the two pipelines gets something newer meanwhile."""
     assert await asyncio.to_thread(release, on.started.layout, STORED.pipeline) == NEWER
     await on.nemeses.forget_everything()
-    for walk in on.walks.values():
-        walk.pulls.clear()
 
 
 @asynccontextmanager
@@ -234,6 +247,8 @@ async def _until_shown(on: Scene) -> list[Received]:
             while True:
                 try:
                     events = await stored(on.started)
+                    if on.nemeses.forgot:
+                        events = since_requested(events)
                     assert_settled(events)
                     assert_shown(events, await _shown(on))
                 except (AssertionError, Rejected, Retryable) as error:

@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
+from countersign.contracts.messages import PromotionRequested
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.subjects import EVENT_ROOT
 from countersign.local.demo.running import Running
@@ -110,6 +111,19 @@ def by_promotion(events: list[Received]) -> dict[str, list[Received]]:
         if ref is not None:
             found.setdefault(ref.promotion_id, []).append(received)
     return found
+
+
+def since_requested(events: list[Received]) -> list[Received]:
+    """Without what services that had not noticed the loss of a stream still said of its content."""
+    requested: set[str] = set()
+    kept = []
+    for received in events:
+        ref = getattr(received.message, "promotion", None)
+        if isinstance(received.message, PromotionRequested):
+            requested.add(received.message.promotion.promotion_id)
+        if ref is None or ref.promotion_id in requested:
+            kept.append(received)
+    return kept
 
 
 def folded(events: list[Received]) -> Promotion:

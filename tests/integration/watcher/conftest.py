@@ -35,8 +35,8 @@ class Heard:
         self.events.append(received)
         self.changed.set()
 
-    def forget(self) -> None:
-        self.events.clear()
+    def forget(self, stream: str) -> None:
+        self.events = [r for r in self.events if r.stream != stream]
 
     def of(self, kind: type[Message]) -> list[Message]:
         return [r.message for r in self.events if isinstance(r.message, kind)]
@@ -102,7 +102,7 @@ def empty_bus(server: LocalServer, heard: Heard) -> Callable[[], Awaitable[None]
         shutil.rmtree(server.directory / "store")
         await server.start()
         await provision(server)
-        heard.forget()
+        heard.events.clear()
 
     return empty
 

@@ -114,6 +114,14 @@ def test_spent_approval_does_not_return() -> None:
     assert advance(promotion, s.begun("a")) is promotion
 
 
+def test_failure_of_a_spent_approval_does_not_end_the_attempt() -> None:
+    """Its writer stood still meanwhile; another approval may be on its way."""
+    promotion = after(REQUESTED, s.granted("a"), s.lost("a"), s.granted("b"))
+
+    assert advance(promotion, s.failed(approval_id="a")) is promotion
+    assert after_more(promotion, s.failed(approval_id="b")).state is State.FAILED
+
+
 def test_approval_of_an_earlier_attempt_does_not_carry_a_later_one() -> None:
     promotion = after(REQUESTED, s.granted("a"), s.failed(), s.retried(2))
 

@@ -1,6 +1,7 @@
 """The projection: what is late, doubled or foreign changes nothing."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -141,13 +142,24 @@ def test_login_is_what_the_forge_called_the_person_last() -> None:
     assert world.projection.login_of(GRACE.id, origin="https://elsewhere.example") == ""
 
 
-def test_clear_forgets_everything() -> None:
+def test_stream_made_anew_takes_only_what_it_told_along() -> None:
+    """Others may have told all of theirs again already, and do not do it twice."""
     world = World()
     many_pipelines(world, count=3)
+    world.tell(credential("a", owner="b", kind=TokenKind.CLASSIC))
+    projection = world.projection
+    told, pipelines = dict(projection.entries), dict(projection.pipelines)
+    assert told
 
-    world.projection.clear()
+    projection.forget("PIPELINES")
+    assert (projection.pipelines, projection.entries, len(projection.credentials)) == ({}, told, 1)
+    assert projection.position.pipelines == 0
+    assert projection.tracks() == []
 
-    assert world.projection == Projection()
+    projection.forget("PROMOTIONS")
+    projection.forget("TOKENS")
+    assert replace(projection, latest_at=None, changed={}) == Projection()
+    assert pipelines
 
 
 @pytest.mark.parametrize(

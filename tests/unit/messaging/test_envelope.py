@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import PipelineDeleted, PipelineRef
@@ -99,7 +101,15 @@ def test_place_is_read_from_where_the_acknowledgement_goes(reply: Any) -> None:
     place = place_of_delivery(reply)
 
     assert (place.stream, place.sequence, place.deliveries) == ("PROMOTIONS", 7, 2)
-    assert place.recorded_at.isoformat(timespec="milliseconds") == "2026-11-23T07:00:00.123+00:00"
+    assert place.recorded_at == AT
+
+
+@given(st.integers(min_value=0, max_value=4_000_000_000_000_000_000))
+def test_message_has_the_same_time_however_it_comes(nanoseconds: int) -> None:
+    delivered = place_of_delivery(f"$JS.ACK.PROMOTIONS.jobs.1.7.9.{nanoseconds}.4")
+    seconds = datetime.fromtimestamp(nanoseconds // 10**9, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+    assert delivered.recorded_at == parse_time(f"{seconds}.{nanoseconds % 10**9:09d}Z")
 
 
 @pytest.mark.parametrize("reply", ["", "_INBOX_x.1", "$JS.ACK.a.b", "a.b.c.d.e.f.g.h.i"])

@@ -1,7 +1,7 @@
 """Which events ask for what, and what is remembered between them."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -26,6 +26,7 @@ from countersign.contracts.messages import (
     Revision,
 )
 from countersign.contracts.promotion import State
+from countersign.messaging.envelope import Received
 from countersign.pr_writer.board import PROMOTIONS_PER_ENVIRONMENT_MAX, Board
 from countersign.pr_writer.describing import describe, plain
 from countersign.pr_writer.memory import Memory
@@ -147,12 +148,37 @@ def test_board_forgets_the_oldest_of_a_lane() -> None:
 async def test_board_says_when_the_stream_was_applied_so_far() -> None:
     board = Board()
     async with asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(board.reached(7, timeout_s=5))
-        await board.apply(requested(), sequence=7, trace={"traceparent": "x"})
+        waiting = tasks.create_task(board.reached(received(7), timeout_s=5))
+        await board.apply(received(7))
 
     assert waiting.done()
     with pytest.raises(TimeoutError):
-        await board.reached(8, timeout_s=0.01)
+        await board.reached(received(8), timeout_s=0.01)
+
+
+async def test_board_takes_no_place_in_a_lost_stream_for_one_in_the_new() -> None:
+    """A job must not be taken for settled because the old stream was longer."""
+    board = Board()
+    await board.apply(received(25))
+    later = AT + timedelta(seconds=1)
+
+    with pytest.raises(TimeoutError):
+        await board.reached(received(2, at=later), timeout_s=0.01)
+
+    board.restart()
+    await board.apply(received(2, at=later))
+    await board.reached(received(2, at=later), timeout_s=0.01)
+
+
+def received(sequence: int, *, at: datetime = AT) -> Received:
+    return Received(
+        message=requested(),
+        subject="",
+        stream="PROMOTIONS",
+        sequence=sequence,
+        recorded_at=at,
+        headers={},
+    )
 
 
 def job(**changes: object) -> Job:

@@ -221,6 +221,9 @@ def _(event: PullRequestOpened, promotion: Promotion) -> Promotion:
 def _(event: PullRequestFailed, promotion: Promotion) -> Promotion:
     if not promotion.is_trying(event.promotion) or not promotion.is_before(State.OPEN):
         return promotion
+    if event.approval_id in promotion.spent:
+        # Known already to be lost or expired; another may be on its way.
+        return promotion
     return replace(
         promotion,
         state=State.FAILED,

@@ -6,7 +6,7 @@ https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from countersign.contracts.errors import Rejected
@@ -125,7 +125,8 @@ def place_of_delivery(reply: str) -> Place:
         stream=tokens[2 + shift],
         deliveries=int(tokens[4 + shift]),
         sequence=int(tokens[5 + shift]),
-        recorded_at=datetime.fromtimestamp(int(tokens[7 + shift]) / 1e9, tz=UTC),
+        # Cut off, as `parse_time` does: the same message must have the same time either way.
+        recorded_at=_EPOCH + timedelta(microseconds=int(tokens[7 + shift]) // 1_000),
     )
 
 
@@ -136,4 +137,5 @@ def parse_time(text: str) -> datetime:
     return moment.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if fraction else moment
 
 
+_EPOCH: Final = datetime.fromtimestamp(0, tz=UTC)
 _ACK_TOKENS_V1: Final = 9

@@ -39,7 +39,7 @@ CHECK_INTERVAL_S: Final = 5.0
 RETRY_S: Final = 1.0
 
 Apply = Callable[[Received], Awaitable[None] | None]
-Restarted = Callable[[], Awaitable[None] | None]
+Restarted = Callable[[str], None]
 
 
 async def follow(
@@ -60,8 +60,8 @@ async def follow(
         streams: their names.
         apply: called with each event; what it raises, but `Rejected`, ends this.
         caught_up: set when all that the streams held at the start was applied.
-        restarted: called when a stream was deleted and made anew, before its events are applied
-            from the first again.
+        restarted: called with the name of a stream that was deleted and made anew, before its
+            events are applied from the first again. What others told is not told again.
 
     """
     behind = set(streams)
@@ -139,7 +139,7 @@ class _Follower:
     async def _catch_up(self, stream_reader: Reader) -> None:
         """Apply what the stream holds beyond what was applied."""
         state = await stream_state(self._bus.client, self._stream)
-        await self._recognise(state)
+        self._recognise(state)
         while self._applied < state.last_sequence:
             batch = await stream_reader.batch(sequence=self._applied + 1)
             if not batch:
@@ -150,7 +150,7 @@ class _Follower:
             # Others want to run as well while a large stream is read.
             await asyncio.sleep(0)
 
-    async def _recognise(self, state: StreamState) -> None:
+    def _recognise(self, state: StreamState) -> None:
         known, self._created = self._created, state.created
         if known is None or (known == state.created and self._applied <= state.last_sequence):
             return
@@ -160,9 +160,7 @@ class _Follower:
         self._live.clear()
         self._trouble = "replaying"
         if self._callbacks.restarted is not None:
-            done = self._callbacks.restarted()
-            if done is not None:
-                await done
+            self._callbacks.restarted(self._stream)
 
     async def _apply_live(self, stream_reader: Reader) -> None:
         """Apply what comes, until nothing did for a while or the stream is another."""

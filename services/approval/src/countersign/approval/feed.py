@@ -20,5 +20,5 @@ async def read_news(
         streams=(STREAM,),
         apply=reactions.on_event,
         caught_up=caught_up,
-        restarted=promotions.clear,
+        restarted=lambda _: promotions.clear(),
     )

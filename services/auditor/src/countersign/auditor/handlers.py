@@ -34,6 +34,10 @@ class Handlers:
             case _:
                 return
 
-    def on_restarted(self) -> None:
-        """A stream was made anew: what was said of credentials may be gone, so it is said again."""
-        self._wake(self._projection.forget_checked())
+    def on_restarted(self, stream: str) -> None:
+        """What was said of credentials may be gone with its stream, so it is said again.
+
+        What Pipelines name is kept: the watcher says it again.
+        """
+        if stream == "TOKENS":
+            self._wake(self._projection.forget_checked())

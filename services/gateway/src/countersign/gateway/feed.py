@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from countersign.gateway.hub import Hub
 from countersign.gateway.interfaces import Clock, FeedStatus
 from countersign.gateway.moments import Heard
-from countersign.gateway.projection import Projection
+from countersign.gateway.projection import Change, Projection
 from countersign.gateway.rendering import Templates
 from countersign.messaging.bus import Received
 from countersign.telemetry.logs import get_logger
@@ -61,10 +61,13 @@ class BusFeed:
         if change is not None and self.caught_up.is_set():
             self._hub.changed(change)
 
-    def restarted(self) -> None:
-        """The streams were made anew: what is known is of the old ones."""
-        log.warning("feed.restarted")
-        self._projection.clear()
+    def restarted(self, stream: str) -> None:
+        """A stream was made anew: what is known by it is of the old one."""
+        log.warning("feed.restarted", stream=stream)
+        shown = tuple(self._projection.pipelines)
+        self._projection.forget(stream)
+        for key in shown:
+            self._hub.changed(Change(pipeline=key))
 
     async def watch(self, connection: Connection) -> None:
         """Notice that the bus is gone or back, and tell the pages."""

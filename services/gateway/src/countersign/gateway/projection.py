@@ -7,7 +7,7 @@ something changes.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from countersign.contracts.life import OVER
 from countersign.contracts.message import Message
@@ -101,10 +101,16 @@ class Projection:
             self.changed[change.pipeline] = self.position
         return change
 
-    def clear(self) -> None:
-        """Forget everything: the streams were made anew."""
-        fresh = Projection(webhooks=self.webhooks)
-        self.__dict__.update(fresh.__dict__)
+    def forget(self, stream: str) -> None:
+        """Forget what a stream told: it was made anew, and tells all again."""
+        self.position = self.position.passed(stream, 0)
+        told: dict[str, tuple[dict[Any, Any], ...]] = {
+            "PROMOTIONS": (self.entries, self.gates),
+            "PIPELINES": (self.pipelines, self.born),
+            "TOKENS": (self.credentials, self.used),
+        }
+        for known in (*told[stream], self._tracks):
+            known.clear()
 
     def _take(self, event: Message, heard: Heard) -> Change | None:
         if isinstance(event, PipelineObserved):

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from countersign.contracts.life import advance
@@ -18,10 +19,12 @@ from countersign.contracts.messages import (
     PullRequestRef,
 )
 from countersign.contracts.promotion import Promotion, State
+from countersign.pr_writer.interfaces import ReceivedEvent
 from countersign.pr_writer.model import PREVIOUS_MAX
 
 # Late events are about the newest few of an environment; older ones change nothing any more.
 PROMOTIONS_PER_ENVIRONMENT_MAX: Final = 20
+_LONG_AGO: Final = datetime.fromtimestamp(0, tz=UTC)
 Lane = tuple[str, str, str]
 
 
@@ -47,9 +50,14 @@ def lane_of(ref: PromotionRef) -> Lane:
 
 @dataclass
 class Board:
-    """Entries by promotion id, and how far the stream was applied."""
+    """Entries by promotion id, and how far the stream was applied.
 
-    sequence: int = 0
+    A stream that is made anew counts from one again, but its clock goes on: only with the time is
+    a sequence a place.
+    """
+
+    _sequence: int = 0
+    _recorded_at: datetime = _LONG_AGO
     _entries: dict[str, Entry] = field(default_factory=dict)
     _lanes: dict[Lane, OrderedDict[str, None]] = field(default_factory=dict)
     _moved: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -60,25 +68,29 @@ class Board:
     def entries(self) -> tuple[Entry, ...]:
         return tuple(self._entries.values())
 
-    async def apply(self, event: Message, *, sequence: int, trace: Mapping[str, str]) -> None:
-        self.fold(event, trace=trace)
+    async def apply(self, received: ReceivedEvent) -> None:
+        self.fold(received.message, trace=received.trace)
         async with self._moved:
-            self.sequence = max(self.sequence, sequence)
+            self._sequence, self._recorded_at = received.sequence, received.recorded_at
             self._moved.notify_all()
 
-    async def reached(self, sequence: int, *, timeout_s: float) -> None:
-        """Wait until the stream was applied that far.
+    async def reached(self, received: ReceivedEvent, *, timeout_s: float) -> None:
+        """Wait until the stream was applied as far as this.
 
         Raises:
             TimeoutError: it was not in time.
 
         """
+
+        def is_applied() -> bool:
+            return self._sequence >= received.sequence and self._recorded_at >= received.recorded_at
+
         async with asyncio.timeout(timeout_s), self._moved:
-            await self._moved.wait_for(lambda: self.sequence >= sequence)
+            await self._moved.wait_for(is_applied)
 
     def restart(self) -> None:
         """The stream was made anew; its events come again."""
-        self.sequence = 0
+        self._sequence, self._recorded_at = 0, _LONG_AGO
         self._entries.clear()
         self._lanes.clear()
 

@@ -7,7 +7,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from countersign.contracts.forge_list import ForgeList
-from countersign.messaging.bus import Bus, Received, open_bus
+from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.projecting import follow
 from countersign.messaging.settings import BusSettings
 from countersign.pr_writer.board import Board
@@ -59,15 +59,12 @@ async def run(
 
 
 async def _project(bus: Bus, board: Board, caught_up: asyncio.Event) -> None:
-    async def apply(received: Received) -> None:
-        await board.apply(received.message, sequence=received.sequence, trace=received.trace)
-
     await follow(
         bus,
         streams=("PROMOTIONS",),
-        apply=apply,
+        apply=board.apply,
         caught_up=caught_up,
-        restarted=board.restart,
+        restarted=lambda _: board.restart(),
     )
 
 

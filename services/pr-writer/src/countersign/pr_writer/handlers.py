@@ -11,6 +11,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import ApprovalGranted, PromotionSuperseded
 from countersign.contracts.promotion import Approval, State
 from countersign.pr_writer.board import Entry, Lane
+from countersign.pr_writer.interfaces import ReceivedEvent
 from countersign.pr_writer.memory import Memory
 from countersign.pr_writer.model import (
     Job,
@@ -49,16 +50,17 @@ class Handling:
         # Jobs whose executor is known to have ended without a pull request.
         self._dead: dict[str, None] = {}
 
-    async def on_work(self, event: Message, *, sequence: int, tries: int) -> None:
+    async def on_work(self, received: ReceivedEvent) -> None:
         """
         Raises:
             Retryable: to be delivered again.
 
         """
         try:
-            await self._board.reached(sequence, timeout_s=PROJECTION_S)
+            await self._board.reached(received, timeout_s=PROJECTION_S)
         except TimeoutError as error:
             raise Retryable("projection_behind", "the stream is not read so far yet") from error
+        event = received.message
         entry = self._entry(event)
         if entry is None:
             log.warning("work.unknown_promotion", event_type=type(event).__name__)
@@ -69,7 +71,7 @@ class Handling:
             if isinstance(event, PromotionSuperseded):
                 await self._close(entry)
             else:
-                await self._open(entry, event, tries=tries)
+                await self._open(entry, event, tries=received.deliveries)
 
     def _entry(self, event: Message) -> Entry | None:
         ref = getattr(event, "promotion", None)

@@ -1,6 +1,6 @@
 """What the handlers need of the world."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +10,21 @@ from countersign.pr_writer.model import Job, Outcome, Progress
 
 Clock = Callable[[], datetime]
 OnProgress = Callable[[Progress], Awaitable[None]]
+
+
+class ReceivedEvent(Protocol):
+    """An event, where in the stream it is, and how often it was delivered."""
+
+    @property
+    def message(self) -> Message: ...
+    @property
+    def trace(self) -> Mapping[str, str]: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def recorded_at(self) -> datetime: ...
+    @property
+    def deliveries(self) -> int: ...
 
 
 class Publisher(Protocol):

@@ -16,11 +16,10 @@ from countersign.telemetry.logs import get_logger
 from countersign.telemetry.serving import serve_health
 from countersign.telemetry.setup import Telemetry
 from countersign.watcher.directory import Directory
-from countersign.watcher.feed import follow_streams
 from countersign.watcher.following import Following
 from countersign.watcher.handlers import Watching
 from countersign.watcher.http import webhook_app
-from countersign.watcher.routes import routes
+from countersign.watcher.routes import follow_streams
 from countersign.watcher.settings import Settings
 from countersign.watcher.status_files import StatusFiles
 
@@ -52,16 +51,11 @@ async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secret
     health.add("objects", watching.not_ready)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(directory.follow(watching.on_changes))
-        tasks.create_task(_follow(bus, watching=watching, following=following))
+        tasks.create_task(follow_streams(bus, watching=watching, following=following))
         tasks.create_task(watching.run())
         if secrets:
             app = webhook_app(following=following, secrets=secrets)
             tasks.create_task(_serve_webhooks(app, settings))
-
-
-async def _follow(bus: Bus, *, watching: Watching, following: Following) -> None:
-    table = routes(watching, following)
-    await follow_streams(bus, routes=table, caught_up=watching.caught_up)
 
 
 async def _serve_webhooks(app: App, settings: Settings) -> None:

@@ -90,17 +90,13 @@ class Watching:
         self._look_for_gone = True
         self._wake.set()
 
-    def on_promotions_restarted(self) -> None:
-        """The stream was made anew: what is pending is asked for again."""
-        self.projection.forget_promotions()
-        self._start_over("promotions")
-
-    def on_observations_restarted(self) -> None:
-        self.projection.forget_observations()
-        self._start_over("observations")
-
-    def _start_over(self, what: str) -> None:
-        log.warning("stream.restarted", holds=what)
+    def on_restarted(self, stream: str) -> None:
+        """A stream was made anew: what is pending is asked for, or what is seen is said, again."""
+        if stream == "PROMOTIONS":
+            self.projection.forget_promotions()
+        else:
+            self.projection.forget_observations()
+        log.warning("stream.restarted", stream=stream)
         self._dirty |= set(self.world.pipelines)
         self._wake.set()
 
