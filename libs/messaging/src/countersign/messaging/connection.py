@@ -7,10 +7,12 @@ it; the process ends then and is started anew.
 import asyncio
 import os
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from countersign.contracts.errors import Retryable
@@ -140,6 +142,33 @@ async def connect(settings: BusSettings, *, service: str, state: ConnectionState
     return client
 
 
+@contextmanager
+def keeping_cancellation() -> Iterator[None]:
+    """Around what waits by `asyncio.wait_for`, as the client library does.
+
+    On Python 3.11 that forgets a cancellation which comes together with the answer, and who was to
+    be stopped goes on. Source: https://github.com/python/cpython/issues/86296
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+
+
+async def ask(
+    client: Client,
+    subject: str,
+    body: bytes = b"",
+    *,
+    timeout_s: float,
+    headers: dict[str, str] | None = None,
+) -> Msg:
+    """The first answer, as `Client.request` gives it and with its errors."""
+    with keeping_cancellation():
+        return await client.request(subject, body, timeout=timeout_s, headers=headers)
+
+
 async def barrier(client: Client) -> None:
     """Wait until the server has seen everything sent before.
 
@@ -150,8 +179,9 @@ async def barrier(client: Client) -> None:
 
     """
     try:
-        await client.flush(_BARRIER_TIMEOUT_S)
-        await client.flush(_BARRIER_TIMEOUT_S)
+        with keeping_cancellation():
+            await client.flush(_BARRIER_TIMEOUT_S)
+            await client.flush(_BARRIER_TIMEOUT_S)
     except NatsError as error:
         raise Retryable("bus_unavailable", type(error).__name__) from error
 

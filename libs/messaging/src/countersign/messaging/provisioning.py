@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import DeadLetter
+from countersign.messaging.connection import ask
 from countersign.messaging.envelope import parse_time
 from countersign.messaging.replaying import reader
 from countersign.messaging.topology import DEAD_LETTERS, Durable, Json, Stream, differences
@@ -103,7 +104,7 @@ async def _config(client: Client, path: str) -> Json | None:
 async def _call(client: Client, path: str, body: Json | None) -> Json:
     payload = b"" if body is None else json.dumps(body).encode()
     try:
-        answer = await client.request(f"$JS.API.{path}", payload, timeout=REQUEST_TIMEOUT_S)
+        answer = await ask(client, f"$JS.API.{path}", payload, timeout_s=REQUEST_TIMEOUT_S)
     except NatsError as error:
         raise Retryable("bus_unavailable", f"{path}: {type(error).__name__}") from error
     result: Json = json.loads(answer.data)

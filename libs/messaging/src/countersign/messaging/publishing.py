@@ -15,6 +15,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS
 from countersign.contracts.subjects import INTAKE_ROOT, event_subject
+from countersign.messaging.connection import ask
 from countersign.messaging.envelope import EXPECTED_LAST_SUBJECT_SEQUENCE, event_headers
 from countersign.messaging.meters import PUBLISHED_SECONDS
 from countersign.telemetry import attributes as names
@@ -83,7 +84,7 @@ async def store(client: Client, subject: str, body: bytes, headers: dict[str, st
     """
     _refuse_large(client, subject, body, headers)
     try:
-        answer = await client.request(subject, body, timeout=PUBLISH_TIMEOUT_S, headers=headers)
+        answer = await ask(client, subject, body, timeout_s=PUBLISH_TIMEOUT_S, headers=headers)
     except NoRespondersError:
         raise Retryable("no_stream", f"no stream takes {subject!r}") from None
     except NatsTimeoutError:

@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.messaging.connection import ask
 from countersign.messaging.envelope import parse_time
 
 ANSWER_TIMEOUT_S: Final = 5.0
@@ -42,7 +43,7 @@ async def stream_state(client: Client, stream: str) -> StreamState:
 
     """
     try:
-        answer = await client.request(f"$JS.API.STREAM.INFO.{stream}", timeout=ANSWER_TIMEOUT_S)
+        answer = await ask(client, f"$JS.API.STREAM.INFO.{stream}", timeout_s=ANSWER_TIMEOUT_S)
     except NatsError as error:
         raise Retryable("bus_unavailable", f"{stream}: {type(error).__name__}") from error
     body: dict[str, Any] = json.loads(answer.data)
@@ -126,9 +127,7 @@ async def last_on_subject(client: Client, *, stream: str, subject: str) -> Msg |
     """The last message that a stream holds on a subject."""
     body = json.dumps({"last_by_subj": subject}).encode()
     try:
-        answer = await client.request(
-            f"$JS.API.DIRECT.GET.{stream}", body, timeout=ANSWER_TIMEOUT_S
-        )
+        answer = await ask(client, f"$JS.API.DIRECT.GET.{stream}", body, timeout_s=ANSWER_TIMEOUT_S)
     except NatsError as error:
         raise Retryable("bus_unavailable", f"{stream}: {type(error).__name__}") from error
     status = (answer.headers or {}).get("Status")

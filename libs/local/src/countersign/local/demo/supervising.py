@@ -72,7 +72,8 @@ class Supervisor:
                 f"see {program.log}"
             )
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._stop.wait()
             pause_s = min(pause_s * 2, BACKOFF_S_MAX)
 
     async def stop(self, *, last: Collection[str] = ()) -> None:
