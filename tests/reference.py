@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+ABSENT = "reference material is absent"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -22,5 +23,5 @@ def skip_without(part: str = "recordings") -> Path:
     """The folder or file of that name; where it is absent the test is skipped with the reason."""
     found = directory()
     if found is None or not (found / part).exists():
-        pytest.skip(f"reference material {part!r} is absent; set COUNTERSIGN_REFERENCE to have it")
+        pytest.skip(f"{ABSENT}: {part!r}; set COUNTERSIGN_REFERENCE to have it")
     return found / part
