@@ -52,7 +52,7 @@ bench: $(BIN)/.ready ## print the figures of docs/performance.md
 
 lock: ## resolve dependencies anew
 	$(UV) lock --upgrade
-	$(UV) export -q --all-packages --no-emit-workspace --format requirements-txt --no-annotate --no-header -o requirements.lock
+	$(UV) export -q --all-packages --all-extras --no-emit-workspace --format requirements-txt --no-annotate --no-header -o requirements.lock
 
 clean: ## remove what was installed and what demonstrations left
 	rm -rf .venv .demo

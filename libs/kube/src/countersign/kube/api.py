@@ -1,0 +1,81 @@
+"""What a service asks of an API server, and how it may fail."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.kube.objects import Manifest, mapping, text
+
+CALL_TIMEOUT_S: Final = 10.0
+APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
+MERGE: Final = "application/merge-patch+json"
+# What an API server says of a failure may quote what was sent.
+MESSAGE_CHARACTERS_MAX: Final = 300
+_REASONS: Final = {
+    400: "invalid",
+    403: "forbidden",
+    404: "not_found",
+    405: "not_found",  # a resource that has no such verb is none of ours
+    409: "conflict",
+    410: "gone",
+    413: "invalid",
+    415: "invalid",
+    422: "invalid",
+}
+_UNAUTHORIZED: Final = 401
+
+
+class ClusterApi(Protocol):
+    """Of one cluster, as one of its users."""
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+    ) -> Manifest:
+        """Ask once; the answer is an object, or a `Status`.
+
+        Raises:
+            Retryable: `cluster_unavailable` (no answer, 5xx, 429), `unauthorized` (the token is
+                replaced now and then).
+            Rejected: `forbidden`, `not_found`, `conflict`, `gone`, `invalid`.
+
+        """
+        ...
+
+
+def refuse(status: int, body: bytes, *, asked: str, retry_after: str = "") -> None:
+    """Say what an answer that is no success means.
+
+    Args:
+        status: of HTTP.
+        body: a `Status` object, if the answer is the API server's own.
+        asked: method and path, for the message.
+        retry_after: the header, seconds.
+
+    Raises:
+        Retryable: `cluster_unavailable`, `unauthorized`.
+        Rejected: `forbidden`, `not_found`, `conflict`, `gone`, `invalid`.
+
+    """
+    message = f"{asked}: {_said(body) or status}"
+    if status == _UNAUTHORIZED:
+        raise Retryable("unauthorized", message)
+    if status in _REASONS:
+        raise Rejected(_REASONS[status], message)
+    after_s = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+    raise Retryable("cluster_unavailable", message, after_s=after_s)
+
+
+def _said(body: bytes) -> str:
+    try:
+        answer: Any = json.loads(body)
+    except ValueError:
+        return ""
+    said = text(mapping(answer), "message")
+    return said[:MESSAGE_CHARACTERS_MAX]

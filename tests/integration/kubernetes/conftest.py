@@ -1,0 +1,32 @@
+"""One API server for all tests of a worker, one Namespace for each test."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from apiserver import ApiServer, running
+
+from countersign.kube.http_api import HttpClusterApi, cluster_api
+
+
+@pytest.fixture(scope="session")
+def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    server = running(tmp_path_factory.mktemp("apiserver"))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+async def admin(apiserver: ApiServer) -> AsyncIterator[HttpClusterApi]:
+    async with cluster_api(apiserver.settings()) as api:
+        yield api
+
+
+@pytest.fixture
+async def namespace(admin: HttpClusterApi) -> str:
+    name = f"t-{secrets.token_hex(4)}"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    await admin.call("POST", "/api/v1/namespaces", body=body)
+    return name
