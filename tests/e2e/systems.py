@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +24,17 @@ REPOSITORY: Final = "shop/gitops"
 
 @asynccontextmanager
 async def system(
-    root: Path, *, collector: str = "", furnish: Callable[[Layout, Ports], None] = seed
+    root: Path,
+    *,
+    collector: str = "",
+    furnish: Callable[[Layout, Ports], None] = seed,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
 ) -> AsyncIterator[Running]:
     """Everything, ready. `collector` is where spans go, if anywhere."""
     layout = Layout(root / "demo")
     with _exporting(collector), only_one(layout):
         ports = choose(layout, gateway=free_port())
-        async with running(layout, ports, furnish=furnish) as started:
+        async with running(layout, ports, furnish=furnish, settings=settings) as started:
             yield started
 
 

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import fcntl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import httpx2
@@ -55,11 +55,16 @@ def only_one(layout: Layout) -> Iterator[None]:
 
 @asynccontextmanager
 async def running(
-    layout: Layout, ports: Ports, *, furnish: Callable[[Layout, Ports], None] = seed
+    layout: Layout,
+    ports: Ports,
+    *,
+    furnish: Callable[[Layout, Ports], None] = seed,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
 ) -> AsyncIterator[Running]:
     """Everything, ready; stopped again when the context ends.
 
-    `furnish` writes what is there before anything starts.
+    `furnish` writes what is there before anything starts; `settings` of services, by their names,
+    go before the demonstration's own.
 
     Raises:
         Retryable: `failed`, `not_ready`; with what the program said last.
@@ -76,7 +81,14 @@ async def running(
         await run_once(programs.topology(layout, bus))
         async with asyncio.TaskGroup() as group:
             guard = group.create_task(_guard(server))
-            health = await _start(group, supervisor, layout=layout, ports=ports, bus=bus)
+            health = {name: free_port() for name in SERVICES}
+            services = [
+                programs.service(name, layout=layout, ports=ports, bus=bus, health_port=port)
+                for name, port in health.items()
+            ]
+            services = [_with(program, (settings or {}).get(program.name)) for program in services]
+            await _start(group, supervisor, layout=layout, ports=ports, services=services)
+            await _until_ready(services, health)
             try:
                 yield Running(
                     layout=layout, ports=ports, supervisor=supervisor, health_ports=health
@@ -90,24 +102,30 @@ async def running(
 
 
 async def _start(
-    group: asyncio.TaskGroup, supervisor: Supervisor, *, layout: Layout, ports: Ports, bus: Bus
-) -> Mapping[str, int]:
+    group: asyncio.TaskGroup,
+    supervisor: Supervisor,
+    *,
+    layout: Layout,
+    ports: Ports,
+    services: Sequence[Program],
+) -> None:
     forge = programs.forge(layout, ports)
     group.create_task(supervisor.supervise(forge))
     # It makes the repositories that all others read.
     await _until_answering(forge, f"{ports.forge_url}/login")
-    health = {name: free_port() for name in SERVICES}
-    services = [
-        programs.service(n, layout=layout, ports=ports, bus=bus, health_port=health[n])
-        for n in SERVICES
-    ]
     for program in (programs.cluster(layout, ports), *services):
         group.create_task(supervisor.supervise(program))
+
+
+async def _until_ready(services: Sequence[Program], health: Mapping[str, int]) -> None:
     async with asyncio.TaskGroup() as waiting:
         for program in services:
             url = f"http://{HOST}:{health[program.name]}/readyz"
             waiting.create_task(_until_answering(program, url))
-    return health
+
+
+def _with(program: Program, settings: Mapping[str, str] | None) -> Program:
+    return replace(program, settings={**program.settings, **(settings or {})})
 
 
 async def _until_answering(program: Program, url: str) -> None:
