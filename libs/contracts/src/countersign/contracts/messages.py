@@ -498,6 +498,8 @@ class PromotionRequested(Message):
     previous_promotion_id: str = Field(alias="previousPromotionId", default="")
     """The last promotion merged or completed into this environment."""
     requested_at: Timestamp | None = Field(alias="requestedAt", default=None)
+    solo_mode: bool = Field(alias="soloMode", default=False)
+    """Who asked for it, or wrote what is promoted, may be the only one who approves."""
 
 
 class PromotionRetried(Message):
