@@ -9,16 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.forge_list import destination
-from countersign.contracts.messages import (
-    CredentialMode,
-    Destination,
-    Finding,
-    FindingLevel,
-    ObjectRef,
-    PipelineRef,
-    SecretRef,
-)
+from countersign.contracts.messages import Finding, FindingLevel, ObjectRef, PipelineRef
+from countersign.kube.hook_secrets import HookSecret, read_hook_secrets
 from countersign.kube.manifests import as_written, generation_of
 from countersign.kube.objects import (
     Manifest,
@@ -31,6 +23,7 @@ from countersign.kube.objects import (
     text,
 )
 from countersign.kube.pipeline_fields import unknown_fields
+from countersign.kube.strategies import PullRequests, read_strategy
 
 GROUP: Final = "pipelines.weave.works"
 KIND: Final = "Pipeline"
@@ -38,22 +31,6 @@ ENVIRONMENTS_MAX: Final = 100
 TARGETS_MAX: Final = 200
 # As long as any name in Kubernetes; longer ones make subjects that the bus refuses.
 ENVIRONMENT_NAME_BYTES_MAX: Final = 253
-FORGE_TYPES: Final = frozenset(
-    {
-        "github",
-        "gitlab",
-        "bitbucket-server",
-        "azure-devops",
-        "bitbucket-cloud",
-        "gitea",
-        "forgejo",
-    }
-)
-_MODES: Final = {
-    "delegated": CredentialMode.DELEGATED,
-    "stored": CredentialMode.STORED,
-    "app": CredentialMode.APP,
-}
 # Objects that no API server has numbered get an id from their name.
 _UID_SPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://pipelines.weave.works/v1alpha1")
 
@@ -64,17 +41,6 @@ class Target:
 
     namespace: str
     cluster: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullRequests:
-    """How to promote into an environment by pull request."""
-
-    destination: Destination
-    mode: CredentialMode
-    secret: SecretRef | None = None
-    manual: bool = False
-    approvals: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +63,7 @@ class Pipeline:
     environments: tuple[Environment, ...]
     findings: tuple[Finding, ...]
     manifest: str
+    hook_secrets: tuple[HookSecret, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -144,6 +111,7 @@ def read_pipeline(manifest: Manifest) -> Pipeline:
         environments=environments,
         findings=findings,
         manifest=as_written(manifest),
+        hook_secrets=read_hook_secrets(manifest, namespace=key.namespace),
     )
 
 
@@ -164,7 +132,7 @@ def _environment(entry: object, *, manifest: Manifest, namespace: str) -> Enviro
     name = text(entry, "name")
     try:
         _refuse_long_name(name)
-        strategy = _strategy(promotion, namespace=namespace)
+        strategy = read_strategy(promotion, namespace=namespace)
     except Rejected as refusal:
         no_strategy = refusal.message
         return Environment(name=name, targets=_targets(targets), no_strategy=no_strategy)
@@ -184,44 +152,6 @@ def _targets(entries: tuple[object, ...]) -> tuple[Target, ...]:
         )
         for entry in entries
     )
-
-
-def _strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
-    strategy = mapping(promotion, "strategy")
-    ask = mapping(strategy, "pull-request")
-    if not ask:
-        what = "only notifies" if "notification" in strategy else "has no promotion strategy"
-        raise Rejected(
-            "no_strategy", f"this environment {what}; add spec.promotion.strategy.pull-request"
-        )
-    kind, url, branch = (text(ask, field) for field in ("type", "url", "baseBranch"))
-    if kind not in FORGE_TYPES:
-        known = ", ".join(sorted(FORGE_TYPES))
-        raise Rejected("no_strategy", f"pull-request.type {kind!r} is not one of {known}")
-    if not branch:
-        raise Rejected("no_strategy", "pull-request.baseBranch is missing; name the branch")
-    secret = text(ask, "secretRef", "name")
-    approvals = integer(promotion, "approvals") or 0
-    return PullRequests(
-        destination=destination(kind=kind, url=url, base_branch=branch, path=text(ask, "path")),
-        mode=_mode(text(ask, "credential"), secret=secret),
-        secret=SecretRef(namespace=namespace, name=secret) if secret else None,
-        # Asking for several approvals is asking for approval.
-        manual=mapping(promotion).get("manual") is True or approvals > 1,
-        approvals=max(0, approvals),
-    )
-
-
-def _mode(word: str, *, secret: str) -> CredentialMode:
-    """The field decides; without it a named Secret means what it meant before: use it."""
-    if not word:
-        return CredentialMode.STORED if secret else CredentialMode.DELEGATED
-    if word not in _MODES:
-        known = ", ".join(_MODES)
-        raise Rejected("no_strategy", f"pull-request.credential {word!r} is not one of {known}")
-    if word == "stored" and not secret:
-        raise Rejected("no_strategy", "pull-request.credential is stored, but secretRef is missing")
-    return _MODES[word]
 
 
 def _findings_of_environments(
