@@ -49,6 +49,19 @@ class ClusterApi(Protocol):
         ...
 
 
+class MetadataApi(ClusterApi, Protocol):
+    """A `ClusterApi` that can leave out what an object holds."""
+
+    async def metadata(self, path: str) -> Manifest:
+        """Of an object its `metadata` alone: of a Secret nothing that is secret.
+
+        Raises:
+            Retryable, Rejected: as `call`.
+
+        """
+        ...
+
+
 def refuse(status: int, body: bytes, *, asked: str, retry_after: str = "") -> None:
     """Say what an answer that is no success means.
 

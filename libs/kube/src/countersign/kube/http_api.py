@@ -27,6 +27,9 @@ ACCOUNT_DIR: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 CONNECTIONS_MAX: Final = 8
 # A Secret or an access review has a few KiB; etcd takes 1.5 MiB.
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
+_JSON: Final = "application/json"
+# https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+_METADATA: Final = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class KubeSettings(BaseSettings):
@@ -89,14 +92,27 @@ class HttpClusterApi:
         *,
         query: Mapping[str, str] | None = None,
         body: Manifest | None = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
     ) -> Manifest:
-        asked = f"{method} {path}"
+        request = self._client.build_request(
+            method,
+            self._settings.address + path,
+            params=dict(query or {}),
+            content=None if body is None else json.dumps(body).encode(),
+            headers={"Accept": _JSON, "Content-Type": content_type},
+        )
+        return await self._ask(request, asked=f"{method} {path}")
+
+    async def metadata(self, path: str) -> Manifest:
+        request = self._client.build_request(
+            "GET", self._settings.address + path, headers={"Accept": _METADATA}
+        )
+        return mapping(await self._ask(request, asked=f"GET {path}"), "metadata")
+
+    async def _ask(self, request: httpx2.Request, *, asked: str) -> Manifest:
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                status, answer, retry_after = await self._exchange(
-                    method, path, query=query, body=body, content_type=content_type
-                )
+                status, answer, retry_after = await self._exchange(request)
         except TimeoutError:
             raise Retryable("cluster_unavailable", f"{asked}: no answer in time") from None
         except (OSError, httpx2.HTTPError) as error:
@@ -110,27 +126,9 @@ class HttpClusterApi:
         except ValueError:
             raise Retryable("cluster_unavailable", f"{asked}: the answer is not JSON") from None
 
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None,
-        body: Manifest | None,
-        content_type: str,
-    ) -> tuple[int, bytes, str]:
+    async def _exchange(self, request: httpx2.Request) -> tuple[int, bytes, str]:
         token = (self._settings.account_dir / "token").read_text("ascii").strip()
-        request = self._client.build_request(
-            method,
-            self._settings.address + path,
-            params=dict(query or {}),
-            content=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Accept": "application/json",
-                "Authorization": f"Bearer {token}",
-                "Content-Type": content_type,
-            },
-        )
+        request.headers["Authorization"] = f"Bearer {token}"
         answer = await self._client.send(request, stream=True)
         try:
             content = bytearray()

@@ -4,6 +4,7 @@ Apart from other files: the gateway reads none of these.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -65,9 +66,23 @@ def read_token(directory: Path, *, namespace: str, name: str) -> Secret:
             why = f"its key {path.name!r} cannot be read: {error.strerror}"
             raise Rejected("credential_missing", why) from None
         return _token(body, key=path.name)
-    there = (directory / namespace / name).is_dir()
-    keys = " or ".join(map(repr, TOKEN_KEYS))
-    raise Rejected("credential_missing", f"it has no key {keys}" if there else "it is not there")
+    if (directory / namespace / name).is_dir():
+        return token_of({})
+    raise Rejected("credential_missing", "it is not there")
+
+
+def token_of(keys: Mapping[str, Secret]) -> Secret:
+    """The token among the keys of a Secret.
+
+    Raises:
+        Rejected: `credential_missing`; the message goes on after the Secret's name.
+
+    """
+    for key in TOKEN_KEYS:
+        if key in keys:
+            return _token(keys[key].reveal().encode(), key=key)
+    names = " or ".join(map(repr, TOKEN_KEYS))
+    raise Rejected("credential_missing", f"it has no key {names}")
 
 
 def _token(body: bytes, *, key: str) -> Secret:
