@@ -52,9 +52,15 @@ def begun(approval_id: str, *, by: str = "ada", attempt: int = 1) -> m.ApprovalB
     return m.ApprovalBegun(promotion=ref(attempt), approval_id=approval_id, by=person(by))
 
 
-def granted(approval_id: str, *, by: str = "ada", attempt: int = 1) -> m.ApprovalGranted:
+def granted(
+    approval_id: str, *, by: str = "ada", attempt: int = 1, account: str = ""
+) -> m.ApprovalGranted:
     return m.ApprovalGranted(
-        promotion=ref(attempt), approval_id=approval_id, by=person(by), consent_digest="d" * 64
+        promotion=ref(attempt),
+        approval_id=approval_id,
+        by=person(by),
+        consent_digest="d" * 64,
+        forge_user=m.ForgeUser(id=account, login=account) if account else None,
     )
 
 

@@ -20,6 +20,8 @@ REQUESTED = s.requested()
 STORED = s.requested(mode=CredentialMode.STORED)
 STORED_MANUAL = s.requested(mode=CredentialMode.STORED, manual=True)
 BY_TWO = s.requested(approvals=2)
+RETRIED_BY_ADA = s.retried(2)
+BOTH = s.granted("x", attempt=2), s.granted("y", by="grace", attempt=2)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,36 @@ BY_TWO = s.requested(approvals=2)
             [BY_TWO, s.granted("a", by="ada"), s.granted("b", by="grace")],
             State.OPENING,
             id="two-of-two-opens",
+        ),
+        pytest.param(
+            [BY_TWO, s.granted("a", account="11"), s.granted("b", by="grace", account="11")],
+            State.WAITING,
+            id="two-people-with-one-account-are-one",
+        ),
+        pytest.param(
+            [BY_TWO, s.granted("a", account="11"), s.granted("b", by="grace", account="12")],
+            State.OPENING,
+            id="two-people-with-two-accounts-are-two",
+        ),
+        pytest.param(
+            [BY_TWO, s.rejected(), RETRIED_BY_ADA, *BOTH],
+            State.WAITING,
+            id="who-asked-is-none-of-two",
+        ),
+        pytest.param(
+            [BY_TWO, s.rejected(), RETRIED_BY_ADA, *BOTH, s.granted("z", by="eve", attempt=2)],
+            State.OPENING,
+            id="two-beside-who-asked",
+        ),
+        pytest.param(
+            [s.requested(approvals=2, solo_mode=True), s.rejected(), RETRIED_BY_ADA, *BOTH],
+            State.OPENING,
+            id="solo-mode-counts-who-asked",
+        ),
+        pytest.param(
+            [REQUESTED, s.rejected(), RETRIED_BY_ADA, s.granted("x", attempt=2)],
+            State.OPENING,
+            id="who-asked-may-be-the-one",
         ),
         pytest.param(
             [BY_TWO, s.granted("a"), s.granted("b", by="grace"), s.lost("a")],

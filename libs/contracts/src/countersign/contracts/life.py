@@ -89,6 +89,7 @@ def _(event: PromotionRetried, promotion: Promotion) -> Promotion:
         request=promotion.request,
         state=State.WAITING if promotion.needs_consent else State.OPENING,
         attempt=event.promotion.attempt,
+        requester=event.by,
         spent=promotion.spent | {a.approval_id for a in promotion.approvals},
         changed_at=event.retried_at,
     )

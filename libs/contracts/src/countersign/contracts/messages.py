@@ -424,6 +424,8 @@ class ApprovalGranted(Message):
     count: int = 0
     """This is the n-th approval of as many as are needed."""
     needed: int = 0
+    notice: str = ""
+    """Something odd about who used which account before; empty means nothing is."""
 
 
 class ApprovalRejected(Message):
@@ -459,7 +461,7 @@ class ApprovalRevoked(Message):
     approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
     outcome: RevocationOutcome = RevocationOutcome.UNSPECIFIED
     reason: str = ""
-    """`used`, `rejected`, `expired`, `signed out`, `superseded`, `shut down`."""
+    """`used`, `rejected`, `expired`, `signed out`, `superseded`, `shut down`, `withdrawn`."""
     revoked_at: Timestamp | None = Field(alias="revokedAt", default=None)
 
 

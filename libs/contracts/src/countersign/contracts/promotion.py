@@ -85,6 +85,8 @@ class Promotion:
     request: PromotionRequested
     state: State
     attempt: int = 1
+    # Who asked for this attempt; nobody did for one that the watcher found or time repeated.
+    requester: Person | None = None
     note: Note = Note.NONE
     note_reason: str = ""
     approvals: tuple[Approval, ...] = ()
@@ -132,9 +134,28 @@ class Promotion:
         return self.state in ATTEMPT_OVER
 
     @property
+    def excluded(self) -> Person | None:
+        """Who may not approve it: where several must, the one who asked for it is none of them."""
+        four_eyes = self.approvals_needed > 1 and not self.request.solo_mode
+        return self.requester if four_eyes else None
+
+    @property
+    def counted(self) -> tuple[Approval, ...]:
+        """The approvals that count: each by another person, with another account at the forge."""
+        people = {self.excluded.id} if self.excluded else set()
+        accounts: set[str] = set()
+        found: list[Approval] = []
+        for approval in self.granted:
+            account = approval.forge_user.id if approval.forge_user else ""
+            if approval.by.id not in people and account not in accounts:
+                found.append(approval)
+                people.add(approval.by.id)
+                accounts |= {account} - {""}
+        return tuple(found)
+
+    @property
     def has_consent(self) -> bool:
-        """Whether enough people consented; one person's two approvals count once."""
-        return len({a.by.id for a in self.granted}) >= self.approvals_needed
+        return len(self.counted) >= self.approvals_needed
 
     @property
     def state_before_consent(self) -> State:
