@@ -18,7 +18,9 @@ DISTRIBUTIONS = packages_distributions()
 
 def _declared(member: Path) -> set[str]:
     project = tomllib.loads((member / "pyproject.toml").read_text())["project"]
-    return {re.split(r"[\[<>=~!; ]", line, maxsplit=1)[0] for line in project["dependencies"]}
+    extras = project.get("optional-dependencies", {}).values()
+    lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    return {re.split(r"[\[<>=~!; ]", line, maxsplit=1)[0] for line in lines}
 
 
 def _imported(member: Path) -> set[str]:

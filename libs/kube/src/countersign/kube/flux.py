@@ -1,5 +1,7 @@
 """Which rule reads which kind of object."""
 
+from dataclasses import replace
+
 from countersign.kube import helm_releases, kustomizations
 from countersign.kube.applications import App, Source
 from countersign.kube.objects import Manifest, key_of
@@ -9,6 +11,20 @@ from countersign.kube.pipelines import KIND as PIPELINE
 from countersign.kube.pipelines import Pipeline, read_pipeline
 
 Record = Pipeline | App | Source
+
+
+def read_in(cluster: str, manifest: Manifest) -> Record:
+    """Read an object of another cluster.
+
+    Raises:
+        Rejected: `not_an_object`.
+
+    """
+    record = read_object(manifest)
+    key = replace(record.key, cluster=cluster)
+    if isinstance(record, App) and record.source is not None:
+        return replace(record, key=key, source=replace(record.source, cluster=cluster))
+    return replace(record, key=key)
 
 
 def read_object(manifest: Manifest) -> Record:

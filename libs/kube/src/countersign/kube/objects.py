@@ -19,15 +19,20 @@ NAME_CHARACTERS_MAX: Final = 253
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
-    """An object in the watcher's own cluster; the version of its API does not matter."""
+    """An object; the version of its API does not matter.
+
+    `cluster` is empty for the watcher's own, else namespace and name of a GitopsCluster.
+    """
 
     group: str
     kind: str
     namespace: str
     name: str
+    cluster: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        place = f" in cluster {self.cluster}" if self.cluster else ""
+        return f"{self.kind} {self.namespace}/{self.name}{place}"
 
 
 def mapping(value: Any, *path: str) -> Manifest:

@@ -37,7 +37,10 @@ _UID_SPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://pipelines.weave.work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A cluster (empty: the watcher's own) and a namespace in it."""
+    """A cluster (empty: the watcher's own) and a namespace in it.
+
+    The cluster is a GitopsCluster of the Pipeline's namespace, or else with its own before it.
+    """
 
     namespace: str
     cluster: str = ""
@@ -76,7 +79,14 @@ class Pipeline:
             kind=self.app.kind,
             namespace=target.namespace,
             name=self.app.name,
+            cluster=self.cluster_of(target),
         )
+
+    def cluster_of(self, target: Target) -> str:
+        """Namespace and name of its GitopsCluster; empty for the watcher's own cluster."""
+        if not target.cluster or "/" in target.cluster:
+            return target.cluster
+        return f"{self.key.namespace}/{target.cluster}"
 
 
 def read_pipeline(manifest: Manifest) -> Pipeline:
@@ -135,8 +145,10 @@ def _environment(entry: object, *, manifest: Manifest, namespace: str) -> Enviro
         strategy = read_strategy(promotion, namespace=namespace)
     except Rejected as refusal:
         no_strategy = refusal.message
-        return Environment(name=name, targets=_targets(targets), no_strategy=no_strategy)
-    return Environment(name=name, targets=_targets(targets), strategy=strategy)
+        return Environment(
+            name=name, targets=_targets(targets, namespace=namespace), no_strategy=no_strategy
+        )
+    return Environment(name=name, targets=_targets(targets, namespace=namespace), strategy=strategy)
 
 
 def _refuse_long_name(name: str) -> None:
@@ -144,14 +156,19 @@ def _refuse_long_name(name: str) -> None:
         raise Rejected("no_strategy", f"a name has at most {ENVIRONMENT_NAME_BYTES_MAX} bytes")
 
 
-def _targets(entries: tuple[object, ...]) -> tuple[Target, ...]:
+def _targets(entries: tuple[object, ...], *, namespace: str) -> tuple[Target, ...]:
     return tuple(
         Target(
             namespace=text(entry, "namespace") or "default",
-            cluster=text(entry, "clusterRef", "name"),
+            cluster=_cluster(mapping(entry, "clusterRef"), namespace=namespace),
         )
         for entry in entries
     )
+
+
+def _cluster(ref: Manifest, *, namespace: str) -> str:
+    name, elsewhere = text(ref, "name"), text(ref, "namespace")
+    return f"{elsewhere}/{name}" if name and elsewhere not in {"", namespace} else name
 
 
 def _findings_of_environments(

@@ -1,0 +1,282 @@
+"""Keeps up with the objects of one kind: lists them, watches them, and lists again when it must.
+
+What is handed on is what was read of them; of the objects themselves only the versions are kept,
+so that a second list tells what changed meanwhile, and what is gone.
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import msgspec
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.kube.api import refuse
+from countersign.kube.discovering import Resource
+from countersign.kube.objects import ObjectKey, text
+from countersign.kube.pausing import Pauses
+from countersign.kube.watching_api import WatchingApi
+from countersign.telemetry.logs import get_logger
+
+log = get_logger()
+
+PAGE_OBJECTS: Final = 500
+# What was listed in part may be gone before it is read to its end; that often it begins anew.
+LISTS_MAX: Final = 5
+
+
+class Standing(StrEnum):
+    """How well the objects of a kind are known."""
+
+    UNREAD = "unread"
+    READ = "read"
+    ABSENT = "absent"  # the API server has no such kind
+    FORBIDDEN = "forbidden"
+    UNREACHABLE = "unreachable"  # what is known is from before
+
+
+_STANDINGS: Final = {"not_found": Standing.ABSENT, "forbidden": Standing.FORBIDDEN}
+
+
+class Keyed(Protocol):
+    @property
+    def key(self) -> ObjectKey: ...
+
+
+T = TypeVar("T", bound=Keyed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update(Generic[T]):
+    """What became of the objects since the last time, and how well they are known now."""
+
+    standing: Standing
+    changed: Mapping[ObjectKey, T] = field(default_factory=dict)
+    removed: frozenset[ObjectKey] = frozenset()
+    # Why they are not known: a word, and a sentence.
+    reason: str = ""
+    message: str = ""
+
+
+class _ListMeta(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class _Page(msgspec.Struct):
+    metadata: _ListMeta
+    items: list[msgspec.Raw] | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+_PAGE: Final = msgspec.json.Decoder(_Page)
+_EVENT: Final = msgspec.json.Decoder(_Event)
+
+
+class Reflector(Generic[T]):
+    """One kind, in one namespace or in all."""
+
+    def __init__(
+        self,
+        api: WatchingApi,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        read: Callable[[dict[str, Any]], T],
+        deliver: Callable[[Update[T]], Awaitable[None]],
+        pauses: Pauses,
+    ) -> None:
+        self._api = api
+        self._resource = resource
+        self._path = resource.path(namespace)
+        self._read = read
+        self._deliver = deliver
+        self._pauses = pauses
+        self._versions: dict[ObjectKey, str] = {}
+        self._at = ""
+        self._page_objects = PAGE_OBJECTS
+        self._standing = Standing.UNREAD
+        self._failing_since: float | None = None
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                if not self._at:
+                    await self._list()
+                await self._watch()
+            except Retryable as error:
+                await self._failed(error)
+            except Rejected as refusal:
+                if refusal.reason == "gone" and self._at:
+                    log.info("reflector.expired", path=self._path)
+                    self._at = ""
+                else:
+                    await self._refused(refusal)
+
+    async def _list(self) -> None:
+        for _ in range(LISTS_MAX):
+            try:
+                await self._list_once()
+            except Rejected as refusal:
+                if refusal.reason != "gone":
+                    raise
+            else:
+                return
+        raise Retryable("cluster_unavailable", f"GET {self._path}: expires while it is read")
+
+    async def _list_once(self) -> None:
+        """Changes are handed on together with what is gone, so that nobody sees half of a list."""
+        changed: dict[ObjectKey, T] = {}
+        versions: dict[ObjectKey, str] = {}
+        query = {"limit": str(self._page_objects)}
+        while True:
+            page = await self._page(query)
+            for raw in page.items or ():
+                read = self._read_one(raw)
+                if read is not None:
+                    record, version = read
+                    versions[record.key] = version
+                    if self._versions.get(record.key) != version:
+                        changed[record.key] = record
+            if not page.metadata.continue_:
+                break
+            query = {**query, "continue": page.metadata.continue_}
+        removed = frozenset(self._versions.keys() - versions.keys())
+        self._versions, self._at = versions, page.metadata.resource_version
+        await self._succeeded(changed=changed, removed=removed)
+
+    async def _page(self, query: Mapping[str, str]) -> _Page:
+        try:
+            body = await self._api.get(self._path, query)
+        except Retryable as error:
+            if error.reason == "too_large":
+                self._page_objects = max(1, self._page_objects // 4)
+            raise
+        try:
+            return _PAGE.decode(body)
+        except msgspec.MsgspecError:
+            raise Retryable("cluster_unavailable", f"GET {self._path}: is no list") from None
+
+    async def _watch(self) -> None:
+        """One request; it ends when the API server ends it, which it does now and then."""
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._at,
+            "timeoutSeconds": str(self._pauses.watch_s()),
+        }
+        began = self._pauses.now()
+        heard = False
+        async with self._api.lines(self._path, query, silence_s=self._pauses.silence_s) as lines:
+            await self._succeeded()
+            async for line in lines:
+                heard = True
+                await self._on_line(line)
+        if not heard and self._pauses.now() - began < self._pauses.first_s:
+            raise Retryable("cluster_unavailable", f"GET {self._path}: its watch ends at once")
+
+    async def _on_line(self, line: bytes) -> None:
+        try:
+            event = _EVENT.decode(line)
+            if event.type == "ERROR":
+                status = msgspec.json.decode(event.object)
+                code = status.get("code")
+                asked = f"watch {self._path}"
+                refuse(code if isinstance(code, int) else 500, bytes(event.object), asked=asked)
+            elif event.type == "BOOKMARK":
+                described = msgspec.json.decode(event.object)
+                self._at = text(described, "metadata", "resourceVersion") or self._at
+            else:
+                await self._on_event(event)
+        except (msgspec.MsgspecError, AttributeError):
+            raise Retryable("cluster_unavailable", f"watch {self._path}: is no event") from None
+
+    async def _on_event(self, event: _Event) -> None:
+        read = self._read_one(event.object)
+        if read is None:
+            return
+        record, version = read
+        self._at = version or self._at
+        if event.type == "DELETED":
+            self._versions.pop(record.key, None)
+            await self._deliver(Update(standing=self._standing, removed=frozenset({record.key})))
+        elif self._versions.get(record.key) != version:
+            self._versions[record.key] = version
+            await self._deliver(Update(standing=self._standing, changed={record.key: record}))
+
+    def _read_one(self, raw: msgspec.Raw) -> tuple[T, str] | None:
+        manifest = msgspec.json.decode(raw)
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
+            return None
+        # Items of lists of built-in kinds do not say what they are.
+        manifest.setdefault("apiVersion", self._resource.api_version)
+        manifest.setdefault("kind", self._resource.kind)
+        manifest["metadata"].pop("managedFields", None)
+        try:
+            return self._read(manifest), text(manifest, "metadata", "resourceVersion")
+        except Rejected as refusal:
+            log.warning("reflector.object_left_out", path=self._path, reason=refusal.reason)
+            return None
+
+    async def _succeeded(
+        self,
+        *,
+        changed: Mapping[ObjectKey, T] | None = None,
+        removed: frozenset[ObjectKey] = frozenset(),
+    ) -> None:
+        self._failures, self._failing_since = 0, None
+        if changed or removed or self._standing is not Standing.READ:
+            self._standing = Standing.READ
+            await self._deliver(
+                Update(standing=Standing.READ, changed=changed or {}, removed=removed)
+            )
+
+    async def _failed(self, error: Retryable) -> None:
+        """What is known stays, and for a moment nobody is told: an API server is restarted."""
+        now = self._pauses.now()
+        since = self._failing_since = self._failing_since or now
+        log.info("reflector.failed", path=self._path, reason=error.reason, message=error.message)
+        if error.reason == "too_large":
+            self._at = ""
+        # A token that is being replaced is refused once.
+        refused = error.reason == "unauthorized" and self._failures > 0
+        if self._standing is Standing.UNREAD or refused or now - since >= self._pauses.away_s:
+            await self._tell(Standing.UNREACHABLE, error)
+        await self._pauses.after(self._failures, at_least_s=error.after_s or 0.0)
+        self._failures += 1
+
+    async def _refused(self, refusal: Rejected) -> None:
+        """Nothing to hurry for: somebody installs a kind, or grants a right."""
+        again = self._standing is Standing.ABSENT
+        absent = refusal.reason == "not_found"
+        self._at, self._failing_since = "", None
+        # A server that starts may not know its kinds yet; only the second time they are gone.
+        gone = frozenset(self._versions) if absent and again else frozenset()
+        if gone:
+            self._versions = {}
+        standing = _STANDINGS.get(refusal.reason, Standing.UNREACHABLE)
+        await self._tell(standing, refusal, removed=gone)
+        await self._pauses.refused()
+
+    async def _tell(
+        self,
+        standing: Standing,
+        error: Retryable | Rejected,
+        *,
+        removed: frozenset[ObjectKey] = frozenset(),
+    ) -> None:
+        if standing is self._standing and not removed:
+            return
+        self._standing = standing
+        log.warning("reflector.standing", path=self._path, standing=standing, reason=error.reason)
+        await self._deliver(
+            Update(standing=standing, removed=removed, reason=error.reason, message=error.message)
+        )

@@ -1,0 +1,144 @@
+"""Long answers of an API server, read as they come: lists in pages, and watches.
+
+Connections, TLS and credentials are those of kubernetes_asyncio; its models and its `Watch`, which
+reconnects without a pause and does not list again, are not used. It is imported when the first
+connection is made: that takes two seconds and 70 MB, which who has no cluster need not pay.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from countersign.contracts.errors import Retryable
+from countersign.kube.api import CALL_TIMEOUT_S, refuse
+from countersign.kube.http_api import KubeSettings
+
+if TYPE_CHECKING:
+    from kubernetes_asyncio.client import ApiClient, Configuration
+
+# Five hundred objects of 128 KiB; etcd takes 1.5 MiB for each.
+PAGE_BYTES_MAX: Final = 64 * 1024 * 1024
+# An object with what is said of it.
+LINE_BYTES_MAX: Final = 4 * 1024 * 1024
+REFUSAL_BYTES_MAX: Final = 64 * 1024
+_OK: Final = 200
+
+
+class WatchingApi:
+    """One API server, as one of its users."""
+
+    def __init__(self, client: "ApiClient") -> None:
+        self._client = client
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """
+        Raises:
+            Retryable: `cluster_unavailable`, `unauthorized`, `too_large`.
+            Rejected: `forbidden`, `not_found`, `gone`, `invalid`.
+
+        """
+        async with self._answer(path, query or {}, silence_s=CALL_TIMEOUT_S) as answer:
+            content = bytearray()
+            async for chunk in answer.content.iter_any():
+                content += chunk
+                if len(content) > PAGE_BYTES_MAX:
+                    raise Retryable("too_large", f"GET {path}: more than {PAGE_BYTES_MAX} bytes")
+            return bytes(content)
+
+    @asynccontextmanager
+    async def lines(
+        self, path: str, query: Mapping[str, str], *, silence_s: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """An answer without end, line by line; what is silent for so long counts as broken.
+
+        Raises:
+            Retryable, Rejected: as `get`, also while it is read.
+
+        """
+        async with self._answer(path, query, silence_s=silence_s) as answer:
+            yield _lines(answer.content, path=path)
+
+    @asynccontextmanager
+    async def _answer(
+        self, path: str, query: Mapping[str, str], *, silence_s: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        asked = f"GET {path}"
+        headers = {"Accept": "application/json", "User-Agent": "countersign"}
+        rest = self._client.rest_client
+        try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"])
+            timeout = aiohttp.ClientTimeout(
+                connect=CALL_TIMEOUT_S, sock_connect=CALL_TIMEOUT_S, sock_read=silence_s
+            )
+            # Not its `request`, which follows redirects to wherever they lead.
+            async with rest.pool_manager.request(
+                "GET",
+                f"{self._client.configuration.host}{path}",
+                params=dict(query),
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                proxy=rest.proxy,
+                server_hostname=rest.server_hostname,
+            ) as answer:
+                if answer.status != _OK:
+                    said = await answer.content.read(REFUSAL_BYTES_MAX)
+                    after = answer.headers.get("Retry-After", "")
+                    refuse(answer.status, said, asked=asked, retry_after=after)
+                yield answer
+        except TimeoutError:
+            raise Retryable("cluster_unavailable", f"{asked}: no answer in time") from None
+        except (OSError, aiohttp.ClientError) as error:
+            # Not chained: its request carries the token.
+            word = type(error).__name__
+            raise Retryable("cluster_unavailable", f"{asked}: {word}") from None
+
+
+async def _lines(content: aiohttp.StreamReader, *, path: str) -> AsyncIterator[bytes]:
+    rest = bytearray()
+    async for chunk in content.iter_any():
+        rest += chunk
+        if b"\n" in chunk:
+            *whole, left = bytes(rest).split(b"\n")
+            rest = bytearray(left)
+            for line in whole:
+                if line:
+                    yield line
+        if len(rest) > LINE_BYTES_MAX:
+            raise Retryable("too_large", f"GET {path}: a line of more than {LINE_BYTES_MAX} bytes")
+
+
+@asynccontextmanager
+async def watching_api(settings: KubeSettings) -> AsyncIterator[WatchingApi]:
+    """The API server that the settings name; its token is read again for each question.
+
+    Sessions to it, and the certificate that it is known by, are those of the beginning.
+    """
+    from kubernetes_asyncio.client import Configuration  # noqa: PLC0415 - see above
+
+    configuration = Configuration(host=settings.address)
+    configuration.ssl_ca_cert = str(settings.account_dir / "ca.crt")
+
+    def read_token(changed: "Configuration") -> None:
+        token = (settings.account_dir / "token").read_text("ascii").strip()
+        changed.api_key["BearerToken"] = f"Bearer {token}"
+
+    read_token(configuration)
+    configuration.refresh_api_key_hook = read_token
+    async with connected(configuration) as api:
+        yield api
+
+
+@asynccontextmanager
+async def connected(configuration: "Configuration") -> AsyncIterator[WatchingApi]:
+    from kubernetes_asyncio.client import ApiClient  # noqa: PLC0415 - see above
+
+    # Each watch occupies a connection; how many there are is bounded by who watches.
+    configuration.connection_pool_maxsize = 0
+    client: Any = ApiClient(configuration)
+    try:
+        yield WatchingApi(client)
+    finally:
+        await client.close()
