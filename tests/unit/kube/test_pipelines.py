@@ -160,6 +160,11 @@ def test_environment_overrides_the_promotion_of_its_pipeline() -> None:
         ({"strategy": {"pull-request": ask(url="git@host:x/y")}}, "is not like https://"),
         ({"strategy": {"pull-request": ask(credential="stored")}}, "secretRef is missing"),
         ({"strategy": {"pull-request": ask(credential="magic")}}, "'magic' is not one of"),
+        ({"approvals": 0, "strategy": {"pull-request": ask()}}, "from 1 to 20"),
+        ({"approvals": "2", "strategy": {"pull-request": ask()}}, "from 1 to 20"),
+        ({"approvals": 2**40, "strategy": {"pull-request": ask()}}, "from 1 to 20"),
+        ({"soloMode": [1], "strategy": {"pull-request": ask()}}, "neither true nor false"),
+        ({"soloMode": "yes", "strategy": {"pull-request": ask()}}, "neither true nor false"),
     ],
 )
 def test_strategy_that_cannot_be_used_is_a_warning_that_says_why(
@@ -180,6 +185,28 @@ def test_several_approvals_are_an_approval_asked_for() -> None:
 
     assert strategy is not None
     assert (strategy.manual, strategy.approvals) == (True, 2)
+
+
+def test_one_approval_asked_for_is_an_approval_asked_for() -> None:
+    promotion = {"approvals": 1, "strategy": {"pull-request": ask(secretRef={"name": "bot"})}}
+
+    strategy = read_pipeline(pipeline("dev", "prod", promotion=promotion)).environments[1].strategy
+
+    assert strategy is not None
+    assert strategy.manual
+
+
+@pytest.mark.parametrize(("written", "solo"), [(True, True), (False, False), (None, False)])
+def test_promoting_alone_is_allowed_only_where_it_is_written(
+    *, written: bool | None, solo: bool
+) -> None:
+    promotion = {"soloMode": written, "strategy": {"pull-request": ask()}}
+
+    read = read_pipeline(pipeline("dev", "prod", promotion=promotion))
+
+    assert read.findings == ()
+    assert read.environments[1].strategy is not None
+    assert read.environments[1].strategy.solo is solo
 
 
 def test_object_without_uid_has_one_that_stays_and_a_generation_that_follows_the_spec() -> None:

@@ -25,6 +25,7 @@ _PULL_REQUEST: Final = {
 _PROMOTION: Final = {
     "manual": None,
     "approvals": None,
+    "soloMode": None,
     "strategy": {"pull-request": _PULL_REQUEST, "notification": None, "secretRef": _SECRET},
 }
 _CLUSTER: Final = {"apiVersion": None, "kind": None, "name": None, "namespace": None}

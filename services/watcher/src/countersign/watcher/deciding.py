@@ -179,6 +179,7 @@ def _requested(
         secret=strategy.secret,
         manual=strategy.manual,
         approvals=strategy.approvals,
+        solo_mode=strategy.solo,
         previous_promotion_id=previous,
         requested_at=situation.now,
     )

@@ -14,8 +14,8 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.revision import short
-from countersign.kube.pipelines import PullRequests
 from countersign.kube.repositories import is_destination
+from countersign.kube.strategies import PullRequests
 from countersign.watcher.contents import is_level, is_tried
 from countersign.watcher.model import Link, Situation, Stage
 

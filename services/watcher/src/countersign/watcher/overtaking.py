@@ -6,7 +6,7 @@ from typing import Final
 from countersign.contracts.messages import PromotionRequested, PromotionSuperseded
 from countersign.contracts.promotion import OVER, Promotion, State
 from countersign.contracts.revision import short
-from countersign.kube.pipelines import PullRequests
+from countersign.kube.strategies import PullRequests
 from countersign.watcher.contents import is_there
 from countersign.watcher.model import Link, Situation, Stage
 
@@ -76,6 +76,7 @@ def _terms(request: PromotionRequested) -> tuple[object, ...]:
         request.secret,
         request.manual,
         max(1, request.approvals),
+        request.solo_mode,
     )
 
 
@@ -86,6 +87,7 @@ def _terms_of(strategy: PullRequests) -> tuple[object, ...]:
         strategy.secret,
         strategy.manual,
         max(1, strategy.approvals),
+        strategy.solo,
     )
 
 

@@ -1,0 +1,111 @@
+"""How to promote into an environment: the `promotion` of a Pipeline, or of one environment.
+
+What cannot be understood is refused as a whole: to guess how many people must approve, or with
+whose token, would be worse than not to promote.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.forge_list import destination
+from countersign.contracts.messages import CredentialMode, Destination, SecretRef
+from countersign.kube.objects import Manifest, integer, mapping, text
+
+FORGE_TYPES: Final = frozenset(
+    {
+        "github",
+        "gitlab",
+        "bitbucket-server",
+        "azure-devops",
+        "bitbucket-cloud",
+        "gitea",
+        "forgejo",
+    }
+)
+# More people than that never look at one change; the number is shown and counted everywhere.
+APPROVALS_MAX: Final = 20
+_MODES: Final = {
+    "delegated": CredentialMode.DELEGATED,
+    "stored": CredentialMode.STORED,
+    "app": CredentialMode.APP,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequests:
+    """How to promote into an environment by pull request.
+
+    `solo`: who asked for it, or wrote what is promoted, may be the only one who approves.
+    """
+
+    destination: Destination
+    mode: CredentialMode
+    secret: SecretRef | None = None
+    manual: bool = False
+    approvals: int = 0
+    solo: bool = False
+
+
+def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
+    """
+    Raises:
+        Rejected: `no_strategy`, with what a person should change.
+
+    """
+    strategy = mapping(promotion, "strategy")
+    ask = mapping(strategy, "pull-request")
+    if not ask:
+        what = "only notifies" if "notification" in strategy else "has no promotion strategy"
+        raise Rejected(
+            "no_strategy", f"this environment {what}; add spec.promotion.strategy.pull-request"
+        )
+    kind, url, branch = (text(ask, field) for field in ("type", "url", "baseBranch"))
+    if kind not in FORGE_TYPES:
+        known = ", ".join(sorted(FORGE_TYPES))
+        raise Rejected("no_strategy", f"pull-request.type {kind!r} is not one of {known}")
+    if not branch:
+        raise Rejected("no_strategy", "pull-request.baseBranch is missing; name the branch")
+    secret = text(ask, "secretRef", "name")
+    approvals = _approvals(promotion)
+    return PullRequests(
+        destination=destination(kind=kind, url=url, base_branch=branch, path=text(ask, "path")),
+        mode=_mode(text(ask, "credential"), secret=secret),
+        secret=SecretRef(namespace=namespace, name=secret) if secret else None,
+        # Who says how many must approve says that somebody must.
+        manual=mapping(promotion).get("manual") is True or approvals > 0,
+        approvals=approvals,
+        solo=_solo(promotion),
+    )
+
+
+def _approvals(promotion: Manifest) -> int:
+    if mapping(promotion).get("approvals") is None:
+        return 0
+    approvals = integer(promotion, "approvals")
+    if approvals is None or not 1 <= approvals <= APPROVALS_MAX:
+        raise Rejected(
+            "no_strategy",
+            f"promotion.approvals is not a number from 1 to {APPROVALS_MAX}; say how many people "
+            "must approve, or leave it out",
+        )
+    return approvals
+
+
+def _solo(promotion: Manifest) -> bool:
+    solo = mapping(promotion).get("soloMode")
+    if solo is not None and not isinstance(solo, bool):
+        raise Rejected("no_strategy", "promotion.soloMode is neither true nor false; choose one")
+    return solo is True
+
+
+def _mode(word: str, *, secret: str) -> CredentialMode:
+    """The field decides; without it a named Secret means what it meant before: use it."""
+    if not word:
+        return CredentialMode.STORED if secret else CredentialMode.DELEGATED
+    if word not in _MODES:
+        known = ", ".join(_MODES)
+        raise Rejected("no_strategy", f"pull-request.credential {word!r} is not one of {known}")
+    if word == "stored" and not secret:
+        raise Rejected("no_strategy", "pull-request.credential is stored, but secretRef is missing")
+    return _MODES[word]
