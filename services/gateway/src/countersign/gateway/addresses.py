@@ -1,31 +1,21 @@
-"""Addresses: of our own pages, for names that may be any string, and of pages at forges.
-
-Links to a forge are built from origin, owner, repository and number, never taken from an answer.
-"""
+"""Addresses: of our own pages, for names that may be any string, and of pages at forges."""
 
 import hashlib
 import re
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from countersign.contracts.messages import Destination, ForgeKind, PullRequestRef
+from countersign.contracts import forge_pages
 from countersign.gateway.model import PipelineKey
 
 # `=XX` instead of `%XX`: servers and browsers decode `%2F` and remove `%2E%2E` before we see them.
 _PLAIN = re.compile(r"[A-Za-z0-9_-]")
 _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
-_ORIGIN = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 RETURN_CHARACTERS_MAX: Final = 2_000
-_PULL_REQUEST_PATHS: Final = {
-    ForgeKind.GITHUB: "pull",
-    ForgeKind.GITLAB: "-/merge_requests",
-    ForgeKind.BITBUCKET_CLOUD: "pull-requests",
-    ForgeKind.BITBUCKET_SERVER: "pull-requests",
-    ForgeKind.AZURE_DEVOPS: "pullrequest",
-    ForgeKind.GITEA: "pulls",
-    ForgeKind.FORGEJO: "pulls",
-}
+
+repository: Final = forge_pages.repository_page
+pull_request: Final = forge_pages.pull_request_page
 
 
 def segment(text: str) -> str:
@@ -74,24 +64,6 @@ def dom_id(prefix: str, *names: str) -> str:
     """An id for an element that stands for names of any kind."""
     digest = hashlib.sha256("\x00".join(names).encode("utf-8", "surrogatepass")).hexdigest()
     return f"{prefix}-{digest[:12]}"
-
-
-def repository(destination: Destination) -> str:
-    """The repository's page, or empty where its origin is none."""
-    return _at(destination.origin, destination.owner, destination.repository)
-
-
-def pull_request(ref: PullRequestRef) -> str:
-    """The pull request's page, or empty where its parts make none."""
-    base = _at(ref.origin, ref.owner, ref.repository)
-    path = _PULL_REQUEST_PATHS.get(ref.kind, _PULL_REQUEST_PATHS[ForgeKind.GITHUB])
-    return f"{base}/{path}/{ref.number}" if base and ref.number > 0 else ""
-
-
-def _at(origin: str, owner: str, name: str) -> str:
-    if not _ORIGIN.fullmatch(origin):
-        return ""
-    return f"{origin}/{quote(owner, safe='/')}/{quote(name, safe='')}"
 
 
 def local_path(text: str) -> str:
