@@ -1,6 +1,7 @@
 """How a service starts: `--help` names its variables, and what is wrong with them is one line."""
 
 import argparse
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,21 +42,30 @@ def refusals_told(program: str) -> Iterator[None]:
 
 
 def _describe(settings: tuple[type[BaseSettings], ...]) -> str:
-    described = [
-        (_variable(name), str(field.description))
-        for model in settings
-        for name, field in model.model_fields.items()
-    ]
+    described = [line for model in settings for line in _fields(model)]
     width = max(len(name) for name, _ in described)
     lines = (f"  {name:<{width}}  {text}" for name, text in described)
     return "\n".join(("settings are environment variables:", *lines))
+
+
+def _fields(model: type[BaseSettings]) -> Iterator[tuple[str, str]]:
+    """Settings within settings have variables, and a prefix, of their own."""
+    prefix = model.model_config.get("env_prefix", "")
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if inspect.isclass(inner) and issubclass(inner, BaseSettings):
+            yield from _fields(inner)
+        else:
+            yield f"{prefix}{name}".upper(), str(field.description)
 
 
 def _faults(error: ValidationError) -> str:
     # Without the input: it could be anything that stands in an environment.
     details = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(
-        f"{_variable('_'.join(map(str, d['loc'])))}: {d['msg']}" if d["loc"] else d["msg"]
+        f"{_variable('_'.join(map(str, d['loc'])))}: {d['msg']}"
+        if d["loc"]
+        else d["msg"].removeprefix("Value error, ")
         for d in details
     )
 
