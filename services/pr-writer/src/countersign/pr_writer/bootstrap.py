@@ -13,6 +13,7 @@ from countersign.messaging.settings import BusSettings
 from countersign.pr_writer.board import Board
 from countersign.pr_writer.executors import executor_pool
 from countersign.pr_writer.handlers import Handling
+from countersign.pr_writer.model import ClusterAddress
 from countersign.pr_writer.routes import work
 from countersign.pr_writer.schedule import Following
 from countersign.pr_writer.settings import Settings
@@ -48,7 +49,8 @@ async def run(
             redeemer=SigningRedeemer(bus, key=key, clock=_utc_now),
             telling=Telling(bus, clock=_utc_now),
             forges=forges,
-            secrets_dir=str(settings.secrets_dir),
+            cluster=_cluster(settings),
+            secrets_dir=str(settings.secrets_dir or ""),
         )
         caught_up = asyncio.Event()
         health.add("streams", lambda: None if caught_up.is_set() else "reading the past")
@@ -56,6 +58,14 @@ async def run(
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_project(bus, world.board, caught_up))
                 tasks.create_task(_work(settings, bus, world, caught_up=caught_up))
+
+
+def _cluster(settings: Settings) -> ClusterAddress | None:
+    """For executors, which have not the environment that an address inside a cluster comes from."""
+    kube = settings.kube
+    if not kube.in_use:
+        return None
+    return ClusterAddress(url=kube.address, account_dir=str(kube.account_dir))
 
 
 async def _project(bus: Bus, board: Board, caught_up: asyncio.Event) -> None:

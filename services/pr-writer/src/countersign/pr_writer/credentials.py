@@ -1,22 +1,26 @@
 """Stored credentials, read by the executor for its one job.
 
-`<dir>/<namespace>/<secret>/<key>` stands for a Kubernetes Secret.
+From the API server, by name, with the right that a Role gives for that name alone; without a
+cluster `<dir>/<namespace>/<secret>/<key>` stands for a Secret.
 """
 
 from pathlib import Path
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
-from countersign.pr_writer.model import Job
-from countersign.telemetry.secret_files import read_token
+from countersign.kube.http_api import KubeSettings, cluster_api
+from countersign.kube.stored_secrets import read_secret
+from countersign.pr_writer.model import ClusterAddress, Job
+from countersign.telemetry.secret_files import read_token, token_of
 
 
-def stored_token(job: Job) -> Secret:
+async def stored_token(job: Job) -> Secret:
     """The token of the Secret that the Pipeline names.
 
     Raises:
         Rejected: `repository_not_allowed` where the administrator's entry does not let this
             namespace use this repository, `credential_missing`.
+        Retryable: `credential_missing`; the API server does not answer.
 
     """
     check_allowed(job)
@@ -26,11 +30,23 @@ def stored_token(job: Job) -> Secret:
     if reference.namespace != job.request.promotion.pipeline.namespace:
         raise Rejected("credential_missing", "a Pipeline may not use a Secret of another namespace")
     namespace, name = reference.namespace, reference.name
+    where = f"Secret '{namespace}/{name}'"
     try:
+        if job.cluster is not None:
+            return await _from_cluster(job.cluster, namespace=namespace, name=name)
         return read_token(Path(job.secrets_dir), namespace=namespace, name=name)
     except Rejected as error:
-        where = f"Secret '{namespace}/{name}'"
-        raise Rejected(error.reason, f"{where}: {error.message}") from None
+        raise Rejected("credential_missing", f"{where}: {error.message}") from None
+    except Retryable as error:
+        message = f"{where} could not be read: {error.message}"
+        raise Retryable("credential_missing", message, after_s=error.after_s) from None
+
+
+async def _from_cluster(cluster: ClusterAddress, *, namespace: str, name: str) -> Secret:
+    settings = KubeSettings(url=cluster.url, account_dir=Path(cluster.account_dir))
+    async with cluster_api(settings) as api:
+        found = await read_secret(api, namespace=namespace, name=name)
+    return token_of(found.keys)
 
 
 def check_allowed(job: Job) -> None:

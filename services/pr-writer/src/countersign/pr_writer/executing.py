@@ -140,7 +140,7 @@ class Executor:
         if mode is CredentialMode.DELEGATED:
             yield await self._redeem()
         elif mode is CredentialMode.STORED:
-            yield credentials.stored_token(self._job)
+            yield await credentials.stored_token(self._job)
         elif mode is CredentialMode.APP:
             credentials.check_allowed(self._job)
             async with minting.installation_token(self._job, self._http) as token:

@@ -44,7 +44,7 @@ class Handling:
         self._redeemer = world.redeemer
         self._telling = world.telling
         self._forges = world.forges
-        self._secrets_dir = world.secrets_dir
+        self._places = world.places
         self._memory = Memory()
         self._lanes: dict[Lane, asyncio.Lock] = {}
         # Jobs whose executor is known to have ended without a pull request.
@@ -103,9 +103,9 @@ class Handling:
             update={
                 "tries": tries,
                 "recover": _name(job) in self._dead,
-                "secrets_dir": self._secrets_dir,
                 "previous": self._board.previous_pulls(entry),
                 "known": self._memory.recall(job),
+                **self._places,
             }
         )
         with span(
@@ -166,7 +166,7 @@ class Handling:
         forge = self._forges.find(entry.promotion.request.destination.origin)
         job = afterwards(
             entry.promotion, kind="close", pull=entry.pull, mode=entry.pull_mode, forge=forge
-        ).model_copy(update={"secrets_dir": self._secrets_dir})
+        ).model_copy(update=self._places)
         with span(
             names.SPAN_FOLLOW_PULL_REQUEST,
             parent=entry.trace,

@@ -42,6 +42,15 @@ class Known(BaseModel):
     files: dict[str, str] = Field(default_factory=dict)
 
 
+class ClusterAddress(BaseModel):
+    """Of the API server that Secrets are read from, and the folder with the account to do it as."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    account_dir: str
+
+
 class Job(BaseModel):
     """One try at one pull request, as it goes to an executor. It holds no secret."""
 
@@ -55,6 +64,8 @@ class Job(BaseModel):
     recover: bool = False
     mode: CredentialMode
     forge: Forge
+    # Where Secrets are: in the cluster, or else in a folder.
+    cluster: ClusterAddress | None = None
     secrets_dir: str = ""
     approval_id: str = ""
     approver: Person | None = None

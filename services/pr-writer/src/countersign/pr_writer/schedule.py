@@ -27,7 +27,7 @@ class Following:
         self._redeemer = world.redeemer
         self._telling = world.telling
         self._forges = world.forges
-        self._secrets_dir = world.secrets_dir
+        self._places = world.places
         self._last: dict[str, Outcome] = {}
 
     async def run(self, *, every_s: float) -> None:
@@ -60,7 +60,7 @@ class Following:
             pull=entry.pull,
             mode=entry.pull_mode,
             forge=self._forges.find(entry.promotion.request.destination.origin),
-        ).model_copy(update={"secrets_dir": self._secrets_dir, "etag": last.etag})
+        ).model_copy(update={"etag": last.etag, **self._places})
         with span(
             names.SPAN_FOLLOW_PULL_REQUEST,
             parent=entry.trace,

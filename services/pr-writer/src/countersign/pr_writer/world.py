@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from countersign.contracts.forge_list import ForgeList
 from countersign.pr_writer.board import Board
 from countersign.pr_writer.interfaces import Executors, Redeemer
+from countersign.pr_writer.model import ClusterAddress
 from countersign.pr_writer.telling import Telling
 
 
@@ -18,7 +19,8 @@ class World:
         redeemer: obtains what was delegated for one.
         telling: publishes how they go.
         forges: the administrator's list.
-        secrets_dir: where an executor finds stored credentials.
+        cluster: where an executor finds stored credentials.
+        secrets_dir: where it does without a cluster.
 
     """
 
@@ -27,4 +29,10 @@ class World:
     redeemer: Redeemer
     telling: Telling
     forges: ForgeList
-    secrets_dir: str
+    cluster: ClusterAddress | None = None
+    secrets_dir: str = ""
+
+    @property
+    def places(self) -> dict[str, object]:
+        """What each job is told of them."""
+        return {"cluster": self.cluster, "secrets_dir": self.secrets_dir}
