@@ -1,5 +1,6 @@
 """The auditor in a world without files, forges and a bus, with a clock that stands still."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -82,15 +83,19 @@ class FakeSecrets:
     reading: Reading
     fresh: bool = False
 
-    def read(self, _key: CredentialKey) -> Reading:
+    async def read(self, _key: CredentialKey) -> Reading:
         self.fresh = False
         return self.reading
 
-    def changed(self, _key: CredentialKey) -> bool:
-        return self.fresh
+    async def changed(self, keys: Iterable[CredentialKey]) -> frozenset[CredentialKey]:
+        return frozenset(keys) if self.fresh else frozenset()
 
     def renew(self, token: str, *, at: datetime) -> None:
         self.reading = Reading(changed_at=at, token=Secret(token), mark=f"mark of {token[-3:]}")
+        self.fresh = True
+
+    def forbid(self) -> None:
+        self.reading = Reading(changed_at=START, missing="kubectl would help", forbidden=True)
         self.fresh = True
 
     def remove(self) -> None:

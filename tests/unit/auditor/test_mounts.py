@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from countersign.auditor.marking import Marking
 from countersign.auditor.model import CredentialKey
 from countersign.auditor.mounts import MountedSecrets
 from countersign.telemetry.secret_files import SECRET_BYTES_MAX
@@ -23,53 +24,53 @@ def written(directory: Path, text: str, *, name: str = "token", at_s: int = 1000
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> MountedSecrets:
-    return MountedSecrets(tmp_path, mark_key=b"made up")
+    return MountedSecrets(tmp_path, mark=Marking(b"made up"))
 
 
-def test_token_is_read_without_its_line_end(mounted: MountedSecrets, tmp_path: Path) -> None:
+async def test_token_is_read_without_its_line_end(mounted: MountedSecrets, tmp_path: Path) -> None:
     written(tmp_path, "ghp_madeup0123456789\n")
 
-    reading = mounted.read(KEY)
+    reading = await mounted.read(KEY)
 
     assert reading.token is not None
     assert reading.token.reveal() == "ghp_madeup0123456789"
     assert "madeup" not in repr(reading)
 
 
-def test_key_token_is_preferred_to_password(mounted: MountedSecrets, tmp_path: Path) -> None:
+async def test_key_token_is_preferred_to_password(mounted: MountedSecrets, tmp_path: Path) -> None:
     written(tmp_path, "for git", name="password")
     written(tmp_path, "for the API")
 
-    reading = mounted.read(KEY)
+    reading = await mounted.read(KEY)
 
     assert reading.token is not None
     assert reading.token.reveal() == "for the API"
 
 
-def test_mark_changes_with_the_token_and_with_the_process(tmp_path: Path) -> None:
-    mounted = MountedSecrets(tmp_path, mark_key=b"one")
+async def test_mark_changes_with_the_token_and_with_the_process(tmp_path: Path) -> None:
+    mounted = MountedSecrets(tmp_path, mark=Marking(b"one"))
     written(tmp_path, "first")
-    first = mounted.read(KEY).mark
-    again = mounted.read(KEY).mark
-    elsewhere = MountedSecrets(tmp_path, mark_key=b"two").read(KEY).mark
+    first = (await mounted.read(KEY)).mark
+    again = (await mounted.read(KEY)).mark
+    elsewhere = (await MountedSecrets(tmp_path, mark=Marking(b"two")).read(KEY)).mark
     written(tmp_path, "second")
 
     assert first == again
     assert first != elsewhere
-    assert first != mounted.read(KEY).mark
+    assert first != (await mounted.read(KEY)).mark
 
 
-def test_change_of_a_file_is_noticed_until_it_is_read(
+async def test_change_of_a_file_is_noticed_until_it_is_read(
     mounted: MountedSecrets, tmp_path: Path
 ) -> None:
     written(tmp_path, "first", at_s=1000)
-    mounted.read(KEY)
-    before = mounted.changed(KEY)
+    await mounted.read(KEY)
+    before = await mounted.changed([KEY])
     written(tmp_path, "second", at_s=2000)
-    after = mounted.changed(KEY)
-    mounted.read(KEY)
+    after = await mounted.changed([KEY])
+    await mounted.read(KEY)
 
-    assert (before, after, mounted.changed(KEY)) == (False, True, False)
+    assert (before, after, await mounted.changed([KEY])) == (set(), {KEY}, set())
 
 
 @pytest.mark.parametrize(
@@ -81,30 +82,30 @@ def test_change_of_a_file_is_noticed_until_it_is_read(
         ("ümlaut", "plain"),
     ],
 )
-def test_file_that_cannot_hold_a_token_is_missing(
+async def test_file_that_cannot_hold_a_token_is_missing(
     mounted: MountedSecrets, tmp_path: Path, text: str, why: str
 ) -> None:
     written(tmp_path, text)
 
-    reading = mounted.read(KEY)
+    reading = await mounted.read(KEY)
 
     assert reading.token is None
     assert why in reading.missing
 
 
-def test_absent_secret_and_absent_key_are_told_apart(
+async def test_absent_secret_and_absent_key_are_told_apart(
     mounted: MountedSecrets, tmp_path: Path
 ) -> None:
-    absent = mounted.read(KEY).missing
+    absent = (await mounted.read(KEY)).missing
     written(tmp_path, "x", name="username")
 
     assert absent == "it is not there"
-    assert "key 'token'" in mounted.read(KEY).missing
+    assert "key 'token'" in (await mounted.read(KEY)).missing
 
 
 @pytest.mark.parametrize("name", ["..", "../../etc", "a/b", "a..b", "", "UPPER"])
-def test_name_cannot_lead_out_of_the_directory(mounted: MountedSecrets, name: str) -> None:
+async def test_name_cannot_lead_out_of_the_directory(mounted: MountedSecrets, name: str) -> None:
     key = CredentialKey("apps", name)
 
-    assert mounted.read(key).token is None
-    assert not mounted.changed(key)
+    assert (await mounted.read(key)).token is None
+    assert not await mounted.changed([key])

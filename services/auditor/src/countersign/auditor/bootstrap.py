@@ -3,15 +3,20 @@
 import asyncio
 import random
 import secrets
-from contextlib import AsyncExitStack
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from countersign.auditor import routes
+from countersign.auditor.api_secrets import ApiSecrets
 from countersign.auditor.checking import Checker, World
 from countersign.auditor.handlers import Handlers
 from countersign.auditor.interfaces import Clock, Prober, Publisher, Secrets
+from countersign.auditor.marking import Marking
 from countersign.auditor.mounts import MountedSecrets
 from countersign.auditor.probing import ForgeProber
 from countersign.auditor.projection import Projection
@@ -20,6 +25,7 @@ from countersign.auditor.settings import Settings
 from countersign.contracts.forge_list import ForgeList
 from countersign.forges.http import ForgeHttp
 from countersign.forges.recording import record_call
+from countersign.kube.http_api import cluster_api
 from countersign.messaging.bus import open_bus
 from countersign.messaging.projecting import follow
 from countersign.messaging.settings import BusSettings
@@ -38,18 +44,31 @@ class Parts:
     handlers: Handlers
 
 
+@asynccontextmanager
+async def stored_secrets(settings: Settings) -> AsyncIterator[Secrets]:
+    """Of the cluster, or else of the folder."""
+    mark = Marking(secrets.token_bytes(_MARK_KEY_BYTES))
+    if settings.kube.in_use:
+        async with cluster_api(settings.kube) as api:
+            yield ApiSecrets(api, mark=mark, monotonic_s=time.monotonic)
+    else:
+        yield MountedSecrets(settings.secrets_dir or Path(), mark=mark)
+
+
 def assemble(
-    settings: Settings, *, forges: ForgeList, publisher: Publisher, prober: Prober
+    settings: Settings,
+    *,
+    forges: ForgeList,
+    publisher: Publisher,
+    prober: Prober,
+    stored: Secrets,
 ) -> Parts:
     projection = Projection()
-    mounted: Secrets = MountedSecrets(
-        settings.secrets_dir, mark_key=secrets.token_bytes(_MARK_KEY_BYTES)
-    )
     now: Clock = _utc_now
     checker = Checker(
         World(
             projection=projection,
-            secrets=mounted,
+            secrets=stored,
             prober=prober,
             publisher=publisher,
             forges=forges,
@@ -58,7 +77,7 @@ def assemble(
             interval=settings.check_interval,
         )
     )
-    schedule = Schedule(checker, projection=projection, secrets=mounted, now=now)
+    schedule = Schedule(checker, projection=projection, secrets=stored, now=now)
     return Parts(schedule=schedule, handlers=Handlers(projection, wake=schedule.wake))
 
 
@@ -76,8 +95,13 @@ async def run(
         bus = await stack.enter_async_context(
             open_bus(bus_settings, service=SERVICE, health=telemetry.health)
         )
-        prober = ForgeProber(clients, now=_utc_now)
-        parts = assemble(settings, forges=forges, publisher=bus, prober=prober)
+        parts = assemble(
+            settings,
+            forges=forges,
+            publisher=bus,
+            prober=ForgeProber(clients, now=_utc_now),
+            stored=await stack.enter_async_context(stored_secrets(settings)),
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(parts.schedule.run(caught_up))
             await follow(

@@ -81,7 +81,7 @@ class Checker:
             scheduled: whether its time has come; else something about it is said to be new.
 
         Raises:
-            Retryable: the result could not be published.
+            Retryable: the Secret could not be read, or the result not be published.
 
         """
         world = self._world
@@ -94,7 +94,7 @@ class Checker:
         look = _Look(
             key=key,
             now=now,
-            reading=world.secrets.read(key),
+            reading=await world.secrets.read(key),
             grant=grant,
             probe=self._last_probe(key, grant),
             scheduled=scheduled,
@@ -122,9 +122,9 @@ class Checker:
         """What is known of the token, and when the forge may be asked if it may not be now."""
         reading, forge = look.reading, look.grant.forge
         if reading.token is None:
-            missing = TokenValidity.MISSING
-            told = Inspection(kind=TokenKind.UNSPECIFIED, validity=missing, reason=reading.missing)
-            return told, None
+            validity = TokenValidity.UNKNOWN if reading.forbidden else TokenValidity.MISSING
+            kind = TokenKind.UNSPECIFIED
+            return Inspection(kind=kind, validity=validity, reason=reading.missing), None
         if not is_sendable(reading.token):
             return unanswered(TokenKind.OTHER, reason=_NO_TOKEN), None
         kind = token_kind(reading.token)
@@ -207,6 +207,7 @@ class Checker:
                 expires_at=told.expires_at,
                 expiry_known=told.expiry_known,
                 malformed=told.reason == _NO_TOKEN,
+                forbidden=look.reading.forbidden,
                 last_used_at=used_at,
             )
         )

@@ -28,6 +28,7 @@ _HARMLESS: Final = frozenset(
 _LEVELS: Final = {ERROR: 0, WARNING: 1, INFO: 2}
 # Within a level, what hurts most comes first.
 _ORDER: Final = (
+    "secret_forbidden",
     "secret_missing",
     "token_malformed",
     "forge_not_listed",
@@ -65,6 +66,7 @@ class Facts:
     expires_at: datetime | None = None
     expiry_known: bool = False
     malformed: bool = False
+    forbidden: bool = False
     last_used_at: datetime | None = None
 
 
@@ -82,6 +84,8 @@ def findings_of(facts: Facts) -> tuple[Finding, ...]:
 
 
 def _of_secret(facts: Facts) -> Iterator[Finding]:
+    if facts.forbidden:
+        yield _finding(ERROR, "secret_forbidden", f"Secret {str(facts.key)!r}: {facts.reason}")
     if facts.validity is TokenValidity.MISSING:
         yield _finding(
             ERROR, "secret_missing", f"Secret {str(facts.key)!r}: {facts.reason}; create it"
@@ -124,7 +128,7 @@ def _of_validity(facts: Facts) -> Iterator[Finding]:
             "token_invalid",
             f"{facts.reason}; promotions with it fail until Secret {str(facts.key)!r} is renewed",
         )
-    asked = facts.grant.forge is not None and not facts.malformed
+    asked = facts.grant.forge is not None and not (facts.malformed or facts.forbidden)
     if facts.validity is TokenValidity.UNKNOWN and asked:
         yield _finding(INFO, "not_known", f"it could not be checked: {facts.reason}")
 

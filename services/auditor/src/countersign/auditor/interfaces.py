@@ -1,6 +1,6 @@
 """What the service needs of the world."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +13,7 @@ from countersign.forges.github.inspection import Inspection
 
 Clock = Callable[[], datetime]
 Jitter = Callable[[], float]
+Mark = Callable[[Secret], str]
 
 
 class Publisher(Protocol):
@@ -35,6 +36,7 @@ class Reading:
     Args:
         token: none when it is not there.
         missing: why not, for a person.
+        forbidden: whether that is because we may not read it.
         mark: differs when the token does; made with a key that this process alone knows.
         changed_at: when it was last written.
 
@@ -43,15 +45,23 @@ class Reading:
     changed_at: datetime
     token: Secret | None = None
     missing: str = ""
+    forbidden: bool = False
     mark: str = ""
 
 
 class Secrets(Protocol):
-    def read(self, key: CredentialKey) -> Reading:
-        """Read it anew."""
+    async def read(self, key: CredentialKey) -> Reading:
+        """Read it anew.
 
-    def changed(self, key: CredentialKey) -> bool:
-        """Whether it may have changed since it was last read; cheap."""
+        Raises:
+            Retryable: it cannot be read now.
+
+        """
+        ...
+
+    async def changed(self, keys: Iterable[CredentialKey]) -> frozenset[CredentialKey]:
+        """Which of these may have changed since they were last read; cheap."""
+        ...
 
 
 class Prober(Protocol):

@@ -1,14 +1,12 @@
 """Secrets as files: `<directory>/<namespace>/<secret>/<key>`, as a mounted Secret is."""
 
-import hashlib
-import hmac
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from countersign.auditor.interfaces import Reading
+from countersign.auditor.interfaces import Mark, Reading
 from countersign.auditor.model import CredentialKey
 from countersign.contracts.errors import Rejected
-from countersign.contracts.secret import Secret
 from countersign.telemetry.secret_files import read_token, token_files
 
 _State = tuple[tuple[str, int, int], ...]
@@ -19,16 +17,16 @@ class MountedSecrets:
 
     Args:
         directory: where the Secrets are.
-        mark_key: random bytes of this process; marks made with it mean nothing elsewhere.
+        mark: tells one token from the next.
 
     """
 
-    def __init__(self, directory: Path, *, mark_key: bytes) -> None:
+    def __init__(self, directory: Path, *, mark: Mark) -> None:
         self._directory = directory
-        self._mark_key = mark_key
+        self._mark = mark
         self._seen: dict[CredentialKey, _State] = {}
 
-    def read(self, key: CredentialKey) -> Reading:
+    async def read(self, key: CredentialKey) -> Reading:
         self._seen[key] = state = self._state(key)
         # Of the first key that is there, which is the token's.
         changed_ns = state[0][1] if state else 0
@@ -39,11 +37,8 @@ class MountedSecrets:
             return Reading(changed_at=changed_at, missing=error.message)
         return Reading(changed_at=changed_at, token=token, mark=self._mark(token))
 
-    def changed(self, key: CredentialKey) -> bool:
-        return self._seen.get(key) != self._state(key)
-
-    def _mark(self, token: Secret) -> str:
-        return hmac.new(self._mark_key, token.reveal().encode(), hashlib.sha256).hexdigest()
+    async def changed(self, keys: Iterable[CredentialKey]) -> frozenset[CredentialKey]:
+        return frozenset(key for key in keys if self._seen.get(key) != self._state(key))
 
     def _state(self, key: CredentialKey) -> _State:
         """What would change with the files; kubelet swaps a symbolic link above them."""

@@ -14,7 +14,7 @@ from countersign.telemetry.logs import get_logger
 
 log = get_logger()
 
-# Secrets are looked at this often; a look is a few `stat` calls.
+# Secrets are asked about this often; whether they are looked at each time is theirs to say.
 LOOK_S: Final = 2.0
 CHECKS_AT_ONCE_MAX: Final = 4
 RETRY: Final = timedelta(seconds=30)
@@ -63,7 +63,7 @@ class Schedule:
         """Check all that is due; returns how long nothing will be, seconds."""
         self._wake.clear()
         now = self._now()
-        self._news.update(key for key in self._due if self._secrets.changed(key))
+        self._news.update(await self._secrets.changed(tuple(self._due)))
         scheduled = {key for key, due in self._due.items() if due <= now}
         news, self._news = self._news, set()
         async with asyncio.TaskGroup() as group:

@@ -1,10 +1,12 @@
 """What the service is told from outside."""
 
 from datetime import timedelta
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from countersign.kube.http_api import KubeSettings
 from countersign.telemetry.configuration import ExistingFile, ExistingFolder
 
 
@@ -14,8 +16,13 @@ class Settings(BaseSettings):
     )
 
     forges_file: ExistingFile = Field(description="YAML file with the list of forges")
-    secrets_dir: ExistingFolder = Field(
-        description="folder with the Secrets as files, `<namespace>/<secret>/<key>`"
+    kube: KubeSettings = Field(
+        default_factory=KubeSettings, description="the cluster that Secrets are read from"
+    )
+    secrets_dir: ExistingFolder | None = Field(
+        default=None,
+        description="without a cluster: folder with the Secrets as files, "
+        "`<namespace>/<secret>/<key>`",
     )
     check_interval_s: float = Field(
         default=3600, ge=60, le=86400, description="between two checks of a credential, seconds"
@@ -24,3 +31,9 @@ class Settings(BaseSettings):
     @property
     def check_interval(self) -> timedelta:
         return timedelta(seconds=self.check_interval_s)
+
+    @model_validator(mode="after")
+    def _knows_where_secrets_are(self) -> Self:
+        if self.secrets_dir is None and not self.kube.in_use:
+            raise ValueError("COUNTERSIGN_SECRETS_DIR is needed where COUNTERSIGN_KUBE_URL is not")
+        return self
