@@ -33,6 +33,7 @@ from countersign.contracts.promotion import Promotion, State
 from countersign.contracts.redemption import hpke_info
 from countersign.contracts.revision import parse_revision
 from countersign.contracts.secret import Secret
+from countersign.kube.http_api import KubeSettings
 from countersign.local.forge.testing import RunningForge, running_forge
 from countersign.messaging.bus import Answer, Bus, Call, Received, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
@@ -76,6 +77,9 @@ class Story:
     secrets_dir: Path
     token: Secret
     entry: Forge
+    # Of the Pipeline, and where its Secrets are if they are not in the folder.
+    namespace: str = "apps"
+    kube: KubeSettings = field(default_factory=KubeSettings)
 
     def requested(
         self,
@@ -94,7 +98,9 @@ class Story:
         return PromotionRequested(
             promotion=PromotionRef(
                 promotion_id=name,
-                pipeline=PipelineRef(namespace="apps", name="podinfo", uid="u1", generation=1),
+                pipeline=PipelineRef(
+                    namespace=self.namespace, name="podinfo", uid="u1", generation=1
+                ),
                 environment=environment,
                 attempt=1,
             ),
@@ -110,7 +116,7 @@ class Story:
             ),
             marker_key=marker_key or f"apps:podinfo:{environment}",
             mode=mode,
-            secret=SecretRef(namespace="apps", name="fleet")
+            secret=SecretRef(namespace=self.namespace, name="fleet")
             if mode is CredentialMode.STORED
             else None,
             manual=manual,
@@ -254,7 +260,12 @@ async def running_writer(
     """The service in this process; its zygote and executors are processes of their own."""
     forges_file = folder / "forges.yaml"
     forges_file.write_text("forges: []")
-    settings = Settings(forges_file=forges_file, secrets_dir=story.secrets_dir, poll_interval_s=1)
+    settings = Settings(
+        forges_file=forges_file,
+        kube=story.kube,
+        secrets_dir=None if story.kube.in_use else story.secrets_dir,
+        poll_interval_s=1,
+    )
     bus = server.settings("pr-writer", replica="w1")
     telemetry = Telemetry(service="pr-writer", settings=TelemetrySettings())
     running = asyncio.ensure_future(
