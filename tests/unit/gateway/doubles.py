@@ -21,7 +21,7 @@ from countersign.contracts.messages import (
 from countersign.contracts.subjects import stream_of
 from countersign.gateway.handlers import Handlers
 from countersign.gateway.hub import Hub
-from countersign.gateway.interfaces import FeedStatus
+from countersign.gateway.interfaces import Access, FeedStatus
 from countersign.gateway.moments import Heard
 from countersign.gateway.people import LocalAccess, LocalSignIn
 from countersign.gateway.projection import Projection
@@ -118,21 +118,21 @@ class World:
     feed: FakeFeed = field(default_factory=FakeFeed)
     forges: ForgeList = FORGES
     people: tuple[Person, ...] = PEOPLE
+    access: Access = field(default_factory=LocalAccess)
     sequences: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.static: StaticFiles = read_static_files()
         self.templates = Templates(clock=self.clock, static=self.static)
         self.projection = Projection()
-        access = LocalAccess()
-        self.hub = Hub(projection=self.projection, templates=self.templates, access=access)
+        self.hub = Hub(projection=self.projection, templates=self.templates, access=self.access)
         self.site = Site(
             public_url=self.public_url,
             projection=self.projection,
             handlers=Handlers(self.requests),
             sessions=Sessions(clock=self.clock),
             sign_in=LocalSignIn(self.people),
-            access=access,
+            access=self.access,
             feed=self.feed,
             hub=self.hub,
             templates=self.templates,

@@ -122,8 +122,8 @@ def test_hostile_text_stays_text_in_live_changes(payload: str) -> None:
     track = world.projection.track(key)
     assert track is not None
 
-    html = world.templates.track(track.key, track, may=True)
-    html += world.templates.pipeline(track, world.projection.history(track.key), may=True)
+    html = world.templates.track(track.key, track, may={"prod"})
+    html += world.templates.pipeline(track, world.projection.history(track.key), may={"prod"})
 
     assert "<script>alert" not in html
     assert "<img src=x" not in html

@@ -5,6 +5,7 @@ from typing import Final
 
 from countersign.gateway.bootstrap import run
 from countersign.gateway.settings import GatewaySettings
+from countersign.kube.http_api import KubeSettings
 from countersign.messaging.settings import BusSettings
 from countersign.telemetry.processes import forbid_dumps, run_until_signal
 from countersign.telemetry.setup import TelemetrySettings, telemetry
@@ -15,13 +16,14 @@ WHAT: Final = "Shows people what can be promoted: pages, a JSON API, server-sent
 
 
 def main() -> int:
-    read_arguments(PROGRAM, WHAT, GatewaySettings, BusSettings, TelemetrySettings)
+    read_arguments(PROGRAM, WHAT, GatewaySettings, KubeSettings, BusSettings, TelemetrySettings)
     forbid_dumps()
     with refusals_told(PROGRAM):
-        settings, bus, watched = GatewaySettings(), BusSettings(), TelemetrySettings()
+        settings, kube = GatewaySettings(), KubeSettings()
+        bus, watched = BusSettings(), TelemetrySettings()
     # The documents and the address that the settings name are of no use either.
     with refusals_told(PROGRAM), telemetry("gateway", watched) as t:
-        return run_until_signal(run(settings, bus, t))
+        return run_until_signal(run(settings, bus, kube, t))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,21 @@
 """What a board shows: filters, search, pages of whole namespaces, and what waits for you. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from typing import Final
 from urllib.parse import urlencode
 
-from countersign.gateway.model import IN_TROUBLE, NEEDS_PERSON, GateState, GateView, May, Track
+from countersign.gateway.model import (
+    IN_TROUBLE,
+    NEEDS_PERSON,
+    GateKey,
+    GateState,
+    GateView,
+    May,
+    Track,
+)
 
 PAGE_TRACKS: Final = 60  # what a page holds unless one namespace has more
 QUERY_CHARACTERS_MAX: Final = 200
@@ -89,7 +97,14 @@ def matches(track: Track, query: Query, *, may: May) -> bool:
 def _shows(track: Track, show: Show, may: May) -> bool:
     if track.states.isdisjoint(_STATES[show]):
         return False
-    return show is not Show.NEEDS_ME or may(track.key.namespace)
+    return show is not Show.NEEDS_ME or any(_asking(track, may))
+
+
+def _asking(track: Track, may: May) -> Iterator[GateView]:
+    """Gates that ask for a person, and for this one."""
+    for gate in track.gates:
+        if gate.needs_person and may(GateKey(track.key, gate.environment)):
+            yield gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +183,7 @@ def counts_of(tracks: Iterable[Track], *, may: May) -> dict[Show, int]:
 def waiting_of(tracks: Iterable[Track], *, may: May) -> list[Waiting]:
     """Gates that ask for a person; who waits longest comes first."""
     asking = (t for t in tracks if _shows(t, Show.NEEDS_ME, may))
-    found = [Waiting(track=t, gate=g) for t in asking for g in t.gates if g.needs_person]
+    found = [Waiting(track=t, gate=g) for t in asking for g in _asking(t, may)]
     return sorted(found, key=lambda w: (w.gate.since is None, w.gate.since))
 
 

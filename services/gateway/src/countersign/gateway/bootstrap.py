@@ -2,22 +2,29 @@
 
 import asyncio
 import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
 from countersign.contracts.forge_list import ForgeList
+from countersign.gateway.cluster_access import ClusterAccess
 from countersign.gateway.connecting import LateBus
 from countersign.gateway.feed import BusFeed
 from countersign.gateway.handlers import Handlers
 from countersign.gateway.hub import Hub
+from countersign.gateway.interfaces import Access
 from countersign.gateway.people import LocalAccess, LocalSignIn, read_people
 from countersign.gateway.projection import STREAMS, Projection
 from countersign.gateway.rendering import Templates
 from countersign.gateway.routes import application
+from countersign.gateway.schedule import recheck_rights
 from countersign.gateway.sessions import Sessions
 from countersign.gateway.settings import GatewaySettings
 from countersign.gateway.site import Site
 from countersign.gateway.static_files import read_static_files
+from countersign.kube.http_api import KubeSettings, cluster_api
 from countersign.messaging.bus import Bus
 from countersign.messaging.projecting import follow
 from countersign.messaging.settings import BusSettings
@@ -44,8 +51,27 @@ def public_url(settings: GatewaySettings, listener: socket.socket) -> str:
     return f"http://{host}:{listener.getsockname()[1]}"
 
 
-async def run(settings: GatewaySettings, bus_settings: BusSettings, told: Telemetry) -> None:
+@asynccontextmanager
+async def access_of(kube: KubeSettings) -> AsyncIterator[Access]:
+    """Who may do what: as the cluster says, where there is one."""
+    if not kube.in_use:
+        yield LocalAccess()
+        return
+    async with cluster_api(kube) as api:
+        yield ClusterAccess(api, elapsed=time.monotonic)
+
+
+async def run(
+    settings: GatewaySettings, bus_settings: BusSettings, kube: KubeSettings, told: Telemetry
+) -> None:
     """Serve until cancelled."""
+    async with access_of(kube) as access:
+        await _run(settings, bus_settings, access, told)
+
+
+async def _run(
+    settings: GatewaySettings, bus_settings: BusSettings, access: Access, told: Telemetry
+) -> None:
     people = read_people(settings.people_file)
     listed = settings.forges_file
     forges = read_document(listed, ForgeList) if listed else ForgeList()
@@ -53,7 +79,7 @@ async def run(settings: GatewaySettings, bus_settings: BusSettings, told: Teleme
     static = read_static_files()
     templates = Templates(clock=now, static=static)
     webhooks = frozenset(f.origin for f in forges.forges if f.webhook_secret_file)
-    projection, access = Projection(webhooks=webhooks), LocalAccess()
+    projection = Projection(webhooks=webhooks)
     hub = Hub(projection=projection, templates=templates, access=access)
     feed = BusFeed(projection=projection, hub=hub, templates=templates, clock=now)
     told.health.add("feed", feed.not_ready)
@@ -86,6 +112,7 @@ async def run(settings: GatewaySettings, bus_settings: BusSettings, told: Teleme
         async with serve_health(told.health, told.settings), asyncio.TaskGroup() as tasks:
             tasks.create_task(hub.run())
             tasks.create_task(feed.watch(bus))
+            tasks.create_task(recheck_rights(site))
             tasks.create_task(bus.run(bus_settings, health=told.health, use=read))
             tasks.create_task(
                 serve(app, listener, connections_max=CONNECTIONS_MAX, on_stop=hub.close)

@@ -6,17 +6,16 @@ that does not read is dropped, reconnects, and gets what it missed from its `Las
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
 from countersign.contracts.messages import Person
-from countersign.gateway.boards import Query, counts_of, matches, waiting_of
+from countersign.gateway.boards import matches
 from countersign.gateway.interfaces import Access, rights
-from countersign.gateway.model import PipelineKey, Track
+from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.projection import Change, Position, Projection
 from countersign.gateway.rendering import Templates
+from countersign.gateway.sharing import Rendering, View
 from countersign.gateway.streaming import encode_event
 from countersign.telemetry.logs import get_logger
 
@@ -30,25 +29,13 @@ GATHER_S: Final = 0.015
 WAITERS_MAX: Final = 1_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """What one page shows: a page of the board, a pipeline, a promotion, or only the bus."""
-
-    board: Query | None = None
-    shown: frozenset[PipelineKey] = frozenset()
-    pipeline: PipelineKey | None = None
-    environment: str = ""
-    promotion_id: str = ""
-    # The projection's position when the page was made.
-    since: Position | None = None
-
-
 @dataclass(eq=False, kw_only=True)
 class Client:
     """One open page."""
 
     view: View
     person: Person
+    # What its person may see and do, as the page shows it.
     audience: str
     session_id: str
     form_token: str
@@ -82,7 +69,7 @@ class Hub:
         """Begin to serve a page, first with what changed since it was made."""
         self._clients.add(client)
         missed = self._missed(client, since)
-        rendering = _Rendering(self._projection, self._templates, missed)
+        rendering = Rendering(self._projection, self._templates, missed)
         parts = self._parts(client, missed, rendering)
         if self._banner is not None:
             parts.append(self._templates.partial("banner", self._banner))
@@ -119,6 +106,24 @@ class Hub:
         for client in list(self._clients):
             self._send(client, [text])
 
+    def people(self) -> tuple[Person, ...]:
+        """Who has pages open; each as often as their groups differ."""
+        return tuple({(c.person.id, c.person.groups): c.person for c in self._clients}.values())
+
+    def recheck(self) -> None:
+        """Show everybody whose rights are others now what they may see and do now."""
+        rendering = Rendering(self._projection, self._templates, {})
+        for client in list(self._clients):
+            audience = self._access.audience(client.person)
+            if audience == client.audience:
+                continue
+            client.audience = audience
+            shown = client.view.keys
+            if all(self._access.may_see(client.person, namespace=k.namespace) for k in shown):
+                self._send(client, self._parts(client, {k: set() for k in shown}, rendering))
+            else:
+                self._tell(client, encode_event("rights changed", event="rights-changed"))
+
     async def wait_for(self, promotion_id: str, *, timeout_s: float) -> None:
         """Until something about that promotion is heard, or the time is over."""
         if len(self._waiters) >= WAITERS_MAX:
@@ -146,7 +151,7 @@ class Hub:
             await self._flush(dirty)
 
     async def _flush(self, dirty: OrderedDict[PipelineKey, set[str]]) -> None:
-        rendering = _Rendering(self._projection, self._templates, dirty)
+        rendering = Rendering(self._projection, self._templates, dirty)
         for i, client in enumerate(list(self._clients)):
             self._send(client, self._parts(client, dirty, rendering))
             if i % 50 == 49:  # noqa: PLR2004 - let requests in between
@@ -158,16 +163,13 @@ class Hub:
         if since is None or since.beyond(position):
             since = Position()
         view = client.view
-        keys: Iterable[PipelineKey] = view.shown
-        if view.pipeline is not None:
-            keys = (view.pipeline,)
         changed = self._projection.changed
-        found = {k for k in keys if k in changed and changed[k].beyond(since)}
+        found = {k for k in view.keys if k in changed and changed[k].beyond(since)}
         born = {k for k, p in self._projection.born.items() if p.beyond(since)}
         return {k: {view.promotion_id} for k in sorted(found | (born if view.board else set()))}
 
     def _parts(
-        self, client: Client, dirty: dict[PipelineKey, set[str]], rendering: "_Rendering"
+        self, client: Client, dirty: dict[PipelineKey, set[str]], rendering: Rendering
     ) -> list[str]:
         view = client.view
         if view.board is not None:
@@ -176,29 +178,24 @@ class Hub:
             return []
         if not self._access.may_see(client.person, namespace=view.pipeline.namespace):
             return []
+        may = rights(self._access, client.person)
         if view.promotion_id or view.environment:
-            return [rendering.gate(view, client.audience, may=self._may(client, view.pipeline))]
-        may = self._may(client, view.pipeline)
-        return [rendering.pipeline(view.pipeline, client.audience, may=may)]
+            gate = GateKey(view.pipeline, rendering.environment_of(view))
+            return [rendering.gate(view, may=may(gate))]
+        return [rendering.pipeline(view.pipeline, may=may)]
 
     def _board_parts(
-        self, client: Client, dirty: dict[PipelineKey, set[str]], rendering: "_Rendering"
+        self, client: Client, dirty: dict[PipelineKey, set[str]], rendering: Rendering
     ) -> list[str]:
         seen = [k for k in dirty if self._access.may_see(client.person, namespace=k.namespace)]
         if not seen:
             return []
-        parts = [
-            rendering.track(k, client.audience, may=self._may(client, k))
-            for k in seen
-            if k in client.view.shown
-        ]
-        parts.append(rendering.summary(client.audience, self._access, client.person))
+        may = rights(self._access, client.person)
+        parts = [rendering.track(k, may=may) for k in seen if k in client.view.shown]
+        parts.append(rendering.summary(self._access, client.person))
         if any(k not in client.view.shown for k in seen):
             parts.append(self._new_tracks(client))
         return parts
-
-    def _may(self, client: Client, key: PipelineKey) -> bool:
-        return self._access.may_promote(client.person, namespace=key.namespace)
 
     def _new_tracks(self, client: Client) -> str:
         view, since = client.view, client.view.since or Position()
@@ -217,8 +214,11 @@ class Hub:
         body = "\n".join(parts)
         if self._templates.form_token_mark in body:
             body = body.replace(self._templates.form_token_mark, client.form_token)
+        self._tell(client, encode_event(body, event_id=str(self._projection.position)))
+
+    def _tell(self, client: Client, message: bytes) -> None:
         try:
-            client.queue.put_nowait(encode_event(body, event_id=str(self._projection.position)))
+            client.queue.put_nowait(message)
         except asyncio.QueueFull:
             log.warning("stream.dropped", reason="reads too slowly")
             self._drop(client)
@@ -226,63 +226,3 @@ class Hub:
     def _drop(self, client: Client) -> None:
         self._clients.discard(client)
         client.gone.set()
-
-
-class _Rendering:
-    """What was rendered for one round of changes, so that nothing is rendered twice."""
-
-    def __init__(
-        self,
-        projection: Projection,
-        templates: Templates,
-        changed: Mapping[PipelineKey, AbstractSet[str]],
-    ) -> None:
-        self._projection = projection
-        self._templates = templates
-        self._changed = changed
-        self._made: dict[tuple[object, ...], str] = {}
-
-    def track(self, key: PipelineKey, audience: str, *, may: bool) -> str:
-        place = ("track", key, audience)
-        if place not in self._made:
-            track = self._projection.track(key)
-            self._made[place] = self._templates.track(
-                key, track, may=may, changed=self._changed.get(key, frozenset())
-            )
-        return self._made[place]
-
-    def pipeline(self, key: PipelineKey, audience: str, *, may: bool) -> str:
-        place = ("pipeline", key, audience)
-        if place not in self._made:
-            self._made[place] = self._templates.pipeline(
-                self._projection.track(key),
-                self._projection.history(key),
-                may=may,
-                changed=self._changed.get(key, frozenset()),
-            )
-        return self._made[place]
-
-    def gate(self, view: View, audience: str, *, may: bool) -> str:
-        key = view.pipeline
-        place = ("gate", key, view.environment, view.promotion_id, audience)
-        if place not in self._made and key is not None:
-            track = self._projection.track(key)
-            gate = track.gate(view.environment) if track else None
-            wanted = view.promotion_id or (gate.promotion_id if gate else "")
-            entry = self._projection.entries.get(wanted)
-            self._made[place] = self._templates.gate(key, gate, entry, may=may)
-        return self._made.get(place, "")
-
-    def summary(self, audience: str, access: Access, person: Person) -> str:
-        place = ("summary", audience)
-        if place not in self._made:
-            tracks: list[Track] = [
-                t
-                for t in self._projection.tracks()
-                if access.may_see(person, namespace=t.key.namespace)
-            ]
-            may = rights(access, person)
-            self._made[place] = self._templates.summary(
-                waiting_of(tracks, may=may), counts_of(tracks, may=may)
-            )
-        return self._made[place]

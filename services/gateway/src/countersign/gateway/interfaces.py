@@ -1,13 +1,14 @@
 """What the gateway needs of others, in as few methods as it needs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Person
-from countersign.gateway.model import May
+from countersign.gateway.model import GateKey, May
 
 
 class Requests(Protocol):
@@ -49,22 +50,62 @@ class SignIn(Protocol):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Of what a page has to know whether somebody may see and promote it."""
+
+    namespaces: frozenset[str]
+    # All gates there, and those of them where there is something to do now.
+    gates: tuple[GateKey, ...] = ()
+    asking: tuple[GateKey, ...] = ()
+
+
+class Right(StrEnum):
+    """What somebody may be allowed."""
+
+    SEE = "see"
+    PROMOTE = "promote"
+    CREDENTIALS = "credentials"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """What to ask an administrator for."""
+
+    words: str
+    # What grants exactly that, to be applied; empty where it is not granted so.
+    manifest: str = ""
+
+
 class Access(Protocol):
-    """Who may see and promote what; approval checks again when it matters."""
+    """Who may see and promote what; approval checks again when it matters.
+
+    All but `learn` answer from what was learnt seconds ago, and say no to what was not.
+    """
+
+    async def learn(self, person: Person, wanted: Callable[[], Wanted]) -> None:
+        """Find out before a page is made.
+
+        Raises:
+            Retryable: `access_unknown`; nobody says who may do what.
+
+        """
 
     def may_see(self, person: Person, *, namespace: str) -> bool: ...
 
-    def may_promote(self, person: Person, *, namespace: str) -> bool: ...
+    def may_promote(self, person: Person, gate: GateKey) -> bool: ...
+
+    def may_see_credentials(self, person: Person, *, namespace: str) -> bool: ...
 
     def audience(self, person: Person) -> str:
         """The same for all who may see and promote the same: they are shown the same."""
 
-    def role_missing(self, *, namespace: str) -> str:
-        """What to ask for, in words."""
+    def missing(self, person: Person, right: Right, gate: GateKey) -> Missing:
+        """What would allow it; of the gate, only the namespace counts to see something."""
 
 
 def rights(access: Access, person: Person) -> May:
-    return lambda namespace: access.may_promote(person, namespace=namespace)
+    return lambda gate: access.may_promote(person, gate)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,15 +19,23 @@ from countersign.contracts.messages import (
     Revision,
 )
 
-# Whether the one who looks may promote in a namespace.
-May = Callable[[str], bool]
-
 
 class PipelineKey(NamedTuple):
     """Which Pipeline, as people address it."""
 
     namespace: str
     name: str
+
+
+class GateKey(NamedTuple):
+    """An environment of a pipeline."""
+
+    pipeline: PipelineKey
+    environment: str
+
+
+# Whether the one who looks may promote through a gate.
+May = Callable[[GateKey], bool]
 
 
 @dataclass(frozen=True)
@@ -185,6 +193,11 @@ class GateView:
     def needs_person(self) -> bool:
         return self.state in NEEDS_PERSON
 
+    @property
+    def needs_right(self) -> bool:
+        """Whether anything can be done here that not everybody may do."""
+        return any(a.needs_right for a in self.actions)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TargetView:
@@ -226,6 +239,11 @@ class Track:
     gates: tuple[GateView, ...]
     # Of all its gates, for filters over many tracks.
     states: frozenset[GateState]
+
+    def allowed(self, may: May) -> frozenset[str]:
+        """Into which environments the one who looks may promote."""
+        names = (g.environment for g in self.gates)
+        return frozenset(name for name in names if may(GateKey(self.key, name)))
 
     def gate(self, environment: str) -> GateView | None:
         found = (g for g in self.gates if g.environment == environment)

@@ -3,7 +3,7 @@
 Only for a gateway that nobody but this machine can reach.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import Person
+from countersign.gateway.interfaces import Missing, Right, Wanted
+from countersign.gateway.model import GateKey
 from countersign.telemetry.configuration import read_document
 
 VIEWERS: Final = "viewers"
@@ -62,19 +64,26 @@ class LocalSignIn:
 class LocalAccess:
     """Everybody sees everything; members of the group `viewers` cannot promote."""
 
+    async def learn(self, person: Person, wanted: Callable[[], Wanted]) -> None:
+        del person, wanted
+
     def may_see(self, person: Person, *, namespace: str) -> bool:
         del person, namespace
         return True
 
-    def may_promote(self, person: Person, *, namespace: str) -> bool:
-        del namespace
+    def may_see_credentials(self, person: Person, *, namespace: str) -> bool:
+        return self.may_see(person, namespace=namespace)
+
+    def may_promote(self, person: Person, gate: GateKey) -> bool:
+        del gate
         return VIEWERS not in person.groups
 
     def audience(self, person: Person) -> str:
         return VIEWERS if VIEWERS in person.groups else ""
 
-    def role_missing(self, *, namespace: str) -> str:
-        return (
-            f"the verb “promote” on pipelines in namespace {namespace} "
+    def missing(self, person: Person, right: Right, gate: GateKey) -> Missing:
+        del person
+        return Missing(
+            words=f"the verb “{right}” on pipelines in namespace {gate.pipeline.namespace} "
             f"(locally: leave the group “{VIEWERS}”)"
         )

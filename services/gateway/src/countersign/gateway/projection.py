@@ -21,7 +21,7 @@ from countersign.contracts.messages import (
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL
 from countersign.gateway.gates import follow_note, gate_view
 from countersign.gateway.history import Entry, Outcome, fold
-from countersign.gateway.model import GateView, PipelineKey, Track
+from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
 from countersign.gateway.moments import Heard
 from countersign.gateway.tracks import track_view
 
@@ -62,13 +62,6 @@ class Change(NamedTuple):
     pipeline: PipelineKey | None = None
     promotion_id: str = ""
     credential: PipelineKey | None = None
-
-
-class GateKey(NamedTuple):
-    """An environment of a pipeline."""
-
-    pipeline: PipelineKey
-    environment: str
 
 
 @dataclass

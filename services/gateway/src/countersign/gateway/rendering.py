@@ -96,7 +96,7 @@ class Templates:
         key: PipelineKey,
         track: Track | None,
         *,
-        may: bool,
+        may: AbstractSet[str],
         changed: AbstractSet[str] = frozenset(),
     ) -> str:
         html = self.page("_track.html", key=key, track=track, may=may)
@@ -117,7 +117,7 @@ class Templates:
         track: Track | None,
         history: Sequence[Entry],
         *,
-        may: bool,
+        may: AbstractSet[str],
         changed: AbstractSet[str] = frozenset(),
     ) -> str:
         if track is None:

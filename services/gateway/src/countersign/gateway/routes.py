@@ -18,13 +18,15 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from countersign.contracts.errors import Rejected
+from countersign.gateway import addresses
+from countersign.gateway.model import PipelineKey
 from countersign.gateway.site import Site
 from countersign.gateway.static_files import StaticFiles
 from countersign.gateway.web.actions import Actions
 from countersign.gateway.web.api import Api
 from countersign.gateway.web.entrance import Entrance
 from countersign.gateway.web.events import Events
-from countersign.gateway.web.guards import Guard
+from countersign.gateway.web.guards import Guard, session_of
 from countersign.gateway.web.pages import Pages
 from countersign.gateway.web.tracing import request_span
 
@@ -50,6 +52,8 @@ class Row:
     path: str
     endpoint: Endpoint
     who: Who = Who.SIGNED_IN
+    # Whether what somebody may see and do matters to it.
+    by_rights: bool = True
 
 
 def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
@@ -66,20 +70,20 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("POST", "/p/{namespace}/{name}/{environment}/reject", actions.reject),
         Row("POST", "/p/{namespace}/{name}/{environment}/retry", actions.retry),
         Row("GET", "/promotions/{promotion_id}", pages.promotion),
-        Row("GET", "/oauth/callback/{forge}", actions.callback),
+        Row("GET", "/oauth/callback/{forge}", actions.callback, by_rights=False),
         Row("GET", "/credentials", pages.credentials),
         Row("GET", "/credentials/{namespace}/{secret}", pages.credential),
         Row("GET", "/record", pages.record),
         Row("GET", "/record.csv", pages.record_csv),
-        Row("GET", "/help", pages.help),
+        Row("GET", "/help", pages.help, by_rights=False),
         Row("GET", "/events", events.stream, program),
         Row("GET", "/sign-in", entrance.sign_in, open_to_all),
         Row("POST", "/sign-in", actions.sign_in, open_to_all),
-        Row("POST", "/sign-out", actions.sign_out),
+        Row("POST", "/sign-out", actions.sign_out, by_rights=False),
         Row("GET", "/static/{path:path}", entrance.static, open_to_all),
         Row("GET", "/favicon.ico", entrance.favicon, open_to_all),
         Row("GET", "/api/v1/openapi.json", api.openapi, open_to_all),
-        Row("GET", "/api/v1/session", api.session, program),
+        Row("GET", "/api/v1/session", api.session, program, by_rights=False),
         Row("GET", "/api/v1/pipelines", api.pipelines, program),
         Row("GET", "/api/v1/pipelines/{namespace}/{name}", api.pipeline, program),
         Row("GET", "/api/v1/promotions", api.promotions, program),
@@ -98,7 +102,7 @@ def application(site: Site, static: StaticFiles) -> ASGIApp:
     """The whole of it as an ASGI application."""
     rows = sorted(table(site, static), key=lambda r: r.path)
     routes = [
-        StarletteRoute(path, _dispatch(path, tuple(group)), methods=_ALL_METHODS)
+        StarletteRoute(path, _dispatch(site, path, tuple(group)), methods=_ALL_METHODS)
         for path, group in groupby(rows, key=lambda r: r.path)
     ]
     # Longer paths first, so that a parameter never swallows a fixed last part.
@@ -113,7 +117,7 @@ def application(site: Site, static: StaticFiles) -> ASGIApp:
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def _dispatch(path: str, rows: tuple[Row, ...]) -> Endpoint:
+def _dispatch(site: Site, path: str, rows: tuple[Row, ...]) -> Endpoint:
     by_method = {row.method: row for row in rows}
 
     async def endpoint(request: Request) -> Response:
@@ -127,11 +131,26 @@ def _dispatch(path: str, rows: tuple[Row, ...]) -> Endpoint:
         if row.who is not Who.EVERYBODY and state["session"] is None:
             return _ask_to_sign_in(request, row)
         with request_span(row.method, path) as answered:
+            if row.by_rights and state["session"] is not None:
+                await _learn(site, request)
             answer = await row.endpoint(request)
             answered(answer.status_code)
             return answer
 
     return endpoint
+
+
+async def _learn(site: Site, request: Request) -> None:
+    """What one may see and do with what the address names, or with all of it."""
+    person, named = session_of(request).person, request.path_params
+    if "promotion_id" in named:
+        await site.learn(person, promotion_id=addresses.text_of(named["promotion_id"]))
+        return
+    key = None
+    if "namespace" in named:
+        parts = (named["namespace"], named.get("name", ""))
+        key = PipelineKey(*map(addresses.text_of, parts))
+    await site.learn(person, key=key)
 
 
 def _ask_to_sign_in(request: Request, row: Row) -> Response:

@@ -115,6 +115,7 @@
     if (!stream) return;
     let lost = false;
     stream.addEventListener("signed-out", () => ended("Your session has ended. Load the page to sign in again; what you see is from before."));
+    stream.addEventListener("rights-changed", () => location.reload());
     document.addEventListener("htmx:sse:error", (event) => {
       const status = event.detail && event.detail.status;
       if (status === 401) ended("Your session has ended. Load the page to sign in again; what you see is from before.");

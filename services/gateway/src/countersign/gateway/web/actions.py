@@ -10,9 +10,11 @@ from starlette.responses import RedirectResponse, Response
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person, PromotionRef
 from countersign.gateway import addresses
+from countersign.gateway.denials import Denied
 from countersign.gateway.handlers import CODE_CHARACTERS_MAX, Callback
 from countersign.gateway.history import Entry
-from countersign.gateway.model import CONSENTABLE, Action, PipelineKey
+from countersign.gateway.interfaces import Right
+from countersign.gateway.model import CONSENTABLE, Action, GateKey, PipelineKey
 from countersign.gateway.site import Site
 from countersign.gateway.web.guards import session_of, set_cookie
 from countersign.gateway.web.problems import PASSING, TO_BOARD, Trouble, refusal, respond
@@ -53,15 +55,21 @@ def entry_of(site: Site, promotion_id: str, *, person: Person) -> Entry:
     """
     Raises:
         Rejected: `unknown_promotion`; also where the person may not see it.
+        Denied: `not_allowed`.
 
     """
     entry = site.projection.entries.get(promotion_id)
-    namespace = entry.promotion.request.promotion.pipeline.namespace if entry else ""
-    if entry is None or not site.access.may_see(person, namespace=namespace):
-        raise Rejected("unknown_promotion", f"promotion {promotion_id!r} is not known here")
-    if not site.access.may_promote(person, namespace=namespace):
-        role = site.access.role_missing(namespace=namespace)
-        raise Rejected("not_allowed", f"{person.name} may look, but not promote; missing: {role}")
+    unknown = Rejected("unknown_promotion", f"promotion {promotion_id!r} is not known here")
+    if entry is None:
+        raise unknown
+    ref = entry.promotion.request.promotion
+    gate = GateKey(PipelineKey(ref.pipeline.namespace, ref.pipeline.name), ref.environment)
+    if not site.access.may_see(person, namespace=gate.pipeline.namespace):
+        raise unknown
+    if not site.access.may_promote(person, gate):
+        missing = site.access.missing(person, Right.PROMOTE, gate)
+        told = f"{person.name} may look, but not promote; missing: {missing.words}"
+        raise Denied(told, missing=missing)
     return entry
 
 

@@ -55,9 +55,6 @@ class Api:
         )
         return _json(shape)
 
-    def _may(self, request: Request, namespace: str) -> bool:
-        return self._site.access.may_promote(session_of(request).person, namespace=namespace)
-
     def _frame(self, total: int) -> dict[str, str | bool | int]:
         return {
             "position": str(self._site.projection.position),
@@ -72,8 +69,7 @@ class Api:
         found = [t for t in self._site.tracks(person) if matches(t, query, may=may)]
         first = (query.page - 1) * ITEMS_MAX
         items = tuple(
-            shaping.pipeline_shape(t, may=self._may(request, t.key.namespace))
-            for t in found[first : first + ITEMS_MAX]
+            shaping.pipeline_shape(t, may=t.allowed(may)) for t in found[first : first + ITEMS_MAX]
         )
         return _json(
             shapes.PipelineList.model_validate({**self._frame(len(found)), "items": items})
@@ -84,13 +80,13 @@ class Api:
         track = self._site.projection.track(key)
         if track is None:
             raise Rejected("not_found", f"no pipeline {key.name!r} in {key.namespace!r} is known")
-        return _json(shaping.pipeline_shape(track, may=self._may(request, key.namespace)))
+        may = rights(self._site.access, session_of(request).person)
+        return _json(shaping.pipeline_shape(track, may=track.allowed(may)))
 
     def _key(self, request: Request, second: str) -> PipelineKey:
         parts = (request.path_params["namespace"], request.path_params[second])
         key = PipelineKey(*map(addresses.text_of, parts))
-        if not self._sees(request, key.namespace):
-            raise Rejected("not_found", f"nothing is known in namespace {key.namespace!r}")
+        self._site.check_seen(session_of(request).person, key.namespace)
         return key
 
     def _sees(self, request: Request, namespace: str) -> bool:
@@ -170,11 +166,12 @@ class Api:
 
     async def credentials(self, request: Request) -> Response:
         projection, now = self._site.projection, self._site.clock()
+        access, person = self._site.access, session_of(request).person
         uses = uses_by_credential(projection.pipelines)
         views = [
             v
             for v in credential_views(projection.credentials, projection.used, uses=uses, now=now)
-            if self._sees(request, v.key.namespace)
+            if access.may_see_credentials(person, namespace=v.key.namespace)
         ]
         items = tuple(map(shaping.credential_shape, views[:ITEMS_MAX]))
         frame = self._frame(len(views))
@@ -182,6 +179,7 @@ class Api:
 
     async def credential(self, request: Request) -> Response:
         key = self._key(request, "secret")
+        self._site.check_credentials_seen(session_of(request).person, key.namespace)
         projection = self._site.projection
         checked = projection.credentials.get(key)
         if checked is None:

@@ -11,10 +11,11 @@ from starlette.responses import Response
 
 from countersign.contracts.errors import Rejected
 from countersign.gateway.boards import board, read_query
-from countersign.gateway.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, Client, View
+from countersign.gateway.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, Client
 from countersign.gateway.interfaces import rights
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.projection import Position
+from countersign.gateway.sharing import View
 from countersign.gateway.site import Site
 from countersign.gateway.streaming import encode_event
 from countersign.gateway.web.guards import session_of

@@ -10,8 +10,8 @@ from countersign.contracts.messages import CredentialMode
 from countersign.gateway import addresses
 from countersign.gateway.boards import board, read_query
 from countersign.gateway.history import Entry
-from countersign.gateway.interfaces import rights
-from countersign.gateway.model import CONSENTABLE, GateView, PipelineKey, Track
+from countersign.gateway.interfaces import Right, rights
+from countersign.gateway.model import CONSENTABLE, GateKey, GateView, PipelineKey, Track
 from countersign.gateway.records import PAGE_ROWS, Row, as_csv, rows
 from countersign.gateway.risks import credential_view, credential_views, uses_by_credential
 from countersign.gateway.site import Site
@@ -37,7 +37,7 @@ class Pages:
         query = read_query(dict(request.query_params))
         may = rights(site.access, person)
         shown = board(site.tracks(person), query, may=may)
-        allowed = {g.namespace: may(g.namespace) for g in shown.groups}
+        allowed = {t.key: t.allowed(may) for t in shown.tracks}
         view = {
             "view": "board",
             "show": shown.query.show.value,
@@ -45,7 +45,14 @@ class Pages:
             "namespace": shown.query.namespace,
             "page": str(shown.query.page),
         }
-        html = self._html(request, "board.html", view=view, board=shown, rights=allowed)
+        html = self._html(
+            request,
+            "board.html",
+            view=view,
+            board=shown,
+            rights=allowed,
+            hidden=bool(site.projection.pipelines) and not shown.total,
+        )
         return HTMLResponse(html)
 
     async def pipeline(self, request: Request) -> Response:
@@ -57,7 +64,7 @@ class Pages:
             view=view,
             track=track,
             history=self._site.projection.history(key),
-            may=self.may(request, key),
+            may=track.allowed(rights(self._site.access, session_of(request).person)),
         )
         return HTMLResponse(html)
 
@@ -76,7 +83,7 @@ class Pages:
         if entry is None or ref is None:
             raise Rejected("unknown_promotion", f"promotion {wanted!r} is not known here")
         key = PipelineKey(ref.pipeline.namespace, ref.pipeline.name)
-        self.check_seen(request, key.namespace)
+        self._site.check_seen(session_of(request).person, key.namespace)
         track = self._site.projection.track(key)
         gate = track.gate(ref.environment) if track else None
         if gate is not None and gate.promotion_id != wanted:
@@ -107,8 +114,7 @@ class Pages:
             environment=environment,
             gate=gate,
             entry=entry,
-            may=self.may(request, key),
-            role=self._site.access.role_missing(namespace=key.namespace),
+            **self._right(request, key, environment),
         )
         return HTMLResponse(html)
 
@@ -136,8 +142,7 @@ class Pages:
             and forge.allows(namespace=key.namespace, owner=to.owner, repository=to.repository),
             login=site.projection.login_of(person.id, origin=to.origin),
             stored=self._stored(entry),
-            may=self.may(request, key),
-            role=site.access.role_missing(namespace=key.namespace),
+            **self._right(request, key, environment),
         )
         return HTMLResponse(html)
 
@@ -158,7 +163,7 @@ class Pages:
         views = [
             v
             for v in credential_views(known.credentials, known.used, uses=uses, now=site.clock())
-            if site.access.may_see(person, namespace=v.key.namespace)
+            if site.access.may_see_credentials(person, namespace=v.key.namespace)
         ]
         html = self._html(request, "credentials.html", view={"view": "bus"}, credentials=views)
         return HTMLResponse(html)
@@ -169,7 +174,7 @@ class Pages:
             addresses.text_of(request.path_params["namespace"]),
             addresses.text_of(request.path_params["secret"]),
         )
-        self.check_seen(request, key.namespace)
+        site.check_credentials_seen(session_of(request).person, key.namespace)
         checked = site.projection.credentials.get(key)
         if checked is None:
             raise Rejected("not_found", f"no credential {key.name!r} in {key.namespace!r} is known")
@@ -212,19 +217,17 @@ class Pages:
     async def help(self, request: Request) -> Response:
         return HTMLResponse(self._html(request, "help.html", view={}))
 
-    def may(self, request: Request, key: PipelineKey) -> bool:
-        person = session_of(request).person
-        return self._site.access.may_promote(person, namespace=key.namespace)
-
-    def check_seen(self, request: Request, namespace: str) -> None:
-        """What one may not see is as if it were not there."""
-        if not self._site.access.may_see(session_of(request).person, namespace=namespace):
-            raise Rejected("not_found", f"nothing is known in namespace {namespace!r}")
+    def _right(self, request: Request, key: PipelineKey, environment: str) -> dict[str, object]:
+        """Whether the gate may be passed, and what to ask for otherwise."""
+        access, person = self._site.access, session_of(request).person
+        gate = GateKey(key, environment)
+        may = access.may_promote(person, gate)
+        return {"may": may, "missing": access.missing(person, Right.PROMOTE, gate)}
 
     def _track(self, request: Request) -> tuple[PipelineKey, Track]:
         given = PipelineKey(request.path_params["namespace"], request.path_params["name"])
         key = PipelineKey(*(addresses.text_of(part) for part in given))
-        self.check_seen(request, key.namespace)
+        self._site.check_seen(session_of(request).person, key.namespace)
         track = self._site.projection.track(key)
         if track is None:
             raise Rejected("not_found", f"no pipeline {key.name!r} in {key.namespace!r} is known")

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.gateway.denials import Denied
 from countersign.gateway.model import Action
 from countersign.gateway.site import Site
 from countersign.gateway.web.frames import frame_of
@@ -21,6 +22,8 @@ class Trouble:
     title: str
     message: str
     hint: str = ""
+    # What an administrator could apply.
+    manifest: str = ""
     actions: tuple[Action, ...] = ()
 
 
@@ -79,6 +82,11 @@ _REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
     "limit": (429, "Too much at once", "Wait a minute, then try again."),
     "replay": (409, "This was used already", "Promote again to get a new one."),
     "not_allowed": (403, "You may not do this", "Ask for the right that is named above."),
+    "bad_identity": (
+        403,
+        "Nobody can have rights under that name",
+        "Sign out. The sign-in gave an empty name, or one that only the cluster itself uses.",
+    ),
     "unknown_person": (400, "Nobody was chosen", "Choose one of the people on the page."),
     "not_found": (404, "There is nothing here", "It may have been renamed or deleted."),
     "bad_form": (
@@ -106,6 +114,7 @@ def refusal(error: Rejected, *, actions: tuple[Action, ...] = ()) -> Trouble:
         title=title,
         message=error.message,
         hint=hint,
+        manifest=error.missing.manifest if isinstance(error, Denied) else "",
         actions=actions or (TO_BOARD,),
     )
 
@@ -118,6 +127,15 @@ def delay(error: Retryable, *, actions: tuple[Action, ...] = ()) -> Trouble:
             title="The approval service does not answer",
             message="Nothing was done, or it is not known whether it was.",
             hint="The page of the promotion shows where it stands. Try again in a moment.",
+            actions=actions or (TO_BOARD,),
+        )
+    if error.reason == "access_unknown":
+        return Trouble(
+            status=503,
+            code=error.reason,
+            title="Nobody says what you may see",
+            message="The cluster's API server does not tell just now, so nothing is shown.",
+            hint="Nothing was done. Try again in a moment; nobody's rights have changed.",
             actions=actions or (TO_BOARD,),
         )
     return Trouble(
@@ -157,5 +175,6 @@ def problem_json(trouble: Trouble) -> Response:
         "status": trouble.status,
         "detail": " ".join(t for t in (trouble.message, trouble.hint) if t),
         "code": trouble.code,
+        **({"grant": trouble.manifest} if trouble.manifest else {}),
     }
     return JSONResponse(body, trouble.status, media_type="application/problem+json")

@@ -1,6 +1,7 @@
 """What is known, in the JSON API's shapes."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from countersign.contracts.revision import short
 from countersign.gateway import addresses
@@ -34,7 +35,7 @@ def gate_shape(gate: GateView, *, may: bool) -> GateShape:
     )
 
 
-def _environment(view: EnvironmentView, *, may: bool) -> EnvironmentShape:
+def _environment(view: EnvironmentView, *, may: AbstractSet[str]) -> EnvironmentShape:
     return EnvironmentShape(
         name=view.name,
         condition=view.look.word,
@@ -42,11 +43,11 @@ def _environment(view: EnvironmentView, *, may: bool) -> EnvironmentShape:
         revision=short(view.revision),
         recorded=view.revision.recorded if view.revision else "",
         since=view.since,
-        gate=gate_shape(view.gate, may=may) if view.gate else None,
+        gate=gate_shape(view.gate, may=view.name in may) if view.gate else None,
     )
 
 
-def pipeline_shape(track: Track, *, may: bool) -> PipelineShape:
+def pipeline_shape(track: Track, *, may: AbstractSet[str]) -> PipelineShape:
     return PipelineShape(
         namespace=track.key.namespace,
         name=track.key.name,

@@ -1,0 +1,206 @@
+"""Who may see and promote what, as the cluster's administrators say it with RBAC.
+
+Each question is a SubjectAccessReview with the person's name and groups. The widest is asked
+first, so that an administrator costs three of them and nobody costs one for each pipeline.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import Person
+from countersign.gateway.denials import missing_right
+from countersign.gateway.interfaces import Missing, Right, Wanted
+from countersign.gateway.model import GateKey
+from countersign.kube.api import ClusterApi
+from countersign.kube.reviews import (
+    CREDENTIALS,
+    Act,
+    Subject,
+    may,
+    promoting,
+    promoting_everywhere,
+)
+from countersign.telemetry.logs import get_logger
+from countersign.telemetry.metrics import counter
+
+log = get_logger()
+
+# An answer is used so long before it is asked for anew, and believed so long when nobody answers.
+FRESH_S: Final = 5.0
+HELD_S: Final = 15.0
+LEARN_TIMEOUT_S: Final = 8.0
+AT_ONCE: Final = 8  # questions; as many connections are kept
+PEOPLE_MAX: Final = 2_000
+DECISIONS_PER_PERSON_MAX: Final = 4_096
+# More gates that wait at once than somebody reads; the page of a gate asks for itself.
+NAMED_MAX: Final = 512
+_REVIEWS = counter("access_reviews_total", "Questions to the API server.", ["outcome"])
+
+
+class _Decision(NamedTuple):
+    allowed: bool
+    at_s: float
+
+
+@dataclass(eq=False)
+class _Known:
+    """What is known of one person."""
+
+    subject: Subject
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    decisions: OrderedDict[Act, _Decision] = field(default_factory=OrderedDict)
+
+
+def _seeing(namespace: str = "") -> Act:
+    return Act(verb="get", namespace=namespace)
+
+
+def _seeing_credentials(namespace: str = "") -> Act:
+    return Act(verb="get", subresource=CREDENTIALS, namespace=namespace)
+
+
+class ClusterAccess:
+    """Owns the decisions of the last seconds.
+
+    Args:
+        api: who decides.
+        elapsed: seconds of a clock that never goes back.
+
+    """
+
+    def __init__(self, api: ClusterApi, *, elapsed: Callable[[], float]) -> None:
+        self._api = api
+        self._elapsed = elapsed
+        self._people: OrderedDict[tuple[str, tuple[str, ...]], _Known] = OrderedDict()
+
+    async def learn(self, person: Person, wanted: Callable[[], Wanted]) -> None:
+        known = self._of(person)
+        async with known.lock:
+            try:
+                async with asyncio.timeout(LEARN_TIMEOUT_S):
+                    await self._learn(known, wanted())
+            except TimeoutError:
+                raise _unknown("the API server answers too slowly") from None
+            except Rejected as error:
+                raise _unknown(error.message) from None
+            except Retryable as error:
+                raise _unknown(error.message) from None
+
+    async def _learn(self, known: _Known, wanted: Wanted) -> None:
+        wide = (_seeing(), _seeing_credentials(), promoting_everywhere(namespace=""))
+        await self._ask(known, wide)
+        for act in wide:
+            if not self._allows(known, act):
+                acts = (_narrowed(act, namespace=n) for n in sorted(wanted.namespaces))
+                await self._ask(known, acts)
+        open_gates = [g for g in wanted.gates if self._sees_not_all(known, g)]
+        in_namespaces = {(g.pipeline.namespace, g.environment) for g in open_gates}
+        await self._ask(known, (promoting(e, namespace=n) for n, e in sorted(in_namespaces)))
+        asking = set(wanted.asking)
+        named = [g for g in open_gates if g in asking and not self._promotes(known, g)][:NAMED_MAX]
+        await self._ask(known, (_promoting_this(g) for g in named))
+        rest = (g.pipeline for g in named if not self._promotes(known, g))
+        await self._ask(
+            known, (promoting_everywhere(namespace=p.namespace, name=p.name) for p in set(rest))
+        )
+
+    def _sees_not_all(self, known: _Known, gate: GateKey) -> bool:
+        """Whether it is to be asked for by environment: it is seen, and not open altogether."""
+        namespace = gate.pipeline.namespace
+        seen = self._allows(known, _seeing()) or self._allows(known, _seeing(namespace))
+        every = (promoting_everywhere(namespace=n) for n in ("", namespace))
+        return seen and not any(self._allows(known, act) for act in every)
+
+    def may_see(self, person: Person, *, namespace: str) -> bool:
+        known = self._of(person)
+        return self._allows(known, _seeing()) or self._allows(known, _seeing(namespace))
+
+    def may_see_credentials(self, person: Person, *, namespace: str) -> bool:
+        known = self._of(person)
+        acts = (_seeing_credentials(), _seeing_credentials(namespace))
+        return any(self._allows(known, act) for act in acts)
+
+    def may_promote(self, person: Person, gate: GateKey) -> bool:
+        return self._promotes(self._of(person), gate)
+
+    def _promotes(self, known: _Known, gate: GateKey) -> bool:
+        namespace, name = gate.pipeline
+        acts = (
+            promoting_everywhere(namespace=""),
+            promoting_everywhere(namespace=namespace),
+            promoting(gate.environment, namespace=namespace),
+            _promoting_this(gate),
+            promoting_everywhere(namespace=namespace, name=name),
+        )
+        return any(self._allows(known, act) for act in acts)
+
+    def audience(self, person: Person) -> str:
+        known = self._of(person)
+        allowed = (act for act in known.decisions if self._allows(known, act))
+        return str(hash(frozenset(allowed)))
+
+    def missing(self, person: Person, right: Right, gate: GateKey) -> Missing:
+        return missing_right(person, right, gate)
+
+    def _allows(self, known: _Known, act: Act) -> bool:
+        decision = known.decisions.get(act)
+        if decision is None or self._elapsed() - decision.at_s > HELD_S:
+            return False
+        return decision.allowed
+
+    def _of(self, person: Person) -> _Known:
+        key = (person.id, tuple(sorted(person.groups)))
+        known = self._people.get(key)
+        if known is None:
+            known = _Known(Subject(user=person.id, groups=key[1]))
+            self._people[key] = known
+        self._people.move_to_end(key)
+        while len(self._people) > PEOPLE_MAX:
+            self._people.popitem(last=False)
+        return known
+
+    async def _ask(self, known: _Known, acts: Iterable[Act]) -> None:
+        """Those that were not answered lately, some at a time; the first failure is raised."""
+        now_s = self._elapsed()
+        old = _Decision(allowed=False, at_s=float("-inf"))
+        stale = (a for a in acts if now_s - known.decisions.get(a, old).at_s > FRESH_S)
+        waiting, failures = deque(stale), list[Retryable | Rejected]()
+
+        async def work() -> None:
+            while waiting and not failures:
+                act = waiting.popleft()
+                try:
+                    allowed = await may(self._api, known.subject, act)
+                except (Retryable, Rejected) as error:
+                    failures.append(error)
+                    _REVIEWS.labels(outcome="failed").inc()
+                    return
+                _REVIEWS.labels(outcome="allowed" if allowed else "denied").inc()
+                known.decisions[act] = _Decision(allowed, self._elapsed())
+                known.decisions.move_to_end(act)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(min(AT_ONCE, len(waiting))):
+                tasks.create_task(work())
+        while len(known.decisions) > DECISIONS_PER_PERSON_MAX:
+            known.decisions.popitem(last=False)
+        if failures:
+            raise failures[0]
+
+
+def _narrowed(act: Act, *, namespace: str) -> Act:
+    return Act(verb=act.verb, subresource=act.subresource, namespace=namespace)
+
+
+def _promoting_this(gate: GateKey) -> Act:
+    namespace, name = gate.pipeline
+    return promoting(gate.environment, namespace=namespace, name=name)
+
+
+def _unknown(message: str) -> Retryable:
+    log.warning("access.unknown", reason=message)
+    return Retryable("access_unknown", message)

@@ -1,0 +1,156 @@
+"""How many questions the API server is asked, and what becomes of its answers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import Person
+from countersign.gateway.cluster_access import FRESH_S, HELD_S, NAMED_MAX, ClusterAccess
+from countersign.gateway.interfaces import Wanted
+from countersign.gateway.model import GateKey, PipelineKey
+from countersign.kube.objects import Manifest
+
+GRACE = Person(id="grace", name="Grace Hopper", groups=("developers",))
+GATES = tuple(
+    GateKey(PipelineKey(f"ns-{i % 20}", f"p-{i}"), e) for i in range(200) for e in ("qa", "prod")
+)
+WANTED = Wanted(
+    namespaces=frozenset(g.pipeline.namespace for g in GATES), gates=GATES, asking=GATES
+)
+
+
+class Server:
+    """An API server that decides by a function, or fails."""
+
+    def __init__(self, decide: Callable[[Mapping[str, str]], bool]) -> None:
+        self.decide = decide
+        self.asked: list[Mapping[str, Any]] = []
+        self.failure: Exception | None = None
+
+    async def call(self, method: str, path: str, *, body: Manifest, **how: Any) -> Manifest:
+        del method, path, how
+        self.asked.append(body["spec"])
+        if self.failure is not None:
+            raise self.failure
+        return {"status": {"allowed": self.decide(body["spec"]["resourceAttributes"])}}
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def wanted() -> Wanted:
+    return WANTED
+
+
+async def test_administrator_costs_three_questions_and_none_while_they_are_fresh() -> None:
+    server, watch = Server(lambda _: True), Watch()
+    access = ClusterAccess(server, elapsed=watch)
+
+    await access.learn(GRACE, wanted)
+    await access.learn(GRACE, wanted)
+
+    assert len(server.asked) == 3
+    assert all(s["user"] == "grace" and s["groups"] == ["developers"] for s in server.asked)
+    assert all(access.may_promote(GRACE, g) for g in GATES)
+
+
+async def test_viewer_of_one_namespace_is_asked_about_its_gates_alone() -> None:
+    server = Server(lambda a: a["verb"] == "get" and a.get("namespace") == "ns-3")
+    access = ClusterAccess(server, elapsed=Watch())
+
+    await access.learn(GRACE, wanted)
+
+    named = [s["resourceAttributes"] for s in server.asked if "name" in s["resourceAttributes"]]
+    assert {a["namespace"] for a in named} == {"ns-3"}
+    assert len(server.asked) < 120
+    assert access.may_see(GRACE, namespace="ns-3")
+    assert not access.may_see(GRACE, namespace="ns-4")
+    assert not any(access.may_promote(GRACE, g) for g in GATES)
+
+
+async def test_questions_by_name_are_bounded() -> None:
+    server = Server(lambda a: a["verb"] == "get")
+    access = ClusterAccess(server, elapsed=Watch())
+    many = tuple(GateKey(PipelineKey("shop", f"p-{i}"), "prod") for i in range(NAMED_MAX * 3))
+
+    def all_of_them() -> Wanted:
+        return Wanted(namespaces=frozenset({"shop"}), gates=many, asking=many)
+
+    await access.learn(GRACE, all_of_them)
+
+    assert len(server.asked) <= 2 * NAMED_MAX + 20
+
+
+async def test_answer_is_believed_for_seconds_while_nobody_answers_and_no_longer() -> None:
+    server, watch = Server(lambda _: True), Watch()
+    access = ClusterAccess(server, elapsed=watch)
+    await access.learn(GRACE, wanted)
+    audience = access.audience(GRACE)
+
+    server.failure = Retryable("cluster_unavailable", "POST: ConnectError")
+    watch.now_s += FRESH_S + 1
+    with pytest.raises(Retryable, match="access_unknown"):
+        await access.learn(GRACE, wanted)
+    held = access.may_see(GRACE, namespace="shop"), access.audience(GRACE) == audience
+    watch.now_s += HELD_S
+
+    assert held == (True, True)
+    assert not access.may_see(GRACE, namespace="shop")
+    assert not any(access.may_promote(GRACE, g) for g in GATES)
+    assert access.audience(GRACE) != audience
+
+
+async def test_gateway_that_may_not_ask_allows_nothing() -> None:
+    server = Server(lambda _: True)
+    server.failure = Rejected("forbidden", "subjectaccessreviews is forbidden")
+    access = ClusterAccess(server, elapsed=Watch())
+
+    with pytest.raises(Retryable, match="access_unknown"):
+        await access.learn(GRACE, wanted)
+
+    assert not access.may_see(GRACE, namespace="shop")
+
+
+async def test_people_with_the_same_rights_are_one_audience() -> None:
+    access = ClusterAccess(Server(lambda a: a["verb"] == "get"), elapsed=Watch())
+    ada = Person(id="ada", name="Ada Lovelace")
+    for person in (GRACE, ada):
+        await access.learn(person, wanted)
+
+    assert access.audience(GRACE) == access.audience(ada)
+
+
+async def test_same_name_with_other_groups_is_somebody_else() -> None:
+    server = Server(lambda _: True)
+    access = ClusterAccess(server, elapsed=Watch())
+    await access.learn(GRACE, wanted)
+
+    without = Person(id="grace", name="Grace Hopper")
+
+    assert not access.may_see(without, namespace="shop")
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        Person(id=" ", name="Nobody"),
+        Person(id="system:admin", name="Root"),
+        Person(id="grace", name="Grace", groups=("system:masters",)),
+        Person(id="grace", name="Grace", groups=("",)),
+    ],
+)
+async def test_empty_and_reserved_names_are_nobody(person: Person) -> None:
+    server = Server(lambda _: True)
+    access = ClusterAccess(server, elapsed=Watch())
+
+    with pytest.raises(Rejected, match="bad_identity"):
+        await access.learn(person, wanted)
+
+    assert server.asked == []
