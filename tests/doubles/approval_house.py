@@ -19,6 +19,7 @@ from doubles.github_oauth import FORGE, ORIGIN, GitHubDouble, github
 from countersign.approval.authorizing import EverybodySignedIn
 from countersign.approval.bootstrap import Service, World, build
 from countersign.approval.interfaces import Application, Applications
+from countersign.approval.model import NotPermitted
 from countersign.approval.signing import Writers
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
@@ -97,10 +98,16 @@ class Replicas:
 class Authorizer(EverybodySignedIn):
     def __init__(self) -> None:
         self.refused: set[str] = set()
+        self.away = False
+        self.asked: list[tuple[str, bool]] = []
 
-    async def may_promote(self, person: m.Person, promotion: Promotion) -> bool:
-        allowed = await super().may_promote(person, promotion)
-        return allowed and person.id not in self.refused
+    async def refuse(self, person: m.Person, promotion: Promotion, *, fresh: bool = False) -> None:
+        self.asked.append((person.id, fresh))
+        if self.away:
+            raise Retryable("cluster_unavailable", "the cluster cannot be asked now")
+        await super().refuse(person, promotion)
+        if person.id in self.refused:
+            raise NotPermitted(f"{person.id} may not; kubectl create role …")
 
 
 def public_nkey(key: Ed25519PrivateKey) -> str:

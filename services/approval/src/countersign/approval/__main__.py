@@ -6,6 +6,7 @@ from typing import Final
 from countersign.approval import bootstrap
 from countersign.approval.settings import Settings
 from countersign.contracts.forge_list import ForgeList
+from countersign.kube.http_api import KubeSettings
 from countersign.messaging.settings import BusSettings
 from countersign.telemetry.configuration import read_document
 from countersign.telemetry.processes import forbid_dumps, run_until_signal
@@ -17,14 +18,15 @@ WHAT: Final = "Asks people for their consent and keeps what they delegate, for m
 
 
 def main() -> int:
-    read_arguments(PROGRAM, WHAT, Settings, BusSettings, TelemetrySettings)
+    read_arguments(PROGRAM, WHAT, Settings, BusSettings, KubeSettings, TelemetrySettings)
     forbid_dumps()
     with refusals_told(PROGRAM):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
+        kube = KubeSettings()
         forges = read_document(settings.forges_file, ForgeList)
         bootstrap.check_secrets(forges.forges)
     with telemetry(bootstrap.SERVICE, watched) as t:
-        return run_until_signal(bootstrap.run(settings, bus, t, forges=forges))
+        return run_until_signal(bootstrap.run(settings, bus, t, forges=forges, kube=kube))
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ class Announcements:
         await self.tell(event, message_id=f"{consent.approval_id}-begun")
         return now + lasting
 
-    async def granted(self, job: Job, count: Count) -> None:
+    async def granted(self, job: Job, count: Count, *, notice: str) -> None:
         """A delegation is held here. One that waits for other people's consent does not expire."""
         consent = job.consent
         event = ApprovalGranted(
@@ -112,6 +112,7 @@ class Announcements:
             narrowed=True,
             count=count.count,
             needed=count.needed,
+            notice=notice,
         )
         await self.tell(event, message_id=f"{consent.approval_id}-granted")
 
@@ -154,6 +155,17 @@ class Announcements:
         )
         message_id = f"{consent.approval_id}-expired"
         await self.tell_sometime(event, consent, message_id=message_id)
+
+    async def withdrawn(self, entry: Entry, *, approval_id: str, reason: str) -> ApprovalExpired:
+        """A consent that waited for others' ends, because its giver may no longer give it."""
+        event = ApprovalExpired(
+            promotion=entry.promotion.ref,
+            approval_id=approval_id,
+            expired_at=self._now(),
+            reason=reason,
+        )
+        await self.tell(event, message_id=f"{approval_id}-withdrawn")
+        return event
 
     async def lost(self, entry: Entry, *, approval_id: str, replica: str) -> None:
         event = ApprovalLost(

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from countersign.approval import routes
+from countersign.approval.accounts import Accounts
 from countersign.approval.announcing import Announcements
-from countersign.approval.authorizing import EverybodySignedIn
+from countersign.approval.authorizing import ByAccessReview, EverybodySignedIn
 from countersign.approval.ciphers import Cipher
 from countersign.approval.consenting import Consents
 from countersign.approval.delegating import Delegations
@@ -42,6 +44,7 @@ from countersign.forges.github.oauth import GitHubOAuth
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import Client
 from countersign.forges.recording import record_call
+from countersign.kube.http_api import KubeSettings, cluster_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
 from countersign.telemetry.health import Health
@@ -85,6 +88,7 @@ def build(world: World) -> Service:
     vault = Vault(now=world.now)
     sign_ins = SignIns(now=world.now)
     caught_up = asyncio.Event()
+    accounts = Accounts()
     announcements = Announcements(world.publisher, replica=world.replica, now=world.now)
     revocations = Revocations(world.applications, cipher=cipher, announcements=announcements)
     delegations = Delegations(vault=vault, cipher=cipher, revocations=revocations, now=world.now)
@@ -104,6 +108,7 @@ def build(world: World) -> Service:
         applications=world.applications,
         announcements=announcements,
         authorizer=world.authorizer,
+        accounts=accounts,
         cipher=cipher,
         now=world.now,
         new_id=lambda: secrets.token_hex(16),
@@ -135,6 +140,7 @@ def build(world: World) -> Service:
             revocations=revocations,
             sign_ins=sign_ins,
             announcements=announcements,
+            accounts=accounts,
             caught_up=caught_up,
         ),
         schedule=Schedule(
@@ -152,7 +158,12 @@ def build(world: World) -> Service:
 
 
 async def run(
-    settings: Settings, bus_settings: BusSettings, telemetry: Telemetry, *, forges: ForgeList
+    settings: Settings,
+    bus_settings: BusSettings,
+    telemetry: Telemetry,
+    *,
+    forges: ForgeList,
+    kube: KubeSettings,
 ) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serve_health(telemetry.health, telemetry.settings))
@@ -165,7 +176,7 @@ async def run(
             applications=applications,
             publisher=bus,
             replicas=BusReplicas(bus),
-            authorizer=EverybodySignedIn(),
+            authorizer=await stack.enter_async_context(authorizing(kube)),
             writers=Writers(settings.writer_nkeys),
             now=_utc_now,
         )
@@ -225,6 +236,16 @@ async def register(settings: Settings, forges: tuple[Forge, ...]) -> AsyncIterat
             oauth = GitHubOAuth(http, client=client, now=_utc_now)
             registered.append(Application(forge=forge, oauth=oauth))
         yield Applications(listed=forges, registered=tuple(registered))
+
+
+@asynccontextmanager
+async def authorizing(kube: KubeSettings) -> AsyncIterator[Authorizer]:
+    """Asks the cluster, if there is one."""
+    if not kube.in_use:
+        yield EverybodySignedIn()
+        return
+    async with cluster_api(kube) as api:
+        yield ByAccessReview(api, monotonic_s=time.monotonic)
 
 
 def check_secrets(forges: tuple[Forge, ...]) -> None:

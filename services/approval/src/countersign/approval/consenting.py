@@ -6,8 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
+from countersign.approval.accounts import Accounts
 from countersign.approval.announcing import Announcements
 from countersign.approval.ciphers import Cipher
 from countersign.approval.delegating import Delegations
@@ -19,6 +21,7 @@ from countersign.approval.model import (
     Ending,
     Entry,
     count_with,
+    refuse_account,
     refuse_consent,
     refuse_plain_approval,
     refuse_rejection,
@@ -27,9 +30,11 @@ from countersign.approval.model import (
 from countersign.approval.projection import Promotions
 from countersign.approval.reasons import STARTED_AGAIN, declined, reason_of, told
 from countersign.approval.sign_ins import SignIn, SignIns
+from countersign.approval.standing import drop_withdrawn
 from countersign.approval.vault import Job
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import CompleteRequest, Person
+from countersign.contracts.promotion import Promotion
 from countersign.contracts.secret import Secret
 from countersign.contracts.sign_in import state_for
 from countersign.forges.oauth import challenge_of
@@ -71,6 +76,7 @@ class Consents:
     applications: Applications
     announcements: Announcements
     authorizer: Authorizer
+    accounts: Accounts
     cipher: Cipher
     now: Clock
     new_id: Callable[[], str]
@@ -81,7 +87,7 @@ class Consents:
         application = self.applications.find(entry.promotion.request.destination.origin)
         consent = entry.consent(approval_id=self.new_id(), person=person, session=session)
         with _in_trace(SPAN_BEGIN_APPROVAL, consent):
-            job = await self._reuse(application, consent)
+            job = await self._reuse(application, consent, entry.promotion)
             if job is not None:
                 await self._grant_or_expire(job)
                 return Begun(
@@ -92,9 +98,13 @@ class Consents:
                 )
             return await self._send_to_forge(application, consent)
 
-    async def _reuse(self, application: Application, consent: Consent) -> Job | None:
+    async def _reuse(
+        self, application: Application, consent: Consent, promotion: Promotion
+    ) -> Job | None:
         try:
-            return await self.delegations.reuse(application, consent)
+            return await self.delegations.reuse(
+                application, consent, refuse=partial(refuse_account, promotion)
+            )
         except Rejected as error:
             # The forge no longer takes the person's token; a new sign-in gives a new one.
             if error.reason != "denied":
@@ -149,30 +159,42 @@ class Consents:
             raise Rejected("denied", declined(consent, forge=application.forge.name, word=word))
         if len(request.code) > CODE_CHARACTERS_MAX:
             raise Rejected("bad_request", "the code is too long")
-        await self._still_wanted(consent)
-        job = await self.delegations.accept(application, sign_in, code=Secret(request.code))
+        promotion = await self._still_wanted(consent)
+        job = await self.delegations.accept(
+            application,
+            sign_in,
+            code=Secret(request.code),
+            refuse=partial(refuse_account, promotion),
+        )
         await self._grant(job)
         return job
 
-    async def _still_wanted(self, consent: Consent) -> None:
+    async def _still_wanted(self, consent: Consent) -> Promotion:
         promotion_id = consent.promotion.promotion_id
-        promotion = (await self.promotions.get(promotion_id)).promotion
+        promotion = (await self._entry(promotion_id, consent.person)).promotion
         refuse_consent(promotion, consent.person)
         if promotion.attempt != consent.attempt:
             raise Rejected("not_waiting", "another attempt was begun meanwhile")
+        return promotion
 
     async def _grant(self, job: Job) -> None:
-        consent = job.consent
-        entry = await self.promotions.get(consent.promotion.promotion_id)
-        count = count_with(entry.promotion, consent.person)
+        consent, account = job.consent, job.forge_user
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.delegations.give_up, job, Ending.EXPIRED)
-            await self.announcements.granted(job, count)
+            entry = await self.promotions.get(consent.promotion.promotion_id)
+            promotion = await self._standing(entry)
+            count = count_with(promotion, consent, account=account)
+            notice = self.accounts.notice(
+                consent.person, account, origin=consent.destination.origin
+            )
+            await self.announcements.granted(job, count, notice=notice)
             undo.pop_all()
+        if notice:
+            log.warning("approval.account_unusual", **_names(consent), forge_user_id=account.id)
         log.info(
             "approval.granted",
             **_names(consent),
-            forge_user_id=job.forge_user.id,
+            forge_user_id=account.id,
             count=count.count,
             needed=count.needed,
         )
@@ -190,7 +212,7 @@ class Consents:
         refuse_consent(entry.promotion, person)
         refuse_plain_approval(entry.promotion)
         consent = entry.consent(approval_id=self.new_id(), person=person, session="")
-        count = count_with(entry.promotion, person)
+        count = count_with(await self._standing(entry), consent, account=None)
         mode = entry.promotion.request.mode
         with _in_trace(SPAN_COMPLETE_APPROVAL, consent):
             await self.announcements.approved(consent, mode=mode, count=count)
@@ -215,22 +237,12 @@ class Consents:
 
     async def _entry(self, promotion_id: str, person: Person) -> Entry:
         entry = await self.promotions.get(promotion_id)
-        await refuse_unauthorized(self.authorizer, person, entry)
+        await self.authorizer.refuse(person, entry.promotion)
         return entry
 
-
-async def refuse_unauthorized(authorizer: Authorizer, person: Person, entry: Entry) -> None:
-    """
-    Raises:
-        Rejected: `not_allowed`.
-
-    """
-    if not await authorizer.may_promote(person, entry.promotion):
-        ref = entry.promotion.ref
-        raise Rejected(
-            "not_allowed",
-            f"{person.id!r} may not promote {ref.pipeline.namespace}/{ref.pipeline.name} "
-            f"into {ref.environment!r}",
+    async def _standing(self, entry: Entry) -> Promotion:
+        return await drop_withdrawn(
+            entry, authorizer=self.authorizer, announcements=self.announcements
         )
 
 

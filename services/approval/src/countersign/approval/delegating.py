@@ -3,6 +3,7 @@
 A token that is refused is revoked; whatever goes wrong, none is forgotten alive.
 """
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from countersign.approval.revoking import Revocations
 from countersign.approval.sign_ins import SignIn
 from countersign.approval.vault import Delegation, Job, Spent, Vault
 from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
 from countersign.forges.oauth import Delegated, Narrowed
 from countersign.telemetry.attributes import (
@@ -21,6 +23,9 @@ from countersign.telemetry.attributes import (
     SPAN_NARROW_TOKEN,
 )
 from countersign.telemetry.tracing import span
+
+# Whether the account that turned up may be the one; raises if not.
+RefuseAccount = Callable[[ForgeUser], None]
 
 
 class Delegations:
@@ -32,8 +37,10 @@ class Delegations:
         self._revocations = revocations
         self._now = now
 
-    async def accept(self, application: Application, sign_in: SignIn, *, code: Secret) -> Job:
-        """Exchange the code, refuse what is too strong, keep what is not.
+    async def accept(
+        self, application: Application, sign_in: SignIn, *, code: Secret, refuse: RefuseAccount
+    ) -> Job:
+        """Exchange the code, refuse what is too strong or the wrong person's, keep what is not.
 
         Raises:
             Rejected: a word of `Problem.code`; the token is then on its way to its end.
@@ -48,6 +55,7 @@ class Delegations:
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._refuse, consent, own, "own")
             delegation = await self._inspect(application, consent, delegated, own)
+            refuse(delegation.forge_user)
             child = await self._narrow(application, consent, delegated.token)
             ready = self._cipher.seal(child.token)
             undo.push_async_callback(self._refuse, consent, ready, "child-0")
@@ -74,7 +82,9 @@ class Delegations:
             forge_user = await application.oauth.whose(delegated.token)
         return Delegation(consent=consent, token=own, forge_user=forge_user, until=until)
 
-    async def reuse(self, application: Application, consent: Consent) -> Job | None:
+    async def reuse(
+        self, application: Application, consent: Consent, *, refuse: RefuseAccount
+    ) -> Job | None:
         """A job from the delegation that the person's session still has here, asking nobody.
 
         Raises:
@@ -84,6 +94,7 @@ class Delegations:
         held = self._vault.held(consent.owner)
         if held is None:
             return None
+        refuse(held.forge_user)
         child = await self._narrow(application, consent, self._cipher.open(held.token))
         ready = self._cipher.seal(child.token)
         async with AsyncExitStack() as undo:
@@ -95,6 +106,12 @@ class Delegations:
 
     async def give_up(self, job: Job, reason: Ending) -> None:
         await self._revocations.add(*self._vault.end(job.consent.approval_id, reason))
+
+    async def withdraw(self, job: Job, *, refusal: str) -> None:
+        """End what was delegated for a job whose approvers may no longer promote."""
+        spent = self._vault.withdraw(job, refusal=refusal)
+        spent += self._vault.drop(job.consent.owner, Ending.WITHDRAWN)
+        await self._revocations.add(*spent)
 
     async def child_for(self, application: Application, job: Job, *, key: bytes) -> Secret:
         """The token for one redemption, counted before it is made.

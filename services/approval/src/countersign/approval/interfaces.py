@@ -27,8 +27,16 @@ class Replicas(Protocol):
 
 
 class Authorizer(Protocol):
-    async def may_promote(self, person: Person, promotion: Promotion) -> bool:
-        """Asked when consent begins and again when it is redeemed."""
+    async def refuse(self, person: Person, promotion: Promotion, *, fresh: bool = False) -> None:
+        """Refuse who may not promote; asked when consent begins, ends, and is redeemed.
+
+        An answer of some seconds ago does unless it is to be `fresh`.
+
+        Raises:
+            NotPermitted: with what would permit it.
+            Retryable: `cluster_unavailable`; nobody may while nobody can be asked.
+
+        """
 
 
 class ReceivedEvent(Protocol):

@@ -1,7 +1,7 @@
 """What the service decides without asking anybody: consents, names, and who may do what when."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -9,7 +9,13 @@ from typing import Final
 from countersign.contracts import life
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
-from countersign.contracts.messages import CredentialMode, Destination, Person, PromotionRef
+from countersign.contracts.messages import (
+    CredentialMode,
+    Destination,
+    ForgeUser,
+    Person,
+    PromotionRef,
+)
 from countersign.contracts.promotion import Approval, Promotion, State
 
 SIGN_IN_S: Final = 600  # RFC 9700 wants short; ten minutes cover a second factor
@@ -32,6 +38,14 @@ class Ending(StrEnum):
     EVICTED = "evicted"
     REFUSED = "refused"
     LOST = "lost"
+    WITHDRAWN = "withdrawn"
+
+
+class NotPermitted(Rejected):
+    """A person has no right to promote; the message says what would give it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("not_allowed", message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,15 +110,23 @@ class Count:
         return self.count >= self.needed
 
 
-def count_with(promotion: Promotion, person: Person) -> Count:
-    people = {a.by.id for a in promotion.granted} | {person.id}
-    return Count(count=len(people), needed=promotion.approvals_needed)
+def count_with(promotion: Promotion, consent: Consent, *, account: ForgeUser | None) -> Count:
+    """With this consent, given with this account at the forge."""
+    given = Approval(
+        approval_id=consent.approval_id,
+        by=consent.person,
+        forge_user=account,
+        consent_digest=consent.digest,
+    )
+    after = replace(promotion, approvals=(*promotion.granted, given))
+    return Count(count=len(after.counted), needed=promotion.approvals_needed)
 
 
 def refuse_consent(promotion: Promotion, person: Person) -> None:
     """
     Raises:
-        Rejected: `not_waiting`, or `not_allowed` for somebody who has consented already.
+        Rejected: `not_waiting`, or `not_allowed` for somebody who has consented already, or who
+            asked for what others must consent to.
 
     """
     where = _named(promotion)
@@ -112,7 +134,30 @@ def refuse_consent(promotion: Promotion, person: Person) -> None:
         raise Rejected("not_waiting", f"{where} is {promotion.state.value}, nobody is asked now")
     if any(a.by.id == person.id for a in promotion.granted):
         raise Rejected(
-            "not_allowed", f"{where}: you have approved it; somebody else must approve it too"
+            "not_allowed",
+            f"{where}: {_name(person)} has approved it already; somebody else must approve it too",
+        )
+    if promotion.excluded and promotion.excluded.id == person.id:
+        raise Rejected(
+            "not_allowed",
+            f"{where}: {_name(person)} asked for it, so {promotion.approvals_needed} others must "
+            "approve it; soloMode in the Pipeline lets who asked be one of them",
+        )
+
+
+def refuse_account(promotion: Promotion, account: ForgeUser) -> None:
+    """Refuse a second consent with the same account at the forge, whoever uses it.
+
+    Raises:
+        Rejected: `not_allowed`.
+
+    """
+    known = [a for a in promotion.granted if a.forge_user and a.forge_user.id == account.id]
+    if known:
+        raise Rejected(
+            "not_allowed",
+            f"{_named(promotion)}: {_name(known[0].by)} has approved it with the account "
+            f"{account.login!r}; it needs another person with an account of their own",
         )
 
 
@@ -176,6 +221,10 @@ def is_carried_by(promotion: Promotion, consent: Consent) -> bool:
     if consent.approval_id not in known:
         return True
     return consent.approval_id in {a.approval_id for a in carried(promotion)}
+
+
+def _name(person: Person) -> str:
+    return person.name or person.id
 
 
 def _named(promotion: Promotion) -> str:

@@ -2,29 +2,33 @@
 
 from typing import Final
 
-from countersign.approval.model import Consent
+from countersign.approval.model import Consent, NotPermitted
 from countersign.contracts.errors import Rejected, Retryable
 
 UNFINISHED: Final = "{who} did not finish signing in"
 STARTED_AGAIN: Final = "{who} started to sign in again"
 UNUSED: Final = "what {who} delegated was not used in time"
 SIGNED_OUT: Final = "{who} signed out"
-# Other refusals tell what the forge or its App did; only these tell the person "you".
-_OF_PERSON: Final = {
-    "cannot_write": "{who} may not write to {repository}; ask its owner for the right to",
-    "not_allowed": "{who} has approved it already; somebody else must approve it too",
-}
+NOT_PERMITTED: Final = "{who} may not promote into {environment}"
+CANNOT_WRITE: Final = "{who} may not write to {repository}; ask its owner for the right to"
 
 
 def told(reason: str, consent: Consent) -> str:
     to = consent.destination
     # Names are values here, never templates.
-    return reason.format(who=name_of(consent), repository=f"{to.owner}/{to.repository}")
+    return reason.format(
+        who=name_of(consent),
+        repository=f"{to.owner}/{to.repository}",
+        environment=consent.promotion.environment,
+    )
 
 
 def reason_of(error: Rejected | Retryable, consent: Consent) -> str:
-    known = _OF_PERSON.get(error.reason)
-    return told(known, consent) if known else error.message
+    # Other refusals tell what the forge or its App did; only these tell the person "you", or how
+    # to get a right, which is for them alone.
+    if isinstance(error, NotPermitted):
+        return told(NOT_PERMITTED, consent)
+    return told(CANNOT_WRITE, consent) if error.reason == "cannot_write" else error.message
 
 
 def declined(consent: Consent, *, forge: str, word: str) -> str:

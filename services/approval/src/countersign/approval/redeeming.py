@@ -9,10 +9,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from countersign.approval.consenting import refuse_unauthorized
 from countersign.approval.delegating import Delegations
 from countersign.approval.interfaces import Applications, Authorizer, Caller, Clock
-from countersign.approval.model import ASKABLE, Entry
+from countersign.approval.model import ASKABLE, Entry, NotPermitted
 from countersign.approval.projection import Promotions
 from countersign.approval.signing import Writers
 from countersign.approval.vault import Job, Vault
@@ -127,7 +126,7 @@ class Redemptions:
         """
         Raises:
             Rejected: `bad_request`, `not_allowed`, `replay`, `limit`, `expired`, `not_waiting`.
-            Retryable: `forge_unavailable`.
+            Retryable: `forge_unavailable`, `cluster_unavailable`.
 
         """
         refuse_malformed(request, caller, replica=self.replica)
@@ -146,7 +145,7 @@ class Redemptions:
 
     async def _redeem(self, request: RedeemRequest, job: Job) -> RedeemResponse:
         entry = await self._opening(job)
-        await refuse_unauthorized(self.authorizer, job.consent.person, entry)
+        await self._refuse_withdrawn(job, entry)
         application = self.applications.find(job.consent.destination.origin)
         token = await self.delegations.child_for(application, job, key=request.public_key)
         sealed = seal(token, request)
@@ -157,6 +156,26 @@ class Redemptions:
             redemption=len(job.keys),
         )
         return RedeemResponse(sealed=sealed, forge_user=job.forge_user, expires_at=job.until)
+
+    async def _refuse_withdrawn(self, job: Job, entry: Entry) -> None:
+        """All who consented must still have the right, now and not some seconds ago."""
+        if job.refusal:
+            raise NotPermitted(job.refusal)
+        people = [a.by for a in entry.promotion.granted if a.by.id != job.consent.person.id]
+        try:
+            for person in (job.consent.person, *people):
+                await self.authorizer.refuse(person, entry.promotion, fresh=True)
+        except NotPermitted as error:
+            refusal = (
+                f"nothing was opened, a right was withdrawn after the consent: {error.message}"
+            )
+            await self.delegations.withdraw(job, refusal=refusal)
+            log.warning(
+                "delegation.withdrawn",
+                approval_id=job.consent.approval_id,
+                promotion_id=job.consent.promotion.promotion_id,
+            )
+            raise NotPermitted(refusal) from None
 
     async def _opening(self, job: Job) -> Entry:
         """The promotion, which everybody needed has consented to, in the same attempt."""

@@ -52,6 +52,8 @@ class Job:
     ready: Sealed | None
     children: list[Sealed] = field(default_factory=list)
     keys: set[bytes] = field(default_factory=set)
+    # Why it gives nothing any more; it stays, so that whoever asks again hears why.
+    refusal: str = ""
 
     @property
     def redeemed(self) -> bool:
@@ -155,6 +157,12 @@ class Vault:
         """End one job; its children are spent."""
         job = self._jobs.pop(approval_id, None)
         return list(_children(job, reason)) if job else []
+
+    def withdraw(self, job: Job, *, refusal: str) -> list[Spent]:
+        """Spend what one job holds, and let it refuse from now on."""
+        spent = list(_children(job, Ending.WITHDRAWN))
+        job.refusal, job.ready, job.children = refusal, None, []
+        return spent
 
     def due(self) -> list[Job]:
         """Jobs whose time is over; they stay until they are ended."""
