@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Problem, RedeemRequest, RedeemResponse
 from countersign.contracts.redemption import canonical_bytes, hpke_info
@@ -149,6 +149,24 @@ async def test_redemption_that_is_refused_says_to_approve_again() -> None:
     redeemer = SigningRedeemer(bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT)
 
     with pytest.raises(Rejected, match=r"delegation_expired.*approve again"):
+        await redeemer.redeem(job(), public_key=b"k" * 32)
+
+
+async def test_right_that_was_withdrawn_is_told_as_approval_tells_it() -> None:
+    bus = Bus(RedeemResponse(problem=Problem(code="not_allowed", message="a right was withdrawn")))
+    redeemer = SigningRedeemer(bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT)
+
+    with pytest.raises(Rejected) as caught:
+        await redeemer.redeem(job(), public_key=b"k" * 32)
+
+    assert (caught.value.reason, caught.value.message) == ("not_allowed", "a right was withdrawn")
+
+
+async def test_redemption_is_tried_again_while_the_cluster_cannot_be_asked() -> None:
+    bus = Bus(RedeemResponse(problem=Problem(code="cluster_unavailable", message="away")))
+    redeemer = SigningRedeemer(bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT)
+
+    with pytest.raises(Retryable, match="cluster_unavailable"):
         await redeemer.redeem(job(), public_key=b"k" * 32)
 
 

@@ -8,9 +8,9 @@ from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
-from countersign.contracts.messages import RedeemRequest, RedeemResponse
+from countersign.contracts.messages import Problem, RedeemRequest, RedeemResponse
 from countersign.contracts.redemption import NONCE_BYTES, UNSIGNED, canonical_bytes
 from countersign.pr_writer.interfaces import Clock
 from countersign.pr_writer.model import Job
@@ -80,8 +80,17 @@ class SigningRedeemer:
         if not isinstance(response, RedeemResponse):
             raise Rejected("bad_answer", "the approval service answered something else")
         if response.problem is not None:
-            raise Rejected(
-                "delegation_expired",
-                f"the delegation cannot be had any more: {response.problem.message}; approve again",
-            )
+            raise _refusal(response.problem)
         return request, response.sealed
+
+
+def _refusal(problem: Problem) -> Rejected | Retryable:
+    if problem.code == "cluster_unavailable":
+        # Whether the approver may still promote; it is known as soon as the cluster is back.
+        return Retryable(problem.code, problem.message)
+    if problem.code == "not_allowed":
+        return Rejected("not_allowed", problem.message)
+    return Rejected(
+        "delegation_expired",
+        f"the delegation cannot be had any more: {problem.message}; approve again",
+    )
