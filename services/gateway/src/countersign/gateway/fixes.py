@@ -69,6 +69,10 @@ _BY_REASON: Final = {
         "A limit was passed, for instance on the size or the number of files. Narrow the path in"
         " the Pipeline, then try again."
     ),
+    FailureReason.NOT_ALLOWED: (
+        "Nothing was opened. Ask for the right that is named above, or let somebody approve who has"
+        " it; then ask again."
+    ),
     FailureReason.INTERNAL: (
         "This is our mistake. Try again; if it stays, give the trace id to whoever runs"
         " Countersign."

@@ -80,6 +80,8 @@ def _granted(e: ApprovalGranted) -> tuple[str, str, str, datetime | None]:
     }.get(e.mode, "approved")
     if e.needed > 1:
         text += f" ({e.count} of {e.needed})"
+    if e.notice:
+        text += f"; notice: {e.notice}"
     return "granted", text, name_of(e.by), e.granted_at
 
 

@@ -49,7 +49,7 @@ def _waiting(entry: Entry) -> tuple[Sentence, Sentence]:
     p = entry.promotion
     revision = code(p.request.content.revision)
     lasting: Sentence = (" for ", When(p.changed_at, ago=False)) if p.changed_at else ()
-    have = len({a.by.id for a in p.granted})
+    have = len(p.counted)
     needed = p.approvals_needed
     count = f" ({have} of {needed} approvals)" if needed > 1 else ""
     short_said: Sentence = ("for ", When(p.changed_at, ago=False), count)
