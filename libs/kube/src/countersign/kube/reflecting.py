@@ -5,7 +5,8 @@ so that a second list tells what changed meanwhile, and what is gone.
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -17,7 +18,6 @@ from countersign.kube.api import refuse
 from countersign.kube.discovering import Resource
 from countersign.kube.objects import ObjectKey, text
 from countersign.kube.pausing import Pauses
-from countersign.kube.watching_api import WatchingApi
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -43,6 +43,16 @@ _STANDINGS: Final = {"not_found": Standing.ABSENT, "forbidden": Standing.FORBIDD
 class Keyed(Protocol):
     @property
     def key(self) -> ObjectKey: ...
+
+
+class Api(Protocol):
+    """What `WatchingApi` does, and whatever stands before one."""
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes: ...
+
+    def lines(
+        self, path: str, query: Mapping[str, str], *, silence_s: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]: ...
 
 
 T = TypeVar("T", bound=Keyed)
@@ -84,7 +94,7 @@ class Reflector(Generic[T]):
 
     def __init__(
         self,
-        api: WatchingApi,
+        api: Api,
         resource: Resource,
         *,
         namespace: str = "",
@@ -104,6 +114,14 @@ class Reflector(Generic[T]):
         self._standing = Standing.UNREAD
         self._failing_since: float | None = None
         self._failures = 0
+
+    @property
+    def known(self) -> frozenset[ObjectKey]:
+        return frozenset(self._versions)
+
+    def forget_position(self) -> None:
+        """Another API server may answer from now on: list again."""
+        self._at = ""
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -76,7 +76,6 @@ def _is_own_repository(
         situation.source_urls.get(situation.pipeline.app_key(target), "")
         for stage in stages
         for target in stage.environment.targets
-        if not target.cluster
     )
     return any(is_destination(url, strategy.destination) for url in urls if url)
 

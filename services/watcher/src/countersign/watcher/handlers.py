@@ -18,7 +18,6 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.promotion import OVER
 from countersign.contracts.subjects import event_subject, stream_of
-from countersign.kube import pipelines
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines import Pipeline
 from countersign.telemetry import attributes as names
@@ -29,7 +28,7 @@ from countersign.watcher.interfaces import Changes, LinkStore, Publisher
 from countersign.watcher.measuring import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
 from countersign.watcher.model import Problem, Situation
 from countersign.watcher.projection import Projection
-from countersign.watcher.world import World
+from countersign.watcher.world import World, pipeline_key
 
 log = get_logger()
 
@@ -39,6 +38,8 @@ RETRY_S: Final = 1.0
 # Another watcher that reads the same objects sees a change a moment earlier or later: only what it
 # still says differently after that is worth an answer.
 REVIEW_S: Final = 5.0
+# Flux tells of a success before the object does.
+HINT_S: Final = 1.0
 
 Clock = Callable[[], datetime]
 
@@ -90,6 +91,12 @@ class Watching:
         self._look_for_gone = True
         self._wake.set()
 
+    def on_hint(self, keys: Iterable[ObjectKey]) -> None:
+        """Somebody says that something happened; many that say so cost one look a second."""
+        for key in keys:
+            self._look_at(key.namespace, key.name, after_s=HINT_S)
+        self._wake.set()
+
     def on_restarted(self, stream: str) -> None:
         """A stream was made anew: what is pending is asked for, or what is seen is said, again."""
         if stream == "PROMOTIONS":
@@ -138,7 +145,7 @@ class Watching:
             self._dirty.add(key)
 
     def _look_at(self, namespace: str, name: str, *, after_s: float) -> None:
-        key = _key(namespace, name)
+        key = pipeline_key(namespace, name)
         if after_s:
             self._later.setdefault(key, time.monotonic() + after_s)
         else:
@@ -157,6 +164,7 @@ class Watching:
                 self._links.write(pipeline, decision.links)
             told = self._unreadable.pop(key, None)
             await self._publish(decision.events)
+            self._links.published(self._situation(pipeline))
             if self._unreadable.get(key) != told:
                 self._dirty.add(key)
         except (Retryable, OSError) as error:
@@ -176,7 +184,8 @@ class Watching:
                 *self.world.problems_of(pipeline),
                 *((self._unreadable[pipeline.key],) if pipeline.key in self._unreadable else ()),
             ),
-            complete=self.world.complete,
+            complete=self.world.tells_absence,
+            reads_clusters=self.world.knows_gaps,
             now=self._clock(),
         )
 
@@ -252,7 +261,7 @@ class Watching:
         Without this it would be taken for asked, and shown by nobody.
         """
         ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
-        key = _key(ref.pipeline.namespace, ref.pipeline.name)
+        key = pipeline_key(ref.pipeline.namespace, ref.pipeline.name)
         kind = type(event)
         try:
             await self._publisher.last(kind, event_subject(event), stream=stream_of(kind))
@@ -288,7 +297,3 @@ class Watching:
         UNREADABLE.labels(of="files").set(len(self.world.problems))
         if changes.changed or changes.removed:
             LAST_CHANGE.labels(of="objects").set(time.time())
-
-
-def _key(namespace: str, name: str) -> ObjectKey:
-    return ObjectKey(group=pipelines.GROUP, kind=pipelines.KIND, namespace=namespace, name=name)

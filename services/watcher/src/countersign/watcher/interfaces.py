@@ -5,23 +5,29 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from countersign.contracts.message import Message
+from countersign.contracts.messages import SecretRef
+from countersign.contracts.secret import Secret
 from countersign.kube.flux import Record
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines import Pipeline
-from countersign.watcher.model import Links, Problem
+from countersign.watcher.gaps import Gap
+from countersign.watcher.model import Links, Problem, Situation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """What became of objects since the last time; the first holds everything.
 
-    `complete` says that everything could be read: only then is what is absent truly gone.
+    `complete` says that everything could be read: only then is what is absent truly gone. A source
+    that knows better gives the `gaps` in what it read, and reads other clusters too; then
+    `complete` is about the Pipelines alone.
     """
 
     changed: Mapping[ObjectKey, Record] = field(default_factory=dict)
     removed: frozenset[ObjectKey] = frozenset()
     problems: tuple[Problem, ...] = ()
     complete: bool = True
+    gaps: tuple[Gap, ...] | None = None
 
 
 Deliver = Callable[[Changes], Awaitable[None]]
@@ -33,6 +39,9 @@ class LinkStore(Protocol):
     def read(self, pipeline: Pipeline) -> Links: ...
 
     def write(self, pipeline: Pipeline, links: Links) -> None: ...
+
+    def published(self, situation: Situation) -> None:
+        """What followed from a look is in the streams; this is how it stands now."""
 
 
 class Stored(Protocol):
@@ -64,3 +73,17 @@ class Publisher(Protocol):
             Retryable: the bus did not answer.
 
         """
+
+
+class HmacKeys(Protocol):
+    """Where the keys are that senders of hints sign with."""
+
+    async def read(self, secret: SecretRef) -> Secret | None:
+        """None where the Secret, or the key in it, does not exist.
+
+        Raises:
+            Rejected: it may not be read, or is no key.
+            Retryable: nobody answered.
+
+        """
+        ...

@@ -12,5 +12,9 @@ UNREADABLE: Final = gauge("watcher_problems", "Files that cannot be used as they
 NEVER_READ: Final = gauge(
     "watcher_unreadable_files", "Files of which nothing is known, as they were never readable"
 )
+GAPS: Final = gauge("watcher_gaps", "Parts of clusters that are not known", ("code",))
 DECIDED: Final = histogram("watcher_decide_seconds", "Time to decide about a Pipeline", ("of",))
 WEBHOOKS: Final = counter("watcher_webhooks_total", "Webhooks of forges", ("outcome",))
+HINTS: Final = counter(
+    "watcher_hints_total", "Hints of Flux, by what was answered or done", ("source", "outcome")
+)

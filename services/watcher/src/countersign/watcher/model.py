@@ -46,11 +46,12 @@ NO_LINK: Final = Link()
 class Problem:
     """A file that cannot be read; `keys` are the objects it last held.
 
-    Without a path it is a request in the stream that is not readable.
+    With a code it is no file; without either it is a request in the stream that is not readable.
     """
 
     path: str
     message: str
+    code: str = ""
     keys: frozenset[ObjectKey] = frozenset()
 
 
@@ -89,6 +90,8 @@ class Situation:
     problems: tuple[Problem, ...] = ()
     # Whether everything could be read, so that what is absent is truly absent.
     complete: bool = True
+    # Whether other clusters are read as well.
+    reads_clusters: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,8 @@ def _unchecked(stages: tuple[Stage, ...]) -> Iterator[Finding]:
 
 
 def _of_problem(problem: Problem) -> Finding:
+    if problem.code:
+        return Finding(level=FindingLevel.WARNING, code=problem.code, message=problem.message)
     if not problem.path:
         return Finding(level=FindingLevel.ERROR, code="request_unreadable", message=problem.message)
     return Finding(

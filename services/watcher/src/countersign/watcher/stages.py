@@ -66,14 +66,13 @@ def _stage(
 
 
 def _app(target: Target, *, situation: Situation) -> AppState:
-    pipeline = situation.pipeline
-    if target.cluster:
-        message = f"cluster {target.cluster!r} is not connected to this watcher"
-        return AppState(condition=EnvironmentCondition.UNKNOWN, message=message)
-    key = pipeline.app_key(target)
+    key = situation.pipeline.app_key(target)
     found = situation.apps.get(key)
     if found is not None:
         return found
+    if target.cluster and not situation.reads_clusters:
+        message = f"cluster {target.cluster!r} is not connected to this watcher"
+        return AppState(condition=EnvironmentCondition.UNKNOWN, message=message)
     if not situation.complete:
         message = f"{key} was not found, and not everything could be read"
         return AppState(condition=EnvironmentCondition.UNKNOWN, message=message)
@@ -142,10 +141,9 @@ def _seen_before(observed: PipelineObserved | None) -> dict[str, EnvironmentObse
 
 
 def keys_of(pipeline: Pipeline) -> frozenset[ObjectKey]:
-    """The application objects that its environments name, in the watcher's own cluster."""
+    """The application objects that its environments name."""
     return frozenset(
         pipeline.app_key(target)
         for environment in pipeline.environments
         for target in environment.targets
-        if not target.cluster
     )

@@ -1,12 +1,14 @@
 """All objects as last read, and which Pipelines a change concerns."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from countersign.kube.applications import App, AppState, Source
 from countersign.kube.flux import Record
 from countersign.kube.kustomizations import settle
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines import Pipeline
+from countersign.kube.pipelines import GROUP, KIND, Pipeline
+from countersign.watcher.gaps import Gap
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import Problem
 from countersign.watcher.stages import keys_of
@@ -18,6 +20,7 @@ class World:
         self._records: dict[ObjectKey, Record] = {}
         self._pipelines: dict[ObjectKey, Pipeline] = {}
         self._problems: tuple[Problem, ...] = ()
+        self._gaps: tuple[Gap, ...] | None = None
         # Application to Pipelines that name it; source to applications applied from it.
         self._named_by: dict[ObjectKey, set[ObjectKey]] = {}
         self._applied_from: dict[ObjectKey, set[ObjectKey]] = {}
@@ -34,6 +37,16 @@ class World:
     def problems(self) -> tuple[Problem, ...]:
         return self._problems
 
+    @property
+    def knows_gaps(self) -> bool:
+        """Whether the source tells what of this cluster, and of others, is not known."""
+        return self._gaps is not None
+
+    @property
+    def tells_absence(self) -> bool:
+        """Whether an application that was not found, and is in no gap, does not exist."""
+        return self.complete or self.knows_gaps
+
     def apply(self, changes: Changes) -> set[ObjectKey]:
         """Take changes over; returns the Pipelines that look different now."""
         concerned: set[ObjectKey] = set()
@@ -47,8 +60,14 @@ class World:
         if changes.complete != self.complete:
             concerned |= set(self._pipelines)
         concerned |= self._concerned_by_problems(changes.problems)
+        concerned |= self._concerned_by_gaps(changes.gaps or ())
         self.complete, self._problems = changes.complete, changes.problems
+        self._gaps = changes.gaps
         return concerned & set(self._pipelines)
+
+    def naming(self, app: ObjectKey) -> frozenset[ObjectKey]:
+        """Pipelines that name an application."""
+        return frozenset(self._named_by.get(app, ()))
 
     def applications(self) -> Iterator[tuple[ObjectKey, AppState]]:
         """Every application in the light of its source."""
@@ -60,8 +79,12 @@ class World:
         found: dict[ObjectKey, AppState] = {}
         for key in keys_of(pipeline):
             record = self._records.get(key)
-            if isinstance(record, App):
-                found[key] = settle(record, source=self._source(record))
+            app = record if isinstance(record, App) else None
+            gap = self._gap_at(key) or (self._gap_at(app.source) if app and app.source else None)
+            if gap is not None:
+                found[key] = _in_gap(gap, app=app)
+            elif app is not None:
+                found[key] = settle(app, source=self._source(app))
         return found
 
     def source_urls_of(self, pipeline: Pipeline) -> dict[ObjectKey, str]:
@@ -74,14 +97,39 @@ class World:
         return found
 
     def problems_of(self, pipeline: Pipeline) -> tuple[Problem, ...]:
-        if not self._problems:
+        if not self._problems and not self._gaps:
             return ()
+        keys = self._seen_by(pipeline)
+        return (
+            *(problem for problem in self._problems if problem.keys & keys),
+            *(
+                Problem(path="", code=gap.code, message=gap.message)
+                for gap in self._gaps or ()
+                if gap.code and any(gap.covers(key) for key in keys)
+            ),
+        )
+
+    def _seen_by(self, pipeline: Pipeline) -> set[ObjectKey]:
+        """Everything that is shown of it rests on these."""
         keys = {pipeline.key, *keys_of(pipeline)}
         for key in keys_of(pipeline):
             record = self._records.get(key)
             if isinstance(record, App) and record.source is not None:
                 keys.add(record.source)
-        return tuple(problem for problem in self._problems if problem.keys & keys)
+        return keys
+
+    def _gap_at(self, key: ObjectKey) -> Gap | None:
+        return next((gap for gap in self._gaps or () if gap.covers(key)), None)
+
+    def _concerned_by_gaps(self, now: Iterable[Gap]) -> set[ObjectKey]:
+        different = set(now) ^ set(self._gaps or ())
+        if not different:
+            return set()
+        return {
+            key
+            for key, pipeline in self._pipelines.items()
+            if any(gap.covers(seen) for seen in self._seen_by(pipeline) for gap in different)
+        }
 
     def _source(self, app: App) -> Source | None:
         record = self._records.get(app.source) if app.source else None
@@ -122,3 +170,13 @@ class World:
                 yield self._named_by, app
         elif isinstance(record, App) and record.source is not None:
             yield self._applied_from, record.source
+
+
+def pipeline_key(namespace: str, name: str) -> ObjectKey:
+    return ObjectKey(group=GROUP, kind=KIND, namespace=namespace, name=name)
+
+
+def _in_gap(gap: Gap, *, app: App | None) -> AppState:
+    """What ran last is still told; nothing is promoted on the strength of it."""
+    state = AppState(condition=gap.condition, message=gap.message)
+    return replace(state, last=app.state.last) if app else state

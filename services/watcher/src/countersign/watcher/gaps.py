@@ -1,0 +1,111 @@
+"""What is not known of the objects, and what somebody can do about it. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.contracts.messages import EnvironmentCondition
+from countersign.kube.granting import NAMESPACE
+from countersign.kube.objects import ObjectKey
+
+_ACCOUNT: Final = f"{NAMESPACE}:countersign-watcher"
+NOT_INSTALLED: Final = "kind_not_installed"
+FORBIDDEN: Final = "kind_forbidden"
+UNREACHABLE: Final = "cluster_unreachable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Objects of a cluster that are not known: all, of one kind, of that kind in one namespace.
+
+    Args:
+        code: of the finding that a person sees; empty while there is nothing to be done.
+        message: what is wrong, and what to do.
+        condition: that what is in the gap has.
+
+    """
+
+    cluster: str = ""
+    group: str = ""
+    kind: str = ""
+    namespace: str = ""
+    code: str = ""
+    message: str
+    condition: EnvironmentCondition = EnvironmentCondition.UNKNOWN
+
+    def covers(self, key: ObjectKey) -> bool:
+        return (
+            self.cluster == key.cluster
+            and (not self.kind or (self.group, self.kind) == (key.group, key.kind))
+            and self.namespace in {"", key.namespace}
+        )
+
+
+def unread(*, cluster: str, group: str, kind: str, namespace: str = "") -> Gap:
+    message = f"{kind} objects{_of(cluster)} are not read yet"
+    return Gap(cluster=cluster, group=group, kind=kind, namespace=namespace, message=message)
+
+
+def not_installed(*, cluster: str, group: str, kind: str) -> Gap:
+    """An object of a kind that does not exist does not exist."""
+    return Gap(
+        cluster=cluster,
+        group=group,
+        kind=kind,
+        code=NOT_INSTALLED,
+        message=(
+            f"the kind {kind} ({group or 'core'}) is not installed{_in(cluster)}; install its "
+            "CustomResourceDefinition, which is noticed within seconds"
+        ),
+        condition=EnvironmentCondition.MISSING,
+    )
+
+
+def forbidden(*, cluster: str, group: str, kind: str, plural: str, namespace: str) -> Gap:
+    resource = f"{plural}.{group}" if group else plural
+    return Gap(
+        cluster=cluster,
+        group=group,
+        kind=kind,
+        namespace=namespace,
+        code=FORBIDDEN,
+        message=(
+            f"the watcher may not read {resource} in "
+            f"{f'namespace {namespace}' if namespace else 'any namespace'}{_of(cluster)}; "
+            f"this allows it: {_grant(resource, plural=plural, namespace=namespace)}"
+        ),
+    )
+
+
+def unreachable(*, cluster: str, group: str, kind: str, namespace: str, why: str) -> Gap:
+    name = f"cluster {cluster}" if cluster else "the API server"
+    return Gap(
+        cluster=cluster,
+        group=group,
+        kind=kind,
+        namespace=namespace,
+        code=UNREACHABLE,
+        message=f"{name} does not answer as it should: {why}; what was seen before is not trusted",
+    )
+
+
+def _grant(resource: str, *, plural: str, namespace: str) -> str:
+    """For a shell; in another cluster whoever its kubeconfig names takes the account's place."""
+    role = f"countersign-watcher-{plural}"
+    verbs = "--verb=get,list,watch"
+    if not namespace:
+        return (
+            f"kubectl create clusterrole {role} {verbs} --resource={resource} && kubectl create "
+            f"clusterrolebinding {role} --clusterrole={role} --serviceaccount={_ACCOUNT}"
+        )
+    return (
+        f"kubectl -n {namespace} create role {role} {verbs} --resource={resource} && kubectl -n "
+        f"{namespace} create rolebinding {role} --role={role} --serviceaccount={_ACCOUNT}"
+    )
+
+
+def _in(cluster: str) -> str:
+    return f" in cluster {cluster}" if cluster else ""
+
+
+def _of(cluster: str) -> str:
+    return f" of cluster {cluster}" if cluster else ""
