@@ -1,6 +1,7 @@
 """Puts the service together and runs it; the only place that names concrete classes."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,9 +19,15 @@ from countersign.telemetry.setup import Telemetry
 from countersign.watcher.directory import Directory
 from countersign.watcher.following import Following
 from countersign.watcher.handlers import Watching
+from countersign.watcher.hints import Hints
+from countersign.watcher.hook_keys import FolderKeys, KeptKeys
 from countersign.watcher.http import webhook_app
-from countersign.watcher.routes import follow_streams
+from countersign.watcher.interfaces import HmacKeys
+from countersign.watcher.promotion_hook import LOOKUP_S, Guard, PromotionHook
+from countersign.watcher.rates import RateLimit
+from countersign.watcher.routes import follow_hints, follow_streams
 from countersign.watcher.settings import Settings
+from countersign.watcher.signatures import Signatures
 from countersign.watcher.status_files import StatusFiles
 
 log = get_logger()
@@ -49,13 +56,28 @@ async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secret
     watching = Watching(publisher=bus, links=links, clock=_utc_now)
     following = Following(projection=watching.projection, publisher=bus, clock=_utc_now)
     health.add("objects", watching.not_ready)
+    hints = Hints(world=watching.world, projection=watching.projection, look=watching.on_hint)
+    keys = FolderKeys(settings.secrets_dir) if settings.secrets_dir else None
+    hook = _hook(hints, settings, keys=keys, watching=watching) if keys else None
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(directory.follow(watching.on_changes))
         tasks.create_task(follow_streams(bus, watching=watching, following=following))
+        tasks.create_task(follow_hints(bus, hints))
         tasks.create_task(watching.run())
-        if secrets:
-            app = webhook_app(following=following, secrets=secrets)
+        if secrets or hook:
+            app = webhook_app(following=following, secrets=secrets, hook=hook)
             tasks.create_task(_serve_webhooks(app, settings))
+
+
+def _hook(hints: Hints, settings: Settings, *, keys: HmacKeys, watching: Watching) -> PromotionHook:
+    guard = Guard(
+        keys=KeptKeys(keys, lookup_s=LOOKUP_S, clock=time.monotonic),
+        signatures=Signatures(clock=time.time),
+        rate=RateLimit(requests_max=settings.hook_requests_max, clock=time.monotonic),
+        not_ready=watching.not_ready,
+        proxies=settings.proxies,
+    )
+    return PromotionHook(hints, guard)
 
 
 async def _serve_webhooks(app: App, settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """`POST /webhooks/{forge}`: news of pull requests, from forges that sign them.
 
-Every refusal before the signature is checked looks the same.
+Every refusal before the signature is checked looks the same. Hints of Flux are taken beside it.
 """
 
 from collections.abc import Iterable
@@ -27,6 +27,12 @@ from countersign.watcher.fates import (
 )
 from countersign.watcher.following import Following
 from countersign.watcher.measuring import WEBHOOKS
+from countersign.watcher.promotion_hook import (
+    APPROVAL_PREFIX,
+    PREFIX,
+    ApprovalIsGone,
+    PromotionHook,
+)
 
 log = get_logger()
 
@@ -48,7 +54,12 @@ def read_secrets(forges: Iterable[Forge]) -> dict[str, tuple[Forge, Secret]]:
     return found
 
 
-def webhook_app(*, following: Following, secrets: dict[str, tuple[Forge, Secret]]) -> Starlette:
+def webhook_app(
+    *,
+    following: Following,
+    secrets: dict[str, tuple[Forge, Secret]],
+    hook: PromotionHook | None = None,
+) -> Starlette:
     async def on_webhook(request: Request) -> Response:
         body = await _body(request)
         known = secrets.get(request.path_params["forge"])
@@ -60,7 +71,12 @@ def webhook_app(*, following: Following, secrets: dict[str, tuple[Forge, Secret]
         status = {"malformed": 400, "put_off": 503}.get(outcome, 202)
         return PlainTextResponse(f"{outcome}\n", status_code=status)
 
-    return Starlette(routes=[Route("/webhooks/{forge}", on_webhook, methods=["POST"])])
+    routes: list[Route] = [Route("/webhooks/{forge}", on_webhook, methods=["POST"])]
+    if hook is not None:
+        # Paths are taken apart as they were sent, by who answers.
+        routes.append(Route(f"{PREFIX}{{rest:path}}", hook))
+        routes.append(Route(f"{APPROVAL_PREFIX}{{rest:path}}", ApprovalIsGone()))
+    return Starlette(routes=routes)
 
 
 async def _body(request: Request) -> bytes | None:

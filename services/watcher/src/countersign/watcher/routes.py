@@ -1,14 +1,26 @@
 """What the watcher hears, and who is told."""
 
-from countersign.contracts.errors import Retryable
+import time
+from typing import Final
+
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import PullRequestOpened
 from countersign.messaging.bus import Bus, Received
+from countersign.messaging.hearing import hear
+from countersign.messaging.permissions import FLUX_HINT
 from countersign.messaging.projecting import follow
 from countersign.telemetry.logs import get_logger
+from countersign.watcher.flux_events import read_event
 from countersign.watcher.following import Following
 from countersign.watcher.handlers import Watching
+from countersign.watcher.hints import Hints
+from countersign.watcher.measuring import HINTS
+from countersign.watcher.rates import WINDOW_S, RateLimit
 
 log = get_logger()
+
+# Flux sends some events for each object that changes; everybody who may speak there shares this.
+HINTS_PER_S_MAX: Final = 200
 
 
 async def follow_streams(bus: Bus, *, watching: Watching, following: Following) -> None:
@@ -30,3 +42,17 @@ async def follow_streams(bus: Bus, *, watching: Watching, following: Following) 
         caught_up=watching.caught_up,
         restarted=watching.on_restarted,
     )
+
+
+async def follow_hints(bus: Bus, hints: Hints) -> None:
+    """Of Flux's `nats` provider, until cancelled."""
+    rate = RateLimit(requests_max=int(HINTS_PER_S_MAX * WINDOW_S), clock=time.monotonic)
+
+    def on_body(body: bytes) -> None:
+        try:
+            outcome = "dropped" if rate.take("") else hints.on_event(read_event(body))
+        except Rejected as refusal:
+            outcome = refusal.reason
+        HINTS.labels(source="nats", outcome=outcome).inc()
+
+    await hear(bus, FLUX_HINT, on_body=on_body)

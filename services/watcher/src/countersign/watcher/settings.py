@@ -1,6 +1,9 @@
 """What the service is told from outside."""
 
-from pydantic import Field
+import ipaddress
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.telemetry.configuration import ExistingFile, ExistingFolder
@@ -22,3 +25,31 @@ class Settings(BaseSettings):
     webhook_port: int = Field(
         default=0, ge=0, le=65535, description="its port; 0 lets the system choose"
     )
+    webhook_proxies: str = Field(
+        default="",
+        description="networks, separated by commas, whose X-Forwarded-For is believed",
+    )
+    hook_requests_max: int = Field(
+        default=240,
+        ge=1,
+        le=100_000,
+        description="promotion hints that one address may send in 30 seconds",
+    )
+    secrets_dir: ExistingFolder | None = Field(
+        default=None,
+        description="folder with keys of promotion hints, <namespace>/<secret>/hmac-key; not "
+        "needed where they are read from Kubernetes",
+    )
+
+    @property
+    def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        written = (part.strip() for part in self.webhook_proxies.split(","))
+        return tuple(ipaddress.ip_network(part) for part in written if part)
+
+    @model_validator(mode="after")
+    def _has_networks(self) -> Self:
+        try:
+            _ = self.proxies
+        except ValueError as error:
+            raise ValueError(f"COUNTERSIGN_WEBHOOK_PROXIES: {error}") from None
+        return self
