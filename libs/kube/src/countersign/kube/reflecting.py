@@ -5,11 +5,8 @@ so that a second list tells what changed meanwhile, and what is gone.
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Final, Generic, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Final, Generic
 
 import msgspec
 
@@ -18,6 +15,7 @@ from countersign.kube.api import refuse
 from countersign.kube.discovering import Resource
 from countersign.kube.objects import ObjectKey, text
 from countersign.kube.pausing import Pauses
+from countersign.kube.reflections import Api, Handling, Standing, T, Update
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -27,47 +25,7 @@ PAGE_OBJECTS: Final = 500
 LISTS_MAX: Final = 5
 
 
-class Standing(StrEnum):
-    """How well the objects of a kind are known."""
-
-    UNREAD = "unread"
-    READ = "read"
-    ABSENT = "absent"  # the API server has no such kind
-    FORBIDDEN = "forbidden"
-    UNREACHABLE = "unreachable"  # what is known is from before
-
-
 _STANDINGS: Final = {"not_found": Standing.ABSENT, "forbidden": Standing.FORBIDDEN}
-
-
-class Keyed(Protocol):
-    @property
-    def key(self) -> ObjectKey: ...
-
-
-class Api(Protocol):
-    """What `WatchingApi` does, and whatever stands before one."""
-
-    async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes: ...
-
-    def lines(
-        self, path: str, query: Mapping[str, str], *, silence_s: float
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]: ...
-
-
-T = TypeVar("T", bound=Keyed)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Update(Generic[T]):
-    """What became of the objects since the last time, and how well they are known now."""
-
-    standing: Standing
-    changed: Mapping[ObjectKey, T] = field(default_factory=dict)
-    removed: frozenset[ObjectKey] = frozenset()
-    # Why they are not known: a word, and a sentence.
-    reason: str = ""
-    message: str = ""
 
 
 class _ListMeta(msgspec.Struct, rename="camel"):
@@ -97,16 +55,15 @@ class Reflector(Generic[T]):
         api: Api,
         resource: Resource,
         *,
+        handling: Handling[T],
         namespace: str = "",
-        read: Callable[[dict[str, Any]], T],
-        deliver: Callable[[Update[T]], Awaitable[None]],
         pauses: Pauses,
     ) -> None:
         self._api = api
         self._resource = resource
         self._path = resource.path(namespace)
-        self._read = read
-        self._deliver = deliver
+        self._read = handling.read
+        self._deliver = handling.deliver
         self._pauses = pauses
         self._versions: dict[ObjectKey, str] = {}
         self._at = ""

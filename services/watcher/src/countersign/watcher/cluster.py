@@ -16,13 +16,14 @@ from countersign.kube.api import ClusterApi
 from countersign.kube.flux import Record, read_object
 from countersign.kube.objects import ObjectKey, group_of, text
 from countersign.kube.pausing import Pauses
-from countersign.kube.reflecting import Api, Update
+from countersign.kube.reflections import Api, Update
 from countersign.telemetry.logs import get_logger
 from countersign.watcher import gitops_clusters
 from countersign.watcher.cluster_reading import ClusterReading
 from countersign.watcher.gaps import Gap
 from countersign.watcher.gitops_clusters import GitopsCluster, key_of_cluster, read_gitops_cluster
 from countersign.watcher.interfaces import Changes, Deliver
+from countersign.watcher.kind_reading import Reader
 from countersign.watcher.measuring import GAPS
 from countersign.watcher.remote_cluster import RemoteCluster
 from countersign.watcher.wants import Kind, Wants
@@ -57,11 +58,8 @@ class Cluster:
         self._wants = Wants()
         self._own = ClusterReading(
             api,
-            cluster=OWN,
+            Reader(cluster=OWN, read=_read, tell=self._on_update, pauses=self._pauses),
             everywhere=not namespaces,
-            read=_read,
-            tell=self._on_update,
-            pauses=self._pauses,
         )
         self._remote: dict[str, RemoteCluster] = {}
         self._described: dict[ObjectKey, GitopsCluster] = {}

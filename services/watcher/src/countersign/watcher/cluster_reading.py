@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from countersign.kube.flux import Record
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pausing import Pauses
-from countersign.kube.reflecting import Api, Standing, Update
+from countersign.kube.reflections import Api, Standing, Update
 from countersign.watcher.gaps import Gap
-from countersign.watcher.kind_reading import KindReading, Read, Told
+from countersign.watcher.gitops_clusters import GitopsCluster
+from countersign.watcher.kind_reading import KindReading, Reader
 from countersign.watcher.wants import Kind
 
 # More than any cluster installs; each costs a connection.
@@ -18,15 +19,10 @@ KINDS_MAX: Final = 100
 class ClusterReading:
     """`everywhere` says whether a kind may be read in all namespaces at once."""
 
-    def __init__(
-        self, api: Api, *, cluster: str, everywhere: bool, read: Read, tell: Told, pauses: Pauses
-    ) -> None:
+    def __init__(self, api: Api, reader: Reader, *, everywhere: bool) -> None:
         self._api = api
-        self._cluster = cluster
+        self._reader = reader
         self._everywhere = everywhere
-        self._read = read
-        self._tell = tell
-        self._pauses = pauses
         self._readings: dict[Kind, KindReading] = {}
         self._tasks: dict[Kind, asyncio.Task[None]] = {}
         self._ended: list[KindReading] = []
@@ -37,14 +33,7 @@ class ClusterReading:
         for kind in sorted(kinds)[:KINDS_MAX]:
             reading = self._readings.get(kind)
             if reading is None:
-                reading = self._readings[kind] = KindReading(
-                    self._api,
-                    kind,
-                    cluster=self._cluster,
-                    read=self._read,
-                    tell=self._tell,
-                    pauses=self._pauses,
-                )
+                reading = self._readings[kind] = KindReading(self._api, kind, self._reader)
                 self._changed.set()
             reading.want(kinds[kind], everywhere=self._everywhere)
         for kind in self._readings.keys() - kinds.keys():
@@ -63,7 +52,8 @@ class ClusterReading:
                 ended, self._ended = self._ended, []
                 gone = frozenset(key for reading in ended for key in reading.known)
                 if gone:
-                    await self._tell(self._cluster, Update(standing=Standing.READ, removed=gone))
+                    update = Update[Record | GitopsCluster](standing=Standing.READ, removed=gone)
+                    await self._reader.tell(self._reader.cluster, update)
                 await self._changed.wait()
 
     def forget_position(self) -> None:

@@ -5,6 +5,7 @@ It is read everywhere at once if that is allowed, else in each namespace that is
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -12,7 +13,8 @@ from countersign.kube.discovering import Resource, discover
 from countersign.kube.flux import Record
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pausing import Pauses
-from countersign.kube.reflecting import Api, Reflector, Standing, Update
+from countersign.kube.reflecting import Reflector
+from countersign.kube.reflections import Api, Handling, Standing, Update
 from countersign.watcher.gaps import Gap, forbidden, not_installed, unreachable, unread
 from countersign.watcher.gitops_clusters import GitopsCluster
 from countersign.watcher.wants import Kind
@@ -25,16 +27,24 @@ Read = Callable[[dict[str, Any]], Record | GitopsCluster]
 Told = Callable[[str, Update[Record | GitopsCluster]], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How the objects of a cluster are read, and who is told."""
+
+    cluster: str
+    read: Read
+    tell: Told
+    pauses: Pauses
+
+
 class KindReading:
-    def __init__(
-        self, api: Api, kind: Kind, *, cluster: str, read: Read, tell: Told, pauses: Pauses
-    ) -> None:
+    def __init__(self, api: Api, kind: Kind, reader: Reader) -> None:
         self._api = api
         self._group, self._kind = kind
-        self._cluster = cluster
-        self._read = read
-        self._tell = tell
-        self._pauses = pauses
+        self._cluster = reader.cluster
+        self._read = reader.read
+        self._tell = reader.tell
+        self._pauses = reader.pauses
         self._resource: Resource | None = None
         self._reflectors: dict[str, Reflector[Record | GitopsCluster]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -171,9 +181,8 @@ class KindReading:
         return Reflector(
             self._api,
             self._resource,
+            handling=Handling(read=self._read, deliver=deliver),
             namespace=place,
-            read=self._read,
-            deliver=deliver,
             pauses=self._pauses,
         )
 

@@ -14,13 +14,13 @@ from countersign.kube.flux import Record, read_in
 from countersign.kube.kubeconfigs import read_kubeconfig, remote_api
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pausing import Pauses
-from countersign.kube.reflecting import Api, Standing, Update
+from countersign.kube.reflections import Api, Standing, Update
 from countersign.kube.stored_secrets import read_secret
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.cluster_reading import ClusterReading
 from countersign.watcher.gaps import UNREACHABLE, Gap
 from countersign.watcher.gitops_clusters import GitopsCluster, kubeconfig_in
-from countersign.watcher.kind_reading import Told
+from countersign.watcher.kind_reading import Reader, Told
 from countersign.watcher.wants import Kind
 
 log = get_logger()
@@ -82,11 +82,8 @@ class RemoteCluster:
         self._gap: Gap | None = Gap(cluster=name, message=f"cluster {name} is not looked at yet")
         self._reading = ClusterReading(
             self._switch,
-            cluster=name,
+            Reader(cluster=name, read=self._read, tell=self._told, pauses=pauses),
             everywhere=True,
-            read=self._read,
-            tell=self._told,
-            pauses=pauses,
         )
 
     @property
