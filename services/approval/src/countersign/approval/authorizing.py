@@ -30,7 +30,7 @@ GROUPS_MAX: Final = 1_000
 GROUPS_SHOWN_MAX: Final = 5
 
 _reviews = counter(
-    "access_reviews_total", "Questions whether a person may promote, by outcome.", ("outcome",)
+    "promote_reviews_total", "Questions whether a person may promote, by outcome.", ("outcome",)
 )
 
 

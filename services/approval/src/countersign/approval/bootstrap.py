@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from countersign.approval import routes
-from countersign.approval.accounts import Accounts
 from countersign.approval.announcing import Announcements
 from countersign.approval.authorizing import ByAccessReview, EverybodySignedIn
 from countersign.approval.ciphers import Cipher
@@ -88,7 +87,6 @@ def build(world: World) -> Service:
     vault = Vault(now=world.now)
     sign_ins = SignIns(now=world.now)
     caught_up = asyncio.Event()
-    accounts = Accounts()
     announcements = Announcements(world.publisher, replica=world.replica, now=world.now)
     revocations = Revocations(world.applications, cipher=cipher, announcements=announcements)
     delegations = Delegations(vault=vault, cipher=cipher, revocations=revocations, now=world.now)
@@ -108,7 +106,6 @@ def build(world: World) -> Service:
         applications=world.applications,
         announcements=announcements,
         authorizer=world.authorizer,
-        accounts=accounts,
         cipher=cipher,
         now=world.now,
         new_id=lambda: secrets.token_hex(16),
@@ -140,7 +137,6 @@ def build(world: World) -> Service:
             revocations=revocations,
             sign_ins=sign_ins,
             announcements=announcements,
-            accounts=accounts,
             caught_up=caught_up,
         ),
         schedule=Schedule(

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from countersign.approval.accounts import Accounts
 from countersign.approval.announcing import Announcements
 from countersign.approval.ciphers import Cipher
 from countersign.approval.delegating import Delegations
@@ -76,7 +75,6 @@ class Consents:
     applications: Applications
     announcements: Announcements
     authorizer: Authorizer
-    accounts: Accounts
     cipher: Cipher
     now: Clock
     new_id: Callable[[], str]
@@ -184,7 +182,7 @@ class Consents:
             entry = await self.promotions.get(consent.promotion.promotion_id)
             promotion = await self._standing(entry)
             count = count_with(promotion, consent, account=account)
-            notice = self.accounts.notice(
+            notice = self.promotions.accounts.notice(
                 consent.person, account, origin=consent.destination.origin
             )
             await self.announcements.granted(job, count, notice=notice)

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from countersign.approval.accounts import Accounts
 from countersign.approval.interfaces import ReceivedEvent
 from countersign.approval.model import Entry
 from countersign.contracts.errors import Rejected
 from countersign.contracts.life import OVER, advance
 from countersign.contracts.message import Message
-from countersign.contracts.messages import PromotionRef
+from countersign.contracts.messages import ApprovalGranted, PromotionRef
+from countersign.contracts.promotion import Promotion
 
 # What the gateway has seen may be on its way to us; a person does not wait longer than this.
 LAG_S_MAX: Final = 2.0
@@ -31,6 +33,7 @@ class Promotions:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._changed = asyncio.Condition()
+        self.accounts = Accounts()
 
     async def apply(self, received: ReceivedEvent) -> Change | None:
         """Fold one event in; none for one that concerns no promotion known here."""
@@ -47,9 +50,16 @@ class Promotions:
             self._entries.pop(ref.promotion_id, None)
         else:
             self._entries[ref.promotion_id] = entry
+        if isinstance(received.message, ApprovalGranted):
+            self._learn(received.message, after)
         async with self._changed:
             self._changed.notify_all()
         return Change(event=received.message, entry=entry)
+
+    def _learn(self, event: ApprovalGranted, promotion: Promotion) -> None:
+        if event.forge_user:
+            origin = promotion.request.destination.origin
+            self.accounts.learn(event.by, event.forge_user, origin=origin)
 
     @property
     def all(self) -> tuple[Entry, ...]:

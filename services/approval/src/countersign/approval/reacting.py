@@ -6,7 +6,6 @@ An event that comes again finds nothing left to end.
 import asyncio
 from dataclasses import dataclass
 
-from countersign.approval.accounts import Accounts
 from countersign.approval.announcing import Announcements
 from countersign.approval.interfaces import ReceivedEvent
 from countersign.approval.model import Ending
@@ -56,7 +55,6 @@ class Reactions:
     sign_ins: SignIns
     revocations: Revocations
     announcements: Announcements
-    accounts: Accounts
     # Set once the past has been read: what it lacked is not made up for.
     caught_up: asyncio.Event
 
@@ -70,13 +68,7 @@ class Reactions:
         elif isinstance(event, ApprovalExpired | ApprovalLost):
             await self._end_one(event.approval_id, _ENDINGS_OF_ONE[type(event)])
         elif isinstance(event, ApprovalGranted):
-            self._learn(event, change)
             await self._complete(event, change)
-
-    def _learn(self, event: ApprovalGranted, change: Change) -> None:
-        if event.forge_user:
-            origin = change.entry.promotion.request.destination.origin
-            self.accounts.learn(event.by, event.forge_user, origin=origin)
 
     async def _end_all(self, change: Change, ending: Ending) -> None:
         """End what was delegated for this attempt or an earlier one, not for a later."""
