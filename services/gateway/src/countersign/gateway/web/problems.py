@@ -30,7 +30,15 @@ class Trouble:
 TO_BOARD: Final = Action(label="Go to the board", href="/")
 # Where asking once more can end otherwise.
 PASSING: Final = frozenset(
-    {"denied", "expired", "state_mismatch", "session_mismatch", "replay", "forge_unavailable"}
+    {
+        "cluster_unavailable",
+        "denied",
+        "expired",
+        "forge_unavailable",
+        "replay",
+        "session_mismatch",
+        "state_mismatch",
+    }
 )
 # Status, title and what to do, by the code of a refusal.
 _REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
@@ -78,6 +86,11 @@ _REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
         "Nothing was changed. Until then, somebody who may write there can promote it.",
     ),
     "forge_unavailable": (502, "The forge gives no usable answer", "Try again in a moment."),
+    "cluster_unavailable": (
+        503,
+        "Nobody says who may promote",
+        "Nobody's rights have changed. Try again in a moment.",
+    ),
     "bad_request": (400, "That could not be understood", ""),
     "limit": (429, "Too much at once", "Wait a minute, then try again."),
     "replay": (409, "This was used already", "Promote again to get a new one."),
