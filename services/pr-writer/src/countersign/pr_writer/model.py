@@ -170,6 +170,7 @@ _FAILURES: Final[Mapping[str, FailureReason]] = {
     "no_responder": FailureReason.DELEGATION_EXPIRED,
     "timeout": FailureReason.DELEGATION_EXPIRED,
     "bus_unavailable": FailureReason.DELEGATION_EXPIRED,
+    "cluster_unavailable": FailureReason.DELEGATION_EXPIRED,
     "repository_empty": FailureReason.NOT_FOUND,
 }
 
