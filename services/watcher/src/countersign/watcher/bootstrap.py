@@ -2,11 +2,16 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
+from countersign.kube.http_api import cluster_api
+from countersign.kube.watching_api import watching_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
 from countersign.telemetry.asgi import App
@@ -16,13 +21,15 @@ from countersign.telemetry.listening import serve as serve_app
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.serving import serve_health
 from countersign.telemetry.setup import Telemetry
+from countersign.watcher.cluster import Cluster
 from countersign.watcher.directory import Directory
 from countersign.watcher.following import Following
 from countersign.watcher.handlers import Watching
 from countersign.watcher.hints import Hints
-from countersign.watcher.hook_keys import FolderKeys, KeptKeys
+from countersign.watcher.hook_keys import ClusterKeys, FolderKeys, KeptKeys
 from countersign.watcher.http import webhook_app
-from countersign.watcher.interfaces import HmacKeys
+from countersign.watcher.interfaces import HmacKeys, LinkStore
+from countersign.watcher.kept_links import KeptLinks
 from countersign.watcher.promotion_hook import LOOKUP_S, Guard, PromotionHook
 from countersign.watcher.rates import RateLimit
 from countersign.watcher.routes import follow_hints, follow_streams
@@ -51,22 +58,50 @@ async def run(
 
 async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secrets) -> None:
     """Until cancelled."""
-    directory = Directory(settings.cluster_dir, reread_s=settings.reread_s)
-    links = StatusFiles(directory.path_of)
-    watching = Watching(publisher=bus, links=links, clock=_utc_now)
-    following = Following(projection=watching.projection, publisher=bus, clock=_utc_now)
-    health.add("objects", watching.not_ready)
-    hints = Hints(world=watching.world, projection=watching.projection, look=watching.on_hint)
+    async with _ground(settings, health) as ground:
+        watching = Watching(publisher=bus, links=ground.links, clock=_utc_now)
+        following = Following(projection=watching.projection, publisher=bus, clock=_utc_now)
+        health.add("objects", watching.not_ready)
+        hints = Hints(world=watching.world, projection=watching.projection, look=watching.on_hint)
+        keys = ground.keys
+        hook = _hook(hints, settings, keys=keys, watching=watching) if keys else None
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ground.source.follow(watching.on_changes))
+            tasks.create_task(follow_streams(bus, watching=watching, following=following))
+            tasks.create_task(follow_hints(bus, hints))
+            tasks.create_task(watching.run())
+            if secrets or hook:
+                app = webhook_app(following=following, secrets=secrets, hook=hook)
+                tasks.create_task(_serve_webhooks(app, settings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """Where objects, the memory beside them, and keys are."""
+
+    source: Cluster | Directory
+    links: LinkStore
+    keys: HmacKeys | None
+
+
+@asynccontextmanager
+async def _ground(settings: Settings, health: Health) -> AsyncIterator[_Ground]:
     keys = FolderKeys(settings.secrets_dir) if settings.secrets_dir else None
-    hook = _hook(hints, settings, keys=keys, watching=watching) if keys else None
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(directory.follow(watching.on_changes))
-        tasks.create_task(follow_streams(bus, watching=watching, following=following))
-        tasks.create_task(follow_hints(bus, hints))
-        tasks.create_task(watching.run())
-        if secrets or hook:
-            app = webhook_app(following=following, secrets=secrets, hook=hook)
-            tasks.create_task(_serve_webhooks(app, settings))
+    if settings.kube.in_use:
+        async with cluster_api(settings.kube) as single, watching_api(settings.kube) as long:
+            cluster = Cluster(
+                long,
+                secrets=single,
+                namespaces=settings.only_namespaces,
+                may_exec=settings.kubeconfig_exec,
+            )
+            health.add("cluster", cluster.not_ready)
+            yield _Ground(source=cluster, links=KeptLinks(), keys=keys or ClusterKeys(single))
+    elif settings.cluster_dir is not None:
+        directory = Directory(settings.cluster_dir, reread_s=settings.reread_s)
+        yield _Ground(source=directory, links=StatusFiles(directory.path_of), keys=keys)
+    else:
+        raise RuntimeError("settings without objects were let through")
 
 
 def _hook(hints: Hints, settings: Settings, *, keys: HmacKeys, watching: Watching) -> PromotionHook:

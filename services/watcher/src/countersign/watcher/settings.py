@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from countersign.kube.http_api import KubeSettings
 from countersign.telemetry.configuration import ExistingFile, ExistingFolder
 
 
@@ -14,7 +15,21 @@ class Settings(BaseSettings):
         env_prefix="COUNTERSIGN_", frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    cluster_dir: ExistingFolder = Field(description="directory of YAML that plays the cluster")
+    kube: KubeSettings = Field(
+        default_factory=KubeSettings, description="the cluster whose objects are read"
+    )
+    namespaces: str = Field(
+        default="",
+        description="namespaces, separated by commas, whose Pipelines are read; empty means all, "
+        "which needs the right to read all",
+    )
+    kubeconfig_exec: bool = Field(
+        default=False,
+        description="whether the kubeconfig of another cluster may name a program to run",
+    )
+    cluster_dir: ExistingFolder | None = Field(
+        default=None, description="without a cluster: directory of YAML that plays one"
+    )
     reread_s: float = Field(
         default=30.0, gt=0, le=3600, description="how often everything is re-read, seconds"
     )
@@ -42,9 +57,19 @@ class Settings(BaseSettings):
     )
 
     @property
+    def only_namespaces(self) -> frozenset[str]:
+        return frozenset(part.strip() for part in self.namespaces.split(",")) - {""}
+
+    @property
     def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         written = (part.strip() for part in self.webhook_proxies.split(","))
         return tuple(ipaddress.ip_network(part) for part in written if part)
+
+    @model_validator(mode="after")
+    def _has_objects(self) -> Self:
+        if self.cluster_dir is None and not self.kube.in_use:
+            raise ValueError("COUNTERSIGN_KUBE_URL is needed, or COUNTERSIGN_CLUSTER_DIR")
+        return self
 
     @model_validator(mode="after")
     def _has_networks(self) -> Self:
