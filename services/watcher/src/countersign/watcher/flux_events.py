@@ -50,8 +50,8 @@ def read_event(body: bytes) -> FluxEvent:
     if not isinstance(event, Mapping):
         raise Rejected("malformed", "the event is not an object")
     involved, metadata = event.get("involvedObject"), event.get("metadata")
-    told = {name: event[name] for name in ("severity", "reason") if name in event}
-    if not all(_is_text(part) for part in (involved or {}, metadata or {}, told)):
+    told = {name: event.get(name, "") for name in ("severity", "reason")}
+    if not all(part is None or _is_text(part) for part in (involved, metadata, told)):
         raise Rejected("malformed", "a field of the event has another type")
     return FluxEvent(
         group=group_of(text(involved, "apiVersion")),

@@ -88,7 +88,7 @@ class KeptKeys:
                 message=error.message,
             )
             return None
-        return None if key is None or _NO_TEXT in key.reveal() else key
+        return key if key and _NO_TEXT not in key.reveal() else None
 
     def _keep(self, secret: SecretRef, key: Secret | None) -> Secret | None:
         place = (secret.namespace, secret.name)

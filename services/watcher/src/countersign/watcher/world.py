@@ -24,6 +24,8 @@ class World:
         # Application to Pipelines that name it; source to applications applied from it.
         self._named_by: dict[ObjectKey, set[ObjectKey]] = {}
         self._applied_from: dict[ObjectKey, set[ObjectKey]] = {}
+        # As `_named_by`, of other clusters only, whichever they are.
+        self._named_elsewhere: dict[ObjectKey, set[ObjectKey]] = {}
 
     @property
     def objects(self) -> int:
@@ -66,8 +68,8 @@ class World:
         return concerned & set(self._pipelines)
 
     def naming(self, app: ObjectKey) -> frozenset[ObjectKey]:
-        """Pipelines that name an application."""
-        return frozenset(self._named_by.get(app, ()))
+        """Pipelines that name an application, in the cluster of the key or in another."""
+        return frozenset(self._named_by.get(app, ())) | self._named_elsewhere.get(app, set())
 
     def applications(self) -> Iterator[tuple[ObjectKey, AppState]]:
         """Every application in the light of its source."""
@@ -166,8 +168,11 @@ class World:
 
     def _edges(self, record: Record) -> Iterator[tuple[dict[ObjectKey, set[ObjectKey]], ObjectKey]]:
         if isinstance(record, Pipeline):
-            for app in keys_of(record):
+            apps = keys_of(record)
+            for app in apps:
                 yield self._named_by, app
+            for app in {replace(app, cluster="") for app in apps if app.cluster}:
+                yield self._named_elsewhere, app
         elif isinstance(record, App) and record.source is not None:
             yield self._applied_from, record.source
 
