@@ -4,6 +4,7 @@ A Pipeline is never refused as a whole: what is wrong with it becomes a finding 
 Source: https://github.com/weaveworks/pipeline-controller/tree/main/api/v1alpha1
 """
 
+import json
 import uuid
 from dataclasses import dataclass
 from typing import Final
@@ -67,6 +68,9 @@ class Pipeline:
     findings: tuple[Finding, ...]
     manifest: str
     hook_secrets: tuple[HookSecret, ...] = ()
+    # What the API server holds beside the spec, as JSON, and which of its versions this is.
+    status: bytes = b"{}"
+    resource_version: str = ""
 
     @property
     def is_sound(self) -> bool:
@@ -122,6 +126,8 @@ def read_pipeline(manifest: Manifest) -> Pipeline:
         findings=findings,
         manifest=as_written(manifest),
         hook_secrets=read_hook_secrets(manifest, namespace=key.namespace),
+        status=json.dumps(mapping(manifest, "status"), sort_keys=True, default=str).encode(),
+        resource_version=text(manifest, "metadata", "resourceVersion"),
     )
 
 

@@ -18,3 +18,9 @@ WEBHOOKS: Final = counter("watcher_webhooks_total", "Webhooks of forges", ("outc
 HINTS: Final = counter(
     "watcher_hints_total", "Hints of Flux, by what was answered or done", ("source", "outcome")
 )
+STATUSES: Final = counter(
+    "watcher_statuses_total", "Statuses of Pipelines written, or why not", ("outcome",)
+)
+STEPS_TOLD: Final = counter(
+    "watcher_step_events_total", "Steps told as Events of a Pipeline, or why not", ("outcome",)
+)

@@ -12,13 +12,13 @@ from typing import Any, Final
 import yaml
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import Content
 from countersign.contracts.subjects import encode_name
-from countersign.kube.objects import ObjectKey, integer, mapping, sequence, text
+from countersign.kube.objects import ObjectKey, mapping, text
 from countersign.kube.pipelines import Pipeline
 from countersign.telemetry.logs import get_logger
+from countersign.watcher.link_fields import read_link, shown_link
 from countersign.watcher.manifest_files import Signature, signature_of
-from countersign.watcher.model import NO_LINK, SUPERSEDED_MAX, Link, Links
+from countersign.watcher.model import NO_LINK, Links, Situation
 
 log = get_logger()
 
@@ -69,6 +69,9 @@ class StatusFiles:
             Path(temporary).unlink(missing_ok=True)
             raise
 
+    def published(self, situation: Situation) -> None:
+        """A file says no more than the chain."""
+
     def _path(self, pipeline: Pipeline) -> Path | None:
         beside = self._path_of(pipeline.key)
         if beside is None:
@@ -86,38 +89,14 @@ class StatusFiles:
             if text(document, "uid") != uid:
                 return {}
             entries = mapping(document, "environments")
-            return {str(name): _link(entry) for name, entry in entries.items()}
+            return {str(name): read_link(entry) for name, entry in entries.items()}
         except (yaml.YAMLError, Rejected, ValueError) as error:
             log.warning("status_file.unreadable", path=str(path), reason=type(error).__name__)
             return {}
 
 
-def _link(entry: Any) -> Link:
-    content = mapping(entry, "content")
-    return Link(
-        promotion_id=text(entry, "promotionId"),
-        content=Content.model_validate(dict(content)) if content else None,
-        previous_promotion_id=text(entry, "previousPromotionId"),
-        completed=mapping(entry).get("completed") is True,
-        tried=integer(entry, "tried") or 0,
-        superseded=tuple(str(i) for i in sequence(entry, "superseded"))[-SUPERSEDED_MAX:],
-    )
-
-
 def _shown(pipeline: Pipeline, links: Links) -> Mapping[str, Any]:
     return {
         "uid": pipeline.ref.uid,
-        "environments": {name: _shown_link(link) for name, link in links.items()},
-    }
-
-
-def _shown_link(link: Link) -> Mapping[str, Any]:
-    content = link.content
-    return {
-        "promotionId": link.promotion_id,
-        "content": content.model_dump(by_alias=True, exclude_defaults=True) if content else {},
-        "previousPromotionId": link.previous_promotion_id,
-        "completed": link.completed,
-        "tried": link.tried,
-        "superseded": list(link.superseded),
+        "environments": {name: shown_link(link) for name, link in links.items()},
     }
