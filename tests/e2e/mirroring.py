@@ -18,7 +18,12 @@ from countersign.kube.http_api import HttpClusterApi, cluster_api
 LOOK_S: Final = 0.1
 _OURS: Final = "Pipeline"
 # Of the source-controller, whose schemas decide nothing here.
-SOURCES: Final = {"GitRepository": "gitrepositories", "HelmRepository": "helmrepositories"}
+SOURCES: Final = {
+    "Bucket": "buckets",
+    "GitRepository": "gitrepositories",
+    "HelmRepository": "helmrepositories",
+    "OCIRepository": "ocirepositories",
+}
 PLURALS: Final = {
     "HelmRelease": "helmreleases",
     "Kustomization": "kustomizations",
