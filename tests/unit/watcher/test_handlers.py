@@ -16,7 +16,7 @@ from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines import Pipeline
 from countersign.watcher.handlers import Watching
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.model import Links, Problem
+from countersign.watcher.model import Links, Problem, Situation
 
 TIMEOUT_S = 10.0
 
@@ -76,6 +76,9 @@ class Memory:
 
     def write(self, _pipeline: Pipeline, links: Links) -> None:
         self.links = links
+
+    def published(self, _situation: Situation) -> None:
+        pass
 
 
 def objects() -> dict[ObjectKey, Record]:

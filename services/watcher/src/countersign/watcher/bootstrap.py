@@ -1,8 +1,9 @@
 """Puts the service together and runs it; the only place that names concrete classes."""
 
 import asyncio
+import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,13 +30,14 @@ from countersign.watcher.hints import Hints
 from countersign.watcher.hook_keys import ClusterKeys, FolderKeys, KeptKeys
 from countersign.watcher.http import webhook_app
 from countersign.watcher.interfaces import HmacKeys, LinkStore
-from countersign.watcher.kept_links import KeptLinks
 from countersign.watcher.promotion_hook import LOOKUP_S, Guard, PromotionHook
 from countersign.watcher.rates import RateLimit
-from countersign.watcher.routes import follow_hints, follow_streams
+from countersign.watcher.routes import Tell, follow_hints, follow_streams
 from countersign.watcher.settings import Settings
 from countersign.watcher.signatures import Signatures
 from countersign.watcher.status_files import StatusFiles
+from countersign.watcher.status_objects import StatusObjects
+from countersign.watcher.step_events import StepEvents
 
 log = get_logger()
 
@@ -58,7 +60,7 @@ async def run(
 
 async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secrets) -> None:
     """Until cancelled."""
-    async with _ground(settings, health) as ground:
+    async with _ground(settings, health, replica=bus.replica) as ground:
         watching = Watching(publisher=bus, links=ground.links, clock=_utc_now)
         following = Following(projection=watching.projection, publisher=bus, clock=_utc_now)
         health.add("objects", watching.not_ready)
@@ -67,9 +69,13 @@ async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secret
         hook = _hook(hints, settings, keys=keys, watching=watching) if keys else None
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ground.source.follow(watching.on_changes))
-            tasks.create_task(follow_streams(bus, watching=watching, following=following))
+            tasks.create_task(
+                follow_streams(bus, watching=watching, following=following, tell=ground.tell)
+            )
             tasks.create_task(follow_hints(bus, hints))
             tasks.create_task(watching.run())
+            for job in ground.jobs:
+                tasks.create_task(job())
             if secrets or hook:
                 app = webhook_app(following=following, secrets=secrets, hook=hook)
                 tasks.create_task(_serve_webhooks(app, settings))
@@ -77,15 +83,17 @@ async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ground:
-    """Where objects, the memory beside them, and keys are."""
+    """Where objects, the memory beside them, and keys are, and who is told of steps."""
 
     source: Cluster | Directory
     links: LinkStore
     keys: HmacKeys | None
+    tell: Tell | None = None
+    jobs: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
 
 
 @asynccontextmanager
-async def _ground(settings: Settings, health: Health) -> AsyncIterator[_Ground]:
+async def _ground(settings: Settings, health: Health, *, replica: str) -> AsyncIterator[_Ground]:
     keys = FolderKeys(settings.secrets_dir) if settings.secrets_dir else None
     if settings.kube.in_use:
         async with cluster_api(settings.kube) as single, watching_api(settings.kube) as long:
@@ -96,7 +104,17 @@ async def _ground(settings: Settings, health: Health) -> AsyncIterator[_Ground]:
                 may_exec=settings.kubeconfig_exec,
             )
             health.add("cluster", cluster.not_ready)
-            yield _Ground(source=cluster, links=KeptLinks(), keys=keys or ClusterKeys(single))
+            statuses = StatusObjects(
+                single, clock=_utc_now, random=random.random, not_ready=health.not_ready
+            )
+            steps = StepEvents(single, clock=_utc_now, instance=replica)
+            yield _Ground(
+                source=cluster,
+                links=statuses,
+                keys=keys or ClusterKeys(single),
+                tell=steps.on_event,
+                jobs=(statuses.run, steps.run),
+            )
     elif settings.cluster_dir is not None:
         directory = Directory(settings.cluster_dir, reread_s=settings.reread_s)
         yield _Ground(source=directory, links=StatusFiles(directory.path_of), keys=keys)

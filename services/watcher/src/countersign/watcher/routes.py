@@ -1,9 +1,11 @@
 """What the watcher hears, and who is told."""
 
 import time
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.message import Message
 from countersign.contracts.messages import PullRequestOpened
 from countersign.messaging.bus import Bus, Received
 from countersign.messaging.hearing import hear
@@ -23,12 +25,22 @@ log = get_logger()
 HINTS_PER_S_MAX: Final = 200
 
 
-async def follow_streams(bus: Bus, *, watching: Watching, following: Following) -> None:
+class Tell(Protocol):
+    """Tells somebody of what was stored in a stream."""
+
+    def __call__(self, event: Message, *, recorded_at: datetime) -> None: ...
+
+
+async def follow_streams(
+    bus: Bus, *, watching: Watching, following: Following, tell: Tell | None = None
+) -> None:
     """From their beginning, until cancelled."""
 
     async def apply(received: Received) -> None:
         event = received.message
         watching.on_event(event, sequence=received.sequence, trace=received.trace)
+        if tell is not None:
+            tell(event, recorded_at=received.recorded_at)
         if isinstance(event, PullRequestOpened):
             try:
                 await following.on_opened(event)
