@@ -1,0 +1,143 @@
+"""A right that is withdrawn stops a promotion, in real processes, as a person sees it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from apiserver import ApiServer, running
+from e2e.nemeses import WRITER, Nemeses
+from e2e.people import Person, person
+from e2e.systems import pulls, system
+from e2e.witnessing import Witness
+
+from countersign.local.demo.browsing import Page
+from countersign.local.demo.manifests import NAMESPACE
+from countersign.local.demo.running import Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+PIPELINE, ENVIRONMENT = "checkout", "test"
+REVIEWER = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: countersign-approval, namespace: default}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reviews}
+rules: [{apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: reviews}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reviews}
+subjects: [{kind: ServiceAccount, name: countersign-approval, namespace: default}]
+"""
+RIGHT = f"""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {{name: testers, namespace: {NAMESPACE}}}
+rules:
+- {{apiGroups: [pipelines.weave.works], resources: [pipelines/{ENVIRONMENT}], verbs: [promote]}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: testers, namespace: {NAMESPACE}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: testers}}
+subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: Group, name: shop}}]
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    server: ApiServer
+    started: Running
+    ada: Person
+
+    async def allow(self) -> None:
+        await asyncio.to_thread(self.server.kubectl, "apply", "-f", "-", stdin=RIGHT)
+
+    async def withdraw(self) -> None:
+        arguments = ("delete", "rolebinding", "testers", "-n", NAMESPACE)
+        await asyncio.to_thread(self.server.kubectl, *arguments)
+
+    async def promote(self) -> Page:
+        """*Promote as me*, through the forge and back."""
+        gateway = self.started.ports.gateway_url
+        sheet = f"{gateway}/p/{NAMESPACE}/{PIPELINE}/{ENVIRONMENT}/promote"
+        page = await self.ada.browser.open(sheet)
+        page = await self.ada.browser.submit(page, f"/{ENVIRONMENT}/promote")
+        while page.url.startswith(self.started.ports.forge_url):
+            allow = {"authorize": "1"}
+            page = await self.ada.browser.submit(page, "/login/oauth/authorize", allow)
+        return page
+
+
+@asynccontextmanager
+async def scene(root: Path) -> AsyncIterator[Scene]:
+    """Only approval asks the cluster; everything else is as without one."""
+    server = await asyncio.to_thread(running, root / "kubernetes")
+    try:
+        server.kubectl("apply", "-f", "-", stdin=REVIEWER)
+        server.kubectl("create", "namespace", NAMESPACE)
+        token = server.kubectl("create", "token", "countersign-approval").strip()
+        asks = {
+            "COUNTERSIGN_KUBE_URL": server.url,
+            "COUNTERSIGN_KUBE_ACCOUNT_DIR": str(server.account(token)),
+        }
+        async with (
+            system(root, settings={"approval": asks}) as started,
+            person("ada", started.ports) as ada,
+        ):
+            yield Scene(server=server, started=started, ada=ada)
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def test_right_withdrawn_before_the_writer_redeems_opens_nothing(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        promotion = await s.ada.until(PIPELINE, "waiting")
+
+        page = await s.promote()
+        assert page.status == 403
+        assert f"kubectl create role promote-{PIPELINE}-{ENVIRONMENT}" in page.text
+
+        await s.allow()
+        await asyncio.sleep(4)  # an answer is remembered for three seconds
+        nemeses = Nemeses(s.started, Witness())
+        async with nemeses.standing_still(WRITER):
+            page = await s.promote()
+            assert page.status == 200
+            await s.ada.until(PIPELINE, "opening")
+            await s.withdraw()
+        stopped = await s.ada.until(PIPELINE, "failed")
+        path = f"/promotions/{promotion['promotionId']}"
+        await s.ada.sees(
+            path,
+            "a right was withdrawn after the consent",
+            "kubectl create role",
+            "the delegated token was revoked at the forge (withdrawn)",
+            "then ask again",
+        )
+
+        assert stopped["promotionId"] == promotion["promotionId"]
+        assert [pull for pull in await pulls(s.started) if PIPELINE in pull.branch] == []
+
+
+async def test_api_server_that_is_away_is_told_and_nothing_is_lost_by_it(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        await s.ada.until(PIPELINE, "waiting")
+        await s.allow()
+        await asyncio.to_thread(s.server.stop, only="kube-apiserver")
+
+        page = await s.promote()
+        assert page.status == 503
+        assert "Nobody says who may promote" in page.text
+        await asyncio.to_thread(s.server.start)
+        await s.promote()
+
+        opened = await s.ada.until(PIPELINE, "open")
+        assert opened["author"] == "ada"
