@@ -62,13 +62,12 @@ def _fields(model: type[BaseSettings]) -> Iterator[tuple[str, str]]:
 def _faults(error: ValidationError) -> str:
     # Without the input: it could be anything that stands in an environment.
     details = error.errors(include_url=False, include_input=False, include_context=False)
+    # Whose settings they are, only their name tells.
+    models = (m for m in BaseSettings.__subclasses__() if m.__name__ == error.title)
+    prefix = next((m.model_config.get("env_prefix", "") for m in models), "COUNTERSIGN_")
     return "; ".join(
-        f"{_variable('_'.join(map(str, d['loc'])))}: {d['msg']}"
+        f"{prefix}{'_'.join(map(str, d['loc']))}".upper() + f": {d['msg']}"
         if d["loc"]
         else d["msg"].removeprefix("Value error, ")
         for d in details
     )
-
-
-def _variable(name: str) -> str:
-    return f"COUNTERSIGN_{name.upper()}"

@@ -3,7 +3,8 @@
 import sys
 from typing import Final
 
-from countersign.gateway.bootstrap import run
+from countersign.gateway.bootstrap import Configuration, run
+from countersign.gateway.oidc.settings import OidcSettings
 from countersign.gateway.settings import GatewaySettings
 from countersign.kube.http_api import KubeSettings
 from countersign.messaging.settings import BusSettings
@@ -16,14 +17,27 @@ WHAT: Final = "Shows people what can be promoted: pages, a JSON API, server-sent
 
 
 def main() -> int:
-    read_arguments(PROGRAM, WHAT, GatewaySettings, KubeSettings, BusSettings, TelemetrySettings)
+    read_arguments(
+        PROGRAM,
+        WHAT,
+        GatewaySettings,
+        OidcSettings,
+        KubeSettings,
+        BusSettings,
+        TelemetrySettings,
+    )
     forbid_dumps()
     with refusals_told(PROGRAM):
-        settings, kube = GatewaySettings(), KubeSettings()
-        bus, watched = BusSettings(), TelemetrySettings()
+        settings, watched = GatewaySettings(), TelemetrySettings()
+        configuration = Configuration(
+            gateway=settings,
+            bus=BusSettings(),
+            kube=KubeSettings(),
+            oidc=OidcSettings() if settings.sign_in == "oidc" else None,
+        )
     # The documents and the address that the settings name are of no use either.
     with refusals_told(PROGRAM), telemetry("gateway", watched) as t:
-        return run_until_signal(run(settings, bus, kube, t))
+        return run_until_signal(run(configuration, t))
 
 
 if __name__ == "__main__":

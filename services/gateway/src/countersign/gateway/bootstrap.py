@@ -5,17 +5,24 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
 from countersign.gateway.cluster_access import ClusterAccess
 from countersign.gateway.connecting import LateBus
 from countersign.gateway.feed import BusFeed
 from countersign.gateway.handlers import Handlers
 from countersign.gateway.hub import Hub
-from countersign.gateway.interfaces import Access
-from countersign.gateway.people import LocalAccess, LocalSignIn, read_people
+from countersign.gateway.interfaces import Access, Provider, SignIn
+from countersign.gateway.oidc.claims import ClaimRules
+from countersign.gateway.oidc.provider import Provider as OidcProvider
+from countersign.gateway.oidc.settings import OidcSettings
+from countersign.gateway.oidc.signing_in import CALLBACK_PATH, OidcSignIn, Registration
+from countersign.gateway.oidc.transport import transport
+from countersign.gateway.people import LocalAccess, LocalSignIn, NoLocalSignIn, read_people
 from countersign.gateway.projection import STREAMS, Projection
 from countersign.gateway.rendering import Templates
 from countersign.gateway.routes import application
@@ -51,6 +58,29 @@ def public_url(settings: GatewaySettings, listener: socket.socket) -> str:
     return f"http://{host}:{listener.getsockname()[1]}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """All that is said from outside."""
+
+    gateway: GatewaySettings
+    bus: BusSettings
+    kube: KubeSettings
+    oidc: OidcSettings | None = None
+
+    def check(self) -> None:
+        """
+        Raises:
+            Rejected: `no_cluster`; without one, everybody who can sign in could promote.
+
+        """
+        if not self.kube.in_use and not self.gateway.is_local:
+            raise Rejected(
+                "no_cluster",
+                "only a cluster says who may see and promote what: set COUNTERSIGN_KUBE_URL, or "
+                "serve this machine alone",
+            )
+
+
 @asynccontextmanager
 async def access_of(kube: KubeSettings) -> AsyncIterator[Access]:
     """Who may do what: as the cluster says, where there is one."""
@@ -61,18 +91,57 @@ async def access_of(kube: KubeSettings) -> AsyncIterator[Access]:
         yield ClusterAccess(api, elapsed=time.monotonic)
 
 
-async def run(
-    settings: GatewaySettings, bus_settings: BusSettings, kube: KubeSettings, told: Telemetry
-) -> None:
-    """Serve until cancelled."""
-    async with access_of(kube) as access:
-        await _run(settings, bus_settings, access, told)
+@asynccontextmanager
+async def entry_of(configuration: Configuration) -> AsyncIterator[tuple[SignIn, Provider | None]]:
+    """How people sign in: chosen from a file, or at a provider."""
+    oidc, settings = configuration.oidc, configuration.gateway
+    if oidc is None:
+        yield LocalSignIn(read_people(settings.people_file)), None
+        return
+    here = settings.public_url.rstrip("/")
+    registration = Registration(
+        client_id=oidc.client_id,
+        secret_file=oidc.client_secret_file,
+        scopes=oidc.scopes,
+        redirect_uri=here + CALLBACK_PATH,
+        farewell_uri=f"{here}/sign-in",
+        logout=oidc.logout,
+    )
+    rules = ClaimRules(
+        username_claim=oidc.username_claim,
+        username_prefix=oidc.user_prefix,
+        groups_claim=oidc.groups_claim,
+        groups_prefix=oidc.group_prefix,
+        required=oidc.required_claims,
+    )
+    async with transport(oidc.ca_file) as http:
+        provider = OidcProvider(http, issuer=oidc.issuer_url, elapsed=time.monotonic)
+        yield (
+            NoLocalSignIn(),
+            OidcSignIn(provider, registration, rules, elapsed=time.monotonic, now=time.time),
+        )
+
+
+async def run(configuration: Configuration, told: Telemetry) -> None:
+    """Serve until cancelled.
+
+    Raises:
+        Rejected: `no_cluster`, and what is wrong with files and addresses that are named.
+
+    """
+    configuration.check()
+    async with access_of(configuration.kube) as access, entry_of(configuration) as entry:
+        await _run(configuration, access, entry, told)
 
 
 async def _run(
-    settings: GatewaySettings, bus_settings: BusSettings, access: Access, told: Telemetry
+    configuration: Configuration,
+    access: Access,
+    entry: tuple[SignIn, Provider | None],
+    told: Telemetry,
 ) -> None:
-    people = read_people(settings.people_file)
+    settings = configuration.gateway
+    sign_in, provider = entry
     listed = settings.forges_file
     forges = read_document(listed, ForgeList) if listed else ForgeList()
     listener = listen(settings.host, settings.port)
@@ -89,7 +158,8 @@ async def _run(
         projection=projection,
         handlers=Handlers(bus),
         sessions=Sessions(clock=now),
-        sign_in=LocalSignIn(people),
+        sign_in=sign_in,
+        provider=provider,
         access=access,
         feed=feed,
         hub=hub,
@@ -113,7 +183,7 @@ async def _run(
             tasks.create_task(hub.run())
             tasks.create_task(feed.watch(bus))
             tasks.create_task(recheck_rights(site))
-            tasks.create_task(bus.run(bus_settings, health=told.health, use=read))
+            tasks.create_task(bus.run(configuration.bus, health=told.health, use=read))
             tasks.create_task(
                 serve(app, listener, connections_max=CONNECTIONS_MAX, on_stop=hub.close)
             )

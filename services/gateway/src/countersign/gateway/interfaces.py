@@ -51,6 +51,48 @@ class SignIn(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignedIn:
+    """Who came back from a provider, and where they wanted to go."""
+
+    person: Person
+    to: str
+
+
+class Provider(Protocol):
+    """Where people are sent to sign in."""
+
+    @property
+    def name(self) -> str:
+        """As a button names it."""
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where our forms may lead a browser."""
+
+    async def begin(self, *, session_id: str, to: str) -> str:
+        """Where the browser goes to sign in.
+
+        Raises:
+            Retryable: `provider_unavailable`.
+            Rejected: `provider_refused`.
+
+        """
+
+    async def complete(self, answer: Mapping[str, str], *, session_id: str) -> SignedIn:
+        """Who came back; an answer counts once, and in the browser that it was begun in.
+
+        Raises:
+            Retryable: `provider_unavailable`.
+            Rejected: `sign_in_state`, `sign_in_denied`, `provider_refused`, `bad_id_token`,
+                `bad_identity`, `client_secret`.
+
+        """
+
+    def farewell(self) -> str:
+        """Where signing out goes on; empty if it ends with us."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Of what a page has to know whether somebody may see and promote it."""
 

@@ -61,6 +61,18 @@ class LocalSignIn:
         return person
 
 
+class NoLocalSignIn:
+    """Nobody is chosen from a page: people are sent to a provider."""
+
+    @property
+    def choices(self) -> tuple[Person, ...]:
+        return ()
+
+    async def identify(self, answer: Mapping[str, str]) -> Person:
+        del answer
+        raise Rejected("unknown_person", "people sign in at the provider here")
+
+
 class LocalAccess:
     """Everybody sees everything; members of the group `viewers` cannot promote."""
 

@@ -79,6 +79,8 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("GET", "/events", events.stream, program),
         Row("GET", "/sign-in", entrance.sign_in, open_to_all),
         Row("POST", "/sign-in", actions.sign_in, open_to_all),
+        Row("GET", "/sign-in/begin", entrance.begin, open_to_all),
+        Row("GET", "/sign-in/callback", entrance.complete, open_to_all),
         Row("POST", "/sign-out", actions.sign_out, by_rights=False),
         Row("GET", "/static/{path:path}", entrance.static, open_to_all),
         Row("GET", "/favicon.ico", entrance.favicon, open_to_all),

@@ -28,8 +28,9 @@ class GatewaySettings(BaseSettings):
         max_length=255,
         description="scheme, host and port that browsers use; empty means the address above",
     )
-    sign_in: Literal["local"] = Field(
-        default="local", description="how people sign in; local is for this machine alone"
+    sign_in: Literal["local", "oidc"] = Field(
+        default="local",
+        description="how people sign in: oidc, or local, which is for this machine alone",
     )
     people_file: Path = Field(
         default=Path("people.yaml"), description="who may sign in locally (YAML)"
@@ -45,12 +46,23 @@ class GatewaySettings(BaseSettings):
             bare = f"{parts.scheme}://{parts.netloc}"
             if parts.scheme not in {"http", "https"} or bare != self.public_url.rstrip("/"):
                 raise ValueError(f"public_url {self.public_url!r} is not like https://host:port")
-        if self.sign_in == "local":
-            named = urlsplit(self.public_url).hostname or self.host
-            if not is_loopback(self.host) or named not in LOCAL_NAMES:
+        if self.sign_in == "oidc":
+            if not self.public_url:
+                raise ValueError("oidc needs COUNTERSIGN_PUBLIC_URL, where people come back to")
+            if not self.public_url.startswith("https://") and not self.is_local:
                 raise ValueError(
-                    "local sign-in asks for no password, so it only runs on this machine: set "
-                    f"COUNTERSIGN_HOST to 127.0.0.1 (it is {self.host!r}) and "
-                    "COUNTERSIGN_PUBLIC_URL to a loopback address"
+                    "COUNTERSIGN_PUBLIC_URL is http: without TLS a session can be stolen"
                 )
+        elif not self.is_local:
+            raise ValueError(
+                "local sign-in asks for no password, so it only runs on this machine: set "
+                f"COUNTERSIGN_HOST to 127.0.0.1 (it is {self.host!r}) and "
+                "COUNTERSIGN_PUBLIC_URL to a loopback address"
+            )
         return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nobody but this machine can come here."""
+        named = urlsplit(self.public_url).hostname or self.host
+        return is_loopback(self.host) and named in LOCAL_NAMES

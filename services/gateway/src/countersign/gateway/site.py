@@ -8,7 +8,7 @@ from countersign.contracts.messages import Destination, Person
 from countersign.gateway.denials import Denied
 from countersign.gateway.handlers import Handlers
 from countersign.gateway.hub import Hub
-from countersign.gateway.interfaces import Access, Clock, Feed, Right, SignIn, Wanted
+from countersign.gateway.interfaces import Access, Clock, Feed, Provider, Right, SignIn, Wanted
 from countersign.gateway.model import GateKey, PipelineKey, Track
 from countersign.gateway.projection import Projection
 from countersign.gateway.rendering import Templates
@@ -31,6 +31,8 @@ class Site:
     templates: Templates
     forges: ForgeList
     clock: Clock
+    # Where people sign in, if not here.
+    provider: Provider | None = None
 
     @property
     def host(self) -> str:

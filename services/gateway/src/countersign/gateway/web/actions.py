@@ -16,6 +16,7 @@ from countersign.gateway.history import Entry
 from countersign.gateway.interfaces import Right
 from countersign.gateway.model import CONSENTABLE, Action, GateKey, PipelineKey
 from countersign.gateway.site import Site
+from countersign.gateway.web.entrance import enter
 from countersign.gateway.web.guards import session_of, set_cookie
 from countersign.gateway.web.problems import PASSING, TO_BOARD, Trouble, refusal, respond
 from countersign.gateway.web.tracing import asking
@@ -173,12 +174,7 @@ class Actions:
         site = self._site
         fields = await read_form(site, request)
         person = await site.sign_in.identify(fields)
-        site.sessions.close(request.scope["state"]["session_id"])
-        session = site.sessions.open(person)
-        log.info("session.opened", person_id=person.id)
-        answer = RedirectResponse(addresses.local_path(fields.get("to", "/")), status_code=303)
-        answer.headers["Set-Cookie"] = set_cookie(site, session.id)
-        return answer
+        return enter(site, request, person, to=addresses.local_path(fields.get("to", "/")))
 
     async def sign_out(self, request: Request) -> Response:
         """End the session, its open pages, and what it delegated."""
@@ -187,7 +183,8 @@ class Actions:
         site.sessions.close(session.id)
         site.hub.sign_out(session.id)
         log.info("session.closed", person_id=session.person.id)
-        answer = RedirectResponse("/sign-in", status_code=303)
+        farewell = site.provider.farewell() if site.provider else ""
+        answer = RedirectResponse(farewell or "/sign-in", status_code=303)
         answer.headers["Set-Cookie"] = set_cookie(site, site.sessions.new_id())
         try:
             await site.handlers.revoke(person=session.person, session=session.digest)

@@ -43,11 +43,12 @@ _LEFT: Final = Trouble(
 
 
 def content_security_policy(site: Site) -> str:
-    """Forms may end at a forge: the browser follows the sign-in there from our form.
+    """Forms may end at a forge, and at the provider: the browser follows from our form to there.
 
     Source: https://www.w3.org/TR/CSP3/#directive-form-action
     """
-    forges = " ".join(["'self'", *(f.origin for f in site.forges.forges)])
+    provider = site.provider.origins if site.provider else ()
+    forges = " ".join(["'self'", *(f.origin for f in site.forges.forges), *provider])
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         f"connect-src 'self'; form-action {forges}; frame-ancestors 'none'; base-uri 'none'"
@@ -61,7 +62,6 @@ class Guard:
         self._app = app
         self._site = site
         self._headers = {
-            "Content-Security-Policy": content_security_policy(site),
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
             "Referrer-Policy": "no-referrer",
@@ -77,7 +77,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        answer = _Answer(self._headers, send)
+        # What the provider says of itself is learnt while we run.
+        policy = {"Content-Security-Policy": content_security_policy(self._site)}
+        answer = _Answer(self._headers | policy, send)
         request = Request(scope, receive)
         self._know_session(request)
         trouble = self._refused(request)

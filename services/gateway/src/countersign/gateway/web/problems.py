@@ -95,10 +95,31 @@ _REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
     "limit": (429, "Too much at once", "Wait a minute, then try again."),
     "replay": (409, "This was used already", "Promote again to get a new one."),
     "not_allowed": (403, "You may not do this", "Ask for the right that is named above."),
+    "sign_in_state": (
+        400,
+        "This sign-in is not one of ours",
+        "It was used already, took too long, or was begun in another browser. Sign in again.",
+    ),
+    "sign_in_denied": (403, "The sign-in was declined", "Sign in again to be asked again."),
+    "provider_refused": (
+        502,
+        "The sign-in provider refuses",
+        "If it stays, the administrator has to compare our settings with the provider's.",
+    ),
+    "bad_id_token": (
+        502,
+        "The sign-in provider's answer cannot be trusted",
+        "Sign in again. If it stays, tell the administrator what stands above.",
+    ),
+    "client_secret": (
+        502,
+        "Countersign cannot prove itself to the sign-in provider",
+        "The administrator has to look at the file with the client secret.",
+    ),
     "bad_identity": (
         403,
         "Nobody can have rights under that name",
-        "Sign out. The sign-in gave an empty name, or one that only the cluster itself uses.",
+        "Tell the administrator, who chooses which claims of the provider name people.",
     ),
     "unknown_person": (400, "Nobody was chosen", "Choose one of the people on the page."),
     "not_found": (404, "There is nothing here", "It may have been renamed or deleted."),
@@ -140,6 +161,15 @@ def delay(error: Retryable, *, actions: tuple[Action, ...] = ()) -> Trouble:
             title="The approval service does not answer",
             message="Nothing was done, or it is not known whether it was.",
             hint="The page of the promotion shows where it stands. Try again in a moment.",
+            actions=actions or (TO_BOARD,),
+        )
+    if error.reason == "provider_unavailable":
+        return Trouble(
+            status=503,
+            code=error.reason,
+            title="The sign-in provider does not answer",
+            message=error.message,
+            hint="Nobody was signed in. Try again in a moment.",
             actions=actions or (TO_BOARD,),
         )
     if error.reason == "access_unknown":

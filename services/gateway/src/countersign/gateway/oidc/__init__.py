@@ -1,0 +1,1 @@
+"""Sign-in at the organisation's OpenID Connect provider."""

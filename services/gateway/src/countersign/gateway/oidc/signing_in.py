@@ -1,0 +1,217 @@
+"""Signing in with an authorization code: begun in one browser, ended once, in the same.
+
+Nothing that the provider gives is kept: the ID token is read and let go, other tokens are not
+even asked for by name. What remains is who somebody is.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.sign_in import session_digest
+from countersign.gateway.interfaces import SignedIn
+from countersign.gateway.oidc.claims import ClaimRules, person_of
+from countersign.gateway.oidc.id_tokens import Expected, key_id, verified
+from countersign.gateway.oidc.provider import Provider
+from countersign.telemetry.configuration import read_bounded
+
+ATTEMPT_S: Final = 600.0
+ATTEMPTS_MAX: Final = 10_000
+ATTEMPTS_PER_SESSION_MAX: Final = 8  # tabs
+RANDOM_BYTES: Final = 32
+CODE_CHARACTERS_MAX: Final = 4_096
+SECRET_BYTES_MAX: Final = 4_096
+CALLBACK_PATH: Final = "/sign-in/callback"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """As whom we are known to the provider."""
+
+    client_id: str
+    secret_file: Path | None
+    scopes: str
+    redirect_uri: str
+    # Where the provider sends a browser back after signing out.
+    farewell_uri: str
+    logout: bool = True
+
+    def secret(self) -> str | None:
+        """Read anew each time, so that it is in memory for one request, and can be replaced.
+
+        Raises:
+            Rejected: `client_secret`.
+
+        """
+        if self.secret_file is None:
+            return None
+        body = read_bounded(self.secret_file, bytes_max=SECRET_BYTES_MAX, reason="client_secret")
+        text = body.decode("utf-8", "replace").strip()
+        if not text or not text.isprintable():
+            raise Rejected("client_secret", f"{self.secret_file} holds no client secret")
+        return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    session: str
+    nonce: str
+    verifier: str
+    to: str
+    until_s: float
+
+    def __repr__(self) -> str:
+        return "_Attempt(…)"
+
+
+class OidcSignIn:
+    """Owns the sign-ins under way.
+
+    Args:
+        provider: where people sign in.
+        registration: as whom we ask.
+        rules: which claims name a person.
+        elapsed: seconds of a clock that never goes back.
+        now: seconds since 1970, as tokens count them.
+
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        registration: Registration,
+        rules: ClaimRules,
+        *,
+        elapsed: Callable[[], float],
+        now: Callable[[], float],
+    ) -> None:
+        self._provider = provider
+        self._registration = registration
+        self._rules = rules
+        self._elapsed = elapsed
+        self._now = now
+        self._attempts: OrderedDict[str, _Attempt] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self._provider.issuer).netloc
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        return self._provider.origins
+
+    async def begin(self, *, session_id: str, to: str) -> str:
+        """Where the browser goes to sign in; see `interfaces.Provider`."""
+        metadata = await self._provider.metadata()
+        state, nonce, verifier = (secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3))
+        self._keep(
+            state,
+            _Attempt(
+                session=session_digest(session_id),
+                nonce=nonce,
+                verifier=verifier,
+                to=to,
+                until_s=self._elapsed() + ATTEMPT_S,
+            ),
+        )
+        digest = hashlib.sha256(verifier.encode()).digest()
+        query = urlencode(
+            {
+                "response_type": "code",
+                "client_id": self._registration.client_id,
+                "redirect_uri": self._registration.redirect_uri,
+                "scope": self._registration.scopes,
+                "state": state,
+                "nonce": nonce,
+                "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+                "code_challenge_method": "S256",
+            }
+        )
+        return _with_query(metadata.authorization_endpoint, query)
+
+    async def complete(self, answer: Mapping[str, str], *, session_id: str) -> SignedIn:
+        """Who came back from the provider; see `interfaces.Provider`."""
+        attempt = self._taken(answer.get("state", ""), session_id)
+        metadata = await self._provider.metadata()
+        issuer = answer.get("iss")
+        if issuer != self._provider.issuer and (issuer is not None or metadata.names_issuer):
+            raise Rejected("sign_in_state", "the answer is not of the provider that was asked")
+        error = answer.get("error", "")
+        if error:
+            denied = error == "access_denied"
+            word = error[:64] if error.isascii() and error.replace("_", "").isalpha() else "?"
+            raise Rejected(
+                "sign_in_denied" if denied else "provider_refused",
+                f"the provider ended the sign-in: {word}",
+            )
+        claims = await self._claims(answer.get("code", ""), attempt)
+        return SignedIn(person=person_of(claims, self._rules), to=attempt.to)
+
+    async def _claims(self, code: str, attempt: _Attempt) -> Mapping[str, object]:
+        if not code or len(code) > CODE_CHARACTERS_MAX:
+            raise Rejected("sign_in_state", "the provider sent no code")
+        registration = self._registration
+        fields = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": registration.redirect_uri,
+            "client_id": registration.client_id,
+            "code_verifier": attempt.verifier,
+        }
+        token = await self._provider.exchange(fields, secret=registration.secret())
+        expected = Expected(
+            issuer=self._provider.issuer,
+            client_id=registration.client_id,
+            nonce=attempt.nonce,
+            now_s=self._now(),
+        )
+        return verified(token, await self._provider.key(key_id(token)), expected)
+
+    def farewell(self) -> str:
+        """Where signing out goes on, at the provider; empty if it ends with us.
+
+        Without `id_token_hint`: for that, the ID token would have to be kept. So the provider may
+        ask whether one means it.
+        Source: https://openid.net/specs/openid-connect-rpinitiated-1_0.html
+        """
+        known = self._provider.known
+        if known is None or not known.end_session_endpoint or not self._registration.logout:
+            return ""
+        query = urlencode(
+            {
+                "client_id": self._registration.client_id,
+                "post_logout_redirect_uri": self._registration.farewell_uri,
+            }
+        )
+        return _with_query(known.end_session_endpoint, query)
+
+    def _keep(self, state: str, attempt: _Attempt) -> None:
+        now_s = self._elapsed()
+        mine = [s for s, a in self._attempts.items() if a.session == attempt.session]
+        old = [s for s, a in self._attempts.items() if a.until_s < now_s]
+        for gone in {*old, *mine[: max(0, len(mine) + 1 - ATTEMPTS_PER_SESSION_MAX)]}:
+            del self._attempts[gone]
+        self._attempts[state] = attempt
+        while len(self._attempts) > ATTEMPTS_MAX:
+            self._attempts.popitem(last=False)
+
+    def _taken(self, state: str, session_id: str) -> _Attempt:
+        """The sign-in of that state, which is over with this."""
+        attempt = self._attempts.pop(state, None)
+        if attempt is None or attempt.until_s < self._elapsed():
+            raise Rejected("sign_in_state", "it was used already, or is too old")
+        if not hmac.compare_digest(attempt.session, session_digest(session_id)):
+            raise Rejected("sign_in_state", "it was begun in another browser")
+        return attempt
+
+
+def _with_query(url: str, query: str) -> str:
+    return f"{url}{'&' if urlsplit(url).query else '?'}{query}"

@@ -1,0 +1,109 @@
+"""HTTP to the provider: the only module of the gateway that speaks to anybody but the bus.
+
+Redirects are not followed, and no environment variable sends requests elsewhere.
+"""
+
+import asyncio
+import base64
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+
+from countersign.contracts.errors import Rejected, Retryable
+
+TIMEOUT_S: Final = 8.0
+ANSWER_BYTES_MAX: Final = 512 * 1024
+CONNECTIONS_MAX: Final = 8
+
+
+class Transport:
+    """Owns the connections; use it through `transport`."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+
+    async def get(self, url: str) -> Mapping[str, Any]:
+        """
+        Raises:
+            Retryable: `provider_unavailable`.
+
+        """
+        status, answer = await self._exchange(self._client.build_request("GET", url))
+        if status != httpx2.codes.OK:
+            raise Retryable("provider_unavailable", f"the provider answers with status {status}")
+        return answer
+
+    async def post(
+        self, url: str, fields: Mapping[str, str], *, basic: tuple[str, str] | None = None
+    ) -> Mapping[str, Any]:
+        """Send a form; what is in it and in the answer is shown nowhere.
+
+        Raises:
+            Retryable: `provider_unavailable`.
+            Rejected: `provider_refused`, with the provider's own word for it.
+
+        """
+        headers = {}
+        if basic is not None:
+            pair = base64.b64encode(":".join(basic).encode()).decode()
+            headers["Authorization"] = f"Basic {pair}"
+        request = self._client.build_request("POST", url, data=dict(fields), headers=headers)
+        status, answer = await self._exchange(request)
+        if httpx2.codes.is_success(status):
+            return answer
+        if status >= httpx2.codes.INTERNAL_SERVER_ERROR:
+            raise Retryable("provider_unavailable", f"the provider answers with status {status}")
+        word = answer.get("error")
+        known = isinstance(word, str) and word.isascii() and word.replace("_", "").isalpha()
+        said = str(word)[:64] if known else f"status {status}"
+        raise Rejected("provider_refused", f"the provider refuses the sign-in: {said}")
+
+    async def _exchange(self, request: httpx2.Request) -> tuple[int, Mapping[str, Any]]:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                answer = await self._client.send(request, stream=True)
+                try:
+                    content = bytearray()
+                    async for chunk in answer.aiter_bytes():
+                        content += chunk
+                        if len(content) > ANSWER_BYTES_MAX:
+                            raise httpx2.DecodingError("too large")
+                finally:
+                    await answer.aclose()
+        except TimeoutError:
+            raise Retryable("provider_unavailable", "the provider does not answer") from None
+        except (OSError, httpx2.HTTPError) as error:
+            # Not chained: a request carries a code, an answer a token.
+            word = type(error).__name__
+            raise Retryable(
+                "provider_unavailable", f"the provider cannot be reached ({word})"
+            ) from None
+        return answer.status_code, _object(bytes(content))
+
+
+def _object(content: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@asynccontextmanager
+async def transport(ca_file: Path | None) -> AsyncIterator[Transport]:
+    """Connections that are kept."""
+    tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    async with httpx2.AsyncClient(
+        verify=tls,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=TIMEOUT_S,
+        limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
+        headers={"User-Agent": "countersign", "Accept": "application/json"},
+    ) as client:
+        yield Transport(client)
