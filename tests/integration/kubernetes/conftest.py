@@ -4,7 +4,9 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import reference
 from apiserver import ApiServer, running
+from e2e.mirroring import install
 
 from countersign.kube.http_api import HttpClusterApi, cluster_api
 
@@ -13,6 +15,18 @@ from countersign.kube.http_api import HttpClusterApi, cluster_api
 def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     server = running(tmp_path_factory.mktemp("apiserver"))
     try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def flux(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """Another one, with the kinds of Flux and of Weave as they are."""
+    theirs = reference.skip_without("crds")
+    server = running(tmp_path_factory.mktemp("flux"))
+    try:
+        install(server, theirs / "pipelines.yaml", theirs / "gitopsclusters.yaml")
         yield server
     finally:
         server.stop()

@@ -91,7 +91,7 @@ def unreachable(*, cluster: str, group: str, kind: str, namespace: str, why: str
 def _grant(resource: str, *, plural: str, namespace: str) -> str:
     """For a shell; in another cluster whoever its kubeconfig names takes the account's place."""
     role = f"countersign-watcher-{plural}"
-    verbs = "--verb=get,list,watch"
+    verbs = "--verb=list,watch"
     if not namespace:
         return (
             f"kubectl create clusterrole {role} {verbs} --resource={resource} && kubectl create "

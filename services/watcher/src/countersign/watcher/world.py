@@ -31,6 +31,9 @@ class World:
     def objects(self) -> int:
         return len(self._records)
 
+    def known(self) -> Iterable[ObjectKey]:
+        return self._records.keys()
+
     @property
     def pipelines(self) -> Mapping[ObjectKey, Pipeline]:
         return self._pipelines
