@@ -13,7 +13,7 @@ from apiserver import ApiServer
 from doubles.hinting import event, sign
 from doubles.observed_cluster import make_namespace, put, true_pipeline, true_release
 from doubles.service_accounts import RBAC, make_account, rotate_secret, settings_of, store_secret
-from integration.watcher.conftest import Heard, heard, server  # noqa: F401 - fixtures
+from integration.watcher import conftest as stage
 
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
@@ -30,6 +30,9 @@ from countersign.watcher.settings import Settings
 
 KEY, PROD_KEY = "made-up-hmac-key", "made-up-hmac-key-of-prod"
 TIMEOUT_S = 30.0
+# A bus, and what its streams hold.
+server = stage.server
+heard = stage.heard
 
 
 @dataclass
@@ -75,7 +78,7 @@ async def space(api: HttpClusterApi) -> str:
 async def watcher(
     kube: KubeSettings,
     server: LocalServer,
-    space: str,  # noqa: F811
+    space: str,
 ) -> AsyncIterator[Hook]:
     port, health = free_port(), Health()
     settings = Settings(kube=kube, namespaces=space, webhook_port=port)
@@ -114,7 +117,7 @@ async def test_hint_is_answered_by_key_and_promotes_what_the_object_says(
     api: HttpClusterApi,
     space: str,
     server: LocalServer,
-    heard: Heard,  # noqa: F811
+    heard: stage.Heard,
 ) -> None:
     await store_secret(api, space, "key", {"hmac-key": KEY, "token": "made-up-token"})
     await store_secret(api, space, "prod-key", {"hmac-key": PROD_KEY})
@@ -157,7 +160,7 @@ async def test_key_of_an_environment_alone_signs(
     flux: ApiServer,
     api: HttpClusterApi,
     space: str,
-    server: LocalServer,  # noqa: F811
+    server: LocalServer,
 ) -> None:
     await store_secret(api, space, "prod-key", {"hmac-key": PROD_KEY})
     made = keyed(space)
