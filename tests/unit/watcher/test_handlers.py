@@ -210,3 +210,54 @@ async def test_return_to_an_earlier_state_has_another_message_id() -> None:
         await bus.until(m.PipelineObserved, 3)
 
     assert len(set(bus.ids)) == len(bus.ids)
+
+
+def checked(*codes: str) -> m.TokenChecked:
+    found = [m.Finding(level=m.FindingLevel.ERROR, code=c, message=f"{c} it is") for c in codes]
+    secret = m.SecretRef(namespace="shop", name="bot")
+    return m.TokenChecked(credential=secret, findings=tuple(found))
+
+
+async def test_secret_that_cannot_be_read_is_told_of_the_pipeline_until_it_can() -> None:
+    bus = Bus()
+    manifest = pipeline_manifest("dev", "prod", ask={"secretRef": {"name": "bot"}})
+    pipeline = read_object(manifest)
+    async with watching(bus) as service:
+        service.caught_up.set()
+        await service.on_changes(Changes(changed={pipeline.key: pipeline}))
+        await bus.until(m.PipelineObserved)
+        service.on_event(checked("secret_forbidden", "unused"), sequence=1, trace={})
+        await bus.until(m.PipelineObserved, count=2)
+        told = bus.findings()
+        service.on_event(checked("unused"), sequence=2, trace={})
+        await bus.until(m.PipelineObserved, count=3)
+
+    assert [(f.level, f.code) for f in told] == [(m.FindingLevel.WARNING, "secret_forbidden")]
+    assert bus.findings() == []
+
+
+async def test_what_is_told_of_other_secrets_concerns_no_pipeline() -> None:
+    bus = Bus()
+    pipeline = read_object(pipeline_manifest("dev", "prod"))
+    async with watching(bus) as service:
+        service.caught_up.set()
+        await service.on_changes(Changes(changed={pipeline.key: pipeline}))
+        service.on_event(checked("secret_missing"), sequence=1, trace={})
+        used = m.TokenUsed(credential=m.SecretRef(namespace="shop", name="bot"))
+        service.on_event(used, sequence=2, trace={})
+        await bus.until(m.PipelineObserved)
+
+    assert "secret_missing" not in [f.code for f in bus.findings()]
+
+
+async def test_findings_of_secrets_are_forgotten_with_their_stream() -> None:
+    async with watching(Bus()) as service:
+        manifest = pipeline_manifest("dev", "prod", ask={"secretRef": {"name": "bot"}})
+        pipeline = read_object(manifest)
+        assert isinstance(pipeline, Pipeline)
+        service.on_event(checked("secret_missing"), sequence=1, trace={})
+        before = service.projection.credentials.findings_of(pipeline)
+        service.on_restarted("TOKENS")
+
+    assert len(before) == 1
+    assert service.projection.credentials.findings_of(pipeline) == ()

@@ -165,7 +165,7 @@ DURABLES: Final[Mapping[str, Durable]] = {
 
 # Which streams a service may read and follow.
 READS: Final[Mapping[str, tuple[str, ...]]] = {
-    "watcher": ("PROMOTIONS", "PIPELINES"),
+    "watcher": ("PROMOTIONS", "PIPELINES", "TOKENS"),
     "approval": ("PROMOTIONS",),
     "pr-writer": ("PROMOTIONS",),
     "auditor": ("PIPELINES", "TOKENS"),

@@ -15,6 +15,7 @@ from countersign.contracts.messages import (
     PipelineObserved,
     PromotionRef,
     PromotionRequested,
+    TokenChecked,
 )
 from countersign.contracts.promotion import OVER
 from countersign.contracts.subjects import event_subject, stream_of
@@ -23,6 +24,7 @@ from countersign.kube.pipelines import Pipeline
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
+from countersign.watcher.credentials import naming
 from countersign.watcher.deciding import decide, decide_deleted
 from countersign.watcher.interfaces import Changes, LinkStore, Publisher
 from countersign.watcher.measuring import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
@@ -83,11 +85,12 @@ class Watching:
         if not self.projection.apply(event, sequence=sequence, trace=trace):
             return
         LAST_CHANGE.labels(of="streams").set(time.time())
-        ref: PromotionRef | None = getattr(event, "promotion", None)
-        if ref is not None:
+        if (ref := getattr(event, "promotion", None)) is not None:
             self._look_at(ref.pipeline.namespace, ref.pipeline.name, after_s=0)
         elif isinstance(event, PipelineObserved | PipelineDeleted):
             self._look_at(event.pipeline.namespace, event.pipeline.name, after_s=REVIEW_S)
+        elif isinstance(event, TokenChecked):
+            self.on_hint(naming(self.world.pipelines, event.credential))
         self._look_for_gone = True
         self._wake.set()
 
@@ -99,10 +102,7 @@ class Watching:
 
     def on_restarted(self, stream: str) -> None:
         """A stream was made anew: what is pending is asked for, or what is seen is said, again."""
-        if stream == "PROMOTIONS":
-            self.projection.forget_promotions()
-        else:
-            self.projection.forget_observations()
+        self.projection.forget(stream)
         log.warning("stream.restarted", stream=stream)
         self._dirty |= set(self.world.pipelines)
         self._wake.set()
@@ -184,6 +184,7 @@ class Watching:
                 *self.world.problems_of(pipeline),
                 *((self._unreadable[pipeline.key],) if pipeline.key in self._unreadable else ()),
             ),
+            credentials=self.projection.credentials.findings_of(pipeline),
             complete=self.world.tells_absence,
             reads_clusters=self.world.knows_gaps,
             now=self._clock(),

@@ -9,6 +9,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     Content,
     EnvironmentCondition,
+    Finding,
     PipelineObserved,
     Revision,
     TargetObserved,
@@ -88,6 +89,8 @@ class Situation:
     links: Links = field(default_factory=dict)
     observed: PipelineObserved | None = None
     problems: tuple[Problem, ...] = ()
+    # What keeps promotions from the Secrets that it names.
+    credentials: tuple[Finding, ...] = ()
     # Whether everything could be read, so that what is absent is truly absent.
     complete: bool = True
     # Whether other clusters are read as well.

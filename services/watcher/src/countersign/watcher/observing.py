@@ -42,6 +42,7 @@ def observed(
             *pipeline.findings,
             *_unchecked(stages),
             *(_of_problem(p) for p in situation.problems),
+            *situation.credentials,
         ),
         manifest=pipeline.manifest,
         observed_at=situation.now,

@@ -14,8 +14,11 @@ from countersign.contracts.messages import (
     PromotionRequested,
     PullRequestClosed,
     PullRequestRef,
+    TokenChecked,
+    TokenUsed,
 )
 from countersign.contracts.promotion import OVER, Promotion
+from countersign.watcher.credentials import Credentials
 
 # Of promotions that are over only the latest matter for the chain of their environment.
 OVER_KEPT_MAX: Final = 64
@@ -45,12 +48,22 @@ class Projection:
     """Folded from events; the watcher's own are folded in at once when they are published."""
 
     def __init__(self) -> None:
+        self.credentials = Credentials()
         self._entries: dict[str, Entry] = {}
         self._by_uid: dict[str, dict[str, None]] = {}
         self._observed: dict[Place, Observed] = {}
         self._pull_requests: dict[PullRequestPlace, str] = {}
         # By the forge's clock; outlives the attempt, as a pull request can be opened again.
         self._closed_at: dict[PullRequestPlace, datetime] = {}
+
+    def forget(self, stream: str) -> None:
+        """It was made anew: nothing that it held counts."""
+        if stream == "PROMOTIONS":
+            self.forget_promotions()
+        elif stream == "PIPELINES":
+            self.forget_observations()
+        else:
+            self.credentials.forget()
 
     def forget_promotions(self) -> None:
         """Their stream was made anew: nothing that it held counts."""
@@ -109,8 +122,10 @@ class Projection:
         if isinstance(event, PipelineDeleted):
             place = (event.pipeline.namespace, event.pipeline.name)
             return self._observed.pop(place, None) is not None
+        if isinstance(event, TokenChecked):
+            return self.credentials.apply(event)
         ref: PromotionRef | None = getattr(event, "promotion", None)
-        if ref is None:
+        if ref is None or isinstance(event, TokenUsed):
             return False
         return self._fold(event, ref=ref, sequence=sequence, trace=trace or {})
 

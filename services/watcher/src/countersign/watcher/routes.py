@@ -49,7 +49,7 @@ async def follow_streams(
 
     await follow(
         bus,
-        streams=("PROMOTIONS", "PIPELINES"),
+        streams=("PROMOTIONS", "PIPELINES", "TOKENS"),
         apply=apply,
         caught_up=watching.caught_up,
         restarted=watching.on_restarted,
