@@ -83,9 +83,19 @@ BOTH = s.granted("x", attempt=2), s.granted("y", by="grace", attempt=2)
             id="solo-mode-counts-who-asked",
         ),
         pytest.param(
+            [s.requested(approvals=1), s.rejected(), RETRIED_BY_ADA, s.granted("x", attempt=2)],
+            State.WAITING,
+            id="who-asked-is-not-the-one",
+        ),
+        pytest.param(
+            [s.requested(approvals=1), s.granted("x")],
+            State.OPENING,
+            id="nobody-asked-for-the-first-attempt",
+        ),
+        pytest.param(
             [REQUESTED, s.rejected(), RETRIED_BY_ADA, s.granted("x", attempt=2)],
             State.OPENING,
-            id="who-asked-may-be-the-one",
+            id="who-asked-may-where-no-number-is-said",
         ),
         pytest.param(
             [BY_TWO, s.granted("a"), s.granted("b", by="grace"), s.lost("a")],

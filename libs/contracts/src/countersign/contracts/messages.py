@@ -502,7 +502,7 @@ class PromotionRequested(Message):
     """The last promotion merged or completed into this environment."""
     requested_at: Timestamp | None = Field(alias="requestedAt", default=None)
     solo_mode: bool = Field(alias="soloMode", default=False)
-    """Who asked for it, or wrote what is promoted, may be the only one who approves."""
+    """Who asked for the attempt may approve it too, even as the only one."""
 
 
 class PromotionRetried(Message):

@@ -135,9 +135,12 @@ class Promotion:
 
     @property
     def excluded(self) -> Person | None:
-        """Who may not approve it: where several must, the one who asked for it is none of them."""
-        four_eyes = self.approvals_needed > 1 and not self.request.solo_mode
-        return self.requester if four_eyes else None
+        """Who may not approve it.
+
+        Where the Pipeline says how many must, who asked for the attempt is none of them.
+        """
+        others = self.request.approvals > 0 and not self.request.solo_mode
+        return self.requester if others else None
 
     @property
     def counted(self) -> tuple[Approval, ...]:
