@@ -226,23 +226,26 @@ async def test_stored_token_opens_nothing_with_the_consent_of_who_lost_the_right
     assert house.stream.of(m.ApprovalGranted)[-1].count == 1
 
 
-async def test_who_asked_again_is_none_of_the_two_who_approve(
-    house: House, approval: Service
+@pytest.mark.parametrize(("needed", "others"), [(1, "somebody else"), (2, "2 others")])
+async def test_who_asked_again_is_none_of_those_who_approve(
+    house: House, approval: Service, needed: int, others: str
 ) -> None:
-    await house.request(approvals=2)
+    await house.request(approvals=needed)
     await house.stream.publish(failed(m.FailureReason.NO_MARKER), message_id="failed")
     await retry(house, approval)
 
-    with pytest.raises(Rejected, match="Ada asked for it, so 2 others must approve it"):
+    with pytest.raises(Rejected, match=f"Ada asked for it, so {others} must approve it"):
         await house.begin(approval)
 
     assert house.forge.calls == []
 
 
 @pytest.mark.parametrize(
-    "lenient", [{"approvals": 2, "solo_mode": True}, {"approvals": 1}, {}], ids=str
+    "lenient",
+    [{"approvals": 2, "solo_mode": True}, {"approvals": 1, "solo_mode": True}, {}],
+    ids=str,
 )
-async def test_who_asked_again_may_approve_in_solo_mode_or_where_one_is_enough(
+async def test_who_asked_again_may_approve_in_solo_mode_or_where_nothing_is_said(
     house: House, approval: Service, lenient: dict[str, object]
 ) -> None:
     await house.request(**lenient)

@@ -154,6 +154,6 @@ def unanswered(reason: str) -> str:
         return (
             "nobody can promote now: the service account of Countersign's approval service may "
             "not ask who may; the administrator lets it create "
-            "subjectaccessreviews.authorization.k8s.io"
+            "subjectaccessreviews.authorization.k8s.io, as k8s/base does"
         )
     return "the cluster cannot be asked now who may promote; nothing was changed, try again soon"

@@ -140,8 +140,8 @@ def refuse_consent(promotion: Promotion, person: Person) -> None:
     if promotion.excluded and promotion.excluded.id == person.id:
         raise Rejected(
             "not_allowed",
-            f"{where}: {_name(person)} asked for it, so {promotion.approvals_needed} others must "
-            "approve it; soloMode in the Pipeline lets who asked be one of them",
+            f"{where}: {_name(person)} asked for it, so {_others(promotion)} must approve it; "
+            "soloMode in the Pipeline lets who asked do so",
         )
 
 
@@ -221,6 +221,11 @@ def is_carried_by(promotion: Promotion, consent: Consent) -> bool:
     if consent.approval_id not in known:
         return True
     return consent.approval_id in {a.approval_id for a in carried(promotion)}
+
+
+def _others(promotion: Promotion) -> str:
+    needed = promotion.approvals_needed
+    return "somebody else" if needed == 1 else f"{needed} others"
 
 
 def _name(person: Person) -> str:
