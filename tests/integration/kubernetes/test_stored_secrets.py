@@ -82,7 +82,7 @@ async def test_refusal_has_the_line_that_grants(
     async with cluster_api(settings) as api:
         with pytest.raises(Rejected) as refused:
             await read_secret(api, namespace=namespace, name="fleet")
-        line = refused.value.message.partition("kubectl ")[2]
+        line = refused.value.message.partition("`kubectl ")[2].rstrip("`")
         for command in line.split(" && kubectl "):
             apiserver.kubectl(*shlex.split(command))
         found = await read_secret(api, namespace=namespace, name="fleet")

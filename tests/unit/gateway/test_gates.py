@@ -233,6 +233,9 @@ def test_gate_says_that_only_the_cluster_will_tell_of_the_merge(
         ("NO_MARKER", "no YAML file (… 'a.yaml' is too large to look into)", "Split the file"),
         ("NO_MARKER", "there is no folder 'apps' on branch 'main'", "Correct the path"),
         ("NO_MARKER", "no YAML file has the comment", "Put the comment"),
+        ("CREDENTIAL_MISSING", "Secret 'a/b': Countersign may not read it; …", "Have the line"),
+        ("CREDENTIAL_MISSING", "Secret 'a/b' could not be read: GET …", "does not answer"),
+        ("CREDENTIAL_MISSING", "Secret 'a/b': it is not there", "Make it"),
     ],
 )
 def test_what_to_do_fits_what_was_found(reason: str, message: str, told: str) -> None:

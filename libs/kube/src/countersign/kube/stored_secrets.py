@@ -76,7 +76,7 @@ def _path(namespace: str, name: str) -> str:
 def _refused(refusal: Rejected, *, namespace: str, name: str) -> Rejected:
     if refusal.reason == "forbidden":
         line = grant_line(namespace=namespace, secret=name, refusal=refusal.message)
-        return Rejected(FORBIDDEN, f"Countersign may not read it; this allows it: {line}")
+        return Rejected(FORBIDDEN, f"Countersign may not read it; this allows it: `{line}`")
     return Rejected(MISSING, "it is not there")
 
 

@@ -115,6 +115,19 @@ _BY_MESSAGE: Final = (
         "there is no folder ",
         "Correct the path in the Pipeline, or make that folder on branch {branch} of {repository}.",
     ),
+    (
+        FailureReason.CREDENTIAL_MISSING,
+        "Countersign may not read it",
+        (
+            "Have the line that the message ends with run by somebody who may give rights in that"
+            " namespace, then try again; or promote as yourself."
+        ),
+    ),
+    (
+        FailureReason.CREDENTIAL_MISSING,
+        " could not be read: ",
+        "The API server of the cluster does not answer. It is tried again by itself.",
+    ),
 )
 
 
