@@ -21,7 +21,7 @@ from countersign.contracts.messages import (
 from countersign.contracts.subjects import stream_of
 from countersign.gateway.handlers import Handlers
 from countersign.gateway.hub import Hub
-from countersign.gateway.interfaces import Access, FeedStatus
+from countersign.gateway.interfaces import Access, FeedStatus, Provider
 from countersign.gateway.moments import Heard
 from countersign.gateway.people import LocalAccess, LocalSignIn
 from countersign.gateway.projection import Projection
@@ -119,6 +119,7 @@ class World:
     forges: ForgeList = FORGES
     people: tuple[Person, ...] = PEOPLE
     access: Access = field(default_factory=LocalAccess)
+    provider: Provider | None = None
     sequences: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -133,6 +134,7 @@ class World:
             sessions=Sessions(clock=self.clock),
             sign_in=LocalSignIn(self.people),
             access=self.access,
+            provider=self.provider,
             feed=self.feed,
             hub=self.hub,
             templates=self.templates,
