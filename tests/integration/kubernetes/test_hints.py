@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 import httpx2
 import pytest
+import reference
+import yaml
 from apiserver import ApiServer
 from doubles.hinting import event, sign
 from doubles.observed_cluster import make_namespace, put, true_pipeline, true_release
@@ -23,6 +26,7 @@ from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
 from countersign.local.demo.layout import free_port
 from countersign.messaging.bus import open_bus
 from countersign.messaging.local_server import LocalServer
+from countersign.messaging.permissions import FLUX_HINT
 from countersign.telemetry.health import Health
 from countersign.watcher import bootstrap
 from countersign.watcher.hook_keys import KEPT_S, ClusterKeys, KeptKeys
@@ -172,6 +176,29 @@ async def test_key_of_an_environment_alone_signs(
         into_staging = [await hook.post(key=key) for key in ("", KEY, PROD_KEY)]
 
     assert into_staging == [401, 401, 401]
+
+
+@pytest.mark.parametrize("kinds", [("Provider", "Alert"), ("Provider",)])
+async def test_documented_objects_are_what_flux_takes(
+    flux: ApiServer, api: HttpClusterApi, kinds: tuple[str, ...]
+) -> None:
+    crds = reference.skip_without("crds")
+    for name in ("providers", "alerts"):
+        flux.kubectl("apply", "--server-side", "-f", str(crds / f"{name}.yaml"))
+    flux.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+    text = (reference.ROOT / "docs" / "webhooks.md").read_text()
+    written = [
+        list(yaml.safe_load_all(b)) for b in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    ]
+    manifests = next(w for w in written if tuple(o.get("kind") for o in w) == kinds)
+    for namespace in {manifest["metadata"]["namespace"] for manifest in manifests}:
+        await make_namespace(api, namespace)
+
+    said = flux.kubectl("apply", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump_all(manifests))
+
+    assert said.count("created") == len(kinds)
+    provider = manifests[0]["spec"]
+    assert provider.get("channel") in {None, FLUX_HINT}
 
 
 def revealed(key: Secret | None) -> str | None:

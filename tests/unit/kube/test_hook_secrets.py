@@ -44,3 +44,9 @@ def test_pipeline_that_names_no_secret_has_none() -> None:
 
 def test_fields_of_other_types_name_no_secret() -> None:
     assert secrets(manifest(a={"strategy": []}, b=3, c={"strategy": {"secretRef": "k"}})) == []
+
+
+def test_environment_without_a_name_does_not_stand_for_the_pipeline() -> None:
+    nameless = {"": {"strategy": {"secretRef": {"name": "k"}}}}
+
+    assert secrets(manifest(own="key", **nameless)) == [("", "shop", "key")]

@@ -26,8 +26,9 @@ def read_hook_secrets(manifest: Manifest, *, namespace: str) -> tuple[HookSecret
     """The Pipeline's own comes first, if it names one."""
     places = [("", mapping(manifest, "spec"))]
     places += [
-        (text(entry, "name"), mapping(entry))
+        (name, mapping(entry))
         for entry in sequence(manifest, "spec", "environments")[: HOOK_SECRETS_MAX - 1]
+        if (name := text(entry, "name"))
     ]
     return tuple(
         HookSecret(environment=environment, secret=SecretRef(namespace=namespace, name=name))
