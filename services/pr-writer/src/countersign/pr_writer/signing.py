@@ -16,6 +16,7 @@ from countersign.pr_writer.interfaces import Clock
 from countersign.pr_writer.model import Job
 
 REDEEM_S: Final = 10.0
+ASK_AGAIN_S: Final = 10.0  # an API server is away for about as long as it takes to restart
 _SEED_BYTES: Final = 36  # two of prefix, 32 of seed, two of checksum
 
 
@@ -87,7 +88,7 @@ class SigningRedeemer:
 def _refusal(problem: Problem) -> Rejected | Retryable:
     if problem.code == "cluster_unavailable":
         # Whether the approver may still promote; it is known as soon as the cluster is back.
-        return Retryable(problem.code, problem.message)
+        return Retryable(problem.code, problem.message, after_s=ASK_AGAIN_S)
     if problem.code == "not_allowed":
         return Rejected("not_allowed", problem.message)
     return Rejected(
