@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from apiserver import ApiServer, running
 from e2e.nemeses import WRITER, Nemeses
-from e2e.people import Person, person
+from e2e.people import PATIENCE_S, Person, person
 from e2e.systems import pulls, system
 from e2e.witnessing import Witness
 
@@ -97,6 +97,13 @@ async def scene(root: Path) -> AsyncIterator[Scene]:
         await asyncio.to_thread(server.stop)
 
 
+async def until_logged(started: Running, text: str, *, count: int) -> None:
+    log = started.layout.logs / "approval.log"
+    async with asyncio.timeout(PATIENCE_S):
+        while log.read_text().count(text) < count:  # noqa: ASYNC110 - a file tells nobody
+            await asyncio.sleep(0.1)
+
+
 async def test_right_withdrawn_before_the_writer_redeems_opens_nothing(tmp_path: Path) -> None:
     async with scene(tmp_path) as s:
         promotion = await s.ada.until(PIPELINE, "waiting")
@@ -137,7 +144,13 @@ async def test_api_server_that_is_away_is_told_and_nothing_is_lost_by_it(tmp_pat
         assert page.status == 503
         assert "Nobody says who may promote" in page.text
         await asyncio.to_thread(s.server.start)
-        await s.promote()
+
+        async with Nemeses(s.started, Witness()).standing_still(WRITER):
+            await s.promote()
+            await s.ada.until(PIPELINE, "opening")
+            await asyncio.to_thread(s.server.stop, only="kube-apiserver")
+        await until_logged(s.started, "access_review.failed", count=2)
+        await asyncio.to_thread(s.server.start)
 
         opened = await s.ada.until(PIPELINE, "open")
-        assert opened["author"] == "ada"
+        assert (opened["author"], opened["attempt"]) == ("ada", 1)
