@@ -188,13 +188,16 @@ def _why(target: TargetObserved) -> str:
 
 
 def _pending(seen: PipelineObserved) -> Iterator[Fields]:
-    for environment in seen.environments:
-        gate = environment.gate
-        if gate is not None and gate.state is GateState.BLOCKED:
-            yield _condition(
-                seen, "PromotionPending", reason="EnvironmentNotReady", message=gate.message
-            )
-            return
+    """While an environment that others follow is not ready, or one cannot take what is next."""
+    behind = [e for e in seen.environments[:-1] if e.content is None]
+    blocked = [e.gate for e in seen.environments if e.gate and e.gate.state is GateState.BLOCKED]
+    if behind:
+        message = f"{behind[0].name}: {behind[0].message or 'is not ready'}"
+    elif blocked:
+        message = blocked[0].message
+    else:
+        return
+    yield _condition(seen, "PromotionPending", reason="EnvironmentNotReady", message=message)
 
 
 def _condition(
