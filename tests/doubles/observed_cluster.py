@@ -24,7 +24,7 @@ from countersign.watcher.world import World, pipeline_key
 
 Json = dict[str, Any]
 # The same as in earnest, only sooner.
-FAST: Final = Pauses(first_s=0.05, longest_s=0.4, away_s=0.5, refused_s=0.2)
+FAST: Final = Pauses(first_s=0.05, longest_s=0.4, away_s=0.5, refused_s=0.2, reread_s=0.5)
 UNTIL_S: Final = 30.0
 PLURALS: Final = {
     "Pipeline": "pipelines",
@@ -158,6 +158,12 @@ class Eyes:
 
     def keys(self, namespace: str) -> set[ObjectKey]:
         return {key for key in self.world.known() if key.namespace == namespace}
+
+    async def until_unready(self, why: str) -> None:
+        """There is no change to wait for: that is the point."""
+        async with asyncio.timeout(UNTIL_S):
+            while why not in (self.cluster.not_ready() or ""):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(UNTIL_S):

@@ -22,6 +22,8 @@ class Pauses:
     away_s: float = 15.0
     # How soon a kind that is not installed, or not to be read, is looked at again.
     refused_s: float = 10.0
+    # How soon a Secret that nobody tells of is read again.
+    reread_s: float = 60.0
     # A watch ends by itself after that; bookmarks come each minute, so silence means that a
     # connection was lost without anybody saying so.
     watch_least_s: int = 240

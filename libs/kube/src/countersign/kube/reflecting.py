@@ -218,7 +218,8 @@ class Reflector(Generic[T]):
         """What is known stays, and for a moment nobody is told: an API server is restarted."""
         now = self._pauses.now()
         since = self._failing_since = self._failing_since or now
-        log.info("reflector.failed", path=self._path, reason=error.reason, message=error.message)
+        if not self._failures:
+            log.info("reflector.failed", path=self._path, reason=error.reason)
         if error.reason == "too_large":
             self._at = ""
         # A token that is being replaced is refused once.

@@ -25,38 +25,39 @@ from countersign.watcher.wants import Kind
 
 log = get_logger()
 
-# How soon a rotated kubeconfig is used that nothing has told of.
-REREAD_S: Final = 60.0
 # However often something asks for it, a Secret is read no more often than that.
 LOOK_LEAST_S: Final = 1.0
 
 
 class SwitchedApi:
-    """The connection as it is now; while there is none, asking fails as if nobody answered."""
+    """The connection as it is now; whoever asks while there is none waits."""
 
     def __init__(self) -> None:
         self._api: Api | None = None
+        self._switched = asyncio.Event()
 
     def switch(self, api: Api | None) -> None:
         self._api = api
+        self._switched.set()
 
     @property
     def is_connected(self) -> bool:
         return self._api is not None
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
-        return await self._connected(path).get(path, query)
+        return await (await self._connected()).get(path, query)
 
     @asynccontextmanager
     async def lines(
         self, path: str, query: Mapping[str, str], *, silence_s: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._connected(path).lines(path, query, silence_s=silence_s) as lines:
+        async with (await self._connected()).lines(path, query, silence_s=silence_s) as lines:
             yield lines
 
-    def _connected(self, path: str) -> Api:
-        if self._api is None:
-            raise Retryable("cluster_unavailable", f"GET {path}: there is no connection")
+    async def _connected(self) -> Api:
+        while self._api is None:
+            self._switched.clear()
+            await self._switched.wait()
         return self._api
 
 
@@ -74,6 +75,7 @@ class RemoteCluster:
         self._secrets = secrets
         self._may_exec = may_exec
         self._tell = tell
+        self._reread_s = pauses.reread_s
         self._switch = SwitchedApi()
         self._connection = AsyncExitStack()
         self._version = ""
@@ -126,7 +128,7 @@ class RemoteCluster:
                 await self._look()
                 await asyncio.sleep(LOOK_LEAST_S)
                 try:
-                    async with asyncio.timeout(REREAD_S):
+                    async with asyncio.timeout(self._reread_s):
                         await self._wake.wait()
                 except TimeoutError:
                     continue

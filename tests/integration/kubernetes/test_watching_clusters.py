@@ -1,0 +1,176 @@
+"""Applications in other clusters, which GitopsClusters and their Secrets lead to."""
+
+import asyncio
+import base64
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from apiserver import ApiServer, running
+from doubles.observed_cluster import (
+    Eyes,
+    eyes,
+    make_namespace,
+    path_of,
+    put,
+    true_pipeline,
+    true_release,
+)
+from reference import skip_without
+
+from countersign.kube.http_api import HttpClusterApi, cluster_api
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    crd = skip_without("crds") / "helmreleases.yaml"
+    server = running(tmp_path_factory.mktemp("remote"))
+    try:
+        server.kubectl("apply", "--server-side", "-f", str(crd))
+        server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
+    async with cluster_api(flux.settings()) as found:
+        yield found
+
+
+@pytest.fixture
+async def there(remote: ApiServer) -> AsyncIterator[HttpClusterApi]:
+    async with cluster_api(remote.settings()) as found:
+        yield found
+
+
+@pytest.fixture
+async def space(api: HttpClusterApi, there: HttpClusterApi) -> str:
+    """In both: dev here and prod there."""
+    name = await make_namespace(api, f"t-{secrets.token_hex(4)}")
+    await make_namespace(there, name)
+    ref = {"kind": "GitopsCluster", "name": "far"}
+    targets = {"prod": [{"namespace": name, "clusterRef": ref}]}
+    await put(api, true_pipeline(name, "dev", "prod", targets=targets))
+    await put(api, true_release(name, "6.9.0"))
+    await put(there, true_release(name, "6.8.4"))
+    return name
+
+
+def gitops_cluster(namespace: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "gitops.weave.works/v1alpha1",
+        "kind": "GitopsCluster",
+        "metadata": {"name": "far", "namespace": namespace},
+        "spec": spec or {"secretRef": {"name": "far"}},
+    }
+
+
+def secret(
+    namespace: str, server: ApiServer, *, name: str = "far", key: str = "kubeconfig", **user: Any
+) -> dict[str, Any]:
+    user = user or {"token": "made-up-admin-token"}
+    ca = base64.b64encode(server.ca.read_bytes()).decode()
+    config = {
+        "clusters": [
+            {"name": "c", "cluster": {"server": server.url, "certificate-authority-data": ca}}
+        ],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        # YAML holds JSON.
+        "stringData": {key: str(config).replace("'", '"')},
+    }
+
+
+def message(seen: Eyes, space: str) -> str:
+    found = seen.environment(space, "prod")
+    return found.message if found else ""
+
+
+@pytest.mark.parametrize("key", ["kubeconfig", "value"])
+async def test_release_in_another_cluster_is_seen(
+    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, space: str, key: str
+) -> None:
+    await put(api, secret(space, remote, key=key))
+    await put(api, gitops_cluster(space))
+
+    async with eyes(flux.settings()) as seen:
+        await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
+
+        assert seen.revision(space, "dev") == "6.9.0"
+        assert seen.findings(space) == {}
+
+
+async def test_cluster_of_cluster_api_is_found_by_its_secret(
+    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, space: str
+) -> None:
+    await put(api, secret(space, remote, name="moon-kubeconfig", key="value"))
+    await put(api, gitops_cluster(space, capiClusterRef={"name": "moon"}))
+
+    async with eyes(flux.settings()) as seen:
+        await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
+
+
+async def test_lost_cluster_makes_only_its_own_targets_unknown_and_is_named(
+    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, space: str
+) -> None:
+    await put(api, secret(space, remote))
+    await put(api, gitops_cluster(space))
+
+    async with eyes(flux.settings()) as seen:
+        await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
+        await asyncio.to_thread(remote.stop)
+        await seen.until(lambda: seen.condition(space, "prod") == "UNKNOWN")
+        assert f"{space}/far" in message(seen, space)
+        assert f"{space}/far" in seen.findings(space)["cluster_unreachable"]
+        await put(api, true_release(space, "6.9.1"))
+        await seen.until(lambda: seen.revision(space, "dev") == "6.9.1")
+        await asyncio.to_thread(remote.start)
+        await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
+        assert seen.findings(space) == {}
+
+
+async def test_rotated_kubeconfig_is_used(
+    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, there: HttpClusterApi, space: str
+) -> None:
+    await put(api, secret(space, remote, token="made-up-and-expired"))
+    await put(api, gitops_cluster(space))
+
+    async with eyes(flux.settings()) as seen:
+        await seen.until(lambda: "cluster_unreachable" in seen.findings(space))
+        assert f"cluster {space}/far" in message(seen, space)
+        assert "nauthorized" in message(seen, space)
+        await put(api, secret(space, remote))
+        await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
+        await put(there, true_release(space, "6.8.5"))
+        await seen.until(lambda: seen.revision(space, "prod") == "6.8.5")
+
+
+async def test_what_is_missing_on_the_way_is_said(
+    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, space: str
+) -> None:
+    async with eyes(flux.settings()) as seen:
+        await seen.until(lambda: "cluster_missing" in seen.findings(space))
+        await put(api, gitops_cluster(space))
+        await seen.until(lambda: "secret_missing" in seen.findings(space))
+        assert f"{space}/far" in message(seen, space)
+        program = {"apiVersion": "client.authentication.k8s.io/v1", "command": "/bin/true"}
+        await put(api, secret(space, remote, exec=program))
+        await seen.until(lambda: "bad_kubeconfig" in seen.findings(space))
+        assert "COUNTERSIGN_KUBECONFIG_EXEC" in message(seen, space)
+        await put(api, secret(space, remote, tokenFile="/etc/hostname"))
+        await seen.until(lambda: "tokenFile" in message(seen, space))
+        await put(api, secret(space, remote))
+        await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
+        await api.call("DELETE", path_of(gitops_cluster(space)))
+        await seen.until(lambda: seen.condition(space, "prod") == "UNKNOWN")
+        assert "cluster_missing" in seen.findings(space)
+        assert seen.revision(space, "dev") == "6.9.0"

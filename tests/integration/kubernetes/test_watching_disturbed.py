@@ -1,0 +1,192 @@
+"""What goes wrong between the watcher and an API server, and what is seen afterwards."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from apiserver import ApiServer, running
+from doubles.kube_proxy import Fault, KubeProxy, kube_proxy
+from doubles.observed_cluster import (
+    FAST,
+    eyes,
+    make_namespace,
+    path_of,
+    put,
+    true_pipeline,
+    true_release,
+)
+from e2e.mirroring import install
+from reference import skip_without
+
+from countersign.kube.http_api import HttpClusterApi, cluster_api
+
+RETRY_AFTER_S = 1
+
+
+def lists(request: web.Request) -> bool:
+    return "limit" in request.query and "helmreleases" in request.path
+
+
+def watches(request: web.Request) -> bool:
+    return "watch" in request.query and "helmreleases" in request.path
+
+
+@pytest.fixture
+async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
+    async with cluster_api(flux.settings()) as found:
+        yield found
+
+
+@pytest.fixture
+async def space(api: HttpClusterApi) -> str:
+    space = await make_namespace(api)
+    await put(api, true_pipeline(space, "dev"))
+    await put(api, true_release(space, "6.8.4"))
+    return space
+
+
+@pytest.fixture
+async def proxy(flux: ApiServer) -> AsyncIterator[KubeProxy]:
+    async with kube_proxy(flux) as found:
+        yield found
+
+
+async def test_cut_watch_goes_on_where_it_was(
+    api: HttpClusterApi, proxy: KubeProxy, space: str
+) -> None:
+    async with eyes(proxy.settings) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+        listed = proxy.asked["list"]
+        await proxy.cut()
+        await put(api, true_release(space, "6.9.0"))
+        await seen.until(lambda: seen.revision(space) == "6.9.0")
+
+        assert proxy.asked["list"] == listed
+        assert all(not gap.code for changes in seen.taken for gap in changes.gaps or ())
+
+
+@pytest.mark.parametrize("how", ["answer", "event"])
+async def test_what_was_deleted_before_a_second_list_is_gone(
+    api: HttpClusterApi, proxy: KubeProxy, space: str, how: str
+) -> None:
+    async with eyes(proxy.settings) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+        expired = b'{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}\n'
+        body = expired if how == "event" else b""
+        await proxy.cut()
+        proxy.passing.clear()
+        await api.call("DELETE", path_of(true_release(space, "6.8.4")))
+        proxy.faults.append(Fault(watches, status=410, body=body))
+        proxy.passing.set()
+        await seen.until(lambda: seen.condition(space) == "MISSING")
+
+
+async def test_list_that_expires_in_the_middle_begins_anew(proxy: KubeProxy, space: str) -> None:
+    proxy.faults.append(Fault(lists, status=410, times=2))
+
+    async with eyes(proxy.settings) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+
+
+async def test_server_that_asks_for_time_gets_it(proxy: KubeProxy, space: str) -> None:
+    proxy.faults.append(
+        Fault(lists, status=429, headers={"Retry-After": str(RETRY_AFTER_S)}, times=1)
+    )
+    began = time.monotonic()
+
+    async with eyes(proxy.settings) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+
+    assert time.monotonic() - began >= RETRY_AFTER_S
+
+
+async def test_slow_kind_hinders_no_other(
+    api: HttpClusterApi, proxy: KubeProxy, space: str
+) -> None:
+    async with eyes(proxy.settings) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+        proxy.faults.append(Fault(lambda r: "kustomize" in r.path, delay_s=2.0, times=9))
+        other = await make_namespace(api)
+        pipeline = true_pipeline(other, "dev", kind="Kustomization")
+        await put(api, pipeline)
+        await seen.until(lambda: seen.condition(other) == "UNKNOWN")
+        began = time.monotonic()
+        await put(api, true_release(space, "6.9.0"))
+        await seen.until(lambda: seen.revision(space) == "6.9.0")
+
+        assert time.monotonic() - began < 1.0
+        found = seen.environment(other)
+        assert found is not None
+        assert found.message == "Kustomization objects are not read yet"
+
+
+async def test_silent_connection_is_given_up(
+    api: HttpClusterApi, proxy: KubeProxy, space: str
+) -> None:
+    silent = FAST.__class__(first_s=0.05, longest_s=0.4, away_s=9, silence_s=0.5)
+
+    async with eyes(proxy.settings, pauses=silent) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+        asked = proxy.asked["watch"]
+        await proxy.until(lambda: proxy.asked["watch"] >= asked + 3)
+        await put(api, true_release(space, "6.9.0"))
+        await seen.until(lambda: seen.revision(space) == "6.9.0")
+
+
+async def test_server_away_for_long_makes_unknown_and_comes_back(
+    proxy: KubeProxy, space: str
+) -> None:
+    async with eyes(proxy.settings) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+        await proxy.cut()
+        proxy.passing.clear()
+        await seen.until(lambda: seen.condition(space) == "UNKNOWN")
+        findings = seen.findings(space)
+        assert "the API server" in findings["cluster_unreachable"]
+        assert not seen.taken[-1].removed
+        assert seen.cluster.not_ready() is None
+        proxy.passing.set()
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+        assert seen.findings(space) == {}
+
+
+async def test_token_is_used_from_when_it_is_rotated(flux: ApiServer, space: str) -> None:
+    async with kube_proxy(flux, token="made-up-and-expired") as proxy:
+        right = flux.account()
+        async with eyes(proxy.settings) as seen:
+            await proxy.until(lambda: "nauthorized" in (seen.cluster.not_ready() or ""))
+            assert seen.taken == []
+            (proxy.account_dir / "token").write_bytes((right / "token").read_bytes())
+            await seen.until(lambda: seen.revision(space) == "6.8.4")
+            (proxy.account_dir / "token").write_text("made-up-and-expired")
+            await proxy.cut()
+            await seen.until(lambda: seen.condition(space) == "UNKNOWN")
+            (proxy.account_dir / "token").write_bytes((right / "token").read_bytes())
+            await seen.until(lambda: seen.revision(space) == "6.8.4")
+
+
+async def test_restarted_server_that_forgot_its_history_is_listed_again(tmp_path: Path) -> None:
+    theirs = skip_without("crds")
+    server = await asyncio.to_thread(running, tmp_path / "own")
+    try:
+        await asyncio.to_thread(install, server, theirs / "pipelines.yaml")
+        async with cluster_api(server.settings()) as api, kube_proxy(server) as proxy:
+            space = await make_namespace(api)
+            await put(api, true_pipeline(space, "dev"))
+            await put(api, true_release(space, "6.8.4"))
+            async with eyes(proxy.settings) as seen:
+                await seen.until(lambda: seen.revision(space) == "6.8.4")
+                listed = proxy.asked["list"]
+                await proxy.cut()
+                proxy.passing.clear()
+                await api.call("DELETE", path_of(true_release(space, "6.8.4")))
+                await asyncio.to_thread(server.stop, only="kube-apiserver")
+                await asyncio.to_thread(server.start)
+                proxy.passing.set()
+                await seen.until(lambda: seen.condition(space) == "MISSING")
+                assert proxy.asked["list"] > listed
+    finally:
+        server.stop()

@@ -1,0 +1,183 @@
+"""What cannot be read is said, with what to do about it, and read as soon as it can be."""
+
+import secrets
+import shlex
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from apiserver import ApiServer
+from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline, true_release
+
+from countersign.contracts.errors import Rejected
+from countersign.kube.granting import NAMESPACE
+from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+ACCOUNT = "countersign-watcher"
+
+
+@pytest.fixture
+async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
+    async with cluster_api(flux.settings()) as found:
+        yield found
+
+
+@pytest.fixture
+async def space(api: HttpClusterApi) -> str:
+    return await make_namespace(api)
+
+
+@pytest.fixture
+async def account(flux: ApiServer, api: HttpClusterApi) -> AsyncIterator[KubeSettings]:
+    """The watcher's own, which may list Pipelines and nothing else."""
+    await make_namespace(api, NAMESPACE)
+    flux.kubectl("-n", NAMESPACE, "create", "serviceaccount", ACCOUNT)
+    token = flux.kubectl("-n", NAMESPACE, "create", "token", ACCOUNT).strip()
+    flux.kubectl(
+        "create", "clusterrole", "sees-pipelines", "--verb=list,watch",
+        "--resource=pipelines.pipelines.weave.works",
+    )  # fmt: skip
+    flux.kubectl(
+        "create", "clusterrolebinding", "sees-pipelines", "--clusterrole=sees-pipelines",
+        f"--serviceaccount={NAMESPACE}:{ACCOUNT}",
+    )  # fmt: skip
+    yield flux.settings(token)
+    flux.kubectl("-n", NAMESPACE, "delete", "serviceaccount", ACCOUNT)
+    flux.kubectl("delete", "clusterrole,clusterrolebinding", "sees-pipelines")
+
+
+def run_line(server: ApiServer, message: str) -> None:
+    """The line that a finding gives, as a person would."""
+    for command in message.partition("this allows it: ")[2].split(" && "):
+        program, *arguments = shlex.split(command)
+        assert program == "kubectl"
+        server.kubectl(*arguments)
+
+
+async def test_kind_that_is_installed_later_is_read_then(
+    flux: ApiServer, api: HttpClusterApi, space: str
+) -> None:
+    kind = f"Widget{secrets.token_hex(3)}".capitalize()
+    pipeline = true_pipeline(space, "dev")
+    pipeline["spec"]["appRef"].update(apiVersion="example.org/v1", kind=kind)
+    await put(api, pipeline)
+
+    async with eyes(flux.settings()) as seen:
+        await seen.until(lambda: "kind_not_installed" in seen.findings(space))
+        assert kind in seen.findings(space)["kind_not_installed"]
+        assert seen.condition(space) == "MISSING"
+        crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        await api.call("POST", crds, body=crd(kind))
+        await seen.until(lambda: "kind_not_installed" not in seen.findings(space))
+        await _put_patiently(api, widget(kind, space, revision="v1.2.3"))
+        await seen.until(lambda: seen.revision(space) == "v1.2.3")
+        await api.call("DELETE", f"{crds}/{kind.lower()}s.example.org")
+        await seen.until(lambda: seen.condition(space) == "MISSING")
+        await seen.until(lambda: "kind_not_installed" in seen.findings(space))
+
+
+def crd(kind: str) -> dict[str, Any]:
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    plural = f"{kind.lower()}s"
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "schema": {"openAPIV3Schema": schema},
+    }
+    names = {"kind": kind, "plural": plural, "singular": kind.lower()}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.example.org"},
+        "spec": {
+            "group": "example.org",
+            "scope": "Namespaced",
+            "names": names,
+            "versions": [version],
+        },
+    }
+
+
+def widget(kind: str, namespace: str, *, revision: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "example.org/v1",
+        "kind": kind,
+        "metadata": {"name": "podinfo", "namespace": namespace, "generation": 1},
+        "spec": {},
+        "status": {
+            "lastAppliedRevision": revision,
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }
+
+
+async def _put_patiently(api: HttpClusterApi, manifest: dict[str, Any]) -> None:
+    """A kind is served a moment after it is announced."""
+    for _ in range(50):
+        try:
+            await put(api, manifest)
+        except Rejected as refusal:
+            if refusal.reason != "not_found":
+                raise
+        else:
+            return
+
+
+async def test_namespace_that_may_not_be_read_is_told_with_the_line_that_grants_it(
+    flux: ApiServer, api: HttpClusterApi, space: str, account: KubeSettings
+) -> None:
+    other = await make_namespace(api)
+    targets = {"dev": [{"namespace": space}], "prod": [{"namespace": other}]}
+    await put(api, true_pipeline(space, "dev", "prod", targets=targets))
+    await put(api, true_release(space, "6.8.4"))
+    await put(api, true_release(other, "6.8.4"))
+
+    async with eyes(account) as seen:
+        for place, environment in ((space, "dev"), (other, "prod")):
+            await seen.until(lambda e=environment: seen.condition(space, e) == "UNKNOWN")
+            found = seen.environment(space, environment)
+            assert found is not None
+            assert f"-n {place} " in found.message
+            assert "kind_forbidden" in seen.findings(space)
+            run_line(flux, found.message)
+            await seen.until(lambda e=environment: seen.condition(space, e) == "HEALTHY")
+
+        assert seen.findings(space) == {}
+
+
+async def test_pipelines_that_may_not_be_read_keep_the_watcher_unready(
+    flux: ApiServer, api: HttpClusterApi, space: str, account: KubeSettings
+) -> None:
+    flux.kubectl("delete", "clusterrolebinding", "sees-pipelines")
+    await put(api, true_pipeline(space, "dev"))
+
+    async with eyes(account) as seen:
+        await seen.until_unready("pipelines.pipelines.weave.works")
+        assert seen.taken == []
+        run_line(flux, str(seen.cluster.not_ready()))
+        await seen.until(lambda: seen.pipeline(space) is not None)
+        assert seen.cluster.not_ready() is None
+    flux.kubectl("delete", "clusterrole,clusterrolebinding", f"{ACCOUNT}-pipelines")
+    flux.kubectl(
+        "create", "clusterrolebinding", "sees-pipelines", "--clusterrole=sees-pipelines",
+        f"--serviceaccount={NAMESPACE}:{ACCOUNT}",
+    )  # fmt: skip
+
+
+async def test_only_named_namespaces_are_read(
+    flux: ApiServer, api: HttpClusterApi, space: str
+) -> None:
+    other = await make_namespace(api)
+    for place in (space, other):
+        await put(api, true_pipeline(place, "dev"))
+        await put(api, true_release(place, "6.8.4"))
+
+    async with eyes(flux.settings(), namespaces=frozenset({space})) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+        await put(api, true_release(space, "6.9.0"))
+        await seen.until(lambda: seen.revision(space) == "6.9.0")
+
+        assert seen.keys(other) == set()
