@@ -44,7 +44,7 @@ def environment(server: LocalServer, cluster_dir: Path, **more: str) -> dict[str
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({}, "COUNTERSIGN_CLUSTER_DIR: Field required"),
+        ({}, "COUNTERSIGN_KUBE_URL is needed, or COUNTERSIGN_CLUSTER_DIR"),
         ({"COUNTERSIGN_CLUSTER_DIR": "/nowhere"}, "there is no folder '/nowhere'"),
         ({"COUNTERSIGN_CLUSTER_DIR": "/", "COUNTERSIGN_FORGES_FILE": "/nowhere"}, "no file"),
     ],

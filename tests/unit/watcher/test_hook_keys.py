@@ -70,12 +70,18 @@ async def test_file_of_another_name_is_not_read(tmp_path: Path, name: str) -> No
     (tmp_path / "hmac-key").write_text(KEY)
     (tmp_path / "shop").mkdir()
 
-    assert await FolderKeys(tmp_path).read(SecretRef(namespace="shop", name=name)) is None
+    assert await kept(FolderKeys(tmp_path)).read(SecretRef(namespace="shop", name=name)) is None
 
 
 async def test_empty_file_is_no_key(tmp_path: Path) -> None:
     (tmp_path / "shop" / "key").mkdir(parents=True)
     (tmp_path / "shop" / "key" / "hmac-key").write_text("\n")
+
+    assert await kept(FolderKeys(tmp_path)).read(HERE) is None
+
+
+async def test_folder_that_cannot_be_read_holds_no_key(tmp_path: Path) -> None:
+    (tmp_path / "shop").write_text("a file where a folder belongs")
 
     assert await kept(FolderKeys(tmp_path)).read(HERE) is None
 

@@ -1,10 +1,13 @@
 """How many may come from where."""
 
 import ipaddress
+from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from countersign.watcher.rates import PLACES_MAX, WINDOW_S, RateLimit, place_of
+from countersign.watcher.settings import Settings
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"),)
 
@@ -62,3 +65,16 @@ def test_memory_of_places_is_bounded() -> None:
 
     assert rate.take("0") == 0
     assert rate.take(str(PLACES_MAX)) > 0
+
+
+def test_proxies_are_networks(tmp_path: Path) -> None:
+    settings = Settings(cluster_dir=tmp_path, webhook_proxies="10.0.0.0/8, fd00::/8,")
+
+    assert list(map(str, settings.proxies)) == ["10.0.0.0/8", "fd00::/8"]
+    assert Settings(cluster_dir=tmp_path).proxies == ()
+
+
+@pytest.mark.parametrize("written", ["nonsense", "10.0.0.1/8", "10.0.0.0/8 fd00::/8"])
+def test_other_text_is_no_network(tmp_path: Path, written: str) -> None:
+    with pytest.raises(ValidationError, match="COUNTERSIGN_WEBHOOK_PROXIES"):
+        Settings(cluster_dir=tmp_path, webhook_proxies=written)

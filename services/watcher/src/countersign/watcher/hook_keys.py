@@ -37,10 +37,7 @@ class FolderKeys:
 
     async def read(self, secret: SecretRef) -> Secret | None:
         beside = token_files(self._folder, namespace=secret.namespace, name=secret.name)
-        path = beside[0].with_name(KEY) if beside else None
-        if path is None or not path.is_file():
-            return None
-        return read_secret(path)
+        return read_secret(beside[0].with_name(KEY)) if beside else None
 
 
 class ClusterKeys:

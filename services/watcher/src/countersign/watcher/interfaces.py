@@ -79,10 +79,10 @@ class HmacKeys(Protocol):
     """Where the keys are that senders of hints sign with."""
 
     async def read(self, secret: SecretRef) -> Secret | None:
-        """None where the Secret, or the key in it, does not exist.
+        """None where the Secret has no key.
 
         Raises:
-            Rejected: it may not be read, or is no key.
+            Rejected: there is no such Secret, it may not be read, or is no key.
             Retryable: nobody answered.
 
         """
