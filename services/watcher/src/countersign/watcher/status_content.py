@@ -19,6 +19,8 @@ from countersign.contracts.messages import (
 from countersign.contracts.promotion import OVER, Promotion
 from countersign.kube.pipelines import Pipeline
 from countersign.watcher.chains import into
+from countersign.watcher.gaps import FORBIDDEN
+from countersign.watcher.gitops_clusters import KIND as GITOPS_CLUSTER
 from countersign.watcher.link_fields import shown_link
 from countersign.watcher.model import NO_LINK, Links, Situation
 from countersign.watcher.phases import (
@@ -37,7 +39,7 @@ TARGETS_MAX: Final = 500
 FINDINGS_MAX: Final = 20
 # So that `kubectl get` stays readable.
 WAITING_FOR_CHARACTERS_MAX: Final = 120
-CLUSTER_KIND: Final = "GitopsCluster"
+CLUSTER_MISSING: Final = "cluster_missing"
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _UNREADABLE: Final = frozenset({EnvironmentCondition.UNKNOWN, EnvironmentCondition.MISSING})
 
@@ -105,7 +107,7 @@ def _target(target: TargetObserved, *, pipeline: Pipeline) -> Fields:
     if target.cluster:
         namespace, _, name = target.cluster.rpartition("/")
         ref["clusterRef"] = _without_empty(
-            {"kind": CLUSTER_KIND, "name": name, "namespace": namespace}
+            {"kind": GITOPS_CLUSTER, "name": name, "namespace": namespace}
         )
     ready = target.condition is EnvironmentCondition.HEALTHY
     fields: Fields = {"clusterAppRef": ref, "ready": ready}
@@ -166,13 +168,15 @@ def _ready(seen: PipelineObserved) -> Fields:
     ]
     if not unread:
         message = "All clusters checked"
-        if seen.findings:
-            message += f"; {len(seen.findings)} to look at in status.findings"
+        if warnings := sum(f.level is FindingLevel.WARNING for f in seen.findings):
+            message += f"; warnings in status.findings: {warnings}"
         return _condition(seen, "Ready", reason="ReconciliationSucceeded", message=message)
     environment, target = min(unread, key=lambda pair: pair[1].condition is not _worst(unread))
     more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
     message = f"{environment.name}: {target.message}{more}"
-    return _condition(seen, "Ready", reason=_why(target), message=message, status=False)
+    code = {f.message: f.code for f in seen.findings}.get(target.message, "")
+    reason = _why(target, code=code)
+    return _condition(seen, "Ready", reason=reason, message=message, status=False)
 
 
 def _worst(unread: Iterable[tuple[EnvironmentObserved, TargetObserved]]) -> EnvironmentCondition:
@@ -180,11 +184,10 @@ def _worst(unread: Iterable[tuple[EnvironmentObserved, TargetObserved]]) -> Envi
     return EnvironmentCondition.UNKNOWN if unknown else EnvironmentCondition.MISSING
 
 
-def _why(target: TargetObserved) -> str:
-    if target.condition is EnvironmentCondition.MISSING or not target.cluster:
+def _why(target: TargetObserved, *, code: str) -> str:
+    if target.condition is EnvironmentCondition.MISSING or not target.cluster or code == FORBIDDEN:
         return "TargetNotReadable"
-    missing = f"{CLUSTER_KIND} " in target.message and "does not exist" in target.message
-    return "TargetClusterNotFound" if missing else "TargetClusterNotReady"
+    return "TargetClusterNotFound" if code == CLUSTER_MISSING else "TargetClusterNotReady"
 
 
 def _pending(seen: PipelineObserved) -> Iterator[Fields]:

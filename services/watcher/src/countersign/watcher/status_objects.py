@@ -28,6 +28,7 @@ log = get_logger()
 
 # Pipelines that were deleted are forgotten in the end; one that is forgotten is read again.
 KEPT_MAX: Final = 20_000
+BATCH_MAX: Final = 64
 AT_ONCE_MAX: Final = 4
 CONFLICTS_MAX: Final = 3
 # Steps of a promotion come close together, and two watchers see the same: one write is enough.
@@ -73,6 +74,7 @@ class StatusObjects:
         self._kept: OrderedDict[ObjectKey, _Kept] = OrderedDict()
         self._due: dict[ObjectKey, float] = {}
         self._wake = asyncio.Event()
+        self._turns = asyncio.Semaphore(AT_ONCE_MAX)
 
     def read(self, pipeline: Pipeline) -> Links:
         return self._seen(pipeline).links
@@ -106,7 +108,7 @@ class StatusObjects:
         while True:
             self._wake.clear()
             now = time.monotonic()
-            due = [key for key, at in self._due.items() if at <= now][:AT_ONCE_MAX]
+            due = [key for key, at in self._due.items() if at <= now][:BATCH_MAX]
             async with asyncio.TaskGroup() as tasks:
                 for key in due:
                     del self._due[key]
@@ -136,7 +138,9 @@ class StatusObjects:
             self._take(kept, pipeline)
             while len(self._kept) > KEPT_MAX:
                 self._due.pop(self._kept.popitem(last=False)[0], None)
-        elif _is_newer(pipeline.resource_version, kept.version):
+        elif kept.status is not pipeline.status and not _is_newer(
+            kept.version, than=pipeline.resource_version
+        ):
             self._take(kept, pipeline)
         self._kept.move_to_end(pipeline.key)
         return kept
@@ -155,7 +159,8 @@ class StatusObjects:
             self._put_off(key, RETRY_S)
             return
         try:
-            outcome = await self._apply(key, kept)
+            async with self._turns:
+                outcome = await self._apply(key, kept)
         except (Rejected, Retryable) as error:
             self._on_failure(key, kept, error)
             return
@@ -217,11 +222,11 @@ class StatusObjects:
         self._put_off(key, max(wait_s, getattr(error, "after_s", None) or 0) * (1 + self._random()))
 
 
-def _is_newer(version: str, than: str) -> bool:
+def _is_newer(version: str, *, than: str) -> bool:
     """Versions of one resource are numbers that grow.
 
     Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
     """
     if version.isdecimal() and than.isdecimal():
         return int(version) > int(than)
-    return version != than
+    return False
