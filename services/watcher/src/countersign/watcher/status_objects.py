@@ -31,13 +31,20 @@ KEPT_MAX: Final = 20_000
 BATCH_MAX: Final = 64
 AT_ONCE_MAX: Final = 4
 CONFLICTS_MAX: Final = 3
-# Steps of a promotion come close together, and two watchers see the same: one write is enough.
-SOON_S: Final = 0.2
-REVIEW_S: Final = 5.0
-REVIEW_MAX_S: Final = 600.0
-RETRY_S: Final = 2.0
-RETRY_MAX_S: Final = 60.0
 _DOUBLINGS_MAX: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """When to write; all of it is stretched at random, so that watchers do not step in time."""
+
+    # Steps of a promotion come close together, and two watchers see the same: one write is enough.
+    soon_s: float = 0.2
+    # Where another says otherwise; doubled each time.
+    review_s: float = 5.0
+    review_max_s: float = 600.0
+    retry_s: float = 2.0
+    retry_max_s: float = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,12 +72,14 @@ class StatusObjects:
         clock: Callable[[], datetime],
         random: Callable[[], float],
         not_ready: Callable[[], object],
+        pace: Pace = Pace(),
     ) -> None:
         self._api = api
         self._clock = clock
         self._random = random
         # Who has lost the bus does not know better than others.
         self._not_ready = not_ready
+        self._pace = pace
         self._kept: OrderedDict[ObjectKey, _Kept] = OrderedDict()
         self._due: dict[ObjectKey, float] = {}
         self._wake = asyncio.Event()
@@ -93,14 +102,15 @@ class StatusObjects:
             return
         wanted = json.dumps(status, sort_keys=True).encode()
         is_new, kept.wanted = wanted != kept.wanted, wanted
+        if is_new:
+            kept.reviews = 0
         if essence(status) == essence(json.loads(kept.status)):
-            kept.reviews = kept.failures = 0
+            kept.failures = 0
             self._due.pop(pipeline.key, None)
         elif is_new and situation.complete:
-            kept.reviews = 0
-            self._put_off(pipeline.key, SOON_S * (0.5 + self._random()), sooner=True)
+            self._put_off(pipeline.key, self._pace.soon_s * (0.5 + self._random()), sooner=True)
         else:
-            wait_s = min(REVIEW_MAX_S, REVIEW_S * 2**kept.reviews)
+            wait_s = min(self._pace.review_max_s, self._pace.review_s * 2**kept.reviews)
             self._put_off(pipeline.key, wait_s * (1 + self._random()))
 
     async def run(self) -> None:
@@ -156,7 +166,7 @@ class StatusObjects:
         if kept is None:
             return
         if self._not_ready():
-            self._put_off(key, RETRY_S)
+            self._put_off(key, self._pace.retry_s)
             return
         try:
             async with self._turns:
@@ -216,10 +226,13 @@ class StatusObjects:
                 "status.not_written", pipeline=str(key), reason=error.reason, message=error.message
             )
         kept.failures = min(_DOUBLINGS_MAX, kept.failures + 1)
-        wait_s = min(RETRY_MAX_S, RETRY_S * 2 ** (kept.failures - 1))
+        longest_s = self._pace.retry_max_s
+        wait_s = min(longest_s, self._pace.retry_s * 2 ** (kept.failures - 1))
         if isinstance(error, Rejected):
-            wait_s = RETRY_MAX_S
-        self._put_off(key, max(wait_s, getattr(error, "after_s", None) or 0) * (1 + self._random()))
+            wait_s = longest_s
+        elif error.after_s:
+            wait_s = max(wait_s, error.after_s)
+        self._put_off(key, wait_s * (1 + self._random()))
 
 
 def _is_newer(version: str, *, than: str) -> bool:
