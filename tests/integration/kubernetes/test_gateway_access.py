@@ -234,6 +234,7 @@ async def test_credentials_need_a_right_of_their_own(
 
     assert before.status_code == 403
     assert "pipelines/credentials" in before.text
+    assert "RoleBinding" in before.text
     assert after.status_code == 404
     assert "RoleBinding" not in after.text
 

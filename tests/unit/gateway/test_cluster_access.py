@@ -17,7 +17,9 @@ GATES = tuple(
     GateKey(PipelineKey(f"ns-{i % 20}", f"p-{i}"), e) for i in range(200) for e in ("qa", "prod")
 )
 WANTED = Wanted(
-    namespaces=frozenset(g.pipeline.namespace for g in GATES), gates=GATES, asking=GATES
+    namespaces=frozenset(g.pipeline.namespace for g in GATES),
+    environments=frozenset((g.pipeline.namespace, g.environment) for g in GATES),
+    asking=GATES,
 )
 
 
@@ -81,7 +83,11 @@ async def test_questions_by_name_are_bounded() -> None:
     many = tuple(GateKey(PipelineKey("shop", f"p-{i}"), "prod") for i in range(NAMED_MAX * 3))
 
     def all_of_them() -> Wanted:
-        return Wanted(namespaces=frozenset({"shop"}), gates=many, asking=many)
+        return Wanted(
+            namespaces=frozenset({"shop"}),
+            environments=frozenset({("shop", "prod")}),
+            asking=many,
+        )
 
     await access.learn(GRACE, all_of_them)
 
@@ -105,6 +111,23 @@ async def test_answer_is_believed_for_seconds_while_nobody_answers_and_no_longer
     assert not access.may_see(GRACE, namespace="shop")
     assert not any(access.may_promote(GRACE, g) for g in GATES)
     assert access.audience(GRACE) != audience
+
+
+async def test_a_yes_is_asked_about_again_much_sooner_than_a_no() -> None:
+    """What can be taken away counts, with hundreds of gates that somebody may only look at."""
+    server, watch = Server(lambda a: a["verb"] == "get"), Watch()
+    access = ClusterAccess(server, elapsed=watch)
+    await access.learn(GRACE, wanted)
+    first = len(server.asked)
+
+    watch.now_s += FRESH_S + 1
+    await access.learn(GRACE, wanted)
+    second = len(server.asked) - first
+    watch.now_s += WANTED.denial_s
+    await access.learn(GRACE, wanted)
+
+    assert second == 2
+    assert len(server.asked) - first - second == first
 
 
 async def test_gateway_that_may_not_ask_allows_nothing() -> None:

@@ -6,7 +6,7 @@ first, so that an administrator costs three of them and nobody costs one for eac
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -29,9 +29,9 @@ from countersign.telemetry.metrics import counter
 
 log = get_logger()
 
-# An answer is used so long before it is asked for anew, and believed so long when nobody answers.
+# A yes is used so long before it is asked for anew, and believed so long when nobody answers.
 FRESH_S: Final = 5.0
-HELD_S: Final = 15.0
+HELD_S: Final = 40.0
 LEARN_TIMEOUT_S: Final = 8.0
 AT_ONCE: Final = 8  # questions; as many connections are kept
 PEOPLE_MAX: Final = 2_000
@@ -91,26 +91,30 @@ class ClusterAccess:
                 raise _unknown(error.message) from None
 
     async def _learn(self, known: _Known, wanted: Wanted) -> None:
+        def ask(acts: Iterable[Act]) -> Awaitable[None]:
+            return self._ask(known, acts, denial_s=wanted.denial_s)
+
         wide = (_seeing(), _seeing_credentials(), promoting_everywhere(namespace=""))
-        await self._ask(known, wide)
+        await ask(wide)
         for act in wide:
             if not self._allows(known, act):
-                acts = (_narrowed(act, namespace=n) for n in sorted(wanted.namespaces))
-                await self._ask(known, acts)
-        open_gates = [g for g in wanted.gates if self._sees_not_all(known, g)]
-        in_namespaces = {(g.pipeline.namespace, g.environment) for g in open_gates}
-        await self._ask(known, (promoting(e, namespace=n) for n, e in sorted(in_namespaces)))
-        asking = set(wanted.asking)
-        named = [g for g in open_gates if g in asking and not self._promotes(known, g)][:NAMED_MAX]
-        await self._ask(known, (_promoting_this(g) for g in named))
-        rest = (g.pipeline for g in named if not self._promotes(known, g))
-        await self._ask(
-            known, (promoting_everywhere(namespace=p.namespace, name=p.name) for p in set(rest))
+                await ask(_narrowed(act, namespace=n) for n in sorted(wanted.namespaces))
+        divided = {n for n in wanted.namespaces if self._is_divided(known, n)}
+        in_environments = (
+            promoting(e, namespace=n) for n, e in sorted(wanted.environments) if n in divided
         )
+        await ask(in_environments)
+        named = [
+            g
+            for g in wanted.asking
+            if g.pipeline.namespace in divided and not self._promotes(known, g)
+        ][:NAMED_MAX]
+        await ask(map(_promoting_this, named))
+        rest = dict.fromkeys(g.pipeline for g in named if not self._promotes(known, g))
+        await ask(promoting_everywhere(namespace=p.namespace, name=p.name) for p in rest)
 
-    def _sees_not_all(self, known: _Known, gate: GateKey) -> bool:
+    def _is_divided(self, known: _Known, namespace: str) -> bool:
         """Whether it is to be asked for by environment: it is seen, and not open altogether."""
-        namespace = gate.pipeline.namespace
         seen = self._allows(known, _seeing()) or self._allows(known, _seeing(namespace))
         every = (promoting_everywhere(namespace=n) for n in ("", namespace))
         return seen and not any(self._allows(known, act) for act in every)
@@ -163,11 +167,15 @@ class ClusterAccess:
             self._people.popitem(last=False)
         return known
 
-    async def _ask(self, known: _Known, acts: Iterable[Act]) -> None:
+    def _is_fresh(self, known: _Known, act: Act, *, denial_s: float) -> bool:
+        decision = known.decisions.get(act)
+        if decision is None:
+            return False
+        return self._elapsed() - decision.at_s <= (FRESH_S if decision.allowed else denial_s)
+
+    async def _ask(self, known: _Known, acts: Iterable[Act], *, denial_s: float) -> None:
         """Those that were not answered lately, some at a time; the first failure is raised."""
-        now_s = self._elapsed()
-        old = _Decision(allowed=False, at_s=float("-inf"))
-        stale = (a for a in acts if now_s - known.decisions.get(a, old).at_s > FRESH_S)
+        stale = (a for a in acts if not self._is_fresh(known, a, denial_s=denial_s))
         waiting, failures = deque(stale), list[Retryable | Rejected]()
 
         async def work() -> None:

@@ -97,9 +97,12 @@ class Wanted:
     """Of what a page has to know whether somebody may see and promote it."""
 
     namespaces: frozenset[str]
-    # All gates there, and those of them where there is something to do now.
-    gates: tuple[GateKey, ...] = ()
+    # Namespaces with the environments of pipelines there.
+    environments: frozenset[tuple[str, str]] = frozenset()
+    # Gates where there is something to do now.
     asking: tuple[GateKey, ...] = ()
+    # How long a no is believed, in seconds; a yes is asked about anew much sooner.
+    denial_s: float = 15.0
 
 
 class Right(StrEnum):

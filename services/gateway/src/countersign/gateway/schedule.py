@@ -9,8 +9,8 @@ from countersign.telemetry.logs import get_logger
 
 log = get_logger()
 
-# About as long as an answer is fresh.
-RECHECK_INTERVAL_S: Final = 5.0
+# Well before what was learnt is no longer believed.
+RECHECK_INTERVAL_S: Final = 15.0
 
 
 async def recheck_rights(site: Site) -> None:
@@ -23,7 +23,7 @@ async def recheck_rights(site: Site) -> None:
 async def recheck(site: Site) -> None:
     for person in site.hub.people():
         try:
-            await site.learn(person)
+            await site.learn_again(person)
         except Retryable:
             # What was learnt before is held for seconds; then nothing is allowed.
             continue

@@ -1,6 +1,7 @@
 """What every request needs, put together once by `bootstrap`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import inf
 from urllib.parse import urlsplit
 
 from countersign.contracts.forge_list import Forge, ForgeList
@@ -13,7 +14,7 @@ from countersign.gateway.model import GateKey, PipelineKey, Track
 from countersign.gateway.projection import Projection
 from countersign.gateway.rendering import Templates
 from countersign.gateway.sessions import Sessions
-from countersign.gateway.wanting import wanted_at, wanted_everywhere
+from countersign.gateway.wanting import Everything, wanted_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Site:
     clock: Clock
     # Where people sign in, if not here.
     provider: Provider | None = None
+    everything: Everything = field(default_factory=Everything)
 
     @property
     def host(self) -> str:
@@ -60,6 +62,17 @@ class Site:
                 found.append(track)
         return found
 
+    async def learn_again(self, person: Person) -> None:
+        """Whether somebody still has the rights that open pages show; errors as of `learn`.
+
+        A right that is new comes with the next page.
+        """
+
+        def wanted() -> Wanted:
+            return replace(self.everything.wanted(self.projection), denial_s=inf)
+
+        await self.access.learn(person, wanted)
+
     async def learn(
         self, person: Person, *, key: PipelineKey | None = None, promotion_id: str = ""
     ) -> None:
@@ -82,7 +95,7 @@ class Site:
 
         def wanted() -> Wanted:
             if at is None:
-                return wanted_everywhere(self.projection)
+                return self.everything.wanted(self.projection)
             return wanted_at(self.projection, at, environment=environment)
 
         await self.access.learn(person, wanted)
@@ -103,8 +116,12 @@ class Site:
             )
 
     def check_credentials_seen(self, person: Person, namespace: str) -> None:
-        """The same for stored credentials."""
-        self.check_seen(person, namespace)
+        """Stored credentials need a right of their own, and no other.
+
+        Raises:
+            Denied: `not_allowed`, whether or not there is anything.
+
+        """
         if not self.access.may_see_credentials(person, namespace=namespace):
             gate = GateKey(PipelineKey(namespace, ""), "")
             raise Denied(

@@ -5,25 +5,42 @@ from typing import Final
 
 from countersign.gateway.interfaces import Wanted
 from countersign.gateway.model import GateKey, PipelineKey
-from countersign.gateway.projection import Projection
+from countersign.gateway.projection import Position, Projection
 
 # As namespaces are named: nobody is asked about what cannot be one.
+# Who was refused looks at that page again as soon as the right was given.
+SOON_S: Final = 3.0
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def wanted_everywhere(projection: Projection) -> Wanted:
-    """For pages that show all that one may see."""
-    gates, asking = [], []
+class Everything:
+    """All that is known, gone through once for each state of it."""
+
+    def __init__(self) -> None:
+        self._position: Position | None = None
+        self._wanted = Wanted(namespaces=frozenset())
+
+    def wanted(self, projection: Projection) -> Wanted:
+        """For pages that show all that one may see."""
+        if self._position != projection.position:
+            self._wanted = _wanted_everywhere(projection)
+            self._position = projection.position
+        return self._wanted
+
+
+def _wanted_everywhere(projection: Projection) -> Wanted:
+    environments, asking = set(), []
     for track in projection.tracks():
         for gate in track.gates:
-            key = GateKey(track.key, gate.environment)
-            gates.append(key)
+            environments.add((track.key.namespace, gate.environment))
             if gate.needs_right:
-                asking.append(key)
+                asking.append(GateKey(track.key, gate.environment))
     named = {key.namespace for key in projection.pipelines}
     named |= {key.namespace for key in projection.credentials}
     named |= {gate.pipeline.namespace for gate in projection.gates}
-    return Wanted(namespaces=frozenset(named), gates=tuple(gates), asking=tuple(asking))
+    return Wanted(
+        namespaces=frozenset(named), environments=frozenset(environments), asking=tuple(asking)
+    )
 
 
 def wanted_at(projection: Projection, key: PipelineKey, *, environment: str = "") -> Wanted:
@@ -31,8 +48,11 @@ def wanted_at(projection: Projection, key: PipelineKey, *, environment: str = ""
     if not _NAMESPACE.fullmatch(key.namespace):
         return Wanted(namespaces=frozenset())
     track = projection.track(key)
-    names = dict.fromkeys(g.environment for g in track.gates) if track else {}
-    gates = tuple(
-        GateKey(key, name) for name in ({**names, environment: None} if environment else names)
+    names = [g.environment for g in track.gates] if track else []
+    gates = tuple(GateKey(key, n) for n in dict.fromkeys([*names, environment]) if n)
+    return Wanted(
+        namespaces=frozenset({key.namespace}),
+        environments=frozenset((key.namespace, g.environment) for g in gates),
+        asking=gates,
+        denial_s=SOON_S,
     )
-    return Wanted(namespaces=frozenset({key.namespace}), gates=gates, asking=gates)

@@ -77,6 +77,7 @@ class Api:
 
     async def pipeline(self, request: Request) -> Response:
         key = self._key(request, "name")
+        self._site.check_seen(session_of(request).person, key.namespace)
         track = self._site.projection.track(key)
         if track is None:
             raise Rejected("not_found", f"no pipeline {key.name!r} in {key.namespace!r} is known")
@@ -85,9 +86,7 @@ class Api:
 
     def _key(self, request: Request, second: str) -> PipelineKey:
         parts = (request.path_params["namespace"], request.path_params[second])
-        key = PipelineKey(*map(addresses.text_of, parts))
-        self._site.check_seen(session_of(request).person, key.namespace)
-        return key
+        return PipelineKey(*map(addresses.text_of, parts))
 
     def _sees(self, request: Request, namespace: str) -> bool:
         return self._site.access.may_see(session_of(request).person, namespace=namespace)

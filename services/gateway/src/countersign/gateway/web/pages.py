@@ -160,12 +160,25 @@ class Pages:
         site, person = self._site, session_of(request).person
         known = site.projection
         uses = uses_by_credential(known.pipelines)
+        access = site.access
         views = [
             v
             for v in credential_views(known.credentials, known.used, uses=uses, now=site.clock())
-            if site.access.may_see_credentials(person, namespace=v.key.namespace)
+            if access.may_see_credentials(person, namespace=v.key.namespace)
         ]
-        html = self._html(request, "credentials.html", view={"view": "bus"}, credentials=views)
+        hidden = {
+            key.namespace
+            for key in known.credentials
+            if access.may_see(person, namespace=key.namespace)
+            and not access.may_see_credentials(person, namespace=key.namespace)
+        }
+        html = self._html(
+            request,
+            "credentials.html",
+            view={"view": "bus"},
+            credentials=views,
+            hidden=sorted(hidden),
+        )
         return HTMLResponse(html)
 
     async def credential(self, request: Request) -> Response:
