@@ -47,7 +47,7 @@ def patch_of(
         {**entry, "lastTransitionTime": _since(entry, current=current, now=now)}
         for entry in wanted["conditions"]
     ]
-    status["environments"] = {**_emptied(wanted, current), **_with_emptied(wanted, current)}
+    status["environments"] = _with_emptied(wanted, current)
     return {
         "apiVersion": API_VERSION,
         "kind": pipelines.KIND,
@@ -65,23 +65,20 @@ def _since(entry: Manifest, *, current: Manifest, now: datetime) -> str:
 
 def _with_emptied(wanted: Fields, current: Manifest) -> Fields:
     """What another manager said to be waiting stays until it is overwritten."""
-    shown: Fields = {}
-    for name, fields in wanted["environments"].items():
-        waited = text(current, "environments", name, "waitingApproval", "revision")
-        if waited and "waitingApproval" not in fields:
-            shown[name] = {**fields, "waitingApproval": {"revision": ""}}
-        else:
-            shown[name] = fields
-    return shown
-
-
-def _emptied(wanted: Fields, current: Manifest) -> Fields:
-    """Likewise in environments that are no more."""
-    return {
+    left = {
         name: {"waitingApproval": {"revision": ""}}
         for name, entry in mapping(current, "environments").items()
-        if name not in wanted["environments"] and text(entry, "waitingApproval", "revision")
+        if text(entry, "waitingApproval", "revision") and not _is_ours(entry)
     }
+    return {
+        **left,
+        **{name: left.get(name, {}) | fields for name, fields in wanted["environments"].items()},
+    }
+
+
+def _is_ours(entry: Any) -> bool:
+    """What we say to wait is said beside its promotion, of which others say nothing."""
+    return "promotion" in mapping(entry)
 
 
 def links_in(status: Manifest, *, key: ObjectKey) -> Links:
