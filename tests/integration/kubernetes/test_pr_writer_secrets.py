@@ -98,7 +98,8 @@ async def test_secret_that_may_not_be_read_is_told_with_the_line_that_grants(
     assert outcome.failure is FailureReason.CREDENTIAL_MISSING
     assert not outcome.retryable
     assert f"'{story.namespace}/other'" in outcome.message
-    assert f"kubectl -n {story.namespace} create role countersign-credential-other" in outcome.message
+    role = "countersign-credential-other"
+    assert f"kubectl -n {story.namespace} create role {role}" in outcome.message
     assert story.forge.requests() == []
 
 
