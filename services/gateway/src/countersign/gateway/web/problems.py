@@ -122,7 +122,11 @@ _REFUSALS: Final[dict[str, tuple[int, str, str]]] = {
         "Tell the administrator, who chooses which claims of the provider name people.",
     ),
     "unknown_person": (400, "Nobody was chosen", "Choose one of the people on the page."),
-    "not_found": (404, "There is nothing here", "It may have been renamed or deleted."),
+    "not_found": (
+        404,
+        "There is nothing here",
+        "It may have been renamed or deleted, or you may not see it.",
+    ),
     "bad_form": (
         403,
         "This form is no longer valid",
