@@ -25,12 +25,13 @@ from countersign.watcher.world import World, pipeline_key
 Json = dict[str, Any]
 # The same as in earnest, only sooner.
 FAST: Final = Pauses(first_s=0.05, longest_s=0.4, away_s=0.5, refused_s=0.2, reread_s=0.5)
-UNTIL_S: Final = 30.0
+UNTIL_S: Final = 15.0
 PLURALS: Final = {
     "Pipeline": "pipelines",
     "HelmRelease": "helmreleases",
     "Kustomization": "kustomizations",
     "GitRepository": "gitrepositories",
+    "OCIRepository": "ocirepositories",
     "GitopsCluster": "gitopsclusters",
 }
 
@@ -57,7 +58,7 @@ async def make_namespace(api: ClusterApi, name: str = "") -> str:
 async def put(api: ClusterApi, manifest: Json) -> Json:
     """As Flux does: what is wanted first, then how it is, in the API server's generations."""
     metadata = manifest["metadata"]
-    kept = ("name", "namespace", "labels", "annotations")
+    kept = ("name", "namespace", "labels", "annotations", "finalizers")
     wanted = {
         **{k: v for k, v in manifest.items() if k != "status"},
         "metadata": {k: v for k, v in metadata.items() if k in kept},

@@ -39,12 +39,12 @@ def install(server: ApiServer, *crds: Path) -> None:
     files = [theirs / f"{name}.yaml" for name in ("helmreleases", "kustomizations")]
     for file in (*files, *crds):
         server.kubectl("apply", "--server-side", "-f", str(file))
-    made = [_loose_crd(kind, plural) for kind, plural in SOURCES.items()]
+    made = [loose_crd(kind, plural) for kind, plural in SOURCES.items()]
     server.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(made))
     server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
 
 
-def _loose_crd(kind: str, plural: str) -> Json:
+def loose_crd(kind: str, plural: str) -> Json:
     group = "source.toolkit.fluxcd.io"
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version = {
@@ -136,7 +136,7 @@ def _read(path: Path, *, known: tuple[int, int] | None) -> tuple[tuple[int, int]
     if signature == known:
         return signature, None
     manifest: Json = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
-    return signature, manifest if manifest["kind"] in PLURALS else None
+    return signature, manifest if manifest.get("kind") in PLURALS else None
 
 
 def _shifted(status: Any, behind: int) -> Any:

@@ -75,5 +75,5 @@ async def _versions(api: Getting, *, group: str) -> list[str]:
 def _decoded(body: bytes, path: str) -> object:
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise Retryable("cluster_unavailable", f"GET {path}: the answer is not JSON") from None

@@ -13,7 +13,7 @@ import msgspec
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.api import refuse
 from countersign.kube.discovering import Resource
-from countersign.kube.objects import ObjectKey, text
+from countersign.kube.objects import ObjectKey, integer, text
 from countersign.kube.pausing import Pauses
 from countersign.kube.reflections import Api, Handling, Standing, T, Update
 from countersign.telemetry.logs import get_logger
@@ -43,6 +43,8 @@ class _Event(msgspec.Struct):
     object: msgspec.Raw
 
 
+# Another cluster may answer anything; too deep is as bad as malformed.
+_NO_JSON: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _PAGE: Final = msgspec.json.Decoder(_Page)
 _EVENT: Final = msgspec.json.Decoder(_Event)
 
@@ -137,7 +139,7 @@ class Reflector(Generic[T]):
             raise
         try:
             return _PAGE.decode(body)
-        except msgspec.MsgspecError:
+        except _NO_JSON:
             raise Retryable("cluster_unavailable", f"GET {self._path}: is no list") from None
 
     async def _watch(self) -> None:
@@ -161,18 +163,17 @@ class Reflector(Generic[T]):
     async def _on_line(self, line: bytes) -> None:
         try:
             event = _EVENT.decode(line)
-            if event.type == "ERROR":
-                status = msgspec.json.decode(event.object)
-                code = status.get("code")
-                asked = f"watch {self._path}"
-                refuse(code if isinstance(code, int) else 500, bytes(event.object), asked=asked)
-            elif event.type == "BOOKMARK":
-                described = msgspec.json.decode(event.object)
-                self._at = text(described, "metadata", "resourceVersion") or self._at
-            else:
-                await self._on_event(event)
-        except (msgspec.MsgspecError, AttributeError):
+            told = event.type in {"ERROR", "BOOKMARK"}
+            said = msgspec.json.decode(event.object) if told else None
+        except _NO_JSON:
             raise Retryable("cluster_unavailable", f"watch {self._path}: is no event") from None
+        if event.type == "ERROR":
+            code = integer(said, "code") or 500
+            refuse(code, bytes(event.object), asked=f"watch {self._path}")
+        elif event.type == "BOOKMARK":
+            self._at = text(said, "metadata", "resourceVersion") or self._at
+        else:
+            await self._on_event(event)
 
     async def _on_event(self, event: _Event) -> None:
         read = self._read_one(event.object)
@@ -188,7 +189,10 @@ class Reflector(Generic[T]):
             await self._deliver(Update(standing=self._standing, changed={record.key: record}))
 
     def _read_one(self, raw: msgspec.Raw) -> tuple[T, str] | None:
-        manifest = msgspec.json.decode(raw)
+        try:
+            manifest = msgspec.json.decode(raw)
+        except _NO_JSON:
+            return None
         if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
             return None
         # Items of lists of built-in kinds do not say what they are.

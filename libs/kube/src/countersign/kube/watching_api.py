@@ -5,6 +5,7 @@ reconnects without a pause and does not list again, are not used. It is imported
 connection is made: that takes two seconds and 70 MB, which who has no cluster need not pay.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -72,6 +73,8 @@ class WatchingApi:
             timeout = aiohttp.ClientTimeout(
                 connect=CALL_TIMEOUT_S, sock_connect=CALL_TIMEOUT_S, sock_read=silence_s
             )
+            if rest.pool_manager.closed:
+                raise Retryable("cluster_unavailable", f"{asked}: the connection is replaced")
             # Not its `request`, which follows redirects to wherever they lead.
             async with rest.pool_manager.request(
                 "GET",
@@ -87,13 +90,23 @@ class WatchingApi:
                     said = await answer.content.read(REFUSAL_BYTES_MAX)
                     after = answer.headers.get("Retry-After", "")
                     refuse(answer.status, said, asked=asked, retry_after=after)
-                yield answer
+                try:
+                    yield answer
+                finally:
+                    _abort(answer)
         except TimeoutError:
             raise Retryable("cluster_unavailable", f"{asked}: no answer in time") from None
         except (OSError, aiohttp.ClientError) as error:
             # Not chained: its request carries the token.
             word = type(error).__name__
             raise Retryable("cluster_unavailable", f"{asked}: {word}") from None
+
+
+def _abort(answer: aiohttp.ClientResponse) -> None:
+    """Of what has no end nobody waits for the other side to take its leave."""
+    connection = answer.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
 
 
 async def _lines(content: aiohttp.StreamReader, *, path: str) -> AsyncIterator[bytes]:
@@ -142,3 +155,5 @@ async def connected(configuration: "Configuration") -> AsyncIterator[WatchingApi
         yield WatchingApi(client)
     finally:
         await client.close()
+        # What was aborted is closed when the loop comes to it.
+        await asyncio.sleep(0)

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from countersign.kube.flux import Record
 from countersign.kube.objects import ObjectKey
 from countersign.kube.reflections import Api, Standing, Update
 from countersign.watcher.gaps import Gap
-from countersign.watcher.gitops_clusters import GitopsCluster
 from countersign.watcher.kind_reading import KindReading, Reader
 from countersign.watcher.wants import Kind
 
@@ -52,8 +50,10 @@ class ClusterReading:
                 ended, self._ended = self._ended, []
                 gone = frozenset(key for reading in ended for key in reading.known)
                 if gone:
-                    update = Update[Record | GitopsCluster](standing=Standing.READ, removed=gone)
-                    await self._reader.tell(self._reader.cluster, update)
+                    read = Standing.READ
+                    await self._reader.tell(
+                        self._reader.cluster, Update(standing=read, removed=gone)
+                    )
                 await self._changed.wait()
 
     def forget_position(self) -> None:

@@ -133,6 +133,7 @@ class RemoteCluster:
                 except TimeoutError:
                     continue
         finally:
+            self._switch.switch(None)
             await self._connection.aclose()
 
     async def _look(self) -> None:
