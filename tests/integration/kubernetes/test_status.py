@@ -103,7 +103,7 @@ async def test_promotion_is_told_from_request_to_arrival(told: Told) -> None:
         steps = await told.until_told("PromotionCompleted")
 
     assert opened["pullRequest"] == "https://github.com/shop/gitops/pull/7"
-    assert opened["approvers"] == ["Ada"]
+    assert opened["approvers"] == ["ada"]
     assert completed["revision"] == "6.9.0"
     assert "waitingApproval" not in status["environments"]["prod"]
     assert "nextPromotion" not in status

@@ -106,7 +106,7 @@ def test_who_is_waited_for_follows_the_approvals() -> None:
         "1 more beside Ada who may promote into prod",
         "Countersign, which opens the pull request",
     ]
-    assert said(made)["environments"]["prod"]["promotion"]["approvers"] == ["Ada", "Grace"]
+    assert said(made)["environments"]["prod"]["promotion"]["approvers"] == ["ada", "grace"]
     assert "waitingApproval" not in said(made)["environments"]["prod"]
 
 

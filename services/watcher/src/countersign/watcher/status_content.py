@@ -25,7 +25,6 @@ from countersign.watcher.link_fields import shown_link
 from countersign.watcher.model import NO_LINK, Links, Situation
 from countersign.watcher.phases import (
     AWAITS_APPROVAL,
-    approvers_of,
     page_of,
     phase_of,
     revision_of,
@@ -125,7 +124,7 @@ def _promotion(promotion: Promotion) -> Fields:
             "phase": phase_of(promotion),
             "revision": revision_of(promotion),
             "pullRequest": page_of(promotion),
-            "approvers": list(approvers_of(promotion)),
+            "approvers": [a.by.id for a in promotion.granted],
             "message": _cut(waits_for(promotion)),
         }
     )
