@@ -76,6 +76,7 @@ class ClusterAccess:
         self._api = api
         self._elapsed = elapsed
         self._people: OrderedDict[tuple[str, tuple[str, ...]], _Known] = OrderedDict()
+        self._is_told = False
 
     async def learn(self, person: Person, wanted: Callable[[], Wanted]) -> None:
         known = self._of(person)
@@ -84,11 +85,10 @@ class ClusterAccess:
                 async with asyncio.timeout(LEARN_TIMEOUT_S):
                     await self._learn(known, wanted())
             except TimeoutError:
-                raise _unknown("the API server answers too slowly") from None
-            except Rejected as error:
-                raise _unknown(error.message) from None
-            except Retryable as error:
-                raise _unknown(error.message) from None
+                raise self._unknown("the API server answers too slowly") from None
+            except (Rejected, Retryable) as error:
+                raise self._unknown(error.message) from None
+        self._is_told = False
 
     async def _learn(self, known: _Known, wanted: Wanted) -> None:
         def ask(acts: Iterable[Act]) -> Awaitable[None]:
@@ -118,6 +118,13 @@ class ClusterAccess:
         seen = self._allows(known, _seeing()) or self._allows(known, _seeing(namespace))
         every = (promoting_everywhere(namespace=n) for n in ("", namespace))
         return seen and not any(self._allows(known, act) for act in every)
+
+    def _unknown(self, message: str) -> Retryable:
+        """Told once, however many pages are asked for while nobody answers."""
+        if not self._is_told:
+            log.warning("access.unknown", reason=message)
+        self._is_told = True
+        return Retryable("access_unknown", message)
 
     def may_see(self, person: Person, *, namespace: str) -> bool:
         known = self._of(person)
@@ -207,8 +214,3 @@ def _narrowed(act: Act, *, namespace: str) -> Act:
 def _promoting_this(gate: GateKey) -> Act:
     namespace, name = gate.pipeline
     return promoting(gate.environment, namespace=namespace, name=name)
-
-
-def _unknown(message: str) -> Retryable:
-    log.warning("access.unknown", reason=message)
-    return Retryable("access_unknown", message)
