@@ -8,7 +8,7 @@ from reference import skip_without
 
 from countersign.contracts.messages import CredentialMode, FindingLevel
 from countersign.kube.pipeline_fields import unknown_fields
-from countersign.kube.pipelines import Pipeline, read_pipeline
+from countersign.kube.pipelines import Pipeline, as_stored, read_pipeline
 
 
 def ask(**changes: Any) -> dict[str, Any]:
@@ -244,3 +244,25 @@ def test_environment_whose_name_fits_no_subject_is_not_promoted_into_and_told() 
     assert read.environments[1].strategy is None
     assert "at most 253 bytes" in read.environments[1].no_strategy
     assert codes(read) == ["no_strategy"]
+
+
+def test_status_is_kept_only_of_what_an_api_server_stores() -> None:
+    manifest = pipeline("dev")
+    manifest["metadata"]["resourceVersion"] = "7"
+    manifest["status"] = {"observedGeneration": 3, "conditions": []}
+
+    read = read_pipeline(manifest)
+    stored = as_stored(read, manifest)
+
+    assert (read.status, read.resource_version) == (b"{}", "")
+    assert (yaml.safe_load(stored.status), stored.resource_version) == (manifest["status"], "7")
+
+
+def test_status_in_a_file_may_stand_for_millions_of_entries() -> None:
+    manifest = pipeline("dev")
+    layer: list[Any] = ["x"]
+    for _ in range(40):
+        layer = [layer] * 10
+    manifest["status"] = {1: layer, "b": layer}
+
+    assert read_pipeline(manifest).is_sound

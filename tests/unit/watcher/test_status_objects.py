@@ -14,7 +14,7 @@ from doubles.watched import NOW, Cluster, pipeline_manifest, release
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import Manifest
-from countersign.kube.pipelines import read_pipeline
+from countersign.kube.pipelines import Pipeline, as_stored, read_pipeline
 from countersign.watcher.model import Link, Situation
 from countersign.watcher.status_content import status_of
 from countersign.watcher.status_objects import Pace, StatusObjects
@@ -59,6 +59,9 @@ class Objects:
         self.written.set()
         return copy.deepcopy(self.manifest)
 
+    def read(self) -> Pipeline:
+        return as_stored(read_pipeline(self.manifest), self.manifest)
+
     def set_status(self, status: Json) -> None:
         if status != self.manifest.get("status"):
             self.manifest["metadata"]["resourceVersion"] = str(next(self.versions))
@@ -86,7 +89,8 @@ class Watcher:
         )
 
     def look(self) -> Situation:
-        self.cluster.apply(self.objects.manifest)
+        pipeline = self.objects.read()
+        self.cluster.objects[pipeline.key] = pipeline
         self.cluster.links = dict(self.store.read(self.cluster.pipeline))
         self.cluster.step()
         self.store.write(self.cluster.pipeline, self.cluster.links)
@@ -229,7 +233,7 @@ async def test_chain_in_the_status_is_found_by_the_next_watcher(objects: Objects
         await objects.written.wait()
 
     second = Watcher(objects)
-    assert second.store.read(read_pipeline(objects.manifest)) == {"prod": link}
+    assert second.store.read(objects.read()) == {"prod": link}
 
 
 async def test_chain_that_another_watcher_wrote_is_taken_over_unless_ours_is_newer(
@@ -237,16 +241,16 @@ async def test_chain_that_another_watcher_wrote_is_taken_over_unless_ours_is_new
 ) -> None:
     theirs, ours = Link(promotion_id="theirs"), Link(promotion_id="ours")
     watcher = Watcher(objects)
-    store, pipeline = watcher.store, read_pipeline(objects.manifest)
+    store, pipeline = watcher.store, objects.read()
     store.read(pipeline)
     chain = {"environments": {"prod": {"chain": {"promotionId": "theirs"}}}}
 
     objects.set_status(chain)
-    assert store.read(read_pipeline(objects.manifest)) == {"prod": theirs}
+    assert store.read(objects.read()) == {"prod": theirs}
     store.write(pipeline, {"prod": ours})
     objects.set_status({**chain, "observedGeneration": 4})
 
-    assert store.read(read_pipeline(objects.manifest)) == {"prod": ours}
+    assert store.read(objects.read()) == {"prod": ours}
 
 
 async def test_junk_in_the_status_is_left_out(

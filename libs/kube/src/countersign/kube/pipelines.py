@@ -6,7 +6,7 @@ Source: https://github.com/weaveworks/pipeline-controller/tree/main/api/v1alpha1
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from countersign.contracts.errors import Rejected
@@ -126,7 +126,14 @@ def read_pipeline(manifest: Manifest) -> Pipeline:
         findings=findings,
         manifest=as_written(manifest),
         hook_secrets=read_hook_secrets(manifest, namespace=key.namespace),
-        status=json.dumps(mapping(manifest, "status"), sort_keys=True, default=str).encode(),
+    )
+
+
+def as_stored(pipeline: Pipeline, manifest: Manifest) -> Pipeline:
+    """With what only an API server knows of it; its objects are JSON, unlike those in files."""
+    return replace(
+        pipeline,
+        status=json.dumps(mapping(manifest, "status")).encode(),
         resource_version=text(manifest, "metadata", "resourceVersion"),
     )
 

@@ -16,6 +16,7 @@ from countersign.kube.api import ClusterApi
 from countersign.kube.flux import Record, read_object
 from countersign.kube.objects import ObjectKey, group_of, text
 from countersign.kube.pausing import Pauses
+from countersign.kube.pipelines import Pipeline, as_stored
 from countersign.kube.reflections import Api, Update
 from countersign.telemetry.logs import get_logger
 from countersign.watcher import gitops_clusters
@@ -177,4 +178,5 @@ def _read(manifest: dict[str, Any]) -> Record | GitopsCluster:
     kind = group_of(text(manifest, "apiVersion")), text(manifest, "kind")
     if kind == (gitops_clusters.GROUP, gitops_clusters.KIND):
         return read_gitops_cluster(manifest)
-    return read_object(manifest)
+    record = read_object(manifest)
+    return as_stored(record, manifest) if isinstance(record, Pipeline) else record
