@@ -1,0 +1,109 @@
+"""What a kubeconfig in a Secret may say, and what it may not make us do."""
+
+import asyncio
+import base64
+import json
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes_asyncio.client import Configuration
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.secret import Secret
+from countersign.kube.kubeconfigs import read_kubeconfig, remote_api
+
+TOKEN = "made-up-token"
+
+
+def kubeconfig(*, cluster: dict[str, Any] | None = None, user: dict[str, Any] | None = None) -> Any:
+    return {
+        "clusters": [{"name": "c", "cluster": {"server": "https://far:6443", **(cluster or {})}}],
+        "users": [{"name": "u", "user": {"token": TOKEN} if user is None else user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+
+
+def secret(document: Any) -> Secret:
+    return Secret(yaml.safe_dump(document))
+
+
+def test_token_and_certificate_are_read() -> None:
+    ca = base64.b64encode(b"made up").decode()
+
+    found = read_kubeconfig(
+        secret(kubeconfig(cluster={"certificate-authority-data": ca})), may_exec=False
+    )
+
+    assert found.server == "https://far:6443"
+    assert found.ca == "made up"
+    assert found.token is not None
+    assert found.token.reveal() == f"Bearer {TOKEN}"
+    assert TOKEN not in repr(found)
+
+
+REFUSED = [
+    ({"tokenFile": "/etc/hostname"}, {}, "tokenFile"),
+    ({"client-key": "/etc/hostname"}, {}, "client-key"),
+    ({}, {"certificate-authority": "/etc/hostname"}, "certificate-authority"),
+    ({}, {"insecure-skip-tls-verify": True}, "insecure-skip-tls-verify"),
+    ({}, {"server": "http://far"}, "https://"),
+    ({"exec": {"command": "/bin/true"}}, {}, "COUNTERSIGN_KUBECONFIG_EXEC"),
+    ({"auth-provider": {"name": "gcp"}}, {}, "auth-provider"),
+    ({"client-key-data": TOKEN + "!"}, {}, "client-key-data"),
+]
+
+
+@pytest.mark.parametrize(("user", "cluster", "word"), REFUSED, ids=[word for *_, word in REFUSED])
+def test_what_would_harm_us_is_refused_by_name(
+    user: dict[str, Any], cluster: dict[str, Any], word: str
+) -> None:
+    with pytest.raises(Rejected) as refused:
+        read_kubeconfig(secret(kubeconfig(user=user, cluster=cluster)), may_exec=False)
+
+    assert refused.value.reason == "bad_kubeconfig"
+    assert word in refused.value.message
+    assert TOKEN not in refused.value.message
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "a: [*b]", "current-context: x\ncontexts: 1"])
+def test_what_is_no_kubeconfig_is_refused(body: str) -> None:
+    with pytest.raises(Rejected, match="bad_kubeconfig"):
+        read_kubeconfig(Secret(body), may_exec=False)
+
+
+async def test_certificate_that_is_none_is_refused() -> None:
+    ca = base64.b64encode(b"made up").decode()
+    document = kubeconfig(cluster={"certificate-authority-data": ca})
+
+    with pytest.raises(Rejected, match="certificates that cannot be used"):
+        async with remote_api(read_kubeconfig(secret(document), may_exec=False)):
+            pass
+
+
+async def test_program_gives_the_token_where_that_is_allowed() -> None:
+    version = "client.authentication.k8s.io/v1"
+    status = {"token": TOKEN}
+    given = json.dumps({"kind": "ExecCredential", "apiVersion": version, "status": status})
+    program = {
+        "apiVersion": version,
+        "command": sys.executable,
+        "args": ["-c", f"print({given!r})"],
+    }
+    config = read_kubeconfig(secret(kubeconfig(user={"exec": program})), may_exec=True)
+
+    async with remote_api(config) as api:
+        configuration: Configuration = api._client.configuration
+        assert await configuration.get_api_key_with_prefix("BearerToken") == f"Bearer {TOKEN}"
+    await asyncio.sleep(0)
+
+
+async def test_program_that_fails_is_tried_again_later() -> None:
+    program = {"apiVersion": "client.authentication.k8s.io/v1", "command": "/bin/false"}
+    config = read_kubeconfig(secret(kubeconfig(user={"exec": program})), may_exec=True)
+
+    with pytest.raises(Retryable, match="exec_failed"):
+        async with remote_api(config):
+            pass
