@@ -69,6 +69,7 @@ class Reflector(Generic[T]):
         self._pauses = pauses
         self._versions: dict[ObjectKey, str] = {}
         self._at = ""
+        self._is_stale = False
         self._page_objects = PAGE_OBJECTS
         self._standing = Standing.UNREAD
         self._failing_since: float | None = None
@@ -79,12 +80,14 @@ class Reflector(Generic[T]):
         return frozenset(self._versions)
 
     def forget_position(self) -> None:
-        """Another API server may answer from now on: list again."""
-        self._at = ""
+        """Another API server answers from now on: list again, whatever the last one still says."""
+        self._is_stale = True
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            if self._is_stale:
+                self._at, self._is_stale = "", False
             try:
                 if not self._at:
                     await self._list()

@@ -61,7 +61,12 @@ async def run(
 async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secrets) -> None:
     """Until cancelled."""
     async with _ground(settings, health, replica=bus.replica) as ground:
-        watching = Watching(publisher=bus, links=ground.links, clock=_utc_now)
+        watching = Watching(
+            publisher=bus,
+            links=ground.links,
+            clock=_utc_now,
+            namespaces=settings.only_namespaces if settings.kube.in_use else frozenset(),
+        )
         following = Following(projection=watching.projection, publisher=bus, clock=_utc_now)
         health.add("objects", watching.not_ready)
         hints = Hints(world=watching.world, projection=watching.projection, look=watching.on_hint)

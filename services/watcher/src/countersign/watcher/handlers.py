@@ -17,7 +17,6 @@ from countersign.contracts.messages import (
     PromotionRequested,
     TokenChecked,
 )
-from countersign.contracts.promotion import OVER
 from countersign.contracts.subjects import event_subject, stream_of
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines import Pipeline
@@ -25,10 +24,11 @@ from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.credentials import naming
-from countersign.watcher.deciding import decide, decide_deleted
+from countersign.watcher.deciding import decide
+from countersign.watcher.endings import endings
 from countersign.watcher.interfaces import Changes, LinkStore, Publisher
 from countersign.watcher.measuring import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
-from countersign.watcher.model import Problem, Situation
+from countersign.watcher.model import Problem, Scope, Situation
 from countersign.watcher.projection import Projection
 from countersign.watcher.world import World, pipeline_key
 
@@ -49,13 +49,21 @@ Clock = Callable[[], datetime]
 class Watching:
     """State of the service: the objects, the streams, and which Pipelines to look at."""
 
-    def __init__(self, *, publisher: Publisher, links: LinkStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        publisher: Publisher,
+        links: LinkStore,
+        clock: Clock,
+        namespaces: frozenset[str] = frozenset(),
+    ) -> None:
         self.world = World()
         self.projection = Projection()
         self.caught_up = asyncio.Event()
         self._publisher = publisher
         self._links = links
         self._clock = clock
+        self._namespaces = namespaces
         self._read = asyncio.Event()
         self._wake = asyncio.Event()
         self._dirty: set[ObjectKey] = set()
@@ -191,17 +199,8 @@ class Watching:
         )
 
     async def _end_gone(self) -> None:
-        present = {(k.namespace, k.name) for k in self.world.pipelines}
-        gone = [o.event for place, o in self.projection.observed().items() if place not in present]
-        uids = {pipeline.ref.uid for pipeline in self.world.pipelines.values()}
-        orphans = [uid for uid in self.projection.uids() if uid not in uids]
-        now = self._clock()
-        events: list[Message] = []
-        for uid in orphans:
-            alive = self.projection.promotions_of(uid).values()
-            events.extend(decide_deleted([p for p in alive if p.state not in OVER], now=now))
-        for last in gone:
-            events.extend(decide_deleted((), last=last, now=now))
+        scope = Scope(now=self._clock(), namespaces=self._namespaces)
+        events = endings(self.world.pipelines, self.projection, scope)
         try:
             await self._publish(events)
         except Retryable as error:

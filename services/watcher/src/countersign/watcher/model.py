@@ -98,6 +98,17 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose Pipelines this watcher looks after; without namespaces those of all."""
+
+    now: datetime
+    namespaces: frozenset[str] = frozenset()
+
+    def holds(self, namespace: str) -> bool:
+        return not self.namespaces or namespace in self.namespaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What to publish, in order, and what to remember before that."""
 

@@ -1,0 +1,29 @@
+"""What ends with a Pipeline that is gone, and whose business that is."""
+
+import pytest
+from doubles.watched import NOW, pipeline_manifest
+
+from countersign.contracts.messages import PipelineDeleted, PipelineObserved
+from countersign.kube.pipelines import read_pipeline
+from countersign.watcher.endings import endings
+from countersign.watcher.model import Scope
+from countersign.watcher.projection import Projection
+
+
+def observed() -> PipelineObserved:
+    pipeline = read_pipeline(pipeline_manifest("dev", "prod"))
+    return PipelineObserved(pipeline=pipeline.ref, app=pipeline.app, observed_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "ends"), [(set(), True), ({"shop"}, True), ({"other"}, False)]
+)
+def test_pipeline_that_is_gone_ends_for_who_looks_after_it(
+    namespaces: set[str], *, ends: bool
+) -> None:
+    projection = Projection()
+    projection.apply(observed(), sequence=1, trace={})
+
+    events = endings({}, projection, Scope(now=NOW, namespaces=frozenset(namespaces)))
+
+    assert [type(event) for event in events] == ([PipelineDeleted] if ends else [])
