@@ -133,7 +133,8 @@ async def measure(
             before, used, since = asked(server), cpu_s(process), time.perf_counter()
             await asyncio.sleep(REST_S)
             rest_s = time.perf_counter() - since
-            print(f"at rest: {60 * (asked(server) - before) / rest_s:.1f} API requests a minute ended")
+            ended = 60 * (asked(server) - before) / rest_s
+            print(f"at rest: {ended:.1f} API requests a minute that end")
             print(f"at rest: {100 * (cpu_s(process) - used) / rest_s:.2f} % of a core")
             taken_ms = sorted(await changing(ear, api, changes=changes))
             worst = taken_ms[min(len(taken_ms) - 1, int(len(taken_ms) * 0.99))]
