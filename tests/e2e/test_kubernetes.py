@@ -3,9 +3,9 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,19 +13,27 @@ import pytest
 from apiserver import ApiServer, running
 from e2e.invariants import assert_in_order, assert_settled, assert_true
 from e2e.mirroring import Mirror, install
+from e2e.nemeses import Nemeses
 from e2e.persevering import Perseverance
 from e2e.systems import assert_never_twice, canary, pulls, system
-from e2e.witnessing import letters, stored
+from e2e.witnessing import Witness, letters, since_requested, stored, witnessing
 from reference import ROOT
 
+from countersign.contracts.messages import (
+    PipelineDeleted,
+    PromotionSuperseded,
+    PullRequestOpened,
+)
+from countersign.local.demo import programs
 from countersign.local.demo.browsing import Browser
-from countersign.local.demo.layout import Layout, Ports
+from countersign.local.demo.layout import Layout, Ports, free_port
 from countersign.local.demo.leaks import Ground, look_for_leaks
 from countersign.local.demo.manifests import BOT_SECRET, ENVIRONMENTS, NAMESPACE, NEW
 from countersign.local.demo.programs import SERVICES
 from countersign.local.demo.running import Running
 from countersign.local.demo.seeding import seed
-from countersign.local.demo.walking import DELEGATED, STORED, Route
+from countersign.local.demo.supervising import Program
+from countersign.local.demo.walking import BY_COMMIT, DELEGATED, STORED, Route
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -64,6 +72,7 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: Group, name: shop}}]
 class Scene:
     server: ApiServer
     started: Running
+    settings: Mapping[str, Mapping[str, str]]
 
     def pipeline(self, name: str) -> dict[str, Any]:
         found = self.server.kubectl("-n", NAMESPACE, "get", "pipeline", name, "-o", "json")
@@ -105,7 +114,7 @@ async def scene(root: Path) -> AsyncIterator[Scene]:
             asyncio.TaskGroup() as group,
         ):
             mirroring = group.create_task(Mirror(started.layout.cluster, server).run())
-            yield Scene(server=server, started=started)
+            yield Scene(server=server, started=started, settings=settings)
             mirroring.cancel()
     finally:
         server.stop()
@@ -140,6 +149,79 @@ async def test_promotions_go_from_dev_to_prod_and_outlive_the_api_server(tmp_pat
         await _assert_example_is_shown(on)
         ground = Ground(directory=on.started.layout.root, pids=frozenset({os.getpid()}), answers=())
         assert (await look_for_leaks(await canary(on.started), ground)).finds == ()
+
+
+async def test_two_watchers_find_out_again_what_every_stream_has_lost(tmp_path: Path) -> None:
+    async with scene(tmp_path) as on, witnessing(on.started) as witness:
+        nemeses = Nemeses(on.started, witness)
+        walk = Perseverance(DELEGATED, on.started.ports, Browser())
+        walk.merges = False
+        try:
+            async with asyncio.timeout(WALK_S), asyncio.TaskGroup() as group:
+                second = group.create_task(on.started.supervisor.supervise(_second(on, nemeses)))
+                walking = group.create_task(walk.run(NEW))
+                before = await _opened(on, witness)
+                lost = len(witness.heard)
+                await nemeses.forget_everything()
+                after = await _opened(on, witness, after=lost)
+                walk.merges = True
+                await walking
+                await _delete_pipeline(on, witness)
+                second.cancel()
+        except TimeoutError:
+            pytest.fail(f"{DELEGATED.pipeline} at {walk.stuck}")
+        finally:
+            await walk.browser.close()
+        found = await pulls(on.started)
+        events = since_requested(await stored(on.started))
+
+    assert after == before, "another pull request for what was open already"
+    assert_never_twice(found)
+    assert_in_order(events)
+    assert_settled(events)
+    assert_true(events, found)
+
+
+def _second(on: Scene, nemeses: Nemeses) -> Program:
+    """Another watcher, with the first one's rights."""
+    settings = on.settings["watcher"]
+    program = programs.service(
+        "watcher",
+        layout=on.started.layout,
+        ports=replace(on.started.ports, webhooks=free_port()),
+        bus=nemeses.bus,
+        health_port=free_port(),
+    )
+    return replace(
+        program,
+        name="watcher-2",
+        log=on.started.layout.logs / "watcher-2.log",
+        settings={**program.settings, **settings, "COUNTERSIGN_REPLICA": "watcher-2"},
+    )
+
+
+async def _opened(on: Scene, witness: Witness, *, after: int = 0) -> list[int]:
+    await witness.until(
+        lambda m: (
+            isinstance(m, PullRequestOpened) and m.promotion.pipeline.name == DELEGATED.pipeline
+        ),
+        after=after,
+        seconds_max=60,
+    )
+    return [p.number for p in await pulls(on.started) if f"/{DELEGATED.pipeline}/" in p.branch]
+
+
+async def _delete_pipeline(on: Scene, witness: Witness) -> None:
+    """While a promotion of it waits, which ends it."""
+    said = len(witness.heard)
+    name = BY_COMMIT.pipeline
+    await asyncio.to_thread(
+        on.server.kubectl, "-n", NAMESPACE, "delete", "pipeline", name, "--wait=false"
+    )
+    for kind in (PromotionSuperseded, PipelineDeleted):
+        await witness.until(
+            lambda m, kind=kind: isinstance(m, kind), after=said, seconds_max=STEP_S
+        )
 
 
 async def _grant_secret(on: Scene) -> None:
