@@ -31,8 +31,9 @@ _EPILOG: Final = f"""\
 example:
   kubectl get pipelines,gitopsclusters -A -o yaml | {PROGRAM} | kubectl apply -f -
 
-GitopsClusters are needed only where a Pipeline has targets in other clusters. Look at what is
-printed before you apply it: whoever may write a Pipeline chose those names.
+GitopsClusters are needed only where a Pipeline has targets in other clusters; where that kind is
+not installed, kubectl refuses it: leave it out. Look at what is printed before you apply it:
+whoever may write a Pipeline chose those names.
 
 Roles of namespaces where nothing is named any more stay; these go with
   kubectl delete roles,rolebindings -A -l {_LABEL}

@@ -36,7 +36,7 @@ _MODES: Final = {
 class PullRequests:
     """How to promote into an environment by pull request.
 
-    `solo`: who asked for it, or wrote what is promoted, may be the only one who approves.
+    `solo`: who asked for another attempt may approve it too, even as the only one.
     """
 
     destination: Destination
