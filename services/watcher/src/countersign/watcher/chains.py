@@ -1,7 +1,7 @@
 """Which promotion was the last into an environment, and how the next one is called.
 
-The chain is kept in the status of the Pipeline, and followed on with what the stream says, so that any number
-of watchers, and one that starts with an empty bus, agree on every id.
+The chain is kept in the status of the Pipeline, and followed on with what the stream says, so that
+any number of watchers, and one that starts with an empty bus, agree on every id.
 """
 
 from collections.abc import Iterable
