@@ -107,3 +107,18 @@ async def test_program_that_fails_is_tried_again_later() -> None:
     with pytest.raises(Retryable, match="exec_failed"):
         async with remote_api(config):
             pass
+
+
+@pytest.mark.parametrize("body", ['!!int ""', "!!bool foo", "!!timestamp foo"])
+def test_value_that_is_not_what_its_tag_says_is_refused(body: str) -> None:
+    with pytest.raises(Rejected, match="bad_kubeconfig"):
+        read_kubeconfig(Secret(body), may_exec=False)
+
+
+@pytest.mark.parametrize("server", ["https://u:p@127.0.0.1:1", f"https://{'a' * 70}.example"])
+async def test_address_that_can_be_none_makes_its_cluster_unreachable(server: str) -> None:
+    config = read_kubeconfig(secret(kubeconfig(cluster={"server": server})), may_exec=False)
+
+    async with remote_api(config) as api:
+        with pytest.raises(Retryable, match="cluster_unavailable"):
+            await api.get("/version")

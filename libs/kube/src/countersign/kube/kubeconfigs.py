@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kubernetes_asyncio.client import Configuration
 
 _FILES: Final = ("tokenFile", "certificate-authority", "client-certificate", "client-key")
+# The last two come from values that a tag says to be something else: `!!bool x`.
+_NO_YAML: Final = (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError)
 # What an exec plugin gives without saying how long it lasts is asked for again after that.
 EXEC_LIFE_S: Final = 300.0
 EXEC_MARGIN_S: Final = 30.0
@@ -53,7 +55,7 @@ def read_kubeconfig(body: Secret, *, may_exec: bool) -> Kubeconfig:
     """
     try:
         document = yaml.load(body.reveal(), Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except _NO_YAML:
         raise _bad("is no YAML") from None
     context = _named(document, "contexts", text(document, "current-context"), "context")
     cluster = _named(document, "clusters", text(context, "cluster"), "cluster")

@@ -67,24 +67,10 @@ class WatchingApi:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         asked = f"GET {path}"
         headers = {"Accept": "application/json", "User-Agent": "countersign"}
-        rest = self._client.rest_client
         try:
             await self._client.update_params_for_auth(headers, [], ["BearerToken"])
-            timeout = aiohttp.ClientTimeout(
-                connect=CALL_TIMEOUT_S, sock_connect=CALL_TIMEOUT_S, sock_read=silence_s
-            )
-            if rest.pool_manager.closed:
-                raise Retryable("cluster_unavailable", f"{asked}: the connection is replaced")
-            # Not its `request`, which follows redirects to wherever they lead.
-            async with rest.pool_manager.request(
-                "GET",
-                f"{self._client.configuration.host}{path}",
-                params=dict(query),
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-                proxy=rest.proxy,
-                server_hostname=rest.server_hostname,
+            async with await self._asked(
+                path, query, headers=headers, silence_s=silence_s
             ) as answer:
                 if answer.status != _OK:
                     said = await answer.content.read(REFUSAL_BYTES_MAX)
@@ -100,6 +86,38 @@ class WatchingApi:
             # Not chained: its request carries the token.
             word = type(error).__name__
             raise Retryable("cluster_unavailable", f"{asked}: {word}") from None
+
+    async def _asked(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        headers: Mapping[str, str],
+        silence_s: float,
+    ) -> aiohttp.ClientResponse:
+        rest = self._client.rest_client
+        timeout = aiohttp.ClientTimeout(
+            connect=CALL_TIMEOUT_S, sock_connect=CALL_TIMEOUT_S, sock_read=silence_s
+        )
+        if rest.pool_manager.closed:
+            raise Retryable("cluster_unavailable", f"GET {path}: the connection is replaced")
+        try:
+            # Not its `request`, which follows redirects to wherever they lead.
+            answer: aiohttp.ClientResponse = await rest.pool_manager.request(
+                "GET",
+                f"{self._client.configuration.host}{path}",
+                params=dict(query),
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                proxy=rest.proxy,
+                server_hostname=rest.server_hostname,
+            )
+        except ValueError as error:
+            # An address, a header or a name that can be none: what somebody wrote into a Secret.
+            word = type(error).__name__
+            raise Retryable("cluster_unavailable", f"GET {path}: {word}") from None
+        return answer
 
 
 def _abort(answer: aiohttp.ClientResponse) -> None:
