@@ -13,7 +13,7 @@ import msgspec
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.api import refuse
 from countersign.kube.discovering import Resource
-from countersign.kube.objects import ObjectKey, integer, text
+from countersign.kube.objects import Manifest, ObjectKey, group_of, integer, text
 from countersign.kube.pausing import Pauses
 from countersign.kube.reflections import Api, Handling, Standing, T, Update
 from countersign.telemetry.logs import get_logger
@@ -23,8 +23,9 @@ log = get_logger()
 PAGE_OBJECTS: Final = 500
 # What was listed in part may be gone before it is read to its end; that often it begins anew.
 LISTS_MAX: Final = 5
-
-
+# Ten times what a large cluster has; another cluster may go on without end.
+OBJECTS_MAX: Final = 100_000
+_READ_BEFORE: Final = frozenset({Standing.READ, Standing.UNREACHABLE})
 _STANDINGS: Final = {"not_found": Standing.ABSENT, "forbidden": Standing.FORBIDDEN}
 
 
@@ -73,7 +74,10 @@ class Reflector(Generic[T]):
         self._page_objects = PAGE_OBJECTS
         self._standing = Standing.UNREAD
         self._failing_since: float | None = None
+        self._refused_since: float | None = None
         self._failures = 0
+        self._listed_at = 0.0
+        self._expiries = 0
 
     @property
     def known(self) -> frozenset[ObjectKey]:
@@ -96,10 +100,19 @@ class Reflector(Generic[T]):
                 await self._failed(error)
             except Rejected as refusal:
                 if refusal.reason == "gone" and self._at:
-                    log.info("reflector.expired", path=self._path)
-                    self._at = ""
+                    await self._expired()
                 else:
                     await self._refused(refusal)
+
+    async def _expired(self) -> None:
+        """What expires again and again, as soon as it was listed, is not listed without a pause."""
+        log.info("reflector.expired", path=self._path)
+        self._at = ""
+        if self._pauses.now() - self._listed_at >= self._pauses.longest_s:
+            self._expiries = 0
+            return
+        await self._pauses.after(self._expiries)
+        self._expiries += 1
 
     async def _list(self) -> None:
         for _ in range(LISTS_MAX):
@@ -126,11 +139,13 @@ class Reflector(Generic[T]):
                     versions[record.key] = version
                     if self._versions.get(record.key) != version:
                         changed[record.key] = record
+            self._refuse_too_many(len(versions))
             if not page.metadata.continue_:
                 break
             query = {**query, "continue": page.metadata.continue_}
         removed = frozenset(self._versions.keys() - versions.keys())
         self._versions, self._at = versions, page.metadata.resource_version
+        self._listed_at = self._pauses.now()
         await self._succeeded(changed=changed, removed=removed)
 
     async def _page(self, query: Mapping[str, str]) -> _Page:
@@ -188,8 +203,13 @@ class Reflector(Generic[T]):
             self._versions.pop(record.key, None)
             await self._deliver(Update(standing=self._standing, removed=frozenset({record.key})))
         elif self._versions.get(record.key) != version:
+            self._refuse_too_many(len(self._versions))
             self._versions[record.key] = version
             await self._deliver(Update(standing=self._standing, changed={record.key: record}))
+
+    def _refuse_too_many(self, objects: int) -> None:
+        if objects > OBJECTS_MAX:
+            raise Retryable("too_large", f"GET {self._path}: more than {OBJECTS_MAX} objects")
 
     def _read_one(self, raw: msgspec.Raw) -> tuple[T, str] | None:
         try:
@@ -203,10 +223,17 @@ class Reflector(Generic[T]):
         manifest.setdefault("kind", self._resource.kind)
         manifest["metadata"].pop("managedFields", None)
         try:
+            self._refuse_other_kind(manifest)
             return self._read(manifest), text(manifest, "metadata", "resourceVersion")
         except Rejected as refusal:
             log.warning("reflector.object_left_out", path=self._path, reason=refusal.reason)
             return None
+
+    def _refuse_other_kind(self, manifest: Manifest) -> None:
+        """Whoever answers for HelmReleases of another cluster must not make Pipelines of ours."""
+        kind = group_of(text(manifest, "apiVersion")), text(manifest, "kind")
+        if kind != (self._resource.group, self._resource.kind):
+            raise Rejected("other_kind", "it is of another kind than was asked for")
 
     async def _succeeded(
         self,
@@ -214,7 +241,7 @@ class Reflector(Generic[T]):
         changed: Mapping[ObjectKey, T] | None = None,
         removed: frozenset[ObjectKey] = frozenset(),
     ) -> None:
-        self._failures, self._failing_since = 0, None
+        self._failures, self._failing_since, self._refused_since = 0, None, None
         if changed or removed or self._standing is not Standing.READ:
             self._standing = Standing.READ
             await self._deliver(
@@ -225,6 +252,7 @@ class Reflector(Generic[T]):
         """What is known stays, and for a moment nobody is told: an API server is restarted."""
         now = self._pauses.now()
         since = self._failing_since = self._failing_since or now
+        self._refused_since = None
         if not self._failures:
             log.info("reflector.failed", path=self._path, reason=error.reason)
         if error.reason == "too_large":
@@ -240,7 +268,14 @@ class Reflector(Generic[T]):
         """Nothing to hurry for: somebody installs a kind, or grants a right."""
         again = self._standing is Standing.ABSENT
         absent = refusal.reason == "not_found"
+        now = self._pauses.now()
+        since = self._refused_since = self._refused_since or now
         self._at, self._failing_since = "", None
+        if self._standing in _READ_BEFORE and now - since < self._pauses.away_s:
+            # One that starts refuses everybody until it has read its rules and its kinds.
+            await self._pauses.after(self._failures)
+            self._failures += 1
+            return
         # A server that starts may not know its kinds yet; only the second time they are gone.
         gone = frozenset(self._versions) if absent and again else frozenset()
         if gone:

@@ -1,0 +1,153 @@
+"""What an API server that is not itself, or not to be trusted, makes us believe: nothing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from countersign.contracts.errors import Rejected
+from countersign.kube import reflecting
+from countersign.kube.discovering import Resource
+from countersign.kube.flux import Record, read_object
+from countersign.kube.pausing import Pauses
+from countersign.kube.reflecting import Reflector
+from countersign.kube.reflections import Handling, Standing, Update
+
+RELEASES = Resource(
+    group="helm.toolkit.fluxcd.io", version="v2", kind="HelmRelease", plural="helmreleases"
+)
+Step = dict[str, Any] | Rejected
+
+
+class Ended(Exception):
+    """The script is at its end."""
+
+
+def item(name: str, **more: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "dev", "resourceVersion": "1"}, **more}
+
+
+def page(*items: dict[str, Any], further: str = "") -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": "1", "continue": further}, "items": list(items)}
+
+
+class Server:
+    """Answers lists by a script; a watch is refused, or stays open for `watch_s`."""
+
+    def __init__(self, *lists: Step, watch: Rejected | None = None, watch_s: float = 1e3) -> None:
+        self.lists = list(lists)
+        self.watch = watch
+        self.now = 0.0
+        self.slept: list[float] = []
+        self._watch_s = watch_s
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        del path, query
+        if not self.lists:
+            raise Ended
+        answer = self.lists.pop(0)
+        if isinstance(answer, Rejected):
+            raise answer
+        return json.dumps(answer).encode()
+
+    @asynccontextmanager
+    async def lines(
+        self, path: str, query: Mapping[str, str], *, silence_s: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        del path, query, silence_s
+        if self.watch is not None:
+            raise self.watch
+        yield self._watched()
+
+    async def _watched(self) -> AsyncIterator[bytes]:
+        self.now += self._watch_s
+        raise Rejected("gone", "too old")
+        yield b""
+
+    async def sleep(self, wait_s: float) -> None:
+        self.slept.append(wait_s)
+        self.now += wait_s
+        await asyncio.sleep(0)
+
+
+async def updates(server: Server) -> list[Update[Record]]:
+    told: list[Update[Record]] = []
+
+    async def deliver(update: Update[Record]) -> None:
+        told.append(update)
+
+    reflector = Reflector(
+        server,
+        RELEASES,
+        handling=Handling(read=read_object, deliver=deliver),
+        pauses=Pauses(random=lambda: 0.5, now=lambda: server.now, sleep=server.sleep),
+    )
+    try:
+        await reflector.run()
+    except Ended:
+        return told
+    raise AssertionError
+
+
+async def test_object_of_another_kind_than_was_asked_for_is_left_out() -> None:
+    pipeline = item(
+        "stolen",
+        apiVersion="pipelines.weave.works/v1alpha1",
+        kind="Pipeline",
+        spec={"appRef": {"apiVersion": "a/v1", "kind": "B", "name": "c"}},
+    )
+
+    told = await updates(Server(page(item("podinfo"), pipeline)))
+
+    assert [key.kind for update in told for key in update.changed] == ["HelmRelease"]
+
+
+async def test_list_without_end_is_given_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr(reflecting, "OBJECTS_MAX", 10)
+    server = Server(*(page(item(f"a{n}"), item(f"b{n}"), further="on") for n in range(20)))
+
+    told = await updates(server)
+
+    assert [(update.standing, update.reason) for update in told] == [
+        (Standing.UNREACHABLE, "too_large")
+    ]
+    assert server.slept
+
+
+async def test_watch_that_expires_at_once_is_not_asked_for_without_pause() -> None:
+    server = Server(*[page()] * 6, watch=Rejected("gone", "too old"))
+
+    await updates(server)
+
+    assert len(server.slept) >= 5
+    assert server.slept == sorted(server.slept)
+    assert server.slept[-1] > server.slept[0]
+
+
+async def test_watch_that_expires_after_long_is_listed_again_at_once() -> None:
+    server = Server(*[page()] * 3)
+
+    await updates(server)
+
+    assert server.slept == []
+
+
+async def test_refusals_of_a_server_that_starts_are_not_believed_at_once() -> None:
+    for reason in ("forbidden", "not_found"):
+        refused = Rejected(reason, "not yet")
+
+        told = await updates(Server(page(item("podinfo")), refused, refused, page(item("podinfo"))))
+
+        assert {update.standing for update in told} == {Standing.READ}, reason
+        assert not any(update.removed for update in told), reason
+
+
+async def test_refusals_that_last_are_believed() -> None:
+    for reason, standing in (("forbidden", Standing.FORBIDDEN), ("not_found", Standing.ABSENT)):
+        refused = Rejected(reason, "never again")
+
+        told = await updates(Server(page(item("podinfo")), *[refused] * 30))
+
+        assert told[-1].standing is standing
+        assert bool(told[-1].removed) is (reason == "not_found")
