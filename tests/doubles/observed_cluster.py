@@ -20,6 +20,7 @@ from countersign.watcher.cluster import Cluster
 from countersign.watcher.deciding import decide
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import Situation
+from countersign.watcher.remote_cluster import Ways
 from countersign.watcher.world import World, pipeline_key
 
 Json = dict[str, Any]
@@ -178,7 +179,8 @@ async def eyes(
     settings: KubeSettings, *, pauses: Pauses = FAST, **more: Any
 ) -> AsyncIterator[Eyes]:
     async with cluster_api(settings) as single, watching_api(settings) as long:
-        watched = Eyes(Cluster(long, secrets=single, pauses=pauses, **more))
+        ways = Ways(secrets=single)
+        watched = Eyes(Cluster(long, ways=ways, pauses=pauses, **more))
         job = asyncio.create_task(watched.cluster.follow(watched.take))
         try:
             yield watched

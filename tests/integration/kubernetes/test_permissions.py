@@ -43,6 +43,7 @@ from countersign.watcher.cluster import Cluster
 from countersign.watcher.handlers import Watching
 from countersign.watcher.hook_keys import ClusterKeys
 from countersign.watcher.interfaces import Changes
+from countersign.watcher.remote_cluster import Ways
 from countersign.watcher.status_objects import StatusObjects
 from countersign.watcher.step_events import StepEvents
 
@@ -303,7 +304,7 @@ async def running_watcher(api: RecordedWatching, single: RecordedApi) -> AsyncIt
             steps.on_event(PromotionCompleted(promotion=ref), recorded_at=utc_now())
 
     jobs = (
-        Cluster(api, secrets=single).follow(on_changes),
+        Cluster(api, ways=Ways(secrets=single)).follow(on_changes),
         watching.run(),
         statuses.run(),
         steps.run(),

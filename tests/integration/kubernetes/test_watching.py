@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from apiserver import ApiServer
+from doubles.made_up_kinds import names
 from doubles.observed_cluster import eyes, make_namespace, path_of, put, true_pipeline, true_release
 
 from countersign.kube.http_api import HttpClusterApi, cluster_api
@@ -88,13 +88,8 @@ async def test_kind_is_watched_from_when_it_is_named_until_nothing_names_it(
     async with eyes(flux.settings()) as seen:
         await put(api, true_pipeline(space, "dev"))
         await seen.until(lambda: seen.revision(space) == "6.8.4")
-        await put(api, _named(true_pipeline(space, "dev"), kind="Widget"))
+        await put(api, names(true_pipeline(space, "dev"), "Widget"))
         await seen.until(lambda: "kind_not_installed" in seen.findings(space))
-
-
-def _named(manifest: dict[str, Any], *, kind: str) -> dict[str, Any]:
-    manifest["spec"]["appRef"].update(apiVersion="example.org/v1", kind=kind)
-    return manifest
 
 
 async def test_suspended_and_outdated_releases_say_so(

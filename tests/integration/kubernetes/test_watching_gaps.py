@@ -3,13 +3,12 @@
 import secrets
 import shlex
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from apiserver import ApiServer
+from doubles.made_up_kinds import CRDS, application, crd, names, put_patiently
 from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline, true_release
 
-from countersign.contracts.errors import Rejected
 from countersign.kube.granting import NAMESPACE
 from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
 
@@ -59,71 +58,19 @@ async def test_kind_that_is_installed_later_is_read_then(
     flux: ApiServer, api: HttpClusterApi, space: str
 ) -> None:
     kind = f"Widget{secrets.token_hex(3)}".capitalize()
-    pipeline = true_pipeline(space, "dev")
-    pipeline["spec"]["appRef"].update(apiVersion="example.org/v1", kind=kind)
-    await put(api, pipeline)
+    await put(api, names(true_pipeline(space, "dev"), kind))
 
     async with eyes(flux.settings()) as seen:
         await seen.until(lambda: "kind_not_installed" in seen.findings(space))
         assert kind in seen.findings(space)["kind_not_installed"]
         assert seen.condition(space) == "MISSING"
-        crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        await api.call("POST", crds, body=crd(kind))
+        await api.call("POST", CRDS, body=crd(kind))
         await seen.until(lambda: "kind_not_installed" not in seen.findings(space))
-        await _put_patiently(api, widget(kind, space, revision="v1.2.3"))
+        await put_patiently(api, application(kind, space, lastAppliedRevision="v1.2.3"))
         await seen.until(lambda: seen.revision(space) == "v1.2.3")
-        await api.call("DELETE", f"{crds}/{kind.lower()}s.example.org")
+        await api.call("DELETE", f"{CRDS}/{kind.lower()}s.example.org")
         await seen.until(lambda: seen.condition(space) == "MISSING")
         await seen.until(lambda: "kind_not_installed" in seen.findings(space))
-
-
-def crd(kind: str) -> dict[str, Any]:
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    plural = f"{kind.lower()}s"
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "schema": {"openAPIV3Schema": schema},
-    }
-    names = {"kind": kind, "plural": plural, "singular": kind.lower()}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.example.org"},
-        "spec": {
-            "group": "example.org",
-            "scope": "Namespaced",
-            "names": names,
-            "versions": [version],
-        },
-    }
-
-
-def widget(kind: str, namespace: str, *, revision: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "example.org/v1",
-        "kind": kind,
-        "metadata": {"name": "podinfo", "namespace": namespace, "generation": 1},
-        "spec": {},
-        "status": {
-            "lastAppliedRevision": revision,
-            "conditions": [{"type": "Ready", "status": "True"}],
-        },
-    }
-
-
-async def _put_patiently(api: HttpClusterApi, manifest: dict[str, Any]) -> None:
-    """A kind is served a moment after it is announced."""
-    for _ in range(50):
-        try:
-            await put(api, manifest)
-        except Rejected as refusal:
-            if refusal.reason != "not_found":
-                raise
-        else:
-            return
 
 
 async def test_namespace_that_may_not_be_read_is_told_with_the_line_that_grants_it(

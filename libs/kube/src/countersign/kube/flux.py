@@ -9,26 +9,23 @@ from countersign.kube.other_kinds import read_other_kind
 from countersign.kube.pipelines import GROUP as PIPELINES
 from countersign.kube.pipelines import KIND as PIPELINE
 from countersign.kube.pipelines import Pipeline, read_pipeline
+from countersign.kube.revision_paths import DEFAULT, NO_PATHS, RevisionPaths
 
 Record = Pipeline | App | Source
 
 
-def read_in(cluster: str, manifest: Manifest) -> Record:
-    """Read an object of another cluster.
-
-    Raises:
-        Rejected: `not_an_object`.
-
-    """
-    record = read_object(manifest)
+def placed_in(cluster: str, record: Record) -> Record:
+    """What was read, as an object of another cluster."""
     key = replace(record.key, cluster=cluster)
     if isinstance(record, App) and record.source is not None:
         return replace(record, key=key, source=replace(record.source, cluster=cluster))
     return replace(record, key=key)
 
 
-def read_object(manifest: Manifest) -> Record:
+def read_object(manifest: Manifest, *, paths: RevisionPaths = NO_PATHS) -> Record:
     """Read any object that a source of objects hands over.
+
+    `paths` say where kinds without a rule of their own tell their revision.
 
     Raises:
         Rejected: `not_an_object`.
@@ -45,4 +42,5 @@ def read_object(manifest: Manifest) -> Record:
         case kustomizations.SOURCE_GROUP, kind if kind in kustomizations.SOURCE_KINDS:
             return kustomizations.read_source(manifest)
         case _:
-            return read_other_kind(manifest)
+            path = paths.get((key.group, key.kind), DEFAULT)
+            return read_other_kind(manifest, path=path)

@@ -1,7 +1,7 @@
-"""Applications of any other kind: a `Ready` condition and `.status.lastAppliedRevision`.
+"""Applications of any other kind: a `Ready` condition, and a revision somewhere in the status.
 
-The promise is weaker than Rules H and K: such a revision is the last one applied with success, and
-nothing is known of the health of what it brought.
+The promise is weaker than Rules H and K: such a revision is what the object says it is ready with,
+and nothing is known of the health of what it brought.
 """
 
 from countersign.contracts.messages import Content, EnvironmentCondition
@@ -9,12 +9,13 @@ from countersign.contracts.revision import parse_revision
 from countersign.kube.applications import App, AppState, sentence
 from countersign.kube.conditions import condition
 from countersign.kube.objects import Manifest, integer, key_of, mapping, text
+from countersign.kube.revision_paths import DEFAULT, text_at
 
 
-def read_other_kind(manifest: Manifest) -> App:
+def read_other_kind(manifest: Manifest, *, path: str = DEFAULT) -> App:
     key = key_of(manifest)
     ready = condition(manifest, "Ready")
-    applied = text(manifest, "status", "lastAppliedRevision")
+    applied = text_at(manifest, path)
     generation = integer(manifest, "metadata", "generation")
     observed = integer(manifest, "status", "observedGeneration")
     current = ready.observed_generation in {None, generation} and observed in {None, generation}
@@ -22,8 +23,9 @@ def read_other_kind(manifest: Manifest) -> App:
         found, message = EnvironmentCondition.MISSING, "is being deleted"
     elif mapping(manifest, "spec").get("suspend") is True:
         found, message = EnvironmentCondition.SUSPENDED, "is suspended"
-    elif ready.is_true and applied and current and not condition(manifest, "Reconciling").is_true:
-        found, message = EnvironmentCondition.HEALTHY, ""
+    elif ready.is_true and current and not condition(manifest, "Reconciling").is_true:
+        found = EnvironmentCondition.HEALTHY if applied else EnvironmentCondition.PROGRESSING
+        message = "" if applied else f"is ready, and tells no revision in {path}"
     elif ready.is_false and current:
         found, message = EnvironmentCondition.FAILED, ready.message
     else:

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
+from countersign.kube.flux import read_object
 from countersign.kube.http_api import cluster_api
 from countersign.kube.watching_api import watching_api
 from countersign.messaging.bus import Bus, open_bus
@@ -32,6 +34,7 @@ from countersign.watcher.http import webhook_app
 from countersign.watcher.interfaces import HmacKeys, LinkStore
 from countersign.watcher.promotion_hook import LOOKUP_S, Guard, PromotionHook
 from countersign.watcher.rates import RateLimit
+from countersign.watcher.remote_cluster import Ways
 from countersign.watcher.routes import Tell, follow_hints, follow_streams
 from countersign.watcher.settings import Settings
 from countersign.watcher.signatures import Signatures
@@ -100,13 +103,14 @@ class _Ground:
 @asynccontextmanager
 async def _ground(settings: Settings, health: Health, *, replica: str) -> AsyncIterator[_Ground]:
     keys = FolderKeys(settings.secrets_dir) if settings.secrets_dir else None
+    read = partial(read_object, paths=settings.revision_path_of)
     if settings.kube.in_use:
         async with cluster_api(settings.kube) as single, watching_api(settings.kube) as long:
             cluster = Cluster(
                 long,
-                secrets=single,
+                ways=Ways(secrets=single, may_exec=settings.kubeconfig_exec),
                 namespaces=settings.only_namespaces,
-                may_exec=settings.kubeconfig_exec,
+                read=read,
             )
             health.add("cluster", cluster.not_ready)
             statuses = StatusObjects(
@@ -121,7 +125,7 @@ async def _ground(settings: Settings, health: Health, *, replica: str) -> AsyncI
                 jobs=(statuses.run, steps.run),
             )
     elif settings.cluster_dir is not None:
-        directory = Directory(settings.cluster_dir, reread_s=settings.reread_s)
+        directory = Directory(settings.cluster_dir, reread_s=settings.reread_s, read=read)
         yield _Ground(source=directory, links=StatusFiles(directory.path_of), keys=keys)
     else:
         raise RuntimeError("settings without objects were let through")

@@ -8,11 +8,10 @@ moment, then as unknown, and `countersign_watcher_gaps` counts it.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from countersign.kube import pipelines
-from countersign.kube.api import ClusterApi
 from countersign.kube.flux import Record, read_object
 from countersign.kube.objects import ObjectKey, group_of, text
 from countersign.kube.pausing import Pauses
@@ -26,7 +25,7 @@ from countersign.watcher.gitops_clusters import GitopsCluster, key_of_cluster, r
 from countersign.watcher.interfaces import Changes, Deliver
 from countersign.watcher.kind_reading import Reader
 from countersign.watcher.measuring import GAPS
-from countersign.watcher.remote_cluster import RemoteCluster
+from countersign.watcher.remote_cluster import RemoteCluster, Ways
 from countersign.watcher.wants import Kind, Wants
 
 log = get_logger()
@@ -38,7 +37,7 @@ REMOTE_CLUSTERS_MAX: Final = 200
 
 
 class Cluster:
-    """Its own API server by `api`, single Secrets by `secrets`.
+    """Its own API server by `api`, other clusters by `ways`.
 
     With `namespaces` Pipelines are read only there, and nothing is asked of all namespaces at once.
     """
@@ -47,19 +46,19 @@ class Cluster:
         self,
         api: Api,
         *,
-        secrets: ClusterApi,
+        ways: Ways,
         namespaces: frozenset[str] = frozenset(),
-        may_exec: bool = False,
+        read: Callable[[dict[str, Any]], Record] = read_object,
         pauses: Pauses | None = None,
     ) -> None:
-        self._secrets = secrets
+        self._ways = ways
         self._namespaces = namespaces
-        self._may_exec = may_exec
+        self._read_object = read
         self._pauses = pauses or Pauses()
         self._wants = Wants()
         self._own = ClusterReading(
             api,
-            Reader(cluster=OWN, read=_read, tell=self._on_update, pauses=self._pauses),
+            Reader(cluster=OWN, read=self._read, tell=self._on_update, pauses=self._pauses),
             everywhere=not namespaces,
         )
         self._remote: dict[str, RemoteCluster] = {}
@@ -104,8 +103,8 @@ class Cluster:
             if remote is None:
                 remote = self._remote[name] = RemoteCluster(
                     name,
-                    secrets=self._secrets,
-                    may_exec=self._may_exec,
+                    ways=self._ways,
+                    read=self._read_object,
                     tell=self._on_update,
                     pauses=self._pauses,
                 )
@@ -161,6 +160,13 @@ class Cluster:
                 Changes(changed=changed, removed=removed, complete=complete, gaps=gaps)
             )
 
+    def _read(self, manifest: dict[str, Any]) -> Record | GitopsCluster:
+        kind = group_of(text(manifest, "apiVersion")), text(manifest, "kind")
+        if kind == (gitops_clusters.GROUP, gitops_clusters.KIND):
+            return read_gitops_cluster(manifest)
+        record = self._read_object(manifest)
+        return as_stored(record, manifest) if isinstance(record, Pipeline) else record
+
     def _gaps_now(self) -> Iterator[Gap]:
         yield from self._own.gaps()
         for name in sorted(self._remote):
@@ -172,11 +178,3 @@ class Cluster:
         self._codes |= counted.keys()
         for code in self._codes:
             GAPS.labels(code=code).set(counted[code])
-
-
-def _read(manifest: dict[str, Any]) -> Record | GitopsCluster:
-    kind = group_of(text(manifest, "apiVersion")), text(manifest, "kind")
-    if kind == (gitops_clusters.GROUP, gitops_clusters.KIND):
-        return read_gitops_cluster(manifest)
-    record = read_object(manifest)
-    return as_stored(record, manifest) if isinstance(record, Pipeline) else record

@@ -4,13 +4,14 @@ Whatever is wrong with it makes what it holds unknown, says so, and hinders nobo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.api import ClusterApi
-from countersign.kube.flux import Record, read_in
+from countersign.kube.flux import Record, placed_in
 from countersign.kube.kubeconfigs import read_kubeconfig, remote_api
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pausing import Pauses
@@ -61,19 +62,27 @@ class SwitchedApi:
         return self._api
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """Where kubeconfigs of other clusters are, and whether they may name a program to run."""
+
+    secrets: ClusterApi
+    may_exec: bool = False
+
+
 class RemoteCluster:
     def __init__(
         self,
         name: str,
         *,
-        secrets: ClusterApi,
-        may_exec: bool,
+        ways: Ways,
+        read: Callable[[dict[str, Any]], Record],
         tell: Told,
         pauses: Pauses,
     ) -> None:
         self.name = name
-        self._secrets = secrets
-        self._may_exec = may_exec
+        self._ways = ways
+        self._read_object = read
         self._tell = tell
         self._reread_s = pauses.reread_s
         self._switch = SwitchedApi()
@@ -114,7 +123,7 @@ class RemoteCluster:
             tasks.create_task(self._stay_connected())
 
     def _read(self, manifest: dict[str, Any]) -> Record:
-        return read_in(self.name, manifest)
+        return placed_in(self.name, self._read_object(manifest))
 
     async def _told(self, cluster: str, update: Update[Record | GitopsCluster]) -> None:
         if update.reason == "unauthorized":
@@ -169,7 +178,7 @@ class RemoteCluster:
             )
         where = f"its Secret {namespace}/{name}"
         try:
-            stored = await read_secret(self._secrets, namespace=namespace, name=name)
+            stored = await read_secret(self._ways.secrets, namespace=namespace, name=name)
         except Rejected as refusal:
             raise Rejected(refusal.reason, f"{where}: {refusal.message}") from None
         if stored.version == self._version and self._switch.is_connected:
@@ -177,7 +186,7 @@ class RemoteCluster:
         body = kubeconfig_in(stored.keys)
         if body is None:
             raise Rejected("bad_kubeconfig", f"{where} has no key kubeconfig or value")
-        config = read_kubeconfig(body, may_exec=self._may_exec)
+        config = read_kubeconfig(body, may_exec=self._ways.may_exec)
         connection = AsyncExitStack()
         api = await connection.enter_async_context(remote_api(config))
         log.info("remote_cluster.connected", cluster=self.name)

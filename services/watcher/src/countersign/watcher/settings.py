@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.kube.http_api import KubeSettings
+from countersign.kube.revision_paths import RevisionPaths, parse_revision_paths
 from countersign.telemetry.configuration import ExistingFile, ExistingFolder
 
 
@@ -26,6 +27,11 @@ class Settings(BaseSettings):
     kubeconfig_exec: bool = Field(
         default=False,
         description="whether the kubeconfig of another cluster may name a program to run",
+    )
+    revision_paths: str = Field(
+        default="",
+        description="where kinds other than Flux's tell their revision, separated by commas, as in "
+        "Release.example.org=.status.version; else it is .status.lastAppliedRevision",
     )
     cluster_dir: ExistingFolder | None = Field(
         default=None, description="without a cluster: directory of YAML that plays one"
@@ -61,6 +67,10 @@ class Settings(BaseSettings):
         return frozenset(part.strip() for part in self.namespaces.split(",")) - {""}
 
     @property
+    def revision_path_of(self) -> RevisionPaths:
+        return parse_revision_paths(self.revision_paths)
+
+    @property
     def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         written = (part.strip() for part in self.webhook_proxies.split(","))
         return tuple(ipaddress.ip_network(part) for part in written if part)
@@ -69,6 +79,14 @@ class Settings(BaseSettings):
     def _has_objects(self) -> Self:
         if self.cluster_dir is None and not self.kube.in_use:
             raise ValueError("COUNTERSIGN_KUBE_URL is needed, or COUNTERSIGN_CLUSTER_DIR")
+        return self
+
+    @model_validator(mode="after")
+    def _has_paths(self) -> Self:
+        try:
+            _ = self.revision_path_of
+        except ValueError as error:
+            raise ValueError(f"COUNTERSIGN_REVISION_PATHS: {error}") from None
         return self
 
     @model_validator(mode="after")
