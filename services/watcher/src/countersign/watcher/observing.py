@@ -9,8 +9,11 @@ from countersign.contracts.messages import (
     Finding,
     FindingLevel,
     Gate,
+    ObjectRef,
     PipelineObserved,
 )
+from countersign.kube import kustomizations
+from countersign.kube.objects import group_of
 from countersign.watcher.model import Problem, Situation, Stage
 
 
@@ -40,7 +43,7 @@ def observed(
         environments=environments,
         findings=(
             *pipeline.findings,
-            *_unchecked(stages),
+            *_unchecked(stages, app=pipeline.app),
             *(_of_problem(p) for p in situation.problems),
             *situation.credentials,
         ),
@@ -69,18 +72,24 @@ def _credentials(situation: Situation) -> Iterator[CredentialUse]:
             )
 
 
-def _unchecked(stages: tuple[Stage, ...]) -> Iterator[Finding]:
+def _unchecked(stages: tuple[Stage, ...], *, app: ObjectRef) -> Iterator[Finding]:
     for stage in stages:
         healthy = stage.condition is EnvironmentCondition.HEALTHY
         if healthy and any(not app.checked for app in stage.apps):
             yield Finding(
                 level=FindingLevel.INFO,
                 code="health_not_checked",
-                message=(
-                    f"environment {stage.name!r}: what is applied there is not checked for "
-                    "health; set spec.wait or spec.healthChecks of its Kustomization"
-                ),
+                message=f"environment {stage.name!r}: {_promise(app)}",
             )
+
+
+def _promise(app: ObjectRef) -> str:
+    if (group_of(app.api_version), app.kind) == (kustomizations.GROUP, kustomizations.KIND):
+        return (
+            "what is applied there is not checked for health; set spec.wait or spec.healthChecks "
+            "of its Kustomization"
+        )
+    return f"its {app.kind} says that it is ready; the health of what it brought is not known"
 
 
 def _of_problem(problem: Problem) -> Finding:
