@@ -196,6 +196,28 @@ async def test_nothing_is_ended_while_not_everything_could_be_read() -> None:
     assert not [e for e in bus.events if isinstance(e, m.PipelineDeleted)]
 
 
+async def test_pipeline_that_another_watcher_saw_first_is_not_ended() -> None:
+    """Its events come by the bus, which may well be faster than a watch."""
+    other = Bus()
+    async with watching(other) as first:
+        first.caught_up.set()
+        await first.on_changes(Changes(changed=objects()))
+        await other.until(m.PipelineObserved)
+    bus = Bus()
+    async with watching(bus) as second:
+        second.caught_up.set()
+        await second.on_changes(Changes())
+        for sequence, event in enumerate(other.events, 1):
+            second.on_event(event, sequence=sequence, trace={})
+        await asyncio.sleep(0.05)
+        assert bus.events == []
+
+        await second.on_changes(Changes(changed=objects()))
+        key = next(iter(second.world.pipelines))
+        await second.on_changes(Changes(removed=frozenset({key})))
+        await bus.until(m.PipelineDeleted)
+
+
 async def test_return_to_an_earlier_state_has_another_message_id() -> None:
     bus = Bus()
     async with watching(bus) as service:

@@ -23,10 +23,16 @@ def endings(
             alive = [
                 promotion
                 for promotion in projection.promotions_of(uid).values()
-                if promotion.state not in OVER and scope.holds(promotion.ref.pipeline.namespace)
+                if promotion.state not in OVER
+                and scope.holds(promotion.ref.pipeline.namespace)
+                and scope.is_gone(uid, told_at=promotion.changed_at)
             ]
             events.extend(decide_deleted(alive, now=scope.now))
     for (namespace, name), seen in projection.observed().items():
-        if (namespace, name) not in present and scope.holds(namespace):
+        if (
+            (namespace, name) not in present
+            and scope.holds(namespace)
+            and scope.is_gone(seen.event.pipeline.uid, told_at=seen.event.observed_at)
+        ):
             events.extend(decide_deleted((), last=seen.event, now=scope.now))
     return tuple(events)

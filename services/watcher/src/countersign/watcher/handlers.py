@@ -1,9 +1,11 @@
 """Looks at every Pipeline that something happened to, and publishes what follows from it."""
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -28,7 +30,7 @@ from countersign.watcher.deciding import decide
 from countersign.watcher.endings import endings
 from countersign.watcher.interfaces import Changes, LinkStore, Publisher
 from countersign.watcher.measuring import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
-from countersign.watcher.model import Problem, Scope, Situation
+from countersign.watcher.model import UNSEEN, Problem, Scope, Situation
 from countersign.watcher.projection import Projection
 from countersign.watcher.world import World, pipeline_key
 
@@ -63,7 +65,7 @@ class Watching:
         self._publisher = publisher
         self._links = links
         self._clock = clock
-        self._namespaces = namespaces
+        self._scope = Scope(now=clock(), namespaces=namespaces, began=clock())
         self._read = asyncio.Event()
         self._wake = asyncio.Event()
         self._dirty: set[ObjectKey] = set()
@@ -137,16 +139,10 @@ class Watching:
 
     async def _sleep(self) -> None:
         """Until something happens, or what was put off is due."""
-        now = time.monotonic()
-        if self._later:
-            wait_s = max(0.0, min(self._later.values()) - now)
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
-        else:
-            await self._wake.wait()
+        wait_s = min(self._later.values()) - time.monotonic() if self._later else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
         now = time.monotonic()
         for key in [key for key, due in self._later.items() if due <= now]:
             del self._later[key]
@@ -154,14 +150,19 @@ class Watching:
 
     def _look_at(self, namespace: str, name: str, *, after_s: float) -> None:
         key = pipeline_key(namespace, name)
+        if key not in self.world.pipelines:  # then it is seen soon, or ended in the end
+            after_s = UNSEEN.total_seconds()
         if after_s:
-            self._later.setdefault(key, time.monotonic() + after_s)
+            due_at = time.monotonic() + after_s
+            self._later[key] = min(due_at, self._later.get(key, due_at))
         else:
             self._dirty.add(key)
 
     async def _look(self, key: ObjectKey) -> None:
         pipeline = self.world.pipelines.get(key)
         if pipeline is None:
+            self._look_for_gone = True
+            self._wake.set()
             return
         try:
             started = time.perf_counter()
@@ -199,7 +200,7 @@ class Watching:
         )
 
     async def _end_gone(self) -> None:
-        scope = Scope(now=self._clock(), namespaces=self._namespaces)
+        scope = replace(self._scope, now=self._clock(), gone=self.world.gone)
         events = endings(self.world.pipelines, self.projection, scope)
         try:
             await self._publish(events)

@@ -1,8 +1,8 @@
 """The words that the watcher decides with. Pure: no clock, no files, no bus."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from countersign.contracts.message import Message
@@ -19,6 +19,8 @@ from countersign.kube.applications import AppState
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines import Environment, Pipeline
 
+# A watch that broke in silence is noticed within 90 s, and doubted 15 s later.
+UNSEEN: Final = timedelta(seconds=120)
 # Ids that a gate remembers as overtaken since the last merge. More flips than that between two
 # merges, and an old id is asked for again, which the fence of the stream refuses.
 SUPERSEDED_MAX: Final = 32
@@ -99,13 +101,25 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whose Pipelines this watcher looks after; without namespaces those of all."""
+    """Whose Pipelines this watcher looks after; without namespaces those of all.
+
+    `began` is when it began to read them, `gone` the uids of those that it has seen go since.
+    """
 
     now: datetime
     namespaces: frozenset[str] = frozenset()
+    began: datetime | None = None
+    gone: Container[str] = frozenset()
 
     def holds(self, namespace: str) -> bool:
         return not self.namespaces or namespace in self.namespaces
+
+    def is_gone(self, uid: str, *, told_at: datetime | None) -> bool:
+        """Of one that is not there: another watcher may have seen it before this one will."""
+        if uid in self.gone or told_at is None:
+            return True
+        earlier = self.began is not None and told_at < self.began
+        return earlier or self.now - told_at >= UNSEEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """All objects as last read, and which Pipelines a change concerns."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 from countersign.kube.applications import App, AppState, Source
 from countersign.kube.flux import Record
@@ -13,12 +15,17 @@ from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import Problem
 from countersign.watcher.stages import keys_of
 
+# Those that go at once before anybody looks: all of a large cluster.
+GONE_MAX: Final = 20_000
+
 
 class World:
     def __init__(self) -> None:
         self.complete = False
         self._records: dict[ObjectKey, Record] = {}
         self._pipelines: dict[ObjectKey, Pipeline] = {}
+        # Uids of Pipelines that were there; the last ones.
+        self.gone: OrderedDict[str, None] = OrderedDict()
         self._problems: tuple[Problem, ...] = ()
         self._gaps: tuple[Gap, ...] | None = None
         # Application to Pipelines that name it; source to applications applied from it.
@@ -158,12 +165,17 @@ class World:
             user.setdefault(used, set()).add(record.key)
         if isinstance(record, Pipeline):
             self._pipelines[record.key] = record
+            self.gone.pop(record.ref.uid, None)
 
     def _forget(self, key: ObjectKey) -> None:
         record = self._records.pop(key, None)
         self._pipelines.pop(key, None)
         if record is None:
             return
+        if isinstance(record, Pipeline):
+            self.gone[record.ref.uid] = None
+            if len(self.gone) > GONE_MAX:
+                self.gone.popitem(last=False)
         for user, used in self._edges(record):
             user[used].discard(key)
             if not user[used]:
