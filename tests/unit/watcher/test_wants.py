@@ -102,3 +102,21 @@ def test_what_is_in_a_gap_is_unknown_and_found_again_when_it_closes() -> None:
     assert world.apply(Changes(gaps=())) == {found.key}
     assert world.apps_of(found)[key()].condition is Is.HEALTHY
     assert world.problems_of(found) == ()
+
+
+def test_name_that_would_be_another_path_is_never_asked_for() -> None:
+    wants = Wants()
+    elsewhere = pipeline()
+    strange = pipeline_manifest("dev")
+    strange["spec"]["appRef"]["apiVersion"] = "../api/v1/v1"
+
+    wants.update(changed=[pipeline(namespace="../../api/v1/namespaces/kube-system")], removed=[])
+    assert wants.by_cluster() == {}
+    wants.update(changed=[pipeline(namespace="dev; reboot")], removed=[])
+    assert wants.by_cluster() == {}
+    wants.update(changed=[read_pipeline(strange)], removed=[])
+    assert wants.by_cluster() == {}
+    wants.update(changed=[pipeline(clusterRef={"name": "far", "namespace": ".."})], removed=[])
+    assert wants.by_cluster().keys() == {"../far"}, "it is said to be missing"
+    wants.update(changed=[elsewhere], removed=[])
+    assert wants.by_cluster() == {"": {HELM: frozenset({"dev"})}}

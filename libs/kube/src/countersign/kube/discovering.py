@@ -1,5 +1,6 @@
 """How the API server calls the objects of a kind, and whether it has them at all."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -9,6 +10,8 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import mapping, sequence, text
 
 CORE_VERSION: Final = "v1"
+# Subresources have a slash. It becomes part of paths, and of lines for a shell.
+_PLURAL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ async def discover(api: Getting, *, group: str, kind: str) -> Resource | None:
             root = f"/apis/{group}/{version}" if group else f"/api/{version}"
             for entry in sequence(_decoded(await api.get(root), root), "resources"):
                 plural = text(entry, "name")
-                if text(entry, "kind") == kind and plural and "/" not in plural:
+                if text(entry, "kind") == kind and _PLURAL.fullmatch(plural):
                     return Resource(
                         group=group,
                         version=version,

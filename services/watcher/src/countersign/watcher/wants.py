@@ -1,5 +1,6 @@
 """Which kinds are in use, where: only those are watched. Pure."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
@@ -21,6 +22,9 @@ NEVER: Final = frozenset(
         (gitops_clusters.GROUP, gitops_clusters.KIND),
     }
 )
+# As Kubernetes names them; the API server does not check them where they are only mentioned.
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_GROUP: Final = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.|$))*(?<!\.)")
 
 Kind = tuple[str, str]
 
@@ -85,13 +89,21 @@ def _wanted_by(record: Record | GitopsCluster) -> Iterator[Want]:
                 yield from _wanted_of(record.app_key(target))
     elif isinstance(record, App) and record.source is not None:
         source = record.source
+        if not _is_path(source.group, source.namespace):
+            return
         yield Want(source.cluster, source.group, source.kind, source.namespace)
 
 
 def _wanted_of(app: ObjectKey) -> Iterator[Want]:
-    if (app.group, app.kind) in NEVER:
+    if (app.group, app.kind) in NEVER or not _is_path(app.group, app.namespace):
         return
     yield Want(app.cluster, app.group, app.kind, app.namespace)
     if app.cluster:
         key = gitops_clusters.key_of_cluster(app.cluster)
-        yield Want("", key.group, key.kind, key.namespace)
+        if _is_path(key.group, key.namespace):
+            yield Want("", key.group, key.kind, key.namespace)
+
+
+def _is_path(group: str, namespace: str) -> bool:
+    """Whether they lead to objects of that kind there; `..` would lead elsewhere."""
+    return bool(_GROUP.fullmatch(group) and _NAMESPACE.fullmatch(namespace))
