@@ -22,6 +22,8 @@ from countersign.watcher.wants import Kind
 # Each is a connection that stays open.
 NAMESPACES_MAX: Final = 500
 EVERYWHERE: Final = ""
+# A server that starts does not know its kinds yet; what is absent so often in a row is absent.
+ABSENCES: Final = 3
 
 Read = Callable[[dict[str, Any]], Record | GitopsCluster]
 Told = Callable[[str, Update[Record | GitopsCluster]], Awaitable[None]]
@@ -117,7 +119,7 @@ class KindReading:
             self._resource = None
 
     async def _discovered(self) -> Resource:
-        failures = 0
+        failures = absences = 0
         while True:
             try:
                 found = await discover(self._api, group=self._group, kind=self._kind)
@@ -132,6 +134,10 @@ class KindReading:
                 continue
             if found is not None:
                 return found
+            if absences < ABSENCES:
+                await self._pauses.after(absences)
+                absences += 1
+                continue
             await self._note(Standing.ABSENT, "not_found", "")
             await self._pauses.refused()
 
@@ -164,8 +170,6 @@ class KindReading:
             self._tasks.pop(place).cancel()
             gone = self._reflectors.pop(place).known
             self._states.pop(place, None)
-            if place == EVERYWHERE:
-                gone = frozenset(key for key in gone if key.namespace not in self._namespaces)
             await self._tell(self._cluster, Update(standing=Standing.READ, removed=gone))
         for place in [p for p in places if p not in self._tasks]:
             reflector = self._reflector(place)
