@@ -24,11 +24,14 @@ from countersign.messaging.local_server import LocalServer
 from countersign.telemetry.health import Health
 from countersign.watcher import bootstrap
 from countersign.watcher.settings import Settings
+from countersign.watcher.status_objects import Pace
 
 Json = dict[str, Any]
 UNTIL_S: Final = 30.0
 LOOK_S: Final = 0.05
 NAME: Final = "checkout"
+# The same as in earnest, only sooner.
+PACE: Final = Pace(review_s=0.5)
 
 
 class Told:
@@ -62,7 +65,8 @@ class Told:
         own = Settings(kube=kube, namespaces=self.space)
         as_watcher = self.bus.settings("watcher", replica=replica)
         async with open_bus(as_watcher, service="watcher", health=health) as bus:
-            job = asyncio.create_task(bootstrap.serve(own, bus, health=health, secrets={}))
+            serving = bootstrap.serve(own, bus, health=health, secrets={}, pace=PACE)
+            job = asyncio.create_task(serving)
             try:
                 yield health
             finally:

@@ -10,7 +10,7 @@ import reference
 from apiserver import ApiServer
 from doubles.observed_cluster import make_namespace
 from doubles.service_accounts import make_account, settings_of
-from doubles.told_cluster import Told, condition_in, granted, promotion_in, pull_request
+from doubles.told_cluster import PACE, Told, condition_in, granted, promotion_in, pull_request
 from e2e.mirroring import install
 from integration.watcher.conftest import provision
 
@@ -21,7 +21,7 @@ from countersign.messaging.local_server import local_server
 
 CRD: Final = reference.ROOT / "k8s" / "crds" / "pipelines.yaml"
 # Longer than any watcher waits before it corrects another.
-QUIET_S: Final = 12.0
+QUIET_S: Final = 2 * PACE.review_s + 1.5
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,12 +124,12 @@ async def test_nothing_is_written_while_nothing_changes(told: Told) -> None:
 
     async with told.watcher():
         await told.phase("WaitingForApproval")
-        await asyncio.sleep(2)
+        await asyncio.sleep(1)
         before = (await told.object())["metadata"]["resourceVersion"]
         await told.run("dev", "6.9.0")
-        await asyncio.sleep(QUIET_S / 4)
+        await asyncio.sleep(QUIET_S)
     async with told.watcher(replica="watcher-1"):
-        await asyncio.sleep(QUIET_S / 4)
+        await asyncio.sleep(QUIET_S)
 
     assert (await told.object())["metadata"]["resourceVersion"] == before
 

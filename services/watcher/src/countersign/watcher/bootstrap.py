@@ -39,13 +39,14 @@ from countersign.watcher.routes import Tell, follow_hints, follow_streams
 from countersign.watcher.settings import Settings
 from countersign.watcher.signatures import Signatures
 from countersign.watcher.status_files import StatusFiles
-from countersign.watcher.status_objects import StatusObjects
+from countersign.watcher.status_objects import Pace, StatusObjects
 from countersign.watcher.step_events import StepEvents
 
 log = get_logger()
 
 SERVICE: Final = "watcher"
 _CONNECTIONS_MAX: Final = 64
+PACE: Final = Pace()
 
 Secrets = dict[str, tuple[Forge, Secret]]
 
@@ -61,9 +62,11 @@ async def run(
         await serve(settings, bus, health=health, secrets=secrets)
 
 
-async def serve(settings: Settings, bus: Bus, *, health: Health, secrets: Secrets) -> None:
+async def serve(
+    settings: Settings, bus: Bus, *, health: Health, secrets: Secrets, pace: Pace = PACE
+) -> None:
     """Until cancelled."""
-    async with _ground(settings, health, replica=bus.replica) as ground:
+    async with _ground(settings, health, replica=bus.replica, pace=pace) as ground:
         watching = Watching(
             publisher=bus,
             links=ground.links,
@@ -101,7 +104,9 @@ class _Ground:
 
 
 @asynccontextmanager
-async def _ground(settings: Settings, health: Health, *, replica: str) -> AsyncIterator[_Ground]:
+async def _ground(
+    settings: Settings, health: Health, *, replica: str, pace: Pace
+) -> AsyncIterator[_Ground]:
     keys = FolderKeys(settings.secrets_dir) if settings.secrets_dir else None
     read = partial(read_object, paths=settings.revision_path_of)
     if settings.kube.in_use:
@@ -114,7 +119,11 @@ async def _ground(settings: Settings, health: Health, *, replica: str) -> AsyncI
             )
             health.add("cluster", cluster.not_ready)
             statuses = StatusObjects(
-                single, clock=_utc_now, random=random.random, not_ready=health.not_ready
+                single,
+                clock=_utc_now,
+                random=random.random,
+                not_ready=health.not_ready,
+                pace=pace,
             )
             steps = StepEvents(single, clock=_utc_now, instance=replica)
             yield _Ground(
