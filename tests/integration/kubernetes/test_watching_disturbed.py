@@ -3,11 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from aiohttp import web
-from apiserver import ApiServer, running
+from apiserver import ApiServer
 from doubles.kube_proxy import Fault, KubeProxy, kube_proxy
 from doubles.observed_cluster import (
     FAST,
@@ -18,8 +17,6 @@ from doubles.observed_cluster import (
     true_pipeline,
     true_release,
 )
-from e2e.mirroring import install
-from reference import skip_without
 
 from countersign.kube.http_api import HttpClusterApi, cluster_api
 from countersign.watcher.gaps import UNREACHABLE
@@ -170,25 +167,17 @@ async def test_token_is_used_from_when_it_is_rotated(flux: ApiServer, space: str
             await seen.until(lambda: seen.revision(space) == "6.8.4")
 
 
-async def test_restarted_server_that_forgot_its_history_is_listed_again(tmp_path: Path) -> None:
-    theirs = skip_without("crds")
-    server = await asyncio.to_thread(running, tmp_path / "own")
-    try:
-        await asyncio.to_thread(install, server, theirs / "pipelines.yaml")
-        async with cluster_api(server.settings()) as api, kube_proxy(server) as proxy:
-            space = await make_namespace(api)
-            await put(api, true_pipeline(space, "dev"))
-            await put(api, true_release(space, "6.8.4"))
-            async with eyes(proxy.settings) as seen:
-                await seen.until(lambda: seen.revision(space) == "6.8.4")
-                listed = proxy.asked["list"]
-                await proxy.cut()
-                proxy.passing.clear()
-                await api.call("DELETE", path_of(true_release(space, "6.8.4")))
-                await asyncio.to_thread(server.stop, only="kube-apiserver")
-                await asyncio.to_thread(server.start)
-                proxy.passing.set()
-                await seen.until(lambda: seen.condition(space) == "MISSING")
-                assert proxy.asked["list"] > listed
-    finally:
-        server.stop()
+async def test_restarted_server_that_forgot_its_history_is_listed_again(
+    flux: ApiServer, api: HttpClusterApi, proxy: KubeProxy, space: str
+) -> None:
+    async with eyes(proxy.settings) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+        listed = proxy.asked["list"]
+        await proxy.cut()
+        proxy.passing.clear()
+        await api.call("DELETE", path_of(true_release(space, "6.8.4")))
+        await asyncio.to_thread(flux.stop, only="kube-apiserver")
+        await asyncio.to_thread(flux.start)
+        proxy.passing.set()
+        await seen.until(lambda: seen.condition(space) == "MISSING")
+        assert proxy.asked["list"] > listed

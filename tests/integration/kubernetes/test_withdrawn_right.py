@@ -1,7 +1,7 @@
 """A right that is withdrawn stops a promotion, in real processes, as a person sees it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,25 +76,30 @@ class Scene:
         return page
 
 
-@asynccontextmanager
-async def scene(root: Path) -> AsyncIterator[Scene]:
-    """Only approval asks the cluster; everything else is as without one."""
-    server = await asyncio.to_thread(running, root / "kubernetes")
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    server = running(tmp_path_factory.mktemp("kubernetes"))
     try:
         server.kubectl("apply", "-f", "-", stdin=REVIEWER)
         server.kubectl("create", "namespace", NAMESPACE)
-        token = server.kubectl("create", "token", "countersign-approval").strip()
-        asks = {
-            "COUNTERSIGN_KUBE_URL": server.url,
-            "COUNTERSIGN_KUBE_ACCOUNT_DIR": str(server.account(token)),
-        }
-        async with (
-            system(root, settings={"approval": asks}) as started,
-            person("ada", started.ports) as ada,
-        ):
-            yield Scene(server=server, started=started, ada=ada)
+        yield server
     finally:
-        await asyncio.to_thread(server.stop)
+        server.stop()
+
+
+@asynccontextmanager
+async def scene(root: Path, server: ApiServer) -> AsyncIterator[Scene]:
+    """Only approval asks the cluster; everything else is as without one."""
+    token = server.kubectl("create", "token", "countersign-approval").strip()
+    asks = {
+        "COUNTERSIGN_KUBE_URL": server.url,
+        "COUNTERSIGN_KUBE_ACCOUNT_DIR": str(server.account(token)),
+    }
+    async with (
+        system(root, settings={"approval": asks}) as started,
+        person("ada", started.ports) as ada,
+    ):
+        yield Scene(server=server, started=started, ada=ada)
 
 
 async def until_logged(started: Running, text: str, *, count: int) -> None:
@@ -104,8 +109,10 @@ async def until_logged(started: Running, text: str, *, count: int) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_right_withdrawn_before_the_writer_redeems_opens_nothing(tmp_path: Path) -> None:
-    async with scene(tmp_path) as s:
+async def test_right_withdrawn_before_the_writer_redeems_opens_nothing(
+    own_server: ApiServer, tmp_path: Path
+) -> None:
+    async with scene(tmp_path, own_server) as s:
         promotion = await s.ada.until(PIPELINE, "waiting")
 
         page = await s.promote()
@@ -134,8 +141,10 @@ async def test_right_withdrawn_before_the_writer_redeems_opens_nothing(tmp_path:
         assert [pull for pull in await pulls(s.started) if PIPELINE in pull.branch] == []
 
 
-async def test_api_server_that_is_away_is_told_and_nothing_is_lost_by_it(tmp_path: Path) -> None:
-    async with scene(tmp_path) as s:
+async def test_api_server_that_is_away_is_told_and_nothing_is_lost_by_it(
+    own_server: ApiServer, tmp_path: Path
+) -> None:
+    async with scene(tmp_path, own_server) as s:
         await s.ada.until(PIPELINE, "waiting")
         await s.allow()
         await asyncio.to_thread(s.server.stop, only="kube-apiserver")
