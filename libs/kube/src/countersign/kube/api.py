@@ -8,6 +8,8 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import Manifest, mapping, text
 
 CALL_TIMEOUT_S: Final = 10.0
+# A server that asks to be left alone for longer is asked nevertheless, once in a while.
+RETRY_AFTER_MAX_S: Final = 60.0
 APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 MERGE: Final = "application/merge-patch+json"
 # What an API server says of a failure may quote what was sent.
@@ -81,7 +83,8 @@ def refuse(status: int, body: bytes, *, asked: str, retry_after: str = "") -> No
         raise Retryable("unauthorized", message)
     if status in _REASONS:
         raise Rejected(_REASONS[status], message)
-    after_s = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+    told = retry_after.isascii() and retry_after.isdigit()
+    after_s = min(float(retry_after), RETRY_AFTER_MAX_S) if told else None
     raise Retryable("cluster_unavailable", message, after_s=after_s)
 
 

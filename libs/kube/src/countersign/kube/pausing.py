@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-# A server that is asked to be left alone for longer is asked nevertheless, once in a while.
-RETRY_AFTER_MAX_S: Final = 60.0
+from countersign.kube.api import RETRY_AFTER_MAX_S
+
 _DOUBLINGS_MAX: Final = 16
 
 
