@@ -109,6 +109,13 @@ async def test_program_that_fails_is_tried_again_later() -> None:
             pass
 
 
+def test_name_that_is_not_there_is_not_repeated() -> None:
+    with pytest.raises(Rejected, match="among its contexts") as refused:
+        read_kubeconfig(Secret(f"current-context: {TOKEN}"), may_exec=False)
+
+    assert TOKEN not in refused.value.message
+
+
 @pytest.mark.parametrize("body", ['!!int ""', "!!bool foo", "!!timestamp foo"])
 def test_value_that_is_not_what_its_tag_says_is_refused(body: str) -> None:
     with pytest.raises(Rejected, match="bad_kubeconfig"):

@@ -92,7 +92,7 @@ def _named(document: Any, plural: str, name: str, field: str) -> Manifest:
     for entry in sequence(document, plural):
         if text(entry, "name") == name:
             return mapping(entry, field)
-    raise _bad(f"has no entry {name!r} among its {plural}")
+    raise _bad(f"names an entry that is not among its {plural}")
 
 
 def _decoded(entry: Manifest, field: str) -> str:
