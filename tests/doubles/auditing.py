@@ -107,8 +107,10 @@ class FakeSecrets:
 class FakeProber:
     answer: Inspection = VALID
     asked: list[str] = field(default_factory=list)
+    trusted: list[str] = field(default_factory=list)
 
-    async def probe(self, forge: Forge, _token: Secret) -> Inspection:
+    async def probe(self, forge: Forge, _token: Secret, *, authority: str = "") -> Inspection:
+        self.trusted.append(authority)
         self.asked.append(forge.origin)
         return self.answer
 

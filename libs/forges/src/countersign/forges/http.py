@@ -175,6 +175,21 @@ async def _read(answer: httpx2.Response, request: Request) -> bytes:
     return b"".join(parts)
 
 
-def tls_context(forge: Forge) -> ssl.SSLContext:
-    """Trusts what the system trusts, or the forge's own authority alone where one is given."""
-    return ssl.create_default_context(cafile=forge.ca_file or None)
+def tls_context(forge: Forge, *, authority: str = "") -> ssl.SSLContext:
+    """Trusts what the system trusts, or the forge's own authority alone where one is given.
+
+    Args:
+        forge: the administrator's entry.
+        authority: another one that a credential brings, in PEM; for what is sent with that alone.
+
+    Raises:
+        Rejected: `bad_authority`.
+
+    """
+    context = ssl.create_default_context(cafile=forge.ca_file or None)
+    if authority:
+        try:
+            context.load_verify_locations(cadata=authority)
+        except (ssl.SSLError, ValueError):
+            raise Rejected("bad_authority", "its key 'caFile' holds no certificates") from None
+    return context

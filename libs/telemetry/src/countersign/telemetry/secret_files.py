@@ -5,6 +5,7 @@ Apart from other files: the gateway reads none of these.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,9 @@ from countersign.telemetry.configuration import read_bounded
 SECRET_BYTES_MAX: Final = 16 * 1024
 # As Flux and pipeline-controller name what holds a token; the first that is there does.
 TOKEN_KEYS: Final = ("token", "password", "bearerToken")
+AUTHORITY_KEY: Final = "caFile"
+# A bundle of many authorities.
+AUTHORITY_BYTES_MAX: Final = 256 * 1024
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -44,6 +48,30 @@ def token_files(directory: Path, *, namespace: str, name: str) -> tuple[Path, ..
     if not all(_NAME.fullmatch(part) and ".." not in part for part in (namespace, name)):
         return ()
     return tuple(directory / namespace / name / key for key in TOKEN_KEYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A stored token, and in PEM who vouches for the forge that it is for, where that is said."""
+
+    token: Secret
+    authority: str = ""
+
+
+def read_credential(directory: Path, *, namespace: str, name: str) -> Credential:
+    """Read a mounted Secret; errors as of `read_token`."""
+    token = read_token(directory, namespace=namespace, name=name)
+    file = directory / namespace / name / AUTHORITY_KEY
+    if not file.is_file():
+        return Credential(token=token)
+    body = read_bounded(file, bytes_max=AUTHORITY_BYTES_MAX, reason="credential_missing")
+    return Credential(token=token, authority=body.decode(errors="replace"))
+
+
+def credential_of(keys: Mapping[str, Secret]) -> Credential:
+    """The credential among the keys of a Secret; errors as of `token_of`."""
+    authority = keys.get(AUTHORITY_KEY)
+    return Credential(token=token_of(keys), authority=authority.reveal() if authority else "")
 
 
 def read_token(directory: Path, *, namespace: str, name: str) -> Secret:

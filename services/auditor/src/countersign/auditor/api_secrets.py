@@ -15,7 +15,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.api import MetadataApi
 from countersign.kube.stored_secrets import FORBIDDEN, read_secret, secret_version
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.secret_files import token_of
+from countersign.telemetry.secret_files import credential_of
 
 log = get_logger()
 
@@ -54,10 +54,15 @@ class ApiSecrets:
             return Reading(changed_at=_NEVER, missing=refusal.message, forbidden=forbidden)
         self._seen[key] = found.version
         try:
-            token = token_of(found.keys)
+            credential = credential_of(found.keys)
         except Rejected as refusal:
             return Reading(changed_at=found.changed_at, missing=refusal.message)
-        return Reading(changed_at=found.changed_at, token=token, mark=self._mark(token))
+        return Reading(
+            changed_at=found.changed_at,
+            token=credential.token,
+            authority=credential.authority,
+            mark=self._mark(credential.token),
+        )
 
     async def changed(self, keys: Iterable[CredentialKey]) -> frozenset[CredentialKey]:
         known = frozenset(keys)

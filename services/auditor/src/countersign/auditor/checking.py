@@ -142,7 +142,7 @@ class Checker:
         earliest = may_probe_at(look.probe, mark=reading.mark, changed_at=reading.changed_at)
         if known is not None and earliest is not None and earliest > look.now:
             return known, earliest
-        told = await self._world.prober.probe(forge, reading.token)
+        told = await self._world.prober.probe(forge, reading.token, authority=reading.authority)
         return self._remember(look, told, origin=forge.origin), None
 
     def _known(self, look: _Look, kind: TokenKind) -> Inspection | None:

@@ -35,6 +35,7 @@ class Reading:
 
     Args:
         token: none when it is not there.
+        authority: who vouches for the forge, in PEM, where the Secret says so.
         missing: why not, for a person.
         forbidden: whether that is because we may not read it.
         mark: differs when the token does; made with a key that this process alone knows.
@@ -44,6 +45,7 @@ class Reading:
 
     changed_at: datetime
     token: Secret | None = None
+    authority: str = ""
     missing: str = ""
     forbidden: bool = False
     mark: str = ""
@@ -65,5 +67,5 @@ class Secrets(Protocol):
 
 
 class Prober(Protocol):
-    async def probe(self, forge: Forge, token: Secret) -> Inspection:
+    async def probe(self, forge: Forge, token: Secret, *, authority: str = "") -> Inspection:
         """Ask the forge once; never raises for what the forge answers or fails to."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from countersign.auditor.interfaces import Mark, Reading
 from countersign.auditor.model import CredentialKey
 from countersign.contracts.errors import Rejected
-from countersign.telemetry.secret_files import read_token, token_files
+from countersign.telemetry.secret_files import AUTHORITY_KEY, read_credential, token_files
 
 _State = tuple[tuple[str, int, int], ...]
 
@@ -32,10 +32,15 @@ class MountedSecrets:
         changed_ns = state[0][1] if state else 0
         changed_at = datetime.fromtimestamp(changed_ns / 1e9, UTC)
         try:
-            token = read_token(self._directory, namespace=key.namespace, name=key.name)
+            found = read_credential(self._directory, namespace=key.namespace, name=key.name)
         except Rejected as error:
             return Reading(changed_at=changed_at, missing=error.message)
-        return Reading(changed_at=changed_at, token=token, mark=self._mark(token))
+        return Reading(
+            changed_at=changed_at,
+            token=found.token,
+            authority=found.authority,
+            mark=self._mark(found.token),
+        )
 
     async def changed(self, keys: Iterable[CredentialKey]) -> frozenset[CredentialKey]:
         return frozenset(key for key in keys if self._seen.get(key) != self._state(key))
@@ -43,7 +48,8 @@ class MountedSecrets:
     def _state(self, key: CredentialKey) -> _State:
         """What would change with the files; kubelet swaps a symbolic link above them."""
         found: list[tuple[str, int, int]] = []
-        for path in token_files(self._directory, namespace=key.namespace, name=key.name):
+        files = token_files(self._directory, namespace=key.namespace, name=key.name)
+        for path in (*files, *(file.with_name(AUTHORITY_KEY) for file in files[:1])):
             try:
                 stat = path.stat()
             except OSError:

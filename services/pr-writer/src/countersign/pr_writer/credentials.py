@@ -7,15 +7,14 @@ cluster `<dir>/<namespace>/<secret>/<key>` stands for a Secret.
 from pathlib import Path
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.secret import Secret
 from countersign.kube.http_api import KubeSettings, cluster_api
 from countersign.kube.stored_secrets import read_secret
 from countersign.pr_writer.model import ClusterAddress, Job
-from countersign.telemetry.secret_files import read_token, token_of
+from countersign.telemetry.secret_files import Credential, credential_of, read_credential
 
 
-async def stored_token(job: Job) -> Secret:
-    """The token of the Secret that the Pipeline names.
+async def stored_credential(job: Job) -> Credential:
+    """What is in the Secret that the Pipeline names.
 
     Raises:
         Rejected: `repository_not_allowed` where the administrator's entry does not let this
@@ -34,7 +33,7 @@ async def stored_token(job: Job) -> Secret:
     try:
         if job.cluster is not None:
             return await _from_cluster(job.cluster, namespace=namespace, name=name)
-        return read_token(Path(job.secrets_dir), namespace=namespace, name=name)
+        return read_credential(Path(job.secrets_dir), namespace=namespace, name=name)
     except Rejected as error:
         raise Rejected("credential_missing", f"{where}: {error.message}") from None
     except Retryable as error:
@@ -42,11 +41,11 @@ async def stored_token(job: Job) -> Secret:
         raise Retryable("credential_missing", message, after_s=error.after_s) from None
 
 
-async def _from_cluster(cluster: ClusterAddress, *, namespace: str, name: str) -> Secret:
+async def _from_cluster(cluster: ClusterAddress, *, namespace: str, name: str) -> Credential:
     settings = KubeSettings(url=cluster.url, account_dir=Path(cluster.account_dir))
     async with cluster_api(settings) as api:
         found = await read_secret(api, namespace=namespace, name=name)
-    return token_of(found.keys)
+    return credential_of(found.keys)
 
 
 def check_allowed(job: Job) -> None:

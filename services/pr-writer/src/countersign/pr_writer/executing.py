@@ -140,13 +140,25 @@ class Executor:
         if mode is CredentialMode.DELEGATED:
             yield await self._redeem()
         elif mode is CredentialMode.STORED:
-            yield await credentials.stored_token(self._job)
+            stored = await credentials.stored_credential(self._job)
+            if stored.authority:
+                await self._trust(stored.authority)
+            yield stored.token
         elif mode is CredentialMode.APP:
             credentials.check_allowed(self._job)
             async with minting.installation_token(self._job, self._http) as token:
                 yield token
         else:
             raise Rejected("credential_missing", "the promotion says not whose token to use")
+
+    async def _trust(self, authority: str) -> None:
+        """For this job alone, which is this process's only one."""
+        try:
+            tls = tls_context(self._job.forge, authority=authority)
+        except Rejected as refusal:
+            raise Rejected("credential_missing", refusal.message) from None
+        await self._http.close()
+        self._http = ForgeHttp(self._job.forge, observe=self._calls.append, tls=tls)
 
     async def _redeem(self) -> Secret:
         key = redeeming.make_key()

@@ -1,0 +1,48 @@
+"""A forge whose certificate only the Secret vouches for."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from doubles.tls_front import Front, tls_front
+
+from countersign.auditor.probing import ForgeProber
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.messages import TokenValidity
+from countersign.contracts.secret import Secret
+from countersign.forges.http import ForgeHttp
+from countersign.local.forge.testing import running_forge
+
+
+@pytest.fixture
+async def front(tmp_path: Path) -> AsyncIterator[tuple[Front, Secret]]:
+    async with running_forge(tmp_path / "forge") as forge:
+        forge.person("robot")
+        port = urlsplit(forge.origin).port
+        assert port is not None
+        async with tls_front(tmp_path / "tls", port=port) as made:
+            yield made, forge.token("robot", scopes=["repo"])
+
+
+@pytest.mark.parametrize(
+    ("authority", "validity"),
+    [
+        ("right", TokenValidity.VALID),
+        ("", TokenValidity.UNKNOWN),
+        ("no certificate", TokenValidity.UNKNOWN),
+    ],
+)
+async def test_authority_of_the_secret_is_believed_for_its_token(
+    front: tuple[Front, Secret], authority: str, validity: TokenValidity
+) -> None:
+    made, token = front
+    forge = Forge(name="Forge", kind="github", origin=made.origin)
+    async with ForgeHttp(forge) as client:
+        prober = ForgeProber({made.origin: client}, now=lambda: datetime.now(UTC))
+        pem = made.authority if authority == "right" else authority
+
+        told = await prober.probe(forge, token, authority=pem)
+
+    assert told.validity is validity
