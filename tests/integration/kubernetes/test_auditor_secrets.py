@@ -1,5 +1,6 @@
 """The auditor reads what Pipelines name from a real API server, and notices what becomes of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,22 @@ async def allow(admin: HttpClusterApi, namespace: str, name: str) -> None:
     ref = {"apiGroup": RBAC, "kind": "Role", "name": ACCOUNT}
     binding = {**head, "kind": "RoleBinding", "roleRef": ref, "subjects": [who]}
     await admin.call("POST", f"{path}/rolebindings", body=binding)
+    await _until_it_counts(admin, namespace, name)
+
+
+async def _until_it_counts(admin: HttpClusterApi, namespace: str, name: str) -> None:
+    """The API server hears of its own Roles by a watch, a moment later."""
+    asked = {"namespace": namespace, "verb": "get", "resource": "secrets", "name": name}
+    who = f"system:serviceaccount:{namespace}:{ACCOUNT}"
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": who, "resourceAttributes": asked},
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    async with asyncio.timeout(10):
+        while not (await admin.call("POST", path, body=review))["status"]["allowed"]:
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
