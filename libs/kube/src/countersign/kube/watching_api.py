@@ -42,7 +42,7 @@ class WatchingApi:
         """
         async with self._answer(path, query or {}, silence_s=CALL_TIMEOUT_S) as answer:
             content = bytearray()
-            async for chunk in answer.content.iter_any():
+            async for chunk in _chunks(answer.content, path=path):
                 content += chunk
                 if len(content) > PAGE_BYTES_MAX:
                     raise Retryable("too_large", f"GET {path}: more than {PAGE_BYTES_MAX} bytes")
@@ -127,9 +127,18 @@ def _abort(answer: aiohttp.ClientResponse) -> None:
         connection.transport.abort()
 
 
+async def _chunks(content: aiohttp.StreamReader, *, path: str) -> AsyncIterator[bytes]:
+    try:
+        while chunk := await content.readany():
+            yield chunk
+    except RuntimeError:
+        # What aiohttp raises for a session that was closed while its answer was read.
+        raise Retryable("cluster_unavailable", f"GET {path}: the connection is replaced") from None
+
+
 async def _lines(content: aiohttp.StreamReader, *, path: str) -> AsyncIterator[bytes]:
     rest = bytearray()
-    async for chunk in content.iter_any():
+    async for chunk in _chunks(content, path=path):
         rest += chunk
         if b"\n" in chunk:
             *whole, left = bytes(rest).split(b"\n")
