@@ -173,7 +173,7 @@ async def test_wrong_environments_are_named_until_they_are_mended(
 
     for name in wrong:
         await ada.until(name, "waiting")
-        await ada.until_pipeline(name, lambda p: p["findings"] == [])
+        await ada.until_pipeline(name, lambda p: p.get("findings") == [])
         await ada.promote(name)
         await ada.until(name, "open")
     assert [await pulls_of(started, name) for name in wrong] == [1, 1, 1]

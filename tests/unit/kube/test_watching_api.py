@@ -26,10 +26,11 @@ async def test_answer_whose_connection_is_replaced_is_asked_for_again() -> None:
     async with server, AsyncExitStack() as connection:
         described = Configuration(host=f"http://127.0.0.1:{port}")
         api = await connection.enter_async_context(connected(described))
-        with pytest.raises(Retryable) as refused:
-            async with api.lines("/pods", {}, silence_s=SILENCE_S) as lines:
-                assert await anext(lines) == b"first"
-                await connection.aclose()
+
+        async with api.lines("/pods", {}, silence_s=SILENCE_S) as lines:
+            assert await anext(lines) == b"first"
+            await connection.aclose()
+            with pytest.raises(Retryable) as refused:
                 await anext(lines)
 
     assert refused.value.reason == "cluster_unavailable"
