@@ -71,6 +71,29 @@ class Server:
         await asyncio.sleep(0)
 
 
+class Bookmarking(Server):
+    """Its first watch tells only how far it has come, and ends in time; the second is the last."""
+
+    def __init__(self) -> None:
+        super().__init__(page(item("podinfo")))
+        self.asked: list[Mapping[str, str]] = []
+
+    @asynccontextmanager
+    async def lines(
+        self, path: str, query: Mapping[str, str], *, silence_s: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        del path, silence_s
+        self.asked.append(query)
+        if len(self.asked) > 1:
+            raise Ended
+        yield self._bookmark()
+
+    async def _bookmark(self) -> AsyncIterator[bytes]:
+        self.now += 300
+        told = {"kind": "HelmRelease", "metadata": {"resourceVersion": "9"}}
+        yield json.dumps({"type": "BOOKMARK", "object": told}).encode()
+
+
 async def updates(server: Server) -> list[Update[Record]]:
     told: list[Update[Record]] = []
 
@@ -113,6 +136,16 @@ async def test_list_without_end_is_given_up(monkeypatch: Any) -> None:
         (Standing.UNREACHABLE, "too_large")
     ]
     assert server.slept
+
+
+async def test_watch_goes_on_from_the_last_bookmark_and_lists_nothing() -> None:
+    server = Bookmarking()
+
+    told = await updates(server)
+
+    assert [query["resourceVersion"] for query in server.asked] == ["1", "9"]
+    assert {query["allowWatchBookmarks"] for query in server.asked} == {"true"}
+    assert len(told) == 1
 
 
 async def test_watch_that_expires_at_once_is_not_asked_for_without_pause() -> None:

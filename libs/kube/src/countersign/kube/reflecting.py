@@ -8,12 +8,10 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 from collections.abc import Mapping
 from typing import Final, Generic
 
-import msgspec
-
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.kube.api import refuse
+from countersign.kube.answers import DELETED, Answers, Event, Page
 from countersign.kube.discovering import Resource
-from countersign.kube.objects import Manifest, ObjectKey, group_of, integer, text
+from countersign.kube.objects import ObjectKey
 from countersign.kube.pausing import Pauses
 from countersign.kube.reflections import Api, Handling, Standing, T, Update
 from countersign.telemetry.logs import get_logger
@@ -29,27 +27,6 @@ _READ_BEFORE: Final = frozenset({Standing.READ, Standing.UNREACHABLE})
 _STANDINGS: Final = {"not_found": Standing.ABSENT, "forbidden": Standing.FORBIDDEN}
 
 
-class _ListMeta(msgspec.Struct, rename="camel"):
-    resource_version: str = ""
-    continue_: str = msgspec.field(name="continue", default="")
-
-
-class _Page(msgspec.Struct):
-    metadata: _ListMeta
-    items: list[msgspec.Raw] | None = None
-
-
-class _Event(msgspec.Struct):
-    type: str
-    object: msgspec.Raw
-
-
-# Another cluster may answer anything; too deep is as bad as malformed.
-_NO_JSON: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-_PAGE: Final = msgspec.json.Decoder(_Page)
-_EVENT: Final = msgspec.json.Decoder(_Event)
-
-
 class Reflector(Generic[T]):
     """One kind, in one namespace or in all."""
 
@@ -63,9 +40,8 @@ class Reflector(Generic[T]):
         pauses: Pauses,
     ) -> None:
         self._api = api
-        self._resource = resource
         self._path = resource.path(namespace)
-        self._read = handling.read
+        self._answers = Answers(resource, path=self._path, read=handling.read)
         self._deliver = handling.deliver
         self._pauses = pauses
         self._versions: dict[ObjectKey, str] = {}
@@ -132,33 +108,28 @@ class Reflector(Generic[T]):
         query = {"limit": str(self._page_objects)}
         while True:
             page = await self._page(query)
-            for raw in page.items or ():
-                read = self._read_one(raw)
-                if read is not None:
-                    record, version = read
-                    versions[record.key] = version
-                    if self._versions.get(record.key) != version:
-                        changed[record.key] = record
+            for found in page.found:
+                key = found.record.key
+                versions[key] = found.version
+                if self._versions.get(key) != found.version:
+                    changed[key] = found.record
             self._refuse_too_many(len(versions))
-            if not page.metadata.continue_:
+            if not page.further:
                 break
-            query = {**query, "continue": page.metadata.continue_}
+            query = {**query, "continue": page.further}
         removed = frozenset(self._versions.keys() - versions.keys())
-        self._versions, self._at = versions, page.metadata.resource_version
+        self._versions, self._at = versions, page.version
         self._listed_at = self._pauses.now()
         await self._succeeded(changed=changed, removed=removed)
 
-    async def _page(self, query: Mapping[str, str]) -> _Page:
+    async def _page(self, query: Mapping[str, str]) -> Page[T]:
         try:
             body = await self._api.get(self._path, query)
         except Retryable as error:
             if error.reason == "too_large":
                 self._page_objects = max(1, self._page_objects // 4)
             raise
-        try:
-            return _PAGE.decode(body)
-        except _NO_JSON:
-            raise Retryable("cluster_unavailable", f"GET {self._path}: is no list") from None
+        return self._answers.page(body)
 
     async def _watch(self) -> None:
         """One request; it ends when the API server ends it, which it does now and then."""
@@ -174,66 +145,26 @@ class Reflector(Generic[T]):
             await self._succeeded()
             async for line in lines:
                 heard = True
-                await self._on_line(line)
+                await self._on_event(self._answers.event(line))
         if not heard and self._pauses.now() - began < self._pauses.first_s:
             raise Retryable("cluster_unavailable", f"GET {self._path}: its watch ends at once")
 
-    async def _on_line(self, line: bytes) -> None:
-        try:
-            event = _EVENT.decode(line)
-            told = event.type in {"ERROR", "BOOKMARK"}
-            said = msgspec.json.decode(event.object) if told else None
-        except _NO_JSON:
-            raise Retryable("cluster_unavailable", f"watch {self._path}: is no event") from None
-        if event.type == "ERROR":
-            code = integer(said, "code") or 500
-            refuse(code, bytes(event.object), asked=f"watch {self._path}")
-        elif event.type == "BOOKMARK":
-            self._at = text(said, "metadata", "resourceVersion") or self._at
-        else:
-            await self._on_event(event)
-
-    async def _on_event(self, event: _Event) -> None:
-        read = self._read_one(event.object)
-        if read is None:
+    async def _on_event(self, event: Event[T]) -> None:
+        self._at = event.version or self._at
+        if event.found is None:
             return
-        record, version = read
-        self._at = version or self._at
-        if event.type == "DELETED":
-            self._versions.pop(record.key, None)
-            await self._deliver(Update(standing=self._standing, removed=frozenset({record.key})))
-        elif self._versions.get(record.key) != version:
+        key = event.found.record.key
+        if event.type == DELETED:
+            self._versions.pop(key, None)
+            await self._deliver(Update(standing=self._standing, removed=frozenset({key})))
+        elif self._versions.get(key) != event.version:
             self._refuse_too_many(len(self._versions))
-            self._versions[record.key] = version
-            await self._deliver(Update(standing=self._standing, changed={record.key: record}))
+            self._versions[key] = event.version
+            await self._deliver(Update(standing=self._standing, changed={key: event.found.record}))
 
     def _refuse_too_many(self, objects: int) -> None:
         if objects > OBJECTS_MAX:
             raise Retryable("too_large", f"GET {self._path}: more than {OBJECTS_MAX} objects")
-
-    def _read_one(self, raw: msgspec.Raw) -> tuple[T, str] | None:
-        try:
-            manifest = msgspec.json.decode(raw)
-        except _NO_JSON:
-            return None
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
-            return None
-        # Items of lists of built-in kinds do not say what they are.
-        manifest.setdefault("apiVersion", self._resource.api_version)
-        manifest.setdefault("kind", self._resource.kind)
-        manifest["metadata"].pop("managedFields", None)
-        try:
-            self._refuse_other_kind(manifest)
-            return self._read(manifest), text(manifest, "metadata", "resourceVersion")
-        except Rejected as refusal:
-            log.warning("reflector.object_left_out", path=self._path, reason=refusal.reason)
-            return None
-
-    def _refuse_other_kind(self, manifest: Manifest) -> None:
-        """Whoever answers for HelmReleases of another cluster must not make Pipelines of ours."""
-        kind = group_of(text(manifest, "apiVersion")), text(manifest, "kind")
-        if kind != (self._resource.group, self._resource.kind):
-            raise Rejected("other_kind", "it is of another kind than was asked for")
 
     async def _succeeded(
         self,
