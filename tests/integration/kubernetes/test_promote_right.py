@@ -8,6 +8,7 @@ import pytest
 from apiserver import ApiServer, running
 from doubles.approval_house import Clock, House, failed, requested, settle
 from doubles.github_oauth import GitHubDouble
+from doubles.kubectl_lines import run_line
 from doubles.service_accounts import make_account, settings_of
 from reference import ROOT
 
@@ -154,10 +155,8 @@ async def test_commands_of_a_refusal_make_the_role_that_is_missing(
     promotion = waiting(namespace, environment)
     message = await refusal(reviews, promotion)
 
-    commands = message[message.index("kubectl ") :].split("; ")
     with_resource(apiserver)
-    for command in commands:
-        apiserver.kubectl(*shlex.split(command)[1:])
+    run_line(apiserver, message)
 
     await reviews.refuse(ADA, promotion)
     await refusal(reviews, promotion, m.Person(id="oidc:eve"))

@@ -1,11 +1,11 @@
 """What cannot be read is said, with what to do about it, and read as soon as it can be."""
 
 import secrets
-import shlex
 from collections.abc import AsyncIterator
 
 import pytest
 from apiserver import ApiServer
+from doubles.kubectl_lines import run_line
 from doubles.made_up_kinds import CRDS, application, crd, names, put_patiently
 from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline, true_release
 
@@ -44,14 +44,6 @@ async def account(flux: ApiServer, api: HttpClusterApi) -> AsyncIterator[KubeSet
     yield flux.settings(token)
     flux.kubectl("-n", NAMESPACE, "delete", "serviceaccount", ACCOUNT)
     flux.kubectl("delete", "clusterrole,clusterrolebinding", "sees-pipelines")
-
-
-def run_line(server: ApiServer, message: str) -> None:
-    """The line that a finding gives, as a person would."""
-    for command in message.partition("this allows it: ")[2].split(" && "):
-        program, *arguments = shlex.split(command)
-        assert program == "kubectl"
-        server.kubectl(*arguments)
 
 
 async def test_kind_that_is_installed_later_is_read_then(

@@ -144,10 +144,10 @@ async def test_refusal_names_who_what_and_the_role_that_would_allow_it(
 
     assert "(a, b, c, d, e, …) may not promote shop/checkout into 'prod'" in message
     assert (
-        "kubectl create role promote-checkout-prod --namespace=shop --verb=promote "
-        "--resource=pipelines.pipelines.weave.works/prod --resource-name=checkout; "
+        "`kubectl create role promote-checkout-prod --namespace=shop --verb=promote "
+        "--resource=pipelines.pipelines.weave.works/prod --resource-name=checkout && "
         "kubectl create rolebinding promote-checkout-prod --namespace=shop "
-        "--role=promote-checkout-prod --user='oidc:o'\"'\"'ada@example.org'"
+        "--role=promote-checkout-prod --user='oidc:o'\"'\"'ada@example.org'`"
     ) in message
 
 

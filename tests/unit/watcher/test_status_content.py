@@ -6,6 +6,7 @@ import pytest
 from doubles.watched import Cluster, pipeline_manifest, release
 
 from countersign.contracts import messages as m
+from countersign.kube.granting import grant_line
 from countersign.watcher.status_content import status_of
 from countersign.watcher.status_patches import patch_of
 
@@ -208,6 +209,45 @@ def test_long_messages_are_cut_and_many_targets_are_left_out() -> None:
     assert len(targets) == 500
     assert max(len(t["error"]) for t in targets) <= 500
     assert all(len(c["message"]) <= 500 for c in status["conditions"])
+
+
+def refusal_of(account: str, namespace: str, secret: str) -> m.Finding:
+    """As long as the names are."""
+    said_by_server = f'User "system:serviceaccount:{"h" * 63}:countersign-{account}" cannot get'
+    line = grant_line(namespace=namespace, secret=secret, refusal=said_by_server)
+    message = f"Secret '{namespace}/{secret}': Countersign may not read it: `{line}`"
+    return m.Finding(level=m.FindingLevel.WARNING, code="secret_forbidden", message=message)
+
+
+def with_findings(made: Cluster, *findings: m.Finding) -> Json:
+    made.observed = made.observed.model_copy(update={"findings": findings})
+    return said(made)
+
+
+@pytest.mark.parametrize("account", ["auditor", "watcher"])
+def test_line_that_grants_is_whole_with_names_as_long_as_they_may_be(account: str) -> None:
+    finding = refusal_of(account, "n" * 63, "s" * 253)
+
+    (shown,) = with_findings(cluster(), finding)["findings"]
+
+    assert shown["message"] == finding.message
+
+
+def test_line_that_does_not_fit_is_left_out_and_told_where_it_is() -> None:
+    made = cluster()
+    line = refusal_of("pr-writer", "shop", f"bot-{'s' * 40}").message
+    error = m.Finding(level=m.FindingLevel.ERROR, code="x", message=f"ü {line}")
+    made.hear(granted(made, "ada"), m.PullRequestFailed(promotion=ref(made), message=line))
+    status = with_findings(made, error)
+
+    for text, most in (
+        (condition(status, "Ready")["message"], 500),
+        (status["environments"]["prod"]["promotion"]["message"], 500),
+        (status["nextPromotion"]["waitingFor"], 120),
+    ):
+        assert len(text.encode()) <= most
+        assert "kubectl" not in text
+        assert "see status.findings" in text
 
 
 def test_waiting_of_another_controller_is_emptied_not_left() -> None:

@@ -86,6 +86,17 @@ def test_long_names_and_messages_are_cut() -> None:
     assert len(told["reportingInstance"]) == 128
 
 
+def test_command_that_does_not_fit_is_left_out() -> None:
+    pipeline = m.PipelineRef(namespace="shop", name="checkout", uid="u")
+    ref = m.PromotionRef(promotion_id="p", pipeline=pipeline, environment="prod")
+    message = f"Countersign may not read it: `kubectl create role {'x' * NOTE_BYTES_MAX}`"
+
+    told = made(m.PullRequestFailed(promotion=ref, message=message))
+
+    assert "kubectl" not in told["note"]
+    assert "may not read it" in told["note"]
+
+
 class Answers:
     """A `ClusterApi` that fails as it is told to, then takes everything."""
 

@@ -131,7 +131,7 @@ def refusal(person: Person, act: Act, *, environment: str) -> str:
     return (
         f"{person.id!r} ({groups}{more}) may not promote {act.namespace}/{act.name} into "
         f"{environment!r}; who manages rights in namespace {act.namespace!r} can allow it: "
-        + "; ".join(granting(person, act))
+        f"`{' && '.join(granting(person, act))}`"
     )
 
 

@@ -71,7 +71,7 @@ def forbidden(*, cluster: str, group: str, kind: str, plural: str, namespace: st
         message=(
             f"the watcher may not read {resource} in "
             f"{f'namespace {namespace}' if namespace else 'any namespace'}{_of(cluster)}; "
-            f"this allows it: {_grant(resource, plural=plural, namespace=namespace)}"
+            f"this allows it: `{_grant(resource, plural=plural, namespace=namespace)}`"
         ),
     )
 

@@ -30,14 +30,17 @@ from countersign.watcher.phases import (
     revision_of,
     waits_for,
 )
+from countersign.watcher.shortening import shortened
 
 Fields = dict[str, Any]
 # An object has 1.5 MiB in etcd, and all of it is sent to everybody who watches.
-MESSAGE_CHARACTERS_MAX: Final = 500
+MESSAGE_BYTES_MAX: Final = 500
+# A line that grants a right, with names as long as Kubernetes lets them be, and what it is for.
+FINDING_BYTES_MAX: Final = 4096
 TARGETS_MAX: Final = 500
 FINDINGS_MAX: Final = 20
 # So that `kubectl get` stays readable.
-WAITING_FOR_CHARACTERS_MAX: Final = 120
+WAITING_FOR_BYTES_MAX: Final = 120
 CLUSTER_MISSING: Final = "cluster_missing"
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _UNREADABLE: Final = frozenset({EnvironmentCondition.UNKNOWN, EnvironmentCondition.MISSING})
@@ -58,7 +61,11 @@ def status_of(situation: Situation, *, links: Links) -> Fields | None:
         status["nextPromotion"] = following
     if seen.findings:
         status["findings"] = [
-            {"level": f.level.name.title(), "code": f.code, "message": _cut(f.message)}
+            {
+                "level": f.level.name.title(),
+                "code": f.code,
+                "message": _cut(f.message, FINDING_BYTES_MAX),
+            }
             for f in seen.findings[:FINDINGS_MAX]
         ]
     return status
@@ -140,7 +147,7 @@ def _next(seen: PipelineObserved, *, newest: Mapping[str, Promotion | None]) -> 
                     "revision": revision_of(promotion),
                     "environment": environment.name,
                     "phase": phase_of(promotion),
-                    "waitingFor": _cut(waits_for(promotion), WAITING_FOR_CHARACTERS_MAX),
+                    "waitingFor": _cut(waits_for(promotion), WAITING_FOR_BYTES_MAX),
                 }
             )
     phases = {GateState.BLOCKED: "Blocked", GateState.NOT_PROMOTABLE: "NotPromotable"}
@@ -150,7 +157,7 @@ def _next(seen: PipelineObserved, *, newest: Mapping[str, Promotion | None]) -> 
             return {
                 "environment": environment.name,
                 "phase": phases[gate.state],
-                "waitingFor": _cut(gate.message, WAITING_FOR_CHARACTERS_MAX),
+                "waitingFor": _cut(gate.message, WAITING_FOR_BYTES_MAX),
             }
     return None
 
@@ -218,6 +225,5 @@ def _without_empty(fields: Mapping[str, Any]) -> Fields:
     return {name: value for name, value in fields.items() if value or value is False}
 
 
-def _cut(message: str, characters_max: int = MESSAGE_CHARACTERS_MAX) -> str:
-    flat = " ".join(message.split())
-    return flat if len(flat) <= characters_max else flat[: characters_max - 1] + "…"
+def _cut(message: str, bytes_max: int = MESSAGE_BYTES_MAX) -> str:
+    return shortened(message, bytes_max=bytes_max)

@@ -30,6 +30,7 @@ from countersign.contracts.messages import (
     PullRequestOpened,
 )
 from countersign.kube import pipelines
+from countersign.watcher.shortening import shortened
 from countersign.watcher.status_patches import API_VERSION
 
 CONTROLLER: Final = "countersign-watcher"
@@ -91,7 +92,7 @@ def event_object(
             "name": pipeline.name,
             "uid": pipeline.uid,
         },
-        "note": _cut(f"{ref.environment}: {step.note}"),
+        "note": shortened(f"{ref.environment}: {step.note}", bytes_max=NOTE_BYTES_MAX),
     }
 
 
@@ -200,8 +201,3 @@ def _by(person: Person | None) -> str:
 
 def _by_login(user: ForgeUser | None) -> str:
     return f" by {user.login}" if user else ""
-
-
-def _cut(note: str) -> str:
-    raw = " ".join(note.split()).encode()
-    return raw[:NOTE_BYTES_MAX].decode(errors="ignore")
