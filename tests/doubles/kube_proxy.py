@@ -45,6 +45,7 @@ class KubeProxy:
     account_dir: Path
     url: str = ""
     faults: list[Fault] = field(default_factory=list)
+    # By `list`, `watch` or `get`, and by that with the path.
     asked: Counter[str] = field(default_factory=Counter)
     # Nothing passes while this is not set.
     passing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,6 +75,7 @@ class KubeProxy:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         kind = "watch" if "watch" in request.query else "list" if "limit" in request.query else ""
         self.asked[kind or "get"] += 1
+        self.asked[f"{kind or 'get'} {request.path}"] += 1
         self._changed.set()
         if not self.passing.is_set():
             raise web.HTTPServiceUnavailable

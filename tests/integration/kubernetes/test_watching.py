@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 from apiserver import ApiServer
+from doubles.kube_proxy import kube_proxy
 from doubles.made_up_kinds import names
 from doubles.observed_cluster import eyes, make_namespace, path_of, put, true_pipeline, true_release
 
 from countersign.kube.http_api import HttpClusterApi, cluster_api
 
+RELEASES = "/apis/helm.toolkit.fluxcd.io/v2/helmreleases"
 MANY = 1203
+PAGES = 3
 AT_ONCE = 32
 
 
@@ -25,10 +28,14 @@ async def space(api: HttpClusterApi) -> str:
     return await make_namespace(api)
 
 
+# Pipelines that are older than the HelmReleases of their cluster name a version that it has not.
+@pytest.mark.parametrize("version", ["v2", "v2beta1"])
 async def test_pipeline_and_its_release_are_seen_as_they_are(
-    flux: ApiServer, api: HttpClusterApi, space: str
+    flux: ApiServer, api: HttpClusterApi, space: str, version: str
 ) -> None:
-    await put(api, true_pipeline(space, "dev", "prod"))
+    pipeline = true_pipeline(space, "dev", "prod")
+    pipeline["spec"]["appRef"]["apiVersion"] = f"helm.toolkit.fluxcd.io/{version}"
+    await put(api, pipeline)
     await put(api, true_release(space, "6.8.4"))
 
     async with eyes(flux.settings()) as seen:
@@ -76,8 +83,10 @@ async def test_more_objects_than_a_page_are_all_read(
     async with asyncio.TaskGroup() as tasks:
         for number in range(MANY):
             tasks.create_task(make(number))
-    async with eyes(flux.settings()) as seen:
+    async with kube_proxy(flux) as proxy, eyes(proxy.settings) as seen:
         await seen.until(lambda: len(seen.keys(space)) == MANY + 1)
+
+    assert proxy.asked[f"list {RELEASES}"] >= PAGES
 
 
 async def test_kind_is_watched_from_when_it_is_named_until_nothing_names_it(

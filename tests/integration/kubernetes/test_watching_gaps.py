@@ -2,9 +2,11 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from apiserver import ApiServer
+from doubles.kube_proxy import kube_proxy
 from doubles.kubectl_lines import run_line
 from doubles.made_up_kinds import CRDS, application, crd, names, put_patiently
 from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline, true_release
@@ -14,6 +16,7 @@ from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ACCOUNT = "countersign-watcher"
+MANIFEST = Path(__file__).parents[3] / "k8s" / "base" / "watcher.yaml"
 
 
 @pytest.fixture
@@ -106,7 +109,7 @@ async def test_pipelines_that_may_not_be_read_keep_the_watcher_unready(
     )  # fmt: skip
 
 
-async def test_only_named_namespaces_are_read(
+async def test_only_named_namespaces_are_read_with_rights_in_those_alone(
     flux: ApiServer, api: HttpClusterApi, space: str
 ) -> None:
     other = await make_namespace(api)
@@ -114,9 +117,28 @@ async def test_only_named_namespaces_are_read(
         await put(api, true_pipeline(place, "dev"))
         await put(api, true_release(place, "6.8.4"))
 
-    async with eyes(flux.settings(), namespaces=frozenset({space})) as seen:
+    async with (
+        kube_proxy(flux, token=bound_in(flux, space)) as proxy,
+        eyes(proxy.settings, namespaces=frozenset({space})) as seen,
+    ):
         await seen.until(lambda: seen.revision(space) == "6.8.4")
         await put(api, true_release(space, "6.9.0"))
         await seen.until(lambda: seen.revision(space) == "6.9.0")
 
+        assert seen.findings(space) == {}
         assert seen.keys(other) == set()
+    paths = [asked for asked in proxy.asked if asked.startswith(("list /", "watch /"))]
+    assert paths
+    assert all(f"/namespaces/{space}/" in path for path in paths)
+
+
+def bound_in(server: ApiServer, namespace: str) -> str:
+    """A token of an account with the watcher's ClusterRole, bound in this namespace alone."""
+    rights = MANIFEST.read_text().partition("---\n")[0]
+    server.kubectl("apply", "-f", "-", stdin=rights)
+    server.kubectl("-n", namespace, "create", "serviceaccount", ACCOUNT)
+    server.kubectl(
+        "-n", namespace, "create", "rolebinding", ACCOUNT, f"--clusterrole={ACCOUNT}",
+        f"--serviceaccount={namespace}:{ACCOUNT}",
+    )  # fmt: skip
+    return server.kubectl("-n", namespace, "create", "token", ACCOUNT).strip()
