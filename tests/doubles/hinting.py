@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -97,7 +98,9 @@ class HookHouse:
         following = Following(
             projection=self.watching.projection, publisher=self.bus, clock=lambda: NOW
         )
-        app = webhook_app(following=following, secrets={}, hook=PromotionHook(self.hints, guard))
+        app = webhook_app(
+            following=following, secrets={}, clock=time.time, hook=PromotionHook(self.hints, guard)
+        )
         self.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app), base_url="http://hook.example"
         )

@@ -3,71 +3,26 @@
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from doubles import stories
+from doubles.webhook_house import House, our_pull_request
 
 from countersign.contracts import messages as m
-from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.message import Message
-from countersign.contracts.secret import Secret
-from countersign.telemetry.listening import LoopbackHosts
-from countersign.watcher.following import Following
-from countersign.watcher.http import BODY_BYTES_MAX, read_secrets, webhook_app
-from countersign.watcher.projection import Projection
+from countersign.watcher.http import BODY_BYTES_MAX, read_secrets
 
 KEY = "made-up-webhook-key"
 FORGE = Forge(name="Demo Forge", kind="github", origin="https://github.com")
-NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-REF = stories.PULL_REQUEST.model_copy(
-    update={"repository_id": "55", "head_repository_id": "55", "head_branch": "countersign/x"}
-)
+REF = our_pull_request()
 
 
-class Stored:
-    sequence = 9
-
-
-class Recorder:
-    """Publishes into a list, or fails as a bus that is away."""
-
+class GitHubHouse(House):
     def __init__(self) -> None:
-        self.events: list[Message] = []
-        self.away = False
-
-    async def publish(
-        self, event: Message, *, message_id: str, create_once: bool = False
-    ) -> Stored:
-        assert message_id
-        assert not create_once
-        if self.away:
-            raise Retryable("timeout", "away")
-        self.events.append(event)
-        return Stored()
-
-
-class House:
-    def __init__(self) -> None:
-        self.projection = Projection()
-        self.recorder = Recorder()
-        self.following = Following(
-            projection=self.projection, publisher=self.recorder, clock=lambda: NOW
-        )
-        secrets = {"demo-forge": (FORGE, Secret(KEY))}
-        app = LoopbackHosts(webhook_app(following=self.following, secrets=secrets))
-        self.client = httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1:8081"
-        )
-
-    def open(self) -> None:
-        opened = stories.opened().model_copy(update={"pull_request": REF})
-        for sequence, event in enumerate((stories.requested(), opened), start=1):
-            self.projection.apply(event, sequence=sequence, trace={})
+        super().__init__(forge=FORGE, secret=KEY)
 
     async def post(self, body: bytes, path: str = "/webhooks/demo-forge", **headers: str) -> Any:
         sent = {
@@ -98,13 +53,13 @@ def news(**changes: Any) -> bytes:
 
 
 @pytest.fixture
-def house() -> House:
-    made = House()
-    made.open()
+def house() -> GitHubHouse:
+    made = GitHubHouse()
+    made.open(REF)
     return made
 
 
-async def test_signed_merge_is_published_with_who_did_it(house: House) -> None:
+async def test_signed_merge_is_published_with_who_did_it(house: GitHubHouse) -> None:
     answer = await house.post(news())
 
     assert (answer.status_code, answer.text) == (202, "merged\n")
@@ -115,7 +70,7 @@ async def test_signed_merge_is_published_with_who_did_it(house: House) -> None:
     assert event.promotion == stories.ref()
 
 
-async def test_closed_without_merge_is_published_as_closed(house: House) -> None:
+async def test_closed_without_merge_is_published_as_closed(house: GitHubHouse) -> None:
     await house.post(news(pull={"merged": False}, sender={"id": 5, "login": "grace"}))
 
     (event,) = house.recorder.events
@@ -132,20 +87,22 @@ async def test_closed_without_merge_is_published_as_closed(house: House) -> None
         pytest.param({"path": "/webhooks/other"}, id="unknown forge"),
     ],
 )
-async def test_what_is_not_signed_is_refused_alike(house: House, headers: dict[str, str]) -> None:
+async def test_what_is_not_signed_is_refused_alike(
+    house: GitHubHouse, headers: dict[str, str]
+) -> None:
     answer = await house.post(news(), **headers)
 
     assert (answer.status_code, answer.text) == (401, "not authorized\n")
     assert house.recorder.events == []
 
 
-async def test_signature_covers_the_bytes_as_they_came(house: House) -> None:
+async def test_signature_covers_the_bytes_as_they_came(house: GitHubHouse) -> None:
     answer = await house.post(news() + b" ", X_Hub_Signature_256=signature(news()))
 
     assert answer.status_code == 401
 
 
-async def test_body_that_is_too_long_is_refused(house: House) -> None:
+async def test_body_that_is_too_long_is_refused(house: GitHubHouse) -> None:
     assert (await house.post(b" " * (BODY_BYTES_MAX + 1))).status_code == 401
 
 
@@ -161,22 +118,22 @@ async def test_body_that_is_too_long_is_refused(house: House) -> None:
     ],
 )
 async def test_news_of_other_pull_requests_changes_nothing(
-    house: House, changes: dict[str, Any]
+    house: GitHubHouse, changes: dict[str, Any]
 ) -> None:
     assert (await house.post(news(**changes))).status_code == 202
     assert house.recorder.events == []
 
 
-async def test_other_events_are_ignored(house: House) -> None:
+async def test_other_events_are_ignored(house: GitHubHouse) -> None:
     assert (await house.post(b"{}", X_GitHub_Event="ping")).text == "ignored\n"
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"pull_request": 3}', b"\xff\xfe"])
-async def test_signed_nonsense_is_a_bad_request(house: House, body: bytes) -> None:
+async def test_signed_nonsense_is_a_bad_request(house: GitHubHouse, body: bytes) -> None:
     assert (await house.post(body)).status_code == 400
 
 
-async def test_delivery_that_comes_twice_is_handled_once(house: House) -> None:
+async def test_delivery_that_comes_twice_is_handled_once(house: GitHubHouse) -> None:
     await house.post(news())
 
     assert (await house.post(news())).text == "repeated\n"
@@ -184,7 +141,7 @@ async def test_delivery_that_comes_twice_is_handled_once(house: House) -> None:
     assert len(house.recorder.events) == 1
 
 
-async def test_delivery_is_asked_for_again_when_the_bus_is_away(house: House) -> None:
+async def test_delivery_is_asked_for_again_when_the_bus_is_away(house: GitHubHouse) -> None:
     house.recorder.away = True
     assert (await house.post(news())).status_code == 503
 
@@ -193,9 +150,9 @@ async def test_delivery_is_asked_for_again_when_the_bus_is_away(house: House) ->
 
 
 async def test_merge_that_is_faster_than_the_news_of_the_pull_request_is_kept() -> None:
-    house = House()
+    house = GitHubHouse()
     assert (await house.post(news())).text == "unknown\n"
-    house.open()
+    house.open(REF)
 
     await house.following.on_opened(stories.opened().model_copy(update={"pull_request": REF}))
 
@@ -203,7 +160,7 @@ async def test_merge_that_is_faster_than_the_news_of_the_pull_request_is_kept() 
 
 
 async def test_news_of_before_the_pull_request_was_opened_again_is_not_taken(
-    house: House,
+    house: GitHubHouse,
 ) -> None:
     """Whoever caught a signed delivery can send it again, under an id of its own making."""
     captured = news(pull={"merged": False, "closed_at": "2026-11-23T08:30:00Z"})
@@ -218,12 +175,12 @@ async def test_news_of_before_the_pull_request_was_opened_again_is_not_taken(
     assert len(house.recorder.events) == 2
 
 
-async def test_foreign_host_is_refused(house: House) -> None:
+async def test_foreign_host_is_refused(house: GitHubHouse) -> None:
     assert (await house.post(news(), Host="evil.example")).status_code == 421
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_only_post_is_taken(house: House, method: str) -> None:
+async def test_only_post_is_taken(house: GitHubHouse, method: str) -> None:
     assert (await house.client.request(method, "/webhooks/demo-forge")).status_code == 405
 
 

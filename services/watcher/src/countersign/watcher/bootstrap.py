@@ -88,7 +88,7 @@ async def serve(
             for job in ground.jobs:
                 tasks.create_task(job())
             if secrets or hook:
-                app = webhook_app(following=following, secrets=secrets, hook=hook)
+                app = webhook_app(following=following, secrets=secrets, clock=time.time, hook=hook)
                 tasks.create_task(_serve_webhooks(app, settings))
 
 

@@ -1,14 +1,12 @@
 """What a forge's webhook says of a pull request, and which promotion that concerns.
 
-Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
+Whatever a forge may send becomes a `Fate` with nothing odd in it, or is refused here.
 """
 
-import hashlib
-import hmac
 import json
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
@@ -20,13 +18,14 @@ from countersign.contracts.messages import (
     PullRequestRef,
 )
 from countersign.contracts.promotion import Promotion
-from countersign.contracts.secret import Secret
-from countersign.kube.objects import integer, mapping, moment, text
+from countersign.kube.objects import integer, moment, text
 
-SIGNATURE_HEADER: Final = "x-hub-signature-256"
-EVENT_HEADER: Final = "x-github-event"
-DELIVERY_HEADER: Final = "x-github-delivery"
-_PREFIX: Final = "sha256="
+# As our messages have it, and more than any forge counts to.
+NUMBER_MAX: Final = 2**31 - 1
+# Names of branches and users are far shorter.
+TEXT_CHARACTERS_MAX: Final = 1024
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
+_HEADS: Final = "refs/heads/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,50 +42,74 @@ class Fate:
     at: datetime | None
 
 
-def is_signed(body: bytes, *, signature: str, secret: Secret) -> bool:
-    """Whether the raw body was signed with the secret, in constant time.
-
-    Source: https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+def parse(body: bytes) -> Any:
     """
-    digest = hmac.new(secret.reveal().encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(f"{_PREFIX}{digest}".encode(), signature.encode())
-
-
-def read_fate(body: bytes) -> Fate | None:
-    """None for a pull request that lives on.
-
     Raises:
         Rejected: `malformed`.
 
     """
     try:
-        payload: Any = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         raise Rejected("malformed", "the webhook's body is not JSON") from None
-    pull = mapping(payload, "pull_request")
-    repository = integer(payload, "repository", "id")
-    number = integer(pull, "number")
-    if repository is None or number is None:
-        raise Rejected("malformed", "the webhook lacks repository.id or pull_request.number")
-    if text(payload, "action") != "closed":
+
+
+def id_at(payload: Any, *path: str) -> str:
+    """The id of a repository: a number with some forges, text with others.
+
+    Raises:
+        Rejected: `malformed`; it is not there.
+
+    """
+    number = integer(payload, *path)
+    found = text(payload, *path) if number is None else str(number)
+    if not found or not _is_sound(found):
+        raise Rejected("malformed", f"the webhook lacks {'.'.join(path)}")
+    return found
+
+
+def number_at(payload: Any, *path: str) -> int:
+    """The number of a pull request.
+
+    Raises:
+        Rejected: `malformed`; it is not there, or none that a pull request has.
+
+    """
+    number = integer(payload, *path)
+    if number is None or not 0 < number <= NUMBER_MAX:
+        raise Rejected("malformed", f"the webhook lacks {'.'.join(path)}")
+    return number
+
+
+def branch_at(payload: Any, *path: str) -> str:
+    """The name of a branch that is given as a ref."""
+    return text(payload, *path).removeprefix(_HEADS)
+
+
+def commit_at(payload: Any, *path: str) -> str:
+    found = text(payload, *path)
+    return found if _COMMIT.fullmatch(found) else ""
+
+
+def time_at(payload: Any, *path: str) -> datetime | None:
+    found = moment(payload, *path)
+    try:
+        return found.astimezone(UTC) if found else None
+    except OverflowError:
         return None
-    merged = pull.get("merged") is True
-    head = integer(pull, "head", "repo", "id")
-    return Fate(
-        repository_id=str(repository),
-        number=number,
-        head_repository_id=str(head) if head is not None else "",
-        head_branch=text(pull, "head", "ref"),
-        merged=merged,
-        by=_user(mapping(pull, "merged_by") if merged else mapping(payload, "sender")),
-        merge_commit=text(pull, "merge_commit_sha") if merged else "",
-        at=moment(pull, "merged_at" if merged else "closed_at"),
-    )
 
 
-def _user(user: Mapping[str, Any]) -> ForgeUser | None:
-    found, login = integer(user, "id"), text(user, "login")
-    return ForgeUser(id=str(found), login=login) if found is not None and login else None
+def user(found: str | int | None, *, login: str) -> ForgeUser | None:
+    """Who did it, if the forge said so in a way that can be told further."""
+    known = str(found) if found is not None else ""
+    if not (known and login and _is_sound(known) and _is_sound(login)):
+        return None
+    return ForgeUser(id=known, login=login)
+
+
+def _is_sound(found: str) -> bool:
+    """Whether messages can hold it; half of a surrogate pair, legal in JSON, they cannot."""
+    return len(found) <= TEXT_CHARACTERS_MAX and found.isprintable()
 
 
 def is_ours(fate: Fate, ref: PullRequestRef) -> bool:

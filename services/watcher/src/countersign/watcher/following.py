@@ -23,10 +23,12 @@ log = get_logger()
 # News that came before we heard of the pull request; it is small, and signed.
 PARKED_MAX: Final = 256
 DELIVERIES_MAX: Final = 10_000
-# GitHub's are UUIDs.
+# Those of all forges are UUIDs.
 DELIVERY_CHARACTERS_MAX: Final = 64
 
 Place = tuple[str, str, int]
+# Origin of the forge, and the id it gave; empty where it gives none.
+News = tuple[str, str]
 
 
 class Following:
@@ -37,15 +39,15 @@ class Following:
         self._publisher = publisher
         self._clock = clock
         self._parked: OrderedDict[Place, Fate] = OrderedDict()
-        self._deliveries: OrderedDict[str, None] = OrderedDict()
+        self._deliveries: OrderedDict[News, None] = OrderedDict()
 
-    def is_repeated(self, delivery: str) -> bool:
-        """Whether news of that id was handled; a forge sends it again when it is unsure."""
-        return bool(delivery) and delivery in self._deliveries
+    def is_repeated(self, news: News) -> bool:
+        """Whether it was handled; a forge sends it again when it is unsure."""
+        return news in self._deliveries
 
-    def remember(self, delivery: str) -> None:
-        if 0 < len(delivery) <= DELIVERY_CHARACTERS_MAX:
-            self._deliveries[delivery] = None
+    def remember(self, news: News) -> None:
+        if 0 < len(news[1]) <= DELIVERY_CHARACTERS_MAX:
+            self._deliveries[news] = None
             while len(self._deliveries) > DELIVERIES_MAX:
                 self._deliveries.popitem(last=False)
 

@@ -1,9 +1,9 @@
-"""`POST /webhooks/{forge}`: news of pull requests, from forges that sign them.
+"""`POST /webhooks/{forge}`: news of pull requests, from forges that prove who they are.
 
-Every refusal before the signature is checked looks the same. Hints of Flux are taken beside it.
+Every refusal before that proof looks the same. Hints of Flux are taken beside it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,17 +14,9 @@ from starlette.routing import Route
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import ForgeKind
 from countersign.contracts.secret import Secret
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.secret_files import read_secret
-from countersign.watcher.fates import (
-    DELIVERY_HEADER,
-    EVENT_HEADER,
-    SIGNATURE_HEADER,
-    is_signed,
-    read_fate,
-)
 from countersign.watcher.following import Following
 from countersign.watcher.measuring import WEBHOOKS
 from countersign.watcher.promotion_hook import (
@@ -33,6 +25,8 @@ from countersign.watcher.promotion_hook import (
     ApprovalIsGone,
     PromotionHook,
 )
+from countersign.watcher.webhooks.interface import Delivery
+from countersign.watcher.webhooks.schemes import SCHEMES
 
 log = get_logger()
 
@@ -41,7 +35,7 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 
 
 def read_secrets(forges: Iterable[Forge]) -> dict[str, tuple[Forge, Secret]]:
-    """Forges that sign webhooks, by slug.
+    """Forges that may send webhooks, by slug.
 
     Raises:
         Rejected: `bad_secret`.
@@ -49,8 +43,13 @@ def read_secrets(forges: Iterable[Forge]) -> dict[str, tuple[Forge, Secret]]:
     """
     found: dict[str, tuple[Forge, Secret]] = {}
     for forge in forges:
-        if forge.webhook_secret_file and forge.forge_kind is ForgeKind.GITHUB:
-            found[forge.slug] = (forge, read_secret(Path(forge.webhook_secret_file)))
+        if not forge.webhook_secret_file:
+            continue
+        secret = read_secret(Path(forge.webhook_secret_file))
+        flaw = SCHEMES[forge.forge_kind].flaw(secret)
+        if flaw:
+            raise Rejected("bad_secret", f"{forge.webhook_secret_file} {flaw}")
+        found[forge.slug] = (forge, secret)
     return found
 
 
@@ -58,15 +57,19 @@ def webhook_app(
     *,
     following: Following,
     secrets: dict[str, tuple[Forge, Secret]],
+    clock: Callable[[], float],
     hook: PromotionHook | None = None,
 ) -> Starlette:
     async def on_webhook(request: Request) -> Response:
         body = await _body(request)
         known = secrets.get(request.path_params["forge"])
-        if known is None or body is None or not _is_signed(request, body, secret=known[1]):
-            WEBHOOKS.labels(outcome="unauthorized").inc()
-            return PlainTextResponse("not authorized\n", status_code=401)
-        outcome = await _handle(request, body, origin=known[0].origin, following=following)
+        if known is None or body is None:
+            return _unauthorized()
+        forge, secret = known
+        delivery = Delivery(headers=request.headers, body=body)
+        if not SCHEMES[forge.forge_kind].is_authentic(delivery, secret, clock()):
+            return _unauthorized()
+        outcome = await _handle(delivery, forge=forge, following=following)
         WEBHOOKS.labels(outcome=outcome).inc()
         status = {"malformed": 400, "put_off": 503}.get(outcome, 202)
         return PlainTextResponse(f"{outcome}\n", status_code=status)
@@ -92,24 +95,26 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def _is_signed(request: Request, body: bytes, *, secret: Secret) -> bool:
-    return is_signed(body, signature=request.headers.get(SIGNATURE_HEADER, ""), secret=secret)
+def _unauthorized() -> Response:
+    WEBHOOKS.labels(outcome="unauthorized").inc()
+    return PlainTextResponse("not authorized\n", status_code=401)
 
 
-async def _handle(request: Request, body: bytes, *, origin: str, following: Following) -> str:
-    if request.headers.get(EVENT_HEADER) != "pull_request":
-        return "ignored"
-    delivery = request.headers.get(DELIVERY_HEADER, "")
-    if following.is_repeated(delivery):
-        return "repeated"
+async def _handle(delivery: Delivery, *, forge: Forge, following: Following) -> str:
+    scheme = SCHEMES[forge.forge_kind]
     try:
-        fate = read_fate(body)
-        outcome = await following.on_fate(fate, origin=origin) if fate else "ignored"
+        fate = scheme.read_fate(delivery)
+        if fate is None:
+            return "ignored"
+        news = (forge.origin, scheme.delivery_id(delivery))
+        if following.is_repeated(news):
+            return "repeated"
+        outcome = await following.on_fate(fate, origin=forge.origin)
     except Rejected as refusal:
-        log.warning("webhook.refused", reason=refusal.reason)
+        log.warning("webhook.refused", forge=forge.slug, reason=refusal.reason)
         return "malformed"
     except Retryable as error:
-        log.warning("webhook.put_off", reason=error.reason)
+        log.warning("webhook.put_off", forge=forge.slug, reason=error.reason)
         return "put_off"
-    following.remember(delivery)
+    following.remember(news)
     return outcome
