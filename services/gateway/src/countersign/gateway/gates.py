@@ -53,7 +53,7 @@ def gate_view(observed: PipelineObserved, index: int, entries: Sequence[Entry]) 
     ours = [e for e in entries if e.promotion.request.promotion.pipeline.uid == uid]
     entry = _current(ours, here.gate)
     view = _with_promotion(key, entry) if entry else _without_promotion(key, below, here)
-    overtaken = [e for e in ours if e is not entry and _still_open(e)]
+    overtaken = [e for e in ours if e is not entry and e.is_left_open]
     notes = tuple(note for e in overtaken for note in _overtaken_note(e, entry))
     gate = here.gate
     return replace(
@@ -79,13 +79,7 @@ def _current(entries: Sequence[Entry], gate: Gate | None) -> Entry | None:
     # A newer one is under way whose request has not been heard yet.
     if named and named != latest.promotion_id:
         return None
-    return latest if _still_open(latest) else None
-
-
-def _still_open(entry: Entry) -> bool:
-    promotion = entry.promotion
-    overtaken = promotion.state is State.SUPERSEDED and promotion.pull_request is not None
-    return overtaken and not entry.pull_request_ended and not promotion.merged
+    return latest if latest.is_left_open else None
 
 
 def _overtaken_note(entry: Entry, newer: Entry | None) -> tuple[Sentence, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from countersign.contracts.life import Promotion, advance
+from countersign.contracts.life import Promotion, State, advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     ApprovalBegun,
@@ -76,6 +76,13 @@ class Entry:
     @property
     def promotion_id(self) -> str:
         return self.promotion.promotion_id
+
+    @property
+    def is_left_open(self) -> bool:
+        """Whether it was overtaken, and its pull request can still be merged."""
+        overtaken = self.promotion.state is State.SUPERSEDED
+        has_one = self.promotion.pull_request is not None and not self.promotion.merged
+        return overtaken and has_one and not self.pull_request_ended
 
     @property
     def trace_id(self) -> str:

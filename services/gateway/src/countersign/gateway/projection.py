@@ -176,13 +176,8 @@ class Projection:
         return tuple(self.entries[i] for i in ids)
 
     def history(self, key: PipelineKey) -> tuple[Entry, ...]:
-        """All promotions of a pipeline, newest first."""
-        observed = self.pipelines.get(key)
-        names = (
-            {g.environment for g in self.gates if g.pipeline == key}
-            if observed is None
-            else {e.name for e in observed.environments}
-        )
+        """All promotions of a pipeline, newest first; also into environments that are gone."""
+        names = [g.environment for g in self.gates if g.pipeline == key]
         found = (e for name in names for e in self.at_gate(key, name))
         return tuple(sorted(found, key=lambda e: -e.sequence))
 

@@ -1,0 +1,51 @@
+"""Pull requests that outlive their environment or their Pipeline, which people are told of."""
+
+import pytest
+from unit.gateway.browsing import browser
+from unit.gateway.doubles import World
+from unit.gateway.stories import Pipeline
+
+from countersign.contracts.messages import PipelineDeleted
+from countersign.gateway import addresses
+from countersign.gateway.model import PipelineKey
+
+SAID = "#41 is overtaken and still open"
+
+
+@pytest.mark.parametrize("gone", ["environment", "pipeline"])
+async def test_page_says_so_until_the_pull_request_ends(gone: str) -> None:
+    world, checkout = World(), Pipeline("checkout")
+    story = checkout.promotion("test", "6.9.0")
+    renamed = checkout.observed(
+        checkout.environment("dev", "6.9.0", gate=None), checkout.environment("qa", "6.8.4")
+    )
+    world.tell(renamed, *story.to_open(41), story.superseded())
+    if gone == "pipeline":
+        world.tell(PipelineDeleted(pipeline=checkout.ref))
+
+    async with browser(world) as client:
+        open_still = (await client.get(addresses.promotion(story.id))).text
+        world.tell(story.closed(41))
+        ended = (await client.get(addresses.promotion(story.id))).text
+
+    assert SAID in open_still
+    assert "/pull/41" in open_still
+    assert SAID not in ended
+
+
+async def test_pipeline_shows_promotions_into_an_environment_that_was_renamed() -> None:
+    world, checkout = World(), Pipeline("checkout")
+    story = checkout.promotion("test", "6.9.0")
+    world.tell(
+        checkout.observed(
+            checkout.environment("dev", "6.9.0", gate=None), checkout.environment("qa", "6.8.4")
+        ),
+        *story.to_open(41),
+        story.superseded(),
+    )
+
+    async with browser(world) as client:
+        page = (await client.get(addresses.pipeline(PipelineKey("shop", "checkout")))).text
+
+    assert addresses.promotion(story.id) in page
+    assert "/pull/41" in page
