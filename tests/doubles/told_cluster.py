@@ -31,7 +31,7 @@ UNTIL_S: Final = 30.0
 LOOK_S: Final = 0.05
 NAME: Final = "checkout"
 # The same as in earnest, only sooner.
-PACE: Final = Pace(review_s=0.5)
+PACE: Final = Pace(review_s=0.5, retry_s=0.5, retry_max_s=2.0)
 
 
 class Told:

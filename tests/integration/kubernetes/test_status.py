@@ -300,25 +300,3 @@ async def test_environments_may_have_any_name_and_a_renamed_one_leaves_nothing(t
         status = await told.until(lambda s: len(s["environments"]) == 2)
 
     assert set(status["environments"]) == {"dev", "prod"}
-
-
-async def test_crd_of_pipeline_controller_makes_the_status_less_and_stops_nothing(
-    told: Told, capsys: pytest.CaptureFixture[str]
-) -> None:
-    theirs = reference.skip_without("crds") / "pipelines.yaml"
-    apply = ("apply", "--server-side", "--force-conflicts", "-f")
-    await told.lay(manual=True)
-
-    async with told.watcher():
-        await told.phase("WaitingForApproval")
-        try:
-            told.server.kubectl(*apply, str(theirs))
-            await told.run("dev", "6.9.1")
-            await told.until_told("PromotionSuperseded")
-            async with asyncio.timeout(20):
-                while "status.not_written" not in (said := capsys.readouterr().out):  # noqa: ASYNC110
-                    await asyncio.sleep(0.1)
-        finally:
-            told.server.kubectl(*apply, str(CRD))
-
-    assert said
