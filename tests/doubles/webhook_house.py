@@ -47,9 +47,9 @@ def our_pull_request(**changes: Any) -> m.PullRequestRef:
 
 
 class House:
-    """One forge on the list, whose webhooks prove themselves with `secret`."""
+    """Forges on the list, whose webhooks prove themselves with `secret`."""
 
-    def __init__(self, *, forge: Forge, secret: str) -> None:
+    def __init__(self, *forges: Forge, secret: str) -> None:
         self.projection = Projection()
         self.recorder = Recorder()
         self.following = Following(
@@ -57,7 +57,7 @@ class House:
         )
         app = webhook_app(
             following=self.following,
-            secrets={forge.slug: (forge, Secret(secret))},
+            secrets={forge.slug: (forge, Secret(secret)) for forge in forges},
             clock=NOW.timestamp,
         )
         self.client = httpx2.AsyncClient(

@@ -1,13 +1,11 @@
 """The watcher as a process: it starts, says what is wrong, takes webhooks and stops."""
 
 import asyncio
-import hashlib
-import hmac
-import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,13 @@ import httpx2
 import pytest
 import yaml
 from doubles.watched import pipeline_manifest, release, write
+from doubles.webhook_senders import SENDERS, Sender, signing_token
 
 from countersign.contracts import messages as m
 from countersign.messaging.bus import Bus
 from countersign.messaging.local_server import LocalServer
 
 TIMEOUT_S = 20.0
-KEY = "made-up-webhook-key"
 COMMAND = [sys.executable, "-m", "countersign.watcher"]
 
 
@@ -72,13 +70,24 @@ async def ready(port: int) -> None:
             await asyncio.sleep(0.05)
 
 
+# Signed over the body, over id, time and body, and not signed.
+TOLD_BY = [s for s in SENDERS if s.name in {"gitea", "gitlab", "azure-devops"}]
+
+
+@pytest.mark.parametrize("sender", TOLD_BY, ids=lambda sender: sender.name)
 async def test_merge_told_by_a_webhook_is_published_in_the_promotions_trace(
-    server: LocalServer, heard: Any, writer: Bus, cluster_dir: Path, tmp_path: Path
+    *,
+    server: LocalServer,
+    heard: Any,
+    writer: Bus,
+    cluster_dir: Path,
+    tmp_path: Path,
+    sender: Sender,
 ) -> None:
-    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "key").write_text(sender.secret)
     forge = {
-        "name": "GitHub",
-        "kind": "github",
+        "name": "Our Forge",
+        "kind": sender.kind,
         "origin": "https://github.com",
         "webhookSecretFile": str(tmp_path / "key"),
     }
@@ -98,9 +107,9 @@ async def test_merge_told_by_a_webhook_is_published_in_the_promotions_trace(
         await ready(health)
         await heard.until(lambda: bool(heard.of(m.PromotionRequested)))
         request = heard.of(m.PromotionRequested)[0]
-        await open_pull_request(writer, request)
+        await open_pull_request(writer, request, repository_id=sender.repository_id)
         await heard.until(lambda: bool(heard.of(m.PullRequestOpened)))
-        answer = await tell(hook)
+        answer = await tell(hook, sender)
         await heard.until(lambda: bool(heard.of(m.PullRequestMerged)))
     finally:
         process.terminate()
@@ -108,7 +117,7 @@ async def test_merge_told_by_a_webhook_is_published_in_the_promotions_trace(
 
     assert answer == 202
     assert code == 0
-    assert heard.of(m.PullRequestMerged)[0].by.login == "ada"
+    assert heard.of(m.PullRequestMerged)[0].by == sender.by
     traces = {
         type(r.message): r.headers["traceparent"].split("-")[1]
         for r in heard.events
@@ -117,11 +126,11 @@ async def test_merge_told_by_a_webhook_is_published_in_the_promotions_trace(
     assert len(set(traces.values())) == 1
 
 
-async def open_pull_request(bus: Bus, request: m.PromotionRequested) -> None:
+async def open_pull_request(bus: Bus, request: m.PromotionRequested, *, repository_id: str) -> None:
     ref = m.PullRequestRef(
         origin=request.destination.origin,
-        repository_id="55",
-        head_repository_id="55",
+        repository_id=repository_id,
+        head_repository_id=repository_id,
         head_branch="countersign/x",
         owner="shop",
         repository="gitops",
@@ -131,17 +140,10 @@ async def open_pull_request(bus: Bus, request: m.PromotionRequested) -> None:
     await bus.publish(event, message_id="opened")
 
 
-async def tell(port: int) -> int:
-    pull = {
-        "number": 7,
-        "merged": True,
-        "merged_by": {"id": 1001, "login": "ada"},
-        "head": {"ref": "countersign/x", "repo": {"id": 55}},
-    }
-    payload = {"action": "closed", "repository": {"id": 55}, "pull_request": pull}
-    body = json.dumps(payload).encode()
-    digest = hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()
-    headers = {"X-Hub-Signature-256": f"sha256={digest}", "X-GitHub-Event": "pull_request"}
+async def tell(port: int, sender: Sender) -> int:
+    headers, body = sender.send(merged=True)
+    if sender.prove is signing_token:
+        headers |= signing_token(body, sender.secret, now_s=int(time.time()))
     async with httpx2.AsyncClient() as client:
-        url = f"http://127.0.0.1:{port}/webhooks/github"
+        url = f"http://127.0.0.1:{port}/webhooks/our-forge"
         return (await client.post(url, content=body, headers=headers)).status_code

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -47,8 +46,8 @@ def scheme_of(sender: Sender) -> Scheme:
     return SCHEMES[forge_of(sender).forge_kind]
 
 
-def house_of(sender: Sender) -> House:
-    house = House(forge=forge_of(sender), secret=sender.secret)
+def house_of(sender: Sender, *more: Forge) -> House:
+    house = House(forge_of(sender), *more, secret=sender.secret)
     ids = {"repository_id": sender.repository_id, "head_repository_id": sender.repository_id}
     house.open(our_pull_request(**ids))
     return house
@@ -209,7 +208,7 @@ json_values = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(st.characters(exclude_categories=()), max_size=8)
-    | st.sampled_from(["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", BRANCH]),
+    | st.sampled_from([BRANCH, "closed"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=6,
 )
@@ -265,6 +264,30 @@ def test_headers_of_any_kind_prove_nothing(sender: Sender, values: list[str]) ->
     assert not scheme_of(sender).is_authentic(
         Delivery(headers=odd, body=body), Secret(sender.secret), NOW_S
     )
+
+
+@every_sender
+@pytest.mark.parametrize("said", ["0001-01-01T00:00:00+14:00", "noon", 10**400, None])
+async def test_time_that_cannot_be_is_that_of_the_delivery(sender: Sender, said: Any) -> None:
+    house = house_of(sender)
+    headers, payload = sender.write(merged=True)
+    body = json.dumps(_with_times(payload, said)).encode()
+
+    answer = await post(house, {**headers, **sender.prove(body, sender.secret)}, body)
+
+    assert answer == (202, "merged\n")
+    (event,) = house.recorder.events
+    assert isinstance(event, m.PullRequestMerged)
+    assert event.merged_at == datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+TIMES = {"merged_at", "updated_at", "updated_on", "closedDate", "date"}
+
+
+def _with_times(payload: Any, said: Any) -> Any:
+    if not isinstance(payload, dict):
+        return payload
+    return {k: said if k in TIMES else _with_times(v, said) for k, v in payload.items()}
 
 
 # Where a vendor has its own traps.
@@ -411,19 +434,17 @@ def test_bitbuckets_deleted_pull_request_is_closed_unless_it_was_merged(
 
 
 async def test_delivery_id_of_one_forge_says_nothing_of_another() -> None:
-    house = house_of(BY_NAME["gitea"])
-    house.following.remember(("https://elsewhere.example", "d-1"))
-    sender = replace(BY_NAME["gitea"], write=_with_delivery("d-1"))
-
-    assert await post(house, *sender.send(merged=True)) == (202, "merged\n")
-
-
-def _with_delivery(delivery: str) -> Any:
-    headers, _ = BY_NAME["gitea"].write(merged=True)
-    return lambda *, merged: (
-        {**headers, "x-gitea-delivery": delivery},
-        BY_NAME["gitea"].write(merged=merged)[1],
+    sender = BY_NAME["gitea"]
+    theirs = Forge.model_validate(
+        {"name": "Theirs", "kind": "gitea", "origin": "https://git.example.com"}
     )
+    house = house_of(sender, theirs)
+    headers, body = sender.send(merged=True)
+
+    first = await house.client.post("/webhooks/theirs", content=body, headers=headers)
+
+    assert first.text == "unknown\n"
+    assert await post(house, headers, body) == (202, "merged\n")
 
 
 @pytest.mark.parametrize(("kind", "other"), [("gitea", "forgejo"), ("forgejo", "gitea")])

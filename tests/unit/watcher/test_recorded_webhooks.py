@@ -33,7 +33,7 @@ def deliveries(kind: str) -> dict[str, tuple[dict[str, str], bytes]]:
 
 def house_with(kind: str, *, number: int, branch: str) -> House:
     forge = Forge.model_validate({"name": "Ours", "kind": kind, "origin": "https://github.com"})
-    house = House(forge=forge, secret=SECRET)
+    house = House(forge, secret=SECRET)
     ids = {"repository_id": "1", "head_repository_id": "1"}
     house.open(our_pull_request(**ids, number=number, head_branch=branch))
     return house

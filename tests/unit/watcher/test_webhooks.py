@@ -22,7 +22,7 @@ REF = our_pull_request()
 
 class GitHubHouse(House):
     def __init__(self) -> None:
-        super().__init__(forge=FORGE, secret=KEY)
+        super().__init__(FORGE, secret=KEY)
 
     async def post(self, body: bytes, path: str = "/webhooks/demo-forge", **headers: str) -> Any:
         sent = {
