@@ -3,12 +3,16 @@
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Iterator
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 from apiserver import ApiServer, running
 from doubles.observed_cluster import (
+    UNTIL_S,
     Eyes,
     eyes,
     make_namespace,
@@ -19,7 +23,10 @@ from doubles.observed_cluster import (
 )
 from reference import skip_without
 
+from countersign.kube.api import CALL_TIMEOUT_S
 from countersign.kube.http_api import HttpClusterApi, cluster_api
+
+OWN_S = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +54,7 @@ async def there(remote: ApiServer) -> AsyncIterator[HttpClusterApi]:
 
 
 @pytest.fixture
-async def space(api: HttpClusterApi, there: HttpClusterApi) -> str:
+async def space(flux: ApiServer, api: HttpClusterApi, there: HttpClusterApi) -> AsyncIterator[str]:
     """In both: dev here and prod there."""
     name = await make_namespace(api, f"t-{secrets.token_hex(4)}")
     await make_namespace(there, name)
@@ -56,7 +63,9 @@ async def space(api: HttpClusterApi, there: HttpClusterApi) -> str:
     await put(api, true_pipeline(name, "dev", "prod", targets=targets))
     await put(api, true_release(name, "6.9.0"))
     await put(there, true_release(name, "6.8.4"))
-    return name
+    yield name
+    # Each leads to a connection.
+    await asyncio.to_thread(flux.kubectl, "-n", name, "delete", "pipelines", "--all")
 
 
 def gitops_cluster(namespace: str, **spec: Any) -> dict[str, Any]:
@@ -69,14 +78,19 @@ def gitops_cluster(namespace: str, **spec: Any) -> dict[str, Any]:
 
 
 def secret(
-    namespace: str, server: ApiServer, *, name: str = "far", key: str = "kubeconfig", **user: Any
+    namespace: str,
+    server: ApiServer,
+    *,
+    name: str = "far",
+    key: str = "kubeconfig",
+    url: str = "",
+    **user: Any,
 ) -> dict[str, Any]:
     user = user or {"token": "made-up-admin-token"}
+    url = url or server.url
     ca = base64.b64encode(server.ca.read_bytes()).decode()
     config = {
-        "clusters": [
-            {"name": "c", "cluster": {"server": server.url, "certificate-authority-data": ca}}
-        ],
+        "clusters": [{"name": "c", "cluster": {"server": url, "certificate-authority-data": ca}}],
         "users": [{"name": "u", "user": user}],
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "x",
@@ -93,6 +107,42 @@ def secret(
 def message(seen: Eyes, space: str) -> str:
     found = seen.environment(space, "prod")
     return found.message if found else ""
+
+
+@asynccontextmanager
+async def accepting() -> AsyncIterator[str]:
+    """Takes connections and says nothing."""
+    over = asyncio.Event()
+
+    async def keep(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    async with server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        over.set()
+
+
+@asynccontextmanager
+async def swallowing() -> AsyncIterator[str]:
+    """Nobody takes connections; what asks for one when the queue is full gets no answer."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        place = listener.getsockname()
+        with socket.create_connection(place):
+            yield f"https://127.0.0.1:{place[1]}"
+
+
+def watches(server: ApiServer) -> int:
+    """How many there are of HelmReleases, as the API server counts them."""
+    lines = server.kubectl("get", "--raw", "/metrics").splitlines()
+    return sum(
+        int(float(line.split()[-1]))
+        for line in lines
+        if line.startswith("apiserver_longrunning_requests{")
+        and 'resource="helmreleases"' in line
+        and 'verb="WATCH"' in line
+    )
 
 
 @pytest.mark.parametrize("key", ["kubeconfig", "value"])
@@ -136,6 +186,68 @@ async def test_lost_cluster_makes_only_its_own_targets_unknown_and_is_named(
         await asyncio.to_thread(remote.start)
         await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
         assert seen.findings(space) == {}
+
+
+@pytest.mark.parametrize("listening", [accepting, swallowing])
+async def test_cluster_that_never_answers_hinders_nobody_and_is_named(
+    flux: ApiServer,
+    remote: ApiServer,
+    api: HttpClusterApi,
+    space: str,
+    listening: Callable[[], AbstractAsyncContextManager[str]],
+) -> None:
+    await put(api, gitops_cluster(space))
+    async with listening() as url:
+        await put(api, secret(space, remote, url=url))
+        async with eyes(flux.settings()) as seen:
+            began = time.monotonic()
+            await seen.until(lambda: seen.revision(space, "dev") == "6.9.0")
+            await put(api, true_release(space, "6.9.1"))
+            await seen.until(lambda: seen.revision(space, "dev") == "6.9.1")
+            own_s = time.monotonic() - began
+            await seen.until(lambda: "cluster_unreachable" in seen.findings(space))
+            named_s = time.monotonic() - began
+
+            assert own_s < OWN_S
+            assert named_s < CALL_TIMEOUT_S + OWN_S
+            assert f"cluster {space}/far" in message(seen, space)
+            assert seen.condition(space, "prod") == "UNKNOWN"
+
+
+async def test_two_pipelines_share_the_connection_to_a_cluster(
+    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, space: str
+) -> None:
+    await put(api, secret(space, remote))
+    await put(api, gitops_cluster(space))
+    ref = {"kind": "GitopsCluster", "name": "far"}
+    targets = {"prod": [{"namespace": space, "clusterRef": ref}]}
+    await put(api, true_pipeline(space, "prod", name="second", targets=targets))
+
+    async with eyes(flux.settings()) as seen:
+        for name in ("checkout", "second"):
+            await seen.until(lambda n=name: "6.8.4" in str(seen.pipeline(space, n)))
+        # That of the test before may not be over yet.
+        async with asyncio.timeout(UNTIL_S):
+            while await asyncio.to_thread(watches, remote) != 1:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.2)
+
+
+async def test_secret_that_leads_to_another_cluster_shows_what_is_there(
+    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, there: HttpClusterApi, space: str
+) -> None:
+    await put(api, secret(space, remote))
+    await put(api, gitops_cluster(space))
+    await put(there, true_release(space, "6.8.4", name="only-there"))
+
+    def far(seen: Eyes) -> set[str]:
+        return {key.name for key in seen.keys(space) if key.cluster}
+
+    async with eyes(flux.settings()) as seen:
+        await seen.until(lambda: far(seen) == {"podinfo", "only-there"})
+        # The same token counts in both.
+        await put(api, secret(space, flux))
+        await seen.until(lambda: seen.revision(space, "prod") == "6.9.0")
+        await seen.until(lambda: far(seen) == {"podinfo"})
 
 
 async def test_rotated_kubeconfig_is_used(

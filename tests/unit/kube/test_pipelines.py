@@ -6,7 +6,7 @@ import pytest
 import yaml
 from reference import skip_without
 
-from countersign.contracts.messages import CredentialMode, FindingLevel
+from countersign.contracts.messages import CredentialMode, FindingLevel, ForgeKind
 from countersign.kube.pipeline_fields import unknown_fields
 from countersign.kube.pipelines import Pipeline, as_stored, read_pipeline
 
@@ -86,6 +86,15 @@ def test_every_type_of_forge_is_read(kind: str) -> None:
     assert strategy.destination.kind.name == kind.upper().replace("-", "_")
 
 
+def test_bitbucket_without_more_is_the_one_in_the_cloud() -> None:
+    promotion = {"strategy": {"pull-request": ask(type="bitbucket")}}
+
+    read = read_pipeline(pipeline("dev", "prod", promotion=promotion))
+
+    assert read.environments[1].strategy is not None
+    assert read.environments[1].strategy.destination.kind is ForgeKind.BITBUCKET_CLOUD
+
+
 @pytest.mark.parametrize(
     ("names", "code"),
     [
@@ -160,6 +169,8 @@ def test_environment_overrides_the_promotion_of_its_pipeline() -> None:
         ({"strategy": {"pull-request": ask(url="git@host:x/y")}}, "is not like https://"),
         ({"strategy": {"pull-request": ask(credential="stored")}}, "secretRef is missing"),
         ({"strategy": {"pull-request": ask(credential="magic")}}, "'magic' is not one of"),
+        ({"strategy": {"pull-request": ask(credential=5)}}, "credential is not a text"),
+        ({"strategy": {"pull-request": ask(path=["prod"])}}, "path is not a text"),
         ({"approvals": 0, "strategy": {"pull-request": ask()}}, "from 1 to 20"),
         ({"approvals": "2", "strategy": {"pull-request": ask()}}, "from 1 to 20"),
         ({"approvals": 2**40, "strategy": {"pull-request": ask()}}, "from 1 to 20"),

@@ -23,6 +23,7 @@ FORGE_TYPES: Final = frozenset(
         "forgejo",
     }
 )
+_ALSO_CALLED: Final = {"bitbucket": "bitbucket-cloud"}
 # More people than that never look at one change; the number is shown and counted everywhere.
 APPROVALS_MAX: Final = 20
 _MODES: Final = {
@@ -61,6 +62,7 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
             "no_strategy", f"this environment {what}; add spec.promotion.strategy.pull-request"
         )
     kind, url, branch = (text(ask, field) for field in ("type", "url", "baseBranch"))
+    kind = _ALSO_CALLED.get(kind, kind)
     if kind not in FORGE_TYPES:
         known = ", ".join(sorted(FORGE_TYPES))
         raise Rejected("no_strategy", f"pull-request.type {kind!r} is not one of {known}")
@@ -69,14 +71,21 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
     secret = text(ask, "secretRef", "name")
     approvals = _approvals(promotion)
     return PullRequests(
-        destination=destination(kind=kind, url=url, base_branch=branch, path=text(ask, "path")),
-        mode=_mode(text(ask, "credential"), secret=secret),
+        destination=destination(kind=kind, url=url, base_branch=branch, path=_own(ask, "path")),
+        mode=_mode(_own(ask, "credential"), secret=secret),
         secret=SecretRef(namespace=namespace, name=secret) if secret else None,
         # Who says how many must approve says that somebody must.
         manual=mapping(promotion).get("manual") is True or approvals > 0,
         approvals=approvals,
         solo=_solo(promotion),
     )
+
+
+def _own(ask: Manifest, field: str) -> str:
+    """A field that the API server does not look at: to leave it out would promote otherwise."""
+    if ask.get(field) is not None and not isinstance(ask[field], str):
+        raise Rejected("no_strategy", f"pull-request.{field} is not a text; mend it or leave it out")
+    return text(ask, field)
 
 
 def _approvals(promotion: Manifest) -> int:

@@ -6,9 +6,9 @@ connection is made: that takes two seconds and 70 MB, which who has no cluster n
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiohttp
 
@@ -25,6 +25,7 @@ PAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 LINE_BYTES_MAX: Final = 4 * 1024 * 1024
 REFUSAL_BYTES_MAX: Final = 64 * 1024
 _OK: Final = 200
+T = TypeVar("T")
 
 
 class WatchingApi:
@@ -32,6 +33,12 @@ class WatchingApi:
 
     def __init__(self, client: "ApiClient") -> None:
         self._client = client
+        self._waits: set[asyncio.Timeout] = set()
+
+    def give_up(self) -> None:
+        """Who waits for an answer hears that there will be none."""
+        for wait in self._waits:
+            wait.reschedule(asyncio.get_running_loop().time())
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
         """
@@ -42,7 +49,7 @@ class WatchingApi:
         """
         async with self._answer(path, query or {}, silence_s=CALL_TIMEOUT_S) as answer:
             content = bytearray()
-            async for chunk in _chunks(answer.content, path=path):
+            async for chunk in self._chunks(answer.content, path=path):
                 content += chunk
                 if len(content) > PAGE_BYTES_MAX:
                     raise Retryable("too_large", f"GET {path}: more than {PAGE_BYTES_MAX} bytes")
@@ -59,7 +66,7 @@ class WatchingApi:
 
         """
         async with self._answer(path, query, silence_s=silence_s) as answer:
-            yield _lines(answer.content, path=path)
+            yield _lines(self._chunks(answer.content, path=path), path=path)
 
     @asynccontextmanager
     async def _answer(
@@ -103,21 +110,46 @@ class WatchingApi:
             raise Retryable("cluster_unavailable", f"GET {path}: the connection is replaced")
         try:
             # Not its `request`, which follows redirects to wherever they lead.
-            answer: aiohttp.ClientResponse = await rest.pool_manager.request(
-                "GET",
-                f"{self._client.configuration.host}{path}",
-                params=dict(query),
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-                proxy=rest.proxy,
-                server_hostname=rest.server_hostname,
+            answer: aiohttp.ClientResponse = await self._until_given_up(
+                rest.pool_manager.request(
+                    "GET",
+                    f"{self._client.configuration.host}{path}",
+                    params=dict(query),
+                    headers=headers,
+                    timeout=timeout,
+                    allow_redirects=False,
+                    proxy=rest.proxy,
+                    server_hostname=rest.server_hostname,
+                ),
+                path=path,
             )
         except ValueError as error:
             # An address, a header or a name that can be none: what somebody wrote into a Secret.
             word = type(error).__name__
             raise Retryable("cluster_unavailable", f"GET {path}: {word}") from None
         return answer
+
+    async def _chunks(self, content: aiohttp.StreamReader, *, path: str) -> AsyncIterator[bytes]:
+        while chunk := await self._until_given_up(content.readany(), path=path):
+            yield chunk
+
+    async def _until_given_up(self, work: Awaitable[T], *, path: str) -> T:
+        """Who waits when a session is closed is neither woken by aiohttp nor timed out."""
+        message = f"GET {path}: the connection is replaced"
+        wait = asyncio.timeout(None)
+        try:
+            async with wait:
+                self._waits.add(wait)
+                return await work
+        except TimeoutError:
+            if not wait.expired():
+                raise
+            raise Retryable("cluster_unavailable", message) from None
+        except RuntimeError:
+            # What aiohttp raises for a session that was closed before.
+            raise Retryable("cluster_unavailable", message) from None
+        finally:
+            self._waits.discard(wait)
 
 
 def _abort(answer: aiohttp.ClientResponse) -> None:
@@ -127,18 +159,9 @@ def _abort(answer: aiohttp.ClientResponse) -> None:
         connection.transport.abort()
 
 
-async def _chunks(content: aiohttp.StreamReader, *, path: str) -> AsyncIterator[bytes]:
-    try:
-        while chunk := await content.readany():
-            yield chunk
-    except RuntimeError:
-        # What aiohttp raises for a session that was closed while its answer was read.
-        raise Retryable("cluster_unavailable", f"GET {path}: the connection is replaced") from None
-
-
-async def _lines(content: aiohttp.StreamReader, *, path: str) -> AsyncIterator[bytes]:
+async def _lines(chunks: AsyncIterator[bytes], *, path: str) -> AsyncIterator[bytes]:
     rest = bytearray()
-    async for chunk in _chunks(content, path=path):
+    async for chunk in chunks:
         rest += chunk
         if b"\n" in chunk:
             *whole, left = bytes(rest).split(b"\n")
@@ -178,9 +201,11 @@ async def connected(configuration: "Configuration") -> AsyncIterator[WatchingApi
     # Each watch occupies a connection; how many there are is bounded by who watches.
     configuration.connection_pool_maxsize = 0
     client: Any = ApiClient(configuration)
+    api = WatchingApi(client)
     try:
-        yield WatchingApi(client)
+        yield api
     finally:
+        api.give_up()
         await client.close()
         # What was aborted is closed when the loop comes to it.
         await asyncio.sleep(0)
