@@ -34,7 +34,7 @@ FIRST, SECOND = "ghp_madeup0123456789", "ghp_madeup9876543210"
 
 @dataclass
 class Auditor:
-    """Of one Secret, `fleet` in a namespace of its own."""
+    """Of one Secret in a namespace of its own."""
 
     key: CredentialKey
     secrets: ApiSecrets
@@ -49,9 +49,9 @@ class Auditor:
         await self.schedule.step()
 
 
-def auditor_of(api: HttpClusterApi, namespace: str) -> Auditor:
-    key, later_s = CredentialKey(namespace, "fleet"), [0.0]
-    named = use().model_copy(update={"secret": SecretRef(namespace=namespace, name="fleet")})
+def auditor_of(api: HttpClusterApi, namespace: str, secret: str = "fleet") -> Auditor:
+    key, later_s = CredentialKey(namespace, secret), [0.0]
+    named = use().model_copy(update={"secret": SecretRef(namespace=namespace, name=secret)})
     projection = Projection()
     projection.pipeline_observed(observed(named))
     forge = FORGES.forges[0].model_copy(update={"repositories": {namespace: ("acme/*",)}})

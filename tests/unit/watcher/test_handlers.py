@@ -283,3 +283,19 @@ async def test_findings_of_secrets_are_forgotten_with_their_stream() -> None:
 
     assert len(before) == 1
     assert service.projection.credentials.findings_of(pipeline) == ()
+
+
+async def test_what_another_watcher_says_of_a_key_of_hints_is_doubted() -> None:
+    manifest = pipeline_manifest("dev", "prod", strategy={"secretRef": {"name": "key"}})
+    pipeline = read_object(manifest)
+    assert isinstance(pipeline, Pipeline)
+    said = m.Finding(code="secret_missing", message="Secret 'shop/key' for promotion hints: gone")
+    event = m.PipelineObserved(
+        pipeline=pipeline.ref, app=pipeline.app, findings=(said,), observed_at=NOW
+    )
+    async with watching(Bus()) as service:
+        await service.on_changes(Changes(changed={pipeline.key: pipeline}))
+        service.hook_problems.tell(("shop", "key"))
+        service.on_event(event, sequence=1, trace={})
+
+        assert service.hook_problems.take_doubted() == {pipeline.key}

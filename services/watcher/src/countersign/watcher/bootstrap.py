@@ -30,6 +30,7 @@ from countersign.watcher.following import Following
 from countersign.watcher.handlers import Watching
 from countersign.watcher.hints import Hints
 from countersign.watcher.hook_keys import ClusterKeys, FolderKeys, KeptKeys
+from countersign.watcher.hook_looks import HookLooks
 from countersign.watcher.http import webhook_app
 from countersign.watcher.interfaces import HmacKeys, LinkStore
 from countersign.watcher.promotion_hook import LOOKUP_S, Guard, PromotionHook
@@ -78,6 +79,7 @@ async def serve(
         hints = Hints(world=watching.world, projection=watching.projection, look=watching.on_hint)
         keys = ground.keys
         hook = _hook(hints, settings, keys=keys, watching=watching) if keys else None
+        looks = _looks(keys, watching) if keys else None
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ground.source.follow(watching.on_changes))
             tasks.create_task(
@@ -87,6 +89,8 @@ async def serve(
             tasks.create_task(watching.run())
             for job in ground.jobs:
                 tasks.create_task(job())
+            if looks is not None:
+                tasks.create_task(looks.run())
             if secrets or hook:
                 app = webhook_app(following=following, secrets=secrets, clock=time.time, hook=hook)
                 tasks.create_task(_serve_webhooks(app, settings))
@@ -149,6 +153,16 @@ def _hook(hints: Hints, settings: Settings, *, keys: HmacKeys, watching: Watchin
         proxies=settings.proxies,
     )
     return PromotionHook(hints, guard)
+
+
+def _looks(keys: HmacKeys, watching: Watching) -> HookLooks:
+    return HookLooks(
+        keys,
+        world=watching.world,
+        problems=watching.hook_problems,
+        look=watching.on_hint,
+        clock=time.monotonic,
+    )
 
 
 async def _serve_webhooks(app: App, settings: Settings) -> None:

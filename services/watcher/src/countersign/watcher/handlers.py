@@ -2,36 +2,31 @@
 
 import asyncio
 import contextlib
-import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.errors import Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
-    EVENTS,
     PipelineDeleted,
     PipelineObserved,
-    PromotionRef,
-    PromotionRequested,
     TokenChecked,
 )
-from countersign.contracts.subjects import event_subject, stream_of
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines import Pipeline
-from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.credentials import naming
 from countersign.watcher.deciding import decide
 from countersign.watcher.endings import endings
+from countersign.watcher.hook_problems import HookProblems
 from countersign.watcher.interfaces import Changes, LinkStore, Publisher
 from countersign.watcher.measuring import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
 from countersign.watcher.model import UNSEEN, Problem, Scope, Situation
 from countersign.watcher.projection import Projection
+from countersign.watcher.publishing import Publishing
 from countersign.watcher.world import World, pipeline_key
 
 log = get_logger()
@@ -62,7 +57,8 @@ class Watching:
         self.world = World()
         self.projection = Projection()
         self.caught_up = asyncio.Event()
-        self._publisher = publisher
+        self.hook_problems = HookProblems()
+        self._publishing = Publishing(publisher, projection=self.projection)
         self._links = links
         self._clock = clock
         self._scope = Scope(now=clock(), namespaces=namespaces, began=clock())
@@ -70,7 +66,6 @@ class Watching:
         self._wake = asyncio.Event()
         self._dirty: set[ObjectKey] = set()
         self._later: dict[ObjectKey, float] = {}
-        self._unreadable: dict[ObjectKey, Problem] = {}
         self._look_for_gone = True
 
     def not_ready(self) -> str | None:
@@ -98,11 +93,18 @@ class Watching:
         if (ref := getattr(event, "promotion", None)) is not None:
             self._look_at(ref.pipeline.namespace, ref.pipeline.name, after_s=0)
         elif isinstance(event, PipelineObserved | PipelineDeleted):
+            self._compare(event)
             self._look_at(event.pipeline.namespace, event.pipeline.name, after_s=REVIEW_S)
         elif isinstance(event, TokenChecked):
             self.on_hint(naming(self.world.pipelines, event.credential))
         self._look_for_gone = True
         self._wake.set()
+
+    def _compare(self, event: PipelineObserved | PipelineDeleted) -> None:
+        key = pipeline_key(event.pipeline.namespace, event.pipeline.name)
+        pipeline = self.world.pipelines.get(key)
+        if pipeline is not None and isinstance(event, PipelineObserved):
+            self.hook_problems.compare(pipeline, event)
 
     def on_hint(self, keys: Iterable[ObjectKey]) -> None:
         """Somebody says that something happened; many that say so cost one look a second."""
@@ -171,10 +173,10 @@ class Watching:
             if pipeline.is_sound:
                 # Remembered first: what is published is found again, what is forgotten is not.
                 self._links.write(pipeline, decision.links)
-            told = self._unreadable.pop(key, None)
-            await self._publish(decision.events)
+            told = self._publishing.forget_problem(key)
+            await self._publishing.publish(decision.events)
             self._links.published(self._situation(pipeline))
-            if self._unreadable.get(key) != told:
+            if self._publishing.problem_of(key) != told:
                 self._dirty.add(key)
         except (Retryable, OSError) as error:
             log.warning("pipeline.put_off", pipeline=str(key), reason=str(error))
@@ -182,114 +184,39 @@ class Watching:
 
     def _situation(self, pipeline: Pipeline) -> Situation:
         seen = self.projection.observed().get((pipeline.key.namespace, pipeline.key.name))
+        observed = seen.event if seen else None
         return Situation(
             pipeline=pipeline,
             apps=self.world.apps_of(pipeline),
             source_urls=self.world.source_urls_of(pipeline),
             promotions=self.projection.promotions_of(pipeline.ref.uid),
             links=self._links.read(pipeline),
-            observed=seen.event if seen else None,
-            problems=(
-                *self.world.problems_of(pipeline),
-                *((self._unreadable[pipeline.key],) if pipeline.key in self._unreadable else ()),
-            ),
+            observed=observed,
+            problems=tuple(self._problems_of(pipeline, observed=observed)),
             credentials=self.projection.credentials.findings_of(pipeline),
             complete=self.world.tells_absence,
             reads_clusters=self.world.knows_gaps,
             now=self._clock(),
         )
 
+    def _problems_of(
+        self, pipeline: Pipeline, *, observed: PipelineObserved | None
+    ) -> Iterator[Problem]:
+        yield from self.world.problems_of(pipeline)
+        yield from self.hook_problems.problems_of(pipeline, observed=observed)
+        if (unreadable := self._publishing.problem_of(pipeline.key)) is not None:
+            yield unreadable
+
     async def _end_gone(self) -> None:
         scope = replace(self._scope, now=self._clock(), gone=self.world.gone)
         events = endings(self.world.pipelines, self.projection, scope)
         try:
-            await self._publish(events)
+            await self._publishing.publish(events)
         except Retryable as error:
             log.warning("deletion.put_off", reason=str(error))
             self._look_for_gone = True
             await asyncio.sleep(RETRY_S)
             self._wake.set()
-
-    async def _publish(self, events: Iterable[Message]) -> None:
-        for event in events:
-            if isinstance(event, PipelineObserved | PipelineDeleted):
-                await self._send(event)
-            else:
-                await self._publish_promotion(event)
-
-    async def _publish_promotion(self, event: Message) -> None:
-        """Within the promotion's trace, which its request begins."""
-        ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
-        entry = self.projection.entry(ref.promotion_id)
-        asks = isinstance(event, PromotionRequested)
-        name = names.SPAN_REQUEST_PROMOTION if asks else names.SPAN_COMPLETE_PROMOTION
-        described = {
-            names.PROMOTION_ID: ref.promotion_id,
-            names.PIPELINE_NAMESPACE: ref.pipeline.namespace,
-            names.PIPELINE_NAME: ref.pipeline.name,
-            names.ENVIRONMENT: ref.environment,
-        }
-        with span(name, parent=entry.trace if entry else None, attributes=described):
-            await self._send(event)
-            log.info(
-                EVENTS[type(event)].name.replace("-", "_"),
-                promotion_id=ref.promotion_id,
-                namespace=ref.pipeline.namespace,
-                pipeline=ref.pipeline.name,
-                environment=ref.environment,
-            )
-
-    async def _send(self, event: Message) -> None:
-        sequence = 0
-        try:
-            published = await self._publisher.publish(
-                event,
-                message_id=self.message_id(event),
-                create_once=isinstance(event, PromotionRequested),
-            )
-            sequence = published.sequence
-        except Rejected as refusal:
-            if refusal.reason != "exists":
-                log.warning("event.refused", type=type(event).__name__, reason=refusal.reason)
-                return
-            if not await self._is_readable(event):
-                return
-        self.projection.apply(event, sequence=sequence, trace=carrier())
-
-    async def _is_readable(self, event: Message) -> bool:
-        """Whether what was there first is a request: all who read the stream leave out the rest.
-
-        Without this it would be taken for asked, and shown by nobody.
-        """
-        ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
-        key = pipeline_key(ref.pipeline.namespace, ref.pipeline.name)
-        kind = type(event)
-        try:
-            await self._publisher.last(kind, event_subject(event), stream=stream_of(kind))
-        except Rejected as refusal:
-            log.warning("request.unreadable", promotion_id=ref.promotion_id, reason=refusal.reason)
-            self._unreadable[key] = Problem(
-                path="",
-                message=f"promotion {ref.promotion_id} into {ref.environment} was requested, but "
-                "what the stream holds of it cannot be read, so nobody can approve it; whoever "
-                "runs NATS must look at it",
-            )
-            return False
-        return True
-
-    def message_id(self, event: Message) -> str:
-        """The same for every watcher that says the same in the same place."""
-        name = EVENTS[type(event)].name
-        if isinstance(event, PipelineObserved | PipelineDeleted):
-            place = (event.pipeline.namespace, event.pipeline.name)
-            seen = self.projection.observed().get(place)
-            times: dict[str, object] = {"observed_at": None, "deleted_at": None}
-            fields = {k: v for k, v in times.items() if k in type(event).model_fields}
-            digest = hashlib.sha256(event.model_copy(update=fields).to_json()).hexdigest()[:16]
-            # With what it follows, so that a return to an earlier state is no duplicate of that.
-            return f"{name}:{event.pipeline.uid}:{digest}:{seen.sequence if seen else 0}"
-        ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
-        return f"{name}:{ref.promotion_id}:{max(1, ref.attempt)}"
 
     def _measure(self, changes: Changes) -> None:
         OBJECTS.labels(kind="all").set(self.world.objects)

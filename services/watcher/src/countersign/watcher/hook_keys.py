@@ -85,7 +85,7 @@ class KeptKeys:
                 message=error.message,
             )
             return None
-        return key if key and _NO_TEXT not in key.reveal() else None
+        return key if is_usable(key) else None
 
     def _keep(self, secret: SecretRef, key: Secret | None) -> Secret | None:
         place = (secret.namespace, secret.name)
@@ -94,3 +94,7 @@ class KeptKeys:
         while len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
         return key
+
+
+def is_usable(key: Secret | None) -> bool:
+    return key is not None and bool(key) and _NO_TEXT not in key.reveal()
