@@ -52,7 +52,11 @@ class Forge(BaseModel):
     )
     client_id: str = Field(default="", alias="clientId")
     client_secret_file: str = Field(default="", alias="clientSecretFile")
-    webhook_secret_file: str = Field(default="", alias="webhookSecretFile")
+    webhook_secret_file: str = Field(
+        default="",
+        alias="webhookSecretFile",
+        description="What proves its webhooks: a secret, GitLab's token, or Azure's user:password.",
+    )
     ca_file: str = Field(default="", alias="caFile")
     minutes: int = Field(default=15, ge=1, le=480, description="A delegation's longest stay, min.")
     repositories: dict[str, tuple[str, ...]] = Field(
