@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from e2e.furnishing import APPLICATIONS, Application
+from e2e.furnishing import APPLICATIONS
 
 from countersign.gateway import addresses
 from countersign.gateway.model import PipelineKey
@@ -84,14 +84,14 @@ class Person:
             raise AssertionError(f"not within {PATIENCE_S:g} s; last seen: {seen}") from None
         return seen
 
-    def sheet(self, name: str) -> str:
-        one: Application = APPLICATIONS[name]
-        path = addresses.consent(PipelineKey(NAMESPACE, name), one.environment)
+    def sheet(self, name: str, environment: str = "") -> str:
+        environment = environment or APPLICATIONS[name].environment
+        path = addresses.consent(PipelineKey(NAMESPACE, name), environment)
         return f"{self.ports.gateway_url}{path}"
 
-    async def promote(self, name: str) -> Page:
+    async def promote(self, name: str, environment: str = "") -> Page:
         """*Promote as me*, through the forge and back; returns where it ended."""
-        page = await self.browser.open(self.sheet(name))
+        page = await self.browser.open(self.sheet(name, environment))
         page = await self.browser.submit(page, "/promote")
         for _ in range(_FORGE_PAGES_MAX):
             if not page.url.startswith(self.ports.forge_url):
@@ -120,6 +120,10 @@ class Person:
     async def retry(self, promotion_id: str) -> None:
         page = await self.browser.open(f"{self.ports.gateway_url}/promotions/{promotion_id}")
         await self.browser.submit(page, "/retry")
+
+    async def reject(self, promotion_id: str) -> None:
+        page = await self.browser.open(f"{self.ports.gateway_url}/promotions/{promotion_id}")
+        await self.browser.submit(page, "/reject", {"reason": "wait for the fix"})
 
     async def complete(self, name: str, *, author: str = "ada") -> Json:
         """Merge the open pull request, and wait until the environment runs it."""
