@@ -233,20 +233,21 @@ async def test_two_pipelines_share_the_connection_to_a_cluster(
 
 
 async def test_secret_that_leads_to_another_cluster_shows_what_is_there(
-    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, there: HttpClusterApi, space: str
+    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, space: str
 ) -> None:
-    await put(api, secret(space, remote))
+    # The one with more behind it first: its versions are of a future that the other has not.
+    await put(api, secret(space, flux))
     await put(api, gitops_cluster(space))
-    await put(there, true_release(space, "6.8.4", name="only-there"))
+    await put(api, true_release(space, "6.9.0", name="only-here"))
 
     def far(seen: Eyes) -> set[str]:
         return {key.name for key in seen.keys(space) if key.cluster}
 
     async with eyes(flux.settings()) as seen:
-        await seen.until(lambda: far(seen) == {"podinfo", "only-there"})
+        await seen.until(lambda: far(seen) == {"podinfo", "only-here"})
         # The same token counts in both.
-        await put(api, secret(space, flux))
-        await seen.until(lambda: seen.revision(space, "prod") == "6.9.0")
+        await put(api, secret(space, remote))
+        await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
         await seen.until(lambda: far(seen) == {"podinfo"})
 
 
