@@ -335,6 +335,21 @@ def test_pipeline_without_strategy_says_why_nothing_is_promoted() -> None:
     assert "add spec.promotion.strategy.pull-request" in world.gate("prod").message
 
 
+@pytest.mark.parametrize("kind", ["gitlab", "bitbucket-cloud"])
+def test_forge_that_is_not_written_to_is_told_before_anything_fails(kind: str) -> None:
+    manifest = pipeline_manifest("dev", "staging", "prod", ask={"type": kind})
+    world = Cluster(manifest, release("dev", "6.9.0"))
+
+    world.step()
+
+    told = [f.message for f in world.observed.findings if f.code == "forge_not_written_to"]
+    assert len(told) == 2
+    for name, message in zip(("staging", "prod"), told, strict=True):
+        assert name in message
+        assert kind in message
+        assert "GitHub only" in message
+
+
 def test_chart_by_revision_is_not_promotable() -> None:
     by_revision = release("dev", "6.9.0")
     by_revision["spec"] = {"chart": {"spec": {"reconcileStrategy": "Revision"}}}

@@ -8,12 +8,14 @@ from countersign.contracts.messages import (
     EnvironmentObserved,
     Finding,
     FindingLevel,
+    ForgeKind,
     Gate,
     ObjectRef,
     PipelineObserved,
 )
 from countersign.kube import kustomizations
 from countersign.kube.objects import group_of
+from countersign.kube.pipelines import Pipeline
 from countersign.watcher.model import Problem, Situation, Stage
 
 
@@ -43,6 +45,7 @@ def observed(
         environments=environments,
         findings=(
             *pipeline.findings,
+            *_unwritten(situation.pipeline),
             *_unchecked(stages, app=pipeline.app),
             *(_of_problem(p) for p in situation.problems),
             *situation.credentials,
@@ -69,6 +72,19 @@ def _credentials(situation: Situation) -> Iterator[CredentialUse]:
                 environment=environment.name,
                 destination=strategy.destination,
                 mode=strategy.mode,
+            )
+
+
+def _unwritten(pipeline: Pipeline) -> Iterator[Finding]:
+    for environment in pipeline.environments[1:]:
+        strategy = environment.strategy
+        if strategy is not None and strategy.destination.kind is not ForgeKind.GITHUB:
+            kind = strategy.destination.kind.name.lower().replace("_", "-")
+            yield Finding(
+                level=FindingLevel.WARNING,
+                code="forge_not_written_to",
+                message=f"environment {environment.name!r}: pull requests are opened on GitHub "
+                f"only, so far; those of type {kind} fail, so promote there by hand",
             )
 
 
