@@ -58,20 +58,24 @@ async def make_namespace(api: ClusterApi, name: str = "") -> str:
 
 async def put(api: ClusterApi, manifest: Json) -> Json:
     """As Flux does: what is wanted first, then how it is, in the API server's generations."""
-    metadata = manifest["metadata"]
-    kept = ("name", "namespace", "labels", "annotations", "finalizers")
-    wanted = {
-        **{k: v for k, v in manifest.items() if k != "status"},
-        "metadata": {k: v for k, v in metadata.items() if k in kept},
-    }
     path = path_of(manifest)
     query = {"fieldManager": "flux", "force": "true"}
-    applied = dict(await api.call("PATCH", path, query=query, body=wanted, content_type=APPLY))
-    if "status" in manifest:
-        behind = applied["metadata"]["generation"] - metadata.get("generation", 1)
-        body = {**applied, "status": shifted(manifest["status"], behind)}
-        applied = dict(await api.call("PUT", f"{path}/status", body=body))
-    return applied
+    body = wanted(manifest)
+    applied = dict(await api.call("PATCH", path, query=query, body=body, content_type=APPLY))
+    return await put_status(api, applied, manifest) if "status" in manifest else applied
+
+
+def wanted(manifest: Json) -> Json:
+    """The object as somebody asks for it."""
+    kept = ("name", "namespace", "labels", "annotations", "finalizers")
+    metadata = {k: v for k, v in manifest["metadata"].items() if k in kept}
+    return {**{k: v for k, v in manifest.items() if k != "status"}, "metadata": metadata}
+
+
+async def put_status(api: ClusterApi, applied: Json, manifest: Json) -> Json:
+    behind = applied["metadata"]["generation"] - manifest["metadata"].get("generation", 1)
+    body = {**applied, "status": shifted(manifest["status"], behind)}
+    return dict(await api.call("PUT", f"{path_of(manifest)}/status", body=body))
 
 
 def shifted(status: Any, behind: int) -> Any:
@@ -120,11 +124,14 @@ class Eyes:
         self.cluster = cluster
         self.world = World()
         self.taken: list[Changes] = []
+        # Called after each change, however short the state lasts that it made.
+        self.then: Callable[[], None] = lambda: None
         self._changed = asyncio.Event()
 
     async def take(self, changes: Changes) -> None:
         self.world.apply(changes)
         self.taken.append(changes)
+        self.then()
         self._changed.set()
 
     def pipeline(self, namespace: str, name: str = "checkout") -> PipelineObserved | None:

@@ -1,6 +1,7 @@
 """What the real Flux controllers wrote, written again to a real API server, step by step.
 
-The conclusion after each step is the one that the same objects give when they are read from files.
+After each step the watcher holds what the same objects say when they are read from files; what runs
+healthily then, and what is promoted, is what the table beside `flux_recordings.py` says.
 """
 
 import json
@@ -9,9 +10,17 @@ from typing import Any
 
 import pytest
 from apiserver import ApiServer
-from doubles.observed_cluster import Eyes, eyes, make_namespace, path_of, put, true_pipeline
+from doubles.flux_recordings import APPLICATIONS, Promoter, applications, lines, recordings
+from doubles.observed_cluster import (
+    Eyes,
+    eyes,
+    make_namespace,
+    path_of,
+    put,
+    put_status,
+    wanted,
+)
 from e2e.mirroring import loose_crd
-from unit.watcher.test_recordings import BAD_VERSIONS, lines, recordings
 
 from countersign.contracts.errors import Rejected
 from countersign.kube.api import MERGE
@@ -22,7 +31,6 @@ from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.world import World
 
-APPLICATIONS = ("HelmRelease", "Kustomization")
 SHOWN = (*APPLICATIONS, "GitRepository", "OCIRepository")
 Json = dict[str, Any]
 
@@ -46,21 +54,25 @@ class Replayed:
     def __init__(self, api: HttpClusterApi) -> None:
         self._api = api
         self._last: dict[ObjectKey, Json] = {}
-        self.world = World()
+        self._applied: dict[ObjectKey, Json] = {}
+        self._world = World()
 
     async def take(self, kind: str, manifest: Json) -> None:
         key = key_of(manifest)
         if kind == "DELETED":
-            self.world.apply(Changes(removed=frozenset({key})))
+            self._world.apply(Changes(removed=frozenset({key})))
+            self._last.pop(key)
             await self._delete(manifest)
             return
-        self.world.apply(Changes(changed={key: read_object(manifest)}))
+        self._world.apply(Changes(changed={key: read_object(manifest)}))
         before = self._last.get(key)
         self._last[key] = manifest
-        ends = "deletionTimestamp" in manifest["metadata"]
-        if ends and before and "deletionTimestamp" not in before["metadata"]:
+        if before and wanted(before) == wanted(manifest) and not _ends(manifest):
+            self._applied[key] = await put_status(self._api, self._applied[key], manifest)
+            return
+        if _ends(manifest) and before and not _ends(before):
             await self._api.call("DELETE", path_of(manifest))
-        await put(self._api, manifest)
+        self._applied[key] = await put(self._api, manifest)
 
     async def _delete(self, manifest: Json) -> None:
         """Flux takes its finalizer away, and then it is gone."""
@@ -74,49 +86,41 @@ class Replayed:
                 raise
 
     def expected(self) -> dict[ObjectKey, AppState]:
-        return dict(self.world.applications())
+        return dict(self._world.applications())
 
 
-def shown(seen: Eyes, namespaces: set[str], bad: set[str]) -> dict[ObjectKey, AppState]:
-    found = {k: s for k, s in seen.world.applications() if k.namespace in namespaces}
-    for state in found.values():
-        assert state.content is None or state.content.revision.version not in bad
-    return found
+def _ends(manifest: Json) -> bool:
+    return "deletionTimestamp" in manifest["metadata"]
 
 
-def pipelines(objects: list[Json]) -> list[Json]:
-    """One for each application, so that its kind is watched."""
-    named = {(o["kind"], o["metadata"]["namespace"], o["metadata"]["name"]) for o in objects}
-    made = []
-    for kind, namespace, name in sorted(named):
-        if kind in APPLICATIONS:
-            made.append(true_pipeline(namespace, "dev", kind=kind, name=f"{kind.lower()}-{name}"))
-            made[-1]["spec"]["appRef"]["name"] = name
-    return made
+def shown(seen: Eyes, namespaces: set[str]) -> dict[ObjectKey, AppState]:
+    return {k: s for k, s in seen.world.applications() if k.namespace in namespaces}
 
 
 @pytest.mark.parametrize("recording", recordings())
-async def test_recording_gives_the_same_conclusions_through_the_api_server(
+async def test_recording_promotes_through_the_api_server_what_ran_healthily_and_no_more(
     flux: ApiServer, api: HttpClusterApi, oci: None, recording: str
 ) -> None:
-    recorded = [
-        (number, kind, manifest)
-        for number, kind, manifest in lines(recording)
-        if manifest["kind"] in SHOWN
-    ]
+    recorded = [line for line in lines(recording) if line[2]["kind"] in SHOWN]
     namespaces = {manifest["metadata"]["namespace"] for _, _, manifest in recorded}
     for name in namespaces:
         await make_namespace(api, name)
-    for pipeline in pipelines([manifest for _, _, manifest in recorded]):
-        await put(api, pipeline)
-    scenario = recording.partition(".watch")[0]
-    bad = BAD_VERSIONS.get(scenario, set())
+    apps = applications(recording)
+    for app in apps:
+        await put(api, app.pipeline())
     replayed = Replayed(api)
 
     async with eyes(flux.settings()) as seen:
+        promoter = Promoter(seen.world, apps)
+        number = 0
+        seen.then = lambda: promoter.look(number)
         for number, kind, manifest in recorded:
             await replayed.take(kind, manifest)
             try:
-                await seen.until(lambda: shown(seen, namespaces, bad) == replayed.expected())
+                await seen.until(lambda: shown(seen, namespaces) == replayed.expected())
             except TimeoutError:
-                assert shown(seen, namespaces, bad) == replayed.expected(), f"{scenario}:{number}"
+                assert shown(seen, namespaces) == replayed.expected(), f"{recording}:{number}"
+            for app in apps:
+                assert app.runs_at(number, promoter.running(app)), f"{recording}:{number}"
+
+    assert promoter.differences() == {}

@@ -1,14 +1,12 @@
 """What the real Flux controllers wrote, replayed through the directory, step by step."""
 
-import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from reference import directory, skip_without
+from doubles.flux_recordings import lines, recordings
 
 from countersign.contracts.messages import EnvironmentCondition as Is
 from countersign.kube.applications import AppState
@@ -16,7 +14,6 @@ from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.directory import Directory
 from countersign.watcher.world import World
 
-FOLDER = "recordings/flux"
 # Charts that the README calls bad: the API server refuses them, or they never become ready.
 BAD_VERSIONS = {
     "chain": {"6.9.1"},
@@ -50,22 +47,6 @@ class Moment:
         return found[0]
 
 
-def recordings() -> list[str]:
-    root = directory()
-    found = sorted((root / FOLDER).glob("*.watch.jsonl*")) if root else []
-    return [path.name for path in found] or ["absent"]
-
-
-def lines(name: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    path = skip_without(FOLDER) / name
-    raw = path.read_bytes()
-    text = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    for number, line in enumerate(text.splitlines(), start=1):
-        entry = json.loads(line)
-        if entry["type"] != "STEP":
-            yield number, entry["type"], entry["object"]
-
-
 def replay(name: str, root: Path) -> Iterator[Moment]:
     """Each event becomes a change of a file, which the watcher reads."""
     source = Directory(root, reread_s=60)
@@ -89,19 +70,18 @@ def _states(world: World) -> dict[ObjectKey, AppState]:
 
 
 def at(name: str, line: int, root: Path) -> Moment:
-    return next(m for m in replay(f"{name}.watch.jsonl", root) if m.line == line)
+    return next(m for m in replay(name, root) if m.line == line)
 
 
 @pytest.mark.parametrize("name", recordings())
 def test_recording_never_names_a_release_that_failed(name: str, tmp_path: Path) -> None:
-    scenario = name.partition(".watch")[0]
-    bad = BAD_VERSIONS.get(scenario, set())
+    bad = BAD_VERSIONS.get(name, set())
     seen = 0
 
     for moment in replay(name, tmp_path):
         for key, state in moment.states.items():
             seen += 1
-            where = f"{scenario}:{moment.line} {key}"
+            where = f"{name}:{moment.line} {key}"
             if state.content is None:
                 assert state.condition is not Is.HEALTHY, where
                 continue
@@ -111,52 +91,6 @@ def test_recording_never_names_a_release_that_failed(name: str, tmp_path: Path) 
             assert state.last is None or state.last.version not in bad, where
 
     assert seen
-
-
-HEALTHY_AT = [
-    ("hr-upgrade", 31, "6.8.4"),
-    ("hr-upgrade", 34, None),
-    ("hr-upgrade", 43, None),
-    ("hr-upgrade", 46, None),
-    ("hr-upgrade", 47, None),
-    ("hr-upgrade", 48, None),
-    ("hr-upgrade", 49, "6.9.0"),
-    ("chain", 83, None),
-    ("chain", 71, "6.9.0"),
-    ("hr-upgrade-rollback-once", 61, None),
-    ("hr-upgrade-rollback-once", 62, "6.8.4"),
-    ("hr-upgrade-rollback", 46, None),
-    ("hr-upgrade-rollback", 62, None),
-    ("hr-upgrade-failure", 42, None),
-    ("hr-upgrade-failure", 59, None),
-    ("hr-upgrade-failure", 62, "6.9.1"),
-    ("hr-upgrade-overtaken", 42, None),
-    ("hr-upgrade-overtaken", 45, None),
-    ("hr-upgrade-overtaken", 48, None),
-    ("hr-upgrade-overtaken", 59, "6.9.1"),
-    ("hr-git-chart", 39, None),
-    ("hr-oci", 28, None),
-    ("hr-oci", 30, "6.9.0+1769709bbae7"),
-    ("hr-upgrade-retry-on-failure", 70, None),
-    ("hr-chart-not-found", 46, None),
-    ("hr-suspend-resume", 33, None),
-    ("hr-delete", 32, None),
-    ("hr-drift", 49, "6.8.4"),
-    ("hr-controller-restart", 43, None),
-    ("hr-controller-restart", 45, None),
-]
-
-
-@pytest.mark.parametrize(("name", "line", "version"), HEALTHY_AT)
-def test_release_runs_healthily_what_rule_h_says(
-    name: str, line: int, version: str | None, tmp_path: Path
-) -> None:
-    moment = at(name, line, tmp_path)
-    names = {"hr-drift": "podinfo", "hr-chart-not-found": "podinfo"}
-
-    state = moment.of(name=names.get(name, ""))
-
-    assert (state.content.revision.recorded if state.content else None) == version
 
 
 CONDITION_AT = [
@@ -192,19 +126,6 @@ def test_release_that_was_rolled_back_for_good_says_what_runs_again(tmp_path: Pa
     assert before.rolled_back is None
     assert settled.rolled_back is not None
     assert settled.rolled_back.recorded == "6.8.4"
-
-
-def test_all_targets_run_the_new_release_only_when_each_does(tmp_path: Path) -> None:
-    healthy_at = {}
-    for moment in replay("multi-target.watch.jsonl", tmp_path):
-        if moment.line in {92, 96, 105}:
-            healthy_at[moment.line] = [
-                moment.of(namespace=f"multi-target-{target}").content for target in "ab"
-            ]
-
-    assert [c.revision.recorded if c else None for c in healthy_at[92]] == ["6.9.0", None]
-    assert [c.revision.recorded if c else None for c in healthy_at[96]] == ["6.9.0", None]
-    assert [c.revision.recorded if c else None for c in healthy_at[105]] == ["6.9.0", "6.9.0"]
 
 
 KUSTOMIZED_AT = [
