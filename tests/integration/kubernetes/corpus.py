@@ -1,6 +1,8 @@
 """Pipelines as people have them: those of the documents and test suites of Weave, and odd ones."""
 
+import copy
 import random
+from collections.abc import Iterable
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -127,19 +129,52 @@ def odd() -> list[Json]:
 
 def generated(schema: Json, *, count: int, seed: int) -> list[Json]:
     """Objects that a schema allows, and some of them spoilt."""
+    specs = _several(schema["properties"]["spec"], count=count, seed=seed)
+    return [{**pipeline(f"made-{number}"), "spec": spec} for number, spec in enumerate(specs)]
+
+
+def generated_statuses(schema: Json, *, count: int, seed: int) -> list[Json]:
+    """The same for what a controller may have written."""
+    return _several(schema["properties"]["status"], count=count, seed=seed)
+
+
+def sprinkled(bodies: Iterable[Json], names: Iterable[str], *, seed: int) -> list[Json]:
+    """The same objects with fields of these names in any place, and anything in them."""
+    chance = random.Random(seed)  # noqa: S311
+    copies = copy.deepcopy(list(bodies))
+    for body in copies:
+        _sprinkle(body["spec"], sorted(names), chance)
+    return copies
+
+
+def _sprinkle(value: Any, names: list[str], chance: random.Random) -> None:
+    if isinstance(value, list):
+        for entry in value:
+            _sprinkle(entry, names, chance)
+    if isinstance(value, dict):
+        for inner in [*value.values()]:
+            _sprinkle(inner, names, chance)
+        odd = [7, -1, 2.5, True, None, "two", "", [], {}, [{}], {"a": [1]}, [None], "x" * 300]
+        value.update({name: chance.choice(odd) for name in names if chance.random() < 0.5})
+
+
+def _several(schema: Json, *, count: int, seed: int) -> list[Json]:
     # Not for secrets: the same objects each time are what is wanted.
     chance = random.Random(seed)  # noqa: S311
     found = []
     for number in range(count):
-        spec = _made(schema["properties"]["spec"], chance)
+        made = _made(schema, chance)
         if number % 4 == 0:
-            _spoil(spec, chance)
-        found.append({**pipeline(f"made-{number}"), "spec": spec})
+            _spoil(made, chance)
+        found.append(made)
     return found
 
 
 def _made(schema: Json, chance: random.Random) -> Any:
     match schema.get("type"):
+        case "object" if "additionalProperties" in schema:
+            names = chance.sample(["dev", "Prod EU", "", "日本", "a/b.c"], chance.randrange(4))
+            return {name: _made(schema["additionalProperties"], chance) for name in names}
         case "object":
             required = schema.get("required", [])
             return {
@@ -154,10 +189,18 @@ def _made(schema: Json, chance: random.Random) -> Any:
         case "integer":
             return chance.randrange(100)
         case _:
-            words = schema.get(
-                "enum", ["", "a", "Prod EU", "日本", "a/b:c", "x" * 300, "true", "1"]
-            )
-            return chance.choice(words)
+            return chance.choice(_words(schema))
+
+
+def _words(schema: Json) -> list[str]:
+    if schema.get("format") == "date-time":
+        return ["2026-11-01T10:00:00Z", "1999-01-01T00:00:00.5+02:00"]
+    if "pattern" in schema:
+        return ["Ready", "PromotionPending", "A", "Ready", "aB3", "a_b", "9", "example.org/Ready"]
+    words: list[str] = schema.get(
+        "enum", ["", "a", "Prod EU", "日本", "a/b:c", "x" * 300, "true", "1"]
+    )
+    return words
 
 
 def _spoil(value: Any, chance: random.Random) -> None:

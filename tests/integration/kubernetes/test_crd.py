@@ -15,13 +15,16 @@ from integration.kubernetes.corpus import (
     documented,
     environment,
     generated,
+    generated_statuses,
     odd,
     pipeline,
     pull_request,
+    sprinkled,
 )
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.objects import Manifest
 from countersign.kube.pipeline_fields import unknown_fields
 from countersign.kube.pipelines import read_pipeline
 
@@ -68,18 +71,26 @@ async def install(server: ApiServer, api: HttpClusterApi, path: Path) -> None:
         await asyncio.sleep(0.1)
 
 
-async def outcome(api: HttpClusterApi, body: Json) -> str:
+async def outcome(api: HttpClusterApi, body: Json, *, validation: str = "Strict") -> str:
     """Empty where it would be accepted, else why not."""
-    query = {"dryRun": "All", "fieldValidation": "Strict"}
+    query = {"dryRun": "All", "fieldValidation": validation}
+    return await answer(api, "POST", PATH, query=query, body=body)
+
+
+async def answer(api: HttpClusterApi, method: str, path: str, **more: Any) -> str:
     try:
-        await api.call("POST", PATH, query=query, body=body)
+        await api.call(method, path, **more)
     except (Rejected, Retryable) as refusal:
         return refusal.reason
     return ""
 
 
-async def outcomes(api: HttpClusterApi, bodies: list[Json]) -> dict[str, str]:
-    return {body["metadata"]["name"]: await outcome(api, body) for body in bodies}
+async def outcomes(
+    api: HttpClusterApi, bodies: list[Json], *, validation: str = "Strict"
+) -> dict[str, str]:
+    return {
+        body["metadata"]["name"]: await outcome(api, body, validation=validation) for body in bodies
+    }
 
 
 async def test_everything_that_weave_accepts_is_accepted(
@@ -94,9 +105,61 @@ async def test_everything_that_weave_accepts_is_accepted(
     after = await outcomes(api, [*corpus, *made])
 
     assert {before[body["metadata"]["name"]] for body in corpus} == {""}
+    assert_none_is_lost(before, after)
+
+
+async def test_what_weave_dropped_from_an_object_is_no_reason_to_refuse_it(
+    server: ApiServer, api: HttpClusterApi
+) -> None:
+    """A client that validates nothing may always have sent fields that are ours today."""
+    made = generated(schema_of(weaves()), count=200, seed=8)
+    added = names_in(schema_of(OURS)["properties"]["spec"])
+    added -= names_in(schema_of(weaves())["properties"]["spec"])
+    bodies = sprinkled([*documented(), *odd(), *made], added, seed=9)
+
+    await install(server, api, weaves())
+    before = await outcomes(api, bodies, validation="Ignore")
+    await install(server, api, OURS)
+    after = await outcomes(api, bodies, validation="Ignore")
+
+    assert added == {"approvals", "soloMode", "credential", "path"}
+    assert_none_is_lost(before, after)
+
+
+async def test_every_status_that_weave_accepts_is_accepted(
+    server: ApiServer, api: HttpClusterApi
+) -> None:
+    statuses = generated_statuses(schema_of(weaves()), count=200, seed=10)
+
+    await install(server, api, weaves())
+    made = await api.call("POST", PATH, body=pipeline("told", environment("dev", "a")))
+    before = await outcomes_of(api, statuses, of=made)
+    await install(server, api, OURS)
+    after = await outcomes_of(api, statuses, of=made)
+
+    assert_none_is_lost(before, after)
+
+
+async def outcomes_of(api: HttpClusterApi, statuses: list[Json], *, of: Manifest) -> dict[str, str]:
+    query = {"dryRun": "All", "fieldValidation": "Strict"}
+    path = f"{PATH}/{of['metadata']['name']}/status"
+    return {
+        str(number): await answer(api, "PUT", path, query=query, body={**of, "status": status})
+        for number, status in enumerate(statuses)
+    }
+
+
+def assert_none_is_lost(before: dict[str, str], after: dict[str, str]) -> None:
     accepted = {name for name, why in before.items() if not why}
-    assert {name for name in accepted if after[name]} == set()
-    assert 150 < len(accepted) < len(before)
+    assert {name: after[name] for name in accepted if after[name]} == {}
+    assert len(before) / 2 < len(accepted) < len(before)
+
+
+def names_in(schema: Json) -> set[str]:
+    """Of all fields, at any depth."""
+    properties: Json = schema.get("properties", {})
+    inner = [*properties.values(), schema.get("items", {})]
+    return {*properties}.union(*(names_in(part) for part in inner if part))
 
 
 async def test_unknown_type_of_forge_is_refused_by_both(
@@ -116,6 +179,8 @@ async def test_unknown_type_of_forge_is_refused_by_both(
         {"approvals": 2, "soloMode": True, "strategy": {"pull-request": pull_request()}},
         {"strategy": {"pull-request": pull_request("azure-devops", credential="app")}},
         {"strategy": {"pull-request": pull_request("bitbucket-cloud", credential="stored")}},
+        {"strategy": {"pull-request": pull_request("bitbucket")}},
+        {"strategy": {"pull-request": pull_request("gitea")}},
         {"strategy": {"pull-request": {**pull_request("forgejo"), "secretRef": {"name": "x"}}}},
     ],
 )
@@ -196,12 +261,12 @@ async def test_every_field_is_explained(server: ApiServer, api: HttpClusterApi) 
     await install(server, api, OURS)
 
     said = server.kubectl("explain", "pl.spec.promotion", "--recursive=false")
-    credential = server.kubectl("explain", "pl.spec.promotion.strategy.pull-request.credential")
+    ask = server.kubectl("explain", "pl.spec.promotion.strategy.pull-request")
 
     for field in ("approvals", "manual", "soloMode", "strategy"):
         assert field in said
-    assert "different people must approve" in " ".join(said.split())
-    assert credential.index("ENUM:") < credential.index("delegated") < credential.index("app")
+    assert "number from 1 to 20: how many different people" in " ".join(said.split())
+    assert "One of delegated, stored and app" in " ".join(ask.split())
     assert set(_undescribed(schema_of(OURS), "")) == {".metadata"}
 
 

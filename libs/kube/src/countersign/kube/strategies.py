@@ -84,7 +84,7 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
 def _own(ask: Manifest, field: str) -> str:
     """A field that the API server does not look at: to leave it out would promote otherwise."""
     if ask.get(field) is not None and not isinstance(ask[field], str):
-        raise Rejected("no_strategy", f"pull-request.{field} is not a text; mend it or leave it out")
+        raise Rejected("no_strategy", f"pull-request.{field} is not a text; mend or remove it")
     return text(ask, field)
 
 
