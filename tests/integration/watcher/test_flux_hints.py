@@ -20,9 +20,9 @@ from prometheus_client import REGISTRY
 from reference import skip_without
 
 from countersign.contracts import messages as m
+from countersign.contracts.subjects import FLUX_HINT
 from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.local_server import LocalServer
-from countersign.messaging.permissions import FLUX_HINT
 
 OUTCOMES = ("looked", "foreign", "repeated", "malformed", "dropped")
 

@@ -22,6 +22,8 @@ INTAKE_ROOT: Final = "countersign-in.v1"
 RPC_ROOT: Final = "countersign-rpc.v1"
 DEAD_LETTER_ROOT: Final = "countersign-dead.v1"
 HINT_ROOT: Final = "countersign-hint.v1"
+# What Flux publishes, in its own words; heard by the watcher, and no event of ours.
+FLUX_HINT: Final = f"{HINT_ROOT}.flux"
 
 STREAM_BY_NOUN: Final = {
     "promotion": "PROMOTIONS",

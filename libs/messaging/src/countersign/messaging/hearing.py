@@ -21,7 +21,7 @@ async def hear(bus: Bus, subject: str, *, on_body: Callable[[bytes], None]) -> N
 
     Args:
         bus: of a service that may subscribe to it.
-        subject: for instance `permissions.FLUX_HINT`.
+        subject: for instance `subjects.FLUX_HINT`.
         on_body: returns at once.
 
     """

@@ -13,7 +13,7 @@ from countersign.contracts.metadata import MethodInfo
 from countersign.contracts.subjects import (
     DEAD_LETTER_ROOT,
     EVENT_ROOT,
-    HINT_ROOT,
+    FLUX_HINT,
     INTAKE_ROOT,
     RPC_ROOT,
     STREAM_BY_NOUN,
@@ -26,7 +26,6 @@ TOPOLOGY: Final = "topology"
 FLUX: Final = "flux"
 READER: Final = "reader"
 USERS: Final = (*SERVICES, TOPOLOGY, FLUX, READER)
-FLUX_HINT: Final = f"{HINT_ROOT}.flux"
 
 
 @dataclass(frozen=True, kw_only=True)

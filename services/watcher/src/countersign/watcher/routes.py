@@ -7,9 +7,9 @@ from typing import Final, Protocol
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import PullRequestOpened
+from countersign.contracts.subjects import FLUX_HINT
 from countersign.messaging.bus import Bus, Received
 from countersign.messaging.hearing import hear
-from countersign.messaging.permissions import FLUX_HINT
 from countersign.messaging.projecting import follow
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.flux_events import read_event
