@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from apiserver import ApiServer, running
+from doubles.made_up_kinds import put_patiently
 from doubles.observed_cluster import (
     UNTIL_S,
     Eyes,
@@ -31,10 +32,11 @@ OWN_S = 3.0
 
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    crd = skip_without("crds") / "helmreleases.yaml"
+    crds = skip_without("crds")
     server = running(tmp_path_factory.mktemp("remote"))
     try:
-        server.kubectl("apply", "--server-side", "-f", str(crd))
+        for name in ("helmreleases", "pipelines"):
+            server.kubectl("apply", "--server-side", "-f", str(crds / f"{name}.yaml"))
         server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
         yield server
     finally:
@@ -287,3 +289,25 @@ async def test_what_is_missing_on_the_way_is_said(
         await seen.until(lambda: seen.condition(space, "prod") == "UNKNOWN")
         assert "cluster_missing" in seen.findings(space)
         assert seen.revision(space, "dev") == "6.9.0"
+
+
+async def test_cluster_whose_kind_is_not_installed_is_read_once_it_is(
+    flux: ApiServer, remote: ApiServer, there: HttpClusterApi, space: str
+) -> None:
+    """The other way round: where the second one leads to the first."""
+    ref = {"kind": "GitopsCluster", "name": "far"}
+    targets = {"prod": [{"namespace": space, "clusterRef": ref}]}
+    await put(there, true_pipeline(space, "dev", "prod", targets=targets))
+    await put(there, secret(space, flux))
+
+    async with eyes(remote.settings()) as seen:
+        await seen.until(lambda: "kind_not_installed" in seen.findings(space))
+        assert f"cluster {space}/far: the kind GitopsCluster" in message(seen, space)
+        assert "cluster_missing" not in seen.findings(space)
+        assert seen.condition(space, "prod") == "UNKNOWN"
+        assert seen.revision(space, "dev") == "6.8.4"
+        crd = skip_without("crds") / "gitopsclusters.yaml"
+        await asyncio.to_thread(remote.kubectl, "apply", "--server-side", "-f", str(crd))
+        await put_patiently(there, gitops_cluster(space))
+        await seen.until(lambda: seen.revision(space, "prod") == "6.9.0")
+        assert seen.findings(space) == {}

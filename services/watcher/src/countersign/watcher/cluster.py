@@ -168,9 +168,17 @@ class Cluster:
         return as_stored(record, manifest) if isinstance(record, Pipeline) else record
 
     def _gaps_now(self) -> Iterator[Gap]:
-        yield from self._own.gaps()
+        own = tuple(self._own.gaps())
+        yield from own
         for name in sorted(self._remote):
-            yield from self._remote[name].gaps()
+            key = key_of_cluster(name)
+            # Whoever cannot read GitopsClusters does not know that one is missing.
+            blind = next((g for g in own if g.covers(key)), None)
+            if blind is None or key in self._described:
+                yield from self._remote[name].gaps()
+            else:
+                message = f"cluster {name}: {blind.message}"
+                yield Gap(cluster=name, code=blind.code, message=message)
 
     def _measure(self) -> None:
         counted = Counter(gap.code or "unread" for gap in self._gaps)
