@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from countersign.kube.http_api import KubeSettings
 from countersign.local.demo.layout import free_port
 
+ASSETS: Final = "KUBEBUILDER_ASSETS"
 PROGRAMS: Final = ("kube-apiserver", "etcd", "kubectl")
 START_S: Final = 60.0
 # An API server that somebody watches does not end by itself: it is killed, as by any eviction.
@@ -31,10 +32,14 @@ _ADMIN: Final = "made-up-admin-token"
 _ISSUER: Final = "https://kubernetes.default.svc"
 
 
+def has_programs(folder: Path | None) -> bool:
+    return folder is not None and all((folder / name).is_file() for name in PROGRAMS)
+
+
 def programs(directory: Path) -> Path:
     """The folder with the programs; skips with the reason where there are none."""
-    named = os.environ.get("KUBEBUILDER_ASSETS")
-    if named and all((Path(named) / name).is_file() for name in PROGRAMS):
+    named = os.environ.get(ASSETS)
+    if named and has_programs(Path(named)):
         return Path(named)
     cluster = reference.skip_without("cluster/cluster")
     directory.mkdir(parents=True, exist_ok=True)
