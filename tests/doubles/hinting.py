@@ -32,6 +32,19 @@ PATH = "/promotion/shop/checkout/dev"
 UNIX_NOW = NOW.timestamp()
 
 
+class StoppedClock:
+    """Moves only while somebody waits for something."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    async def wait(self, wait_s: float) -> None:
+        self.now_s += wait_s
+
+
 class Keys:
     """Secrets by name."""
 
@@ -39,9 +52,12 @@ class Keys:
         self.keys = {"key": KEY, "prod-key": PROD_KEY}
         self.errors: list[Exception] = []
         self.asked: list[str] = []
+        self.clock = StoppedClock()
+        self.read_s = 0.0
 
     async def read(self, secret: SecretRef) -> Secret | None:
         self.asked.append(secret.name)
+        await self.clock.wait(self.read_s)
         if self.errors:
             raise self.errors.pop(0)
         found = self.keys.get(secret.name)
@@ -77,7 +93,13 @@ class Silent:
 class HookHouse:
     """`looks` are the Pipelines that hints made us look at; `macs` counts the HMACs."""
 
-    def __init__(self, *, requests_max: int = 1000, refusal_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        requests_max: int = 1000,
+        refusal_s: float = 0.0,
+        clock: StoppedClock | None = None,
+    ) -> None:
         self.bus = Silent()
         self.watching = Watching(publisher=self.bus, links=self.bus, clock=lambda: NOW)
         self.watching.caught_up.set()
@@ -94,7 +116,9 @@ class HookHouse:
             rate=RateLimit(requests_max=requests_max, clock=lambda: self.now),
             not_ready=self.watching.not_ready,
             refusal_s=refusal_s,
+            **({"monotonic_s": clock.monotonic_s, "sleep": clock.wait} if clock else {}),
         )
+        self.keys.clock = clock or self.keys.clock
         following = Following(
             projection=self.watching.projection, publisher=self.bus, clock=lambda: NOW
         )

@@ -7,7 +7,7 @@ Source: https://github.com/weaveworks/pipeline-controller/blob/main/server/promo
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -59,6 +59,8 @@ class Guard:
     not_ready: Callable[[], str | None]
     proxies: Sequence[Network] = ()
     refusal_s: float = REFUSAL_S
+    monotonic_s: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class PromotionHook:
@@ -84,7 +86,7 @@ class PromotionHook:
         body = await _body(request)
         if isinstance(body, HTTPStatus):
             return _plain(body)
-        refuse_at = time.monotonic() + self._guard.refusal_s
+        refuse_at = self._guard.monotonic_s() + self._guard.refusal_s
         answer = await self._authorized(request, place, body=body)
         if answer is None:
             await self._wait_until(refuse_at)
@@ -133,7 +135,7 @@ class PromotionHook:
     async def _wait_until(self, moment: float) -> None:
         self._waiting += 1
         try:
-            await asyncio.sleep(max(0.0, moment - time.monotonic()))
+            await self._guard.sleep(max(0.0, moment - self._guard.monotonic_s()))
         finally:
             self._waiting -= 1
 
