@@ -102,6 +102,23 @@ async def test_nothing_is_sent_where_the_entry_names_no_repositories() -> None:
     assert "repository_not_allowed" in service.bus.codes
 
 
+@pytest.mark.parametrize("outcome", [TokenUseOutcome.ACCEPTED, TokenUseOutcome.REFUSED])
+async def test_token_that_is_used_is_looked_at_though_its_time_has_not_come(
+    service: Service, outcome: TokenUseOutcome
+) -> None:
+    service.hear(observed(use()))
+    await service.schedule.step()
+    service.secrets.renew("ghp_madeup9876543210", at=service.now)
+    service.secrets.fresh = False
+
+    await service.schedule.step()
+    before = len(service.prober.asked)
+    service.hear(used(service.now, outcome))
+    await service.schedule.step()
+
+    assert (before, len(service.prober.asked)) == (1, 2)
+
+
 async def test_dead_token_is_asked_about_once_an_hour_however_often_it_is_refused(
     service: Service,
 ) -> None:
