@@ -122,6 +122,17 @@ async def grace(world: World) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
+def tell_cart(world: World, namespace: str) -> None:
+    """Another Pipeline of that namespace, which waits before prod as well."""
+    cart = Pipeline("cart", namespace=namespace)
+    world.tell(
+        cart.observed(
+            cart.environment("dev", "6.9.0", gate=None), cart.environment("prod", "6.8.4")
+        ),
+        cart.promotion("prod", "6.9.0", current="6.8.4").requested,
+    )
+
+
 def consent_of(namespace: str, environment: str) -> str:
     return f"/p/{namespace}/checkout/{environment}/promote"
 
@@ -208,9 +219,27 @@ async def test_right_for_one_pipeline_by_name_is_noticed(
     assert consent_of(namespace, "staging") not in board
 
 
-async def test_manifest_that_a_refusal_shows_grants_the_right(
-    grace: httpx2.AsyncClient, apiserver: ApiServer, watch: Watch, namespace: str
+async def test_pipeline_that_one_may_get_by_name_is_shown_alone_and_promoted(
+    grace: httpx2.AsyncClient, world: World, rules: Rules, namespace: str
 ) -> None:
+    tell_cart(world, namespace)
+    rules.allow("get", "pipelines", name="checkout")
+    rules.allow("promote", "pipelines/prod", name="checkout")
+
+    board = (await grace.get("/")).text
+    listed = (await grace.get("/api/v1/pipelines")).json()["items"]
+
+    assert [(p["namespace"], p["name"]) for p in listed] == [(namespace, "checkout")]
+    assert consent_of(namespace, "prod") in board
+    assert "cart" not in board
+    assert (await grace.get(f"/p/{namespace}/checkout")).status_code == 200
+    assert (await grace.get(f"/p/{namespace}/cart")).status_code == 404
+
+
+async def test_manifest_that_a_refusal_shows_grants_the_right_and_no_more(
+    grace: httpx2.AsyncClient, world: World, apiserver: ApiServer, watch: Watch, namespace: str
+) -> None:
+    tell_cart(world, namespace)
     for address in (f"/p/{namespace}/checkout", consent_of(namespace, "prod")):
         refused = (await grace.get(address)).text
         manifest = unescape(refused.split("<pre", 1)[1].split(">", 1)[1].split("</pre>", 1)[0])
@@ -219,6 +248,16 @@ async def test_manifest_that_a_refusal_shows_grants_the_right(
 
     assert "Continue to" in (await grace.get(consent_of(namespace, "prod"))).text
     assert "Continue to" not in (await grace.get(consent_of(namespace, "staging"))).text
+    assert (await grace.get(f"/p/{namespace}/cart")).status_code == 404
+    everybody_sees = ROLE.format(
+        name="sees", namespace=namespace, verb="get", resource="pipelines", kind="User",
+        who=GRACE.id, more="",
+    )  # fmt: skip
+    apiserver.kubectl("apply", "-f", "-", stdin=everybody_sees)
+    watch.now_s += FRESH_S + 1
+    cart = (await grace.get(f"/p/{namespace}/cart/prod/promote")).text
+    assert "Continue to" not in cart
+    assert "pipelines/prod" in cart
 
 
 async def test_credentials_need_a_right_of_their_own(

@@ -7,17 +7,25 @@ import pytest
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
-from countersign.gateway.cluster_access import FRESH_S, HELD_S, NAMED_MAX, ClusterAccess
+from countersign.gateway.cluster_access import (
+    FRESH_S,
+    HELD_S,
+    NAMED_MAX,
+    SEEN_BY_NAME_MAX,
+    ClusterAccess,
+)
 from countersign.gateway.interfaces import Wanted
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.kube.objects import Manifest
 
 GRACE = Person(id="grace", name="Grace Hopper", groups=("developers",))
+CHECKOUT = PipelineKey("ns-1", "p-1")
 GATES = tuple(
     GateKey(PipelineKey(f"ns-{i % 20}", f"p-{i}"), e) for i in range(200) for e in ("qa", "prod")
 )
 WANTED = Wanted(
     namespaces=frozenset(g.pipeline.namespace for g in GATES),
+    pipelines=tuple(sorted({g.pipeline for g in GATES})),
     environments=frozenset((g.pipeline.namespace, g.environment) for g in GATES),
     asking=GATES,
 )
@@ -70,11 +78,33 @@ async def test_viewer_of_one_namespace_is_asked_about_its_gates_alone() -> None:
     await access.learn(GRACE, wanted)
 
     named = [s["resourceAttributes"] for s in server.asked if "name" in s["resourceAttributes"]]
-    assert {a["namespace"] for a in named} == {"ns-3"}
-    assert len(server.asked) < 120
-    assert access.may_see(GRACE, namespace="ns-3")
-    assert not access.may_see(GRACE, namespace="ns-4")
+    assert {a["namespace"] for a in named if a["verb"] == "promote"} == {"ns-3"}
+    assert len(server.asked) < 120 + SEEN_BY_NAME_MAX
+    assert access.may_see(GRACE, PipelineKey("ns-3", "p-3"))
+    assert not access.may_see(GRACE, PipelineKey("ns-4", "p-4"))
     assert not any(access.may_promote(GRACE, g) for g in GATES)
+
+
+async def test_pipelines_that_are_seen_by_name_are_asked_about_up_to_a_bound() -> None:
+    """Beyond it the page of one, which wants nothing but that one, asks for itself."""
+    server, watch = Server(lambda a: a["verb"] == "get" and a.get("name", "") > "p"), Watch()
+    access = ClusterAccess(server, elapsed=watch)
+    many = [PipelineKey("shop", f"p-{i:04}") for i in range(1_000)]
+    namespaces = frozenset({"shop"})
+
+    await access.learn(GRACE, lambda: Wanted(namespaces=namespaces, pipelines=tuple(many)))
+    shown = [p for p in many if access.may_see(GRACE, p)]
+    asked = len(server.asked)
+    await access.learn(GRACE, lambda: Wanted(namespaces=namespaces, pipelines=(many[-1],)))
+    of_one = len(server.asked) - asked
+    watch.now_s += FRESH_S + 1
+    await access.learn(GRACE, lambda: Wanted(namespaces=namespaces, pipelines=(many[0],)))
+
+    assert shown == many[:SEEN_BY_NAME_MAX]
+    assert asked < SEEN_BY_NAME_MAX + 20
+    assert access.may_see(GRACE, many[-1])
+    assert of_one == 1
+    assert len(server.asked) == asked + of_one + 1
 
 
 async def test_questions_by_name_are_bounded() -> None:
@@ -85,6 +115,7 @@ async def test_questions_by_name_are_bounded() -> None:
     def all_of_them() -> Wanted:
         return Wanted(
             namespaces=frozenset({"shop"}),
+            pipelines=tuple(sorted({g.pipeline for g in many})),
             environments=frozenset({("shop", "prod")}),
             asking=many,
         )
@@ -104,11 +135,11 @@ async def test_answer_is_believed_for_seconds_while_nobody_answers_and_no_longer
     watch.now_s += FRESH_S + 1
     with pytest.raises(Retryable, match="access_unknown"):
         await access.learn(GRACE, wanted)
-    held = access.may_see(GRACE, namespace="shop"), access.audience(GRACE) == audience
+    held = access.may_see(GRACE, CHECKOUT), access.audience(GRACE) == audience
     watch.now_s += HELD_S
 
     assert held == (True, True)
-    assert not access.may_see(GRACE, namespace="shop")
+    assert not access.may_see(GRACE, CHECKOUT)
     assert not any(access.may_promote(GRACE, g) for g in GATES)
     assert access.audience(GRACE) != audience
 
@@ -138,7 +169,7 @@ async def test_gateway_that_may_not_ask_allows_nothing() -> None:
     with pytest.raises(Retryable, match="access_unknown"):
         await access.learn(GRACE, wanted)
 
-    assert not access.may_see(GRACE, namespace="shop")
+    assert not access.may_see(GRACE, CHECKOUT)
 
 
 async def test_people_with_the_same_rights_are_one_audience() -> None:
@@ -157,7 +188,7 @@ async def test_same_name_with_other_groups_is_somebody_else() -> None:
 
     without = Person(id="grace", name="Grace Hopper")
 
-    assert not access.may_see(without, namespace="shop")
+    assert not access.may_see(without, CHECKOUT)
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,7 @@ def test_gate_says_that_only_the_cluster_will_tell_of_the_merge(
         ("CREDENTIAL_MISSING", "Secret 'a/b': Countersign may not read it; …", "Have the line"),
         ("CREDENTIAL_MISSING", "Secret 'a/b' could not be read: GET …", "does not answer"),
         ("CREDENTIAL_MISSING", "Secret 'a/b': it is not there", "Make it"),
+        ("CREDENTIAL_MISSING", "worded anew", "reading allowed"),
     ],
 )
 def test_what_to_do_fits_what_was_found(reason: str, message: str, told: str) -> None:

@@ -35,14 +35,12 @@ class Table:
         if self.away:
             raise Retryable("access_unknown", "nobody answers")
 
-    def may_see(self, person: Person, *, namespace: str) -> bool:
+    def may_see(self, person: Person, pipeline: PipelineKey) -> bool:
         del person
-        return namespace in self.seen
+        return pipeline.namespace in self.seen
 
     def may_promote(self, person: Person, gate: GateKey) -> bool:
-        return self.may_see(person, namespace=gate.pipeline.namespace) and (
-            gate.environment in self.promoted
-        )
+        return self.may_see(person, gate.pipeline) and (gate.environment in self.promoted)
 
     def may_see_credentials(self, person: Person, *, namespace: str) -> bool:
         del person

@@ -14,7 +14,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.gateway.denials import missing_right
 from countersign.gateway.interfaces import Missing, Right, Wanted
-from countersign.gateway.model import GateKey
+from countersign.gateway.model import GateKey, PipelineKey
 from countersign.kube.api import ClusterApi
 from countersign.kube.reviews import (
     CREDENTIALS,
@@ -38,12 +38,18 @@ PEOPLE_MAX: Final = 2_000
 DECISIONS_PER_PERSON_MAX: Final = 4_096
 # More gates that wait at once than somebody reads; the page of a gate asks for itself.
 NAMED_MAX: Final = 512
+# Pipelines that are asked about one by one, of namespaces that somebody may not see as a whole; the
+# page of a pipeline asks for itself.
+SEEN_BY_NAME_MAX: Final = 256
 _REVIEWS = counter("access_reviews_total", "Questions to the API server.", ["outcome"])
 
 
 class _Decision(NamedTuple):
     allowed: bool
     at_s: float
+
+
+_Ask = Callable[[Iterable[Act]], Awaitable[None]]
 
 
 @dataclass(eq=False)
@@ -99,7 +105,8 @@ class ClusterAccess:
         for act in wide:
             if not self._allows(known, act):
                 await ask(_narrowed(act, namespace=n) for n in sorted(wanted.namespaces))
-        divided = {n for n in wanted.namespaces if self._is_divided(known, n)}
+        seen = await self._seen(known, wanted, ask)
+        divided = {n for n in {p.namespace for p in seen} if not self._promotes_all(known, n)}
         in_environments = (
             promoting(e, namespace=n) for n, e in sorted(wanted.environments) if n in divided
         )
@@ -107,17 +114,31 @@ class ClusterAccess:
         named = [
             g
             for g in wanted.asking
-            if g.pipeline.namespace in divided and not self._promotes(known, g)
+            if g.pipeline in seen
+            and g.pipeline.namespace in divided
+            and not self._promotes(known, g)
         ][:NAMED_MAX]
         await ask(map(_promoting_this, named))
         rest = dict.fromkeys(g.pipeline for g in named if not self._promotes(known, g))
         await ask(promoting_everywhere(namespace=p.namespace, name=p.name) for p in rest)
 
-    def _is_divided(self, known: _Known, namespace: str) -> bool:
-        """Whether it is to be asked for by environment: it is seen, and not open altogether."""
-        seen = self._allows(known, _seeing()) or self._allows(known, _seeing(namespace))
+    async def _seen(self, known: _Known, wanted: Wanted, ask: _Ask) -> set[PipelineKey]:
+        whole = {n for n in wanted.namespaces if self._sees_all(known, n)}
+        by_name = [p for p in wanted.pipelines if p.namespace not in whole][:SEEN_BY_NAME_MAX]
+        await ask(map(_seeing_this, by_name))
+        seen = {p for p in wanted.pipelines if p.namespace in whole}
+        return seen.union(p for p in by_name if self._sees(known, p))
+
+    def _promotes_all(self, known: _Known, namespace: str) -> bool:
         every = (promoting_everywhere(namespace=n) for n in ("", namespace))
-        return seen and not any(self._allows(known, act) for act in every)
+        return any(self._allows(known, act) for act in every)
+
+    def _sees_all(self, known: _Known, namespace: str) -> bool:
+        return self._allows(known, _seeing()) or self._allows(known, _seeing(namespace))
+
+    def _sees(self, known: _Known, pipeline: PipelineKey) -> bool:
+        named = _seeing_this(pipeline)
+        return self._sees_all(known, pipeline.namespace) or self._allows(known, named)
 
     def _unknown(self, message: str) -> Retryable:
         """Told once, however many pages are asked for while nobody answers."""
@@ -126,9 +147,8 @@ class ClusterAccess:
         self._is_told = True
         return Retryable("access_unknown", message)
 
-    def may_see(self, person: Person, *, namespace: str) -> bool:
-        known = self._of(person)
-        return self._allows(known, _seeing()) or self._allows(known, _seeing(namespace))
+    def may_see(self, person: Person, pipeline: PipelineKey) -> bool:
+        return self._sees(self._of(person), pipeline)
 
     def may_see_credentials(self, person: Person, *, namespace: str) -> bool:
         known = self._of(person)
@@ -209,6 +229,10 @@ class ClusterAccess:
 
 def _narrowed(act: Act, *, namespace: str) -> Act:
     return Act(verb=act.verb, subresource=act.subresource, namespace=namespace)
+
+
+def _seeing_this(pipeline: PipelineKey) -> Act:
+    return Act(verb="get", namespace=pipeline.namespace, name=pipeline.name)
 
 
 def _promoting_this(gate: GateKey) -> Act:

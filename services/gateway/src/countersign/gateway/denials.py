@@ -1,7 +1,7 @@
 """What somebody lacks who may not do something, as the Role and the RoleBinding that grant it."""
 
 import json
-import re
+from dataclasses import dataclass
 from typing import Final
 
 from countersign.contracts.errors import Rejected
@@ -10,7 +10,6 @@ from countersign.contracts.subjects import encode_free
 from countersign.gateway.interfaces import Missing, Right
 from countersign.gateway.model import GateKey
 
-_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9-]+")
 _RBAC: Final = "rbac.authorization.k8s.io"
 
 
@@ -31,28 +30,41 @@ class Denied(Rejected):
 
 def missing_right(person: Person, right: Right, gate: GateKey) -> Missing:
     """In words, and as YAML for `kubectl apply`."""
-    namespace = gate.pipeline.namespace
-    verb, resource, name = "get", "pipelines", "countersign-see"
+    namespace, pipeline = gate.pipeline
+    rule = _Rule(verb="get", resource="pipelines", name=pipeline)
+    # Two rules must not have one Role: one would be put in place of the other. Of names, Roles
+    # refuse only what would not be one part of a path.
+    role = ["countersign", right.value, encode_free(pipeline)]
     if right is Right.CREDENTIALS:
-        resource, name = "pipelines/credentials", "countersign-credentials"
+        rule, role = _Rule(verb="get", resource="pipelines/credentials"), role[:2]
     elif right is Right.PROMOTE:
         # Written as in the subjects of events; a resource's name takes any text.
         written = encode_free(gate.environment)
-        verb, resource = "promote", f"pipelines/{written}"
-        name = f"countersign-promote-{_NOT_IN_NAMES.sub('-', written.lower()).strip('-')}"
+        rule = _Rule(verb="promote", resource=f"pipelines/{written}", name=pipeline)
+        role.append(written)
+    of = f" for pipeline {rule.name}" if rule.name else ""
     return Missing(
-        words=f"the verb “{verb}” on {resource} in namespace {namespace}",
-        manifest=_manifest(person, namespace, role=name, verb=verb, resource=resource),
+        words=f"the verb “{rule.verb}” on {rule.resource}{of} in namespace {namespace}",
+        manifest=_manifest(person, namespace, rule, role=":".join(role)),
     )
 
 
-def _manifest(person: Person, namespace: str, *, role: str, verb: str, resource: str) -> str:
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    """What a Role allows; with a name for that Pipeline alone."""
+
+    verb: str
+    resource: str
+    name: str = ""
+
+
+def _manifest(person: Person, namespace: str, rule: _Rule, *, role: str) -> str:
     groups = ", ".join(json.dumps(g, ensure_ascii=False) for g in person.groups)
     group = (
         f"# or, for everybody in a group, {{kind: Group, name: …}}: {groups}\n" if groups else ""
     )
     subject = json.dumps(person.id, ensure_ascii=False)
-    bound = _NOT_IN_NAMES.sub("-", person.id.lower()).strip("-")
+    names = f"\n  resourceNames: [{json.dumps(rule.name)}]" if rule.name else ""
     return f"""\
 apiVersion: {_RBAC}/v1
 kind: Role
@@ -61,13 +73,13 @@ metadata:
   namespace: {json.dumps(namespace)}
 rules:
 - apiGroups: [pipelines.weave.works]
-  resources: [{json.dumps(resource)}]
-  verbs: [{verb}]
+  resources: [{json.dumps(rule.resource)}]{names}
+  verbs: [{rule.verb}]
 ---
 apiVersion: {_RBAC}/v1
 kind: RoleBinding
 metadata:
-  name: {json.dumps(f"{role}-{bound}"[:200])}
+  name: {json.dumps(f"{role}:{encode_free(person.id)}")}
   namespace: {json.dumps(namespace)}
 roleRef:
   apiGroup: {_RBAC}

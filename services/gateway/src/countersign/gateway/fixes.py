@@ -58,8 +58,9 @@ _BY_REASON: Final = {
         " consent to the new state."
     ),
     FailureReason.CREDENTIAL_MISSING: (
-        "The Secret that the Pipeline names is not there or has no key that we read (token, or"
-        " username and password). Make it, or promote as yourself."
+        "The Secret that the Pipeline names is not there, has no key that we read (token, or"
+        " username and password), or may not be read; the message above says which. Make it, mend"
+        " it, or have its reading allowed; or promote as yourself."
     ),
     FailureReason.REPOSITORY_NOT_ALLOWED: (
         "The forge list does not let this namespace use {repository} with a stored token. Ask the"

@@ -119,7 +119,7 @@ class Hub:
                 continue
             client.audience = audience
             shown = client.view.keys
-            if all(self._access.may_see(client.person, namespace=k.namespace) for k in shown):
+            if all(self._access.may_see(client.person, k) for k in shown):
                 self._send(client, self._parts(client, {k: set() for k in shown}, rendering))
             else:
                 self._tell(client, encode_event("rights changed", event="rights-changed"))
@@ -176,7 +176,7 @@ class Hub:
             return self._board_parts(client, dirty, rendering)
         if view.pipeline is None or view.pipeline not in dirty:
             return []
-        if not self._access.may_see(client.person, namespace=view.pipeline.namespace):
+        if not self._access.may_see(client.person, view.pipeline):
             return []
         may = rights(self._access, client.person)
         if view.promotion_id or view.environment:
@@ -187,7 +187,7 @@ class Hub:
     def _board_parts(
         self, client: Client, dirty: dict[PipelineKey, set[str]], rendering: Rendering
     ) -> list[str]:
-        seen = [k for k in dirty if self._access.may_see(client.person, namespace=k.namespace)]
+        seen = [k for k in dirty if self._access.may_see(client.person, k)]
         if not seen:
             return []
         may = rights(self._access, client.person)
@@ -205,7 +205,7 @@ class Hub:
             fresh = key not in view.shown and born.beyond(since)
             track = self._projection.track(key) if fresh else None
             if track is not None and view.board is not None and matches(track, view.board, may=may):
-                count += self._access.may_see(client.person, namespace=key.namespace)
+                count += self._access.may_see(client.person, key)
         return self._templates.new_tracks(count)
 
     def _send(self, client: Client, parts: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Person
-from countersign.gateway.model import GateKey, May
+from countersign.gateway.model import GateKey, May, PipelineKey
 
 
 class Requests(Protocol):
@@ -97,6 +97,8 @@ class Wanted:
     """Of what a page has to know whether somebody may see and promote it."""
 
     namespaces: frozenset[str]
+    # Those there, in order: one may be allowed to see some of them only.
+    pipelines: tuple[PipelineKey, ...] = ()
     # Namespaces with the environments of pipelines there.
     environments: frozenset[tuple[str, str]] = frozenset()
     # Gates where there is something to do now.
@@ -136,7 +138,7 @@ class Access(Protocol):
 
         """
 
-    def may_see(self, person: Person, *, namespace: str) -> bool: ...
+    def may_see(self, person: Person, pipeline: PipelineKey) -> bool: ...
 
     def may_promote(self, person: Person, gate: GateKey) -> bool: ...
 
@@ -146,7 +148,7 @@ class Access(Protocol):
         """The same for all who may see and promote the same: they are shown the same."""
 
     def missing(self, person: Person, right: Right, gate: GateKey) -> Missing:
-        """What would allow it; of the gate, only the namespace counts to see something."""
+        """What would allow it, and no more; to see, the environment of the gate does not count."""
 
 
 def rights(access: Access, person: Person) -> May:

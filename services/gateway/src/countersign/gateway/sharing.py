@@ -91,9 +91,7 @@ class Rendering:
         place = ("summary", access.audience(person))
         if place not in self._made:
             tracks: list[Track] = [
-                t
-                for t in self._projection.tracks()
-                if access.may_see(person, namespace=t.key.namespace)
+                t for t in self._projection.tracks() if access.may_see(person, t.key)
             ]
             may = rights(access, person)
             self._made[place] = self._templates.summary(

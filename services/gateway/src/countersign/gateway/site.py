@@ -52,15 +52,7 @@ class Site:
 
     def tracks(self, person: Person) -> list[Track]:
         """All that this person may see, by namespace and name."""
-        seen: dict[str, bool] = {}
-        found = []
-        for track in self.projection.tracks():
-            namespace = track.key.namespace
-            if namespace not in seen:
-                seen[namespace] = self.access.may_see(person, namespace=namespace)
-            if seen[namespace]:
-                found.append(track)
-        return found
+        return [t for t in self.projection.tracks() if self.access.may_see(person, t.key)]
 
     async def learn_again(self, person: Person) -> None:
         """Whether somebody still has the rights that open pages show; errors as of `learn`.
@@ -100,18 +92,18 @@ class Site:
 
         await self.access.learn(person, wanted)
 
-    def check_seen(self, person: Person, namespace: str) -> None:
+    def check_seen(self, person: Person, key: PipelineKey) -> None:
         """What one may not see is as if it were not there.
 
         Raises:
             Denied: `not_found`, whether or not there is anything.
 
         """
-        if not self.access.may_see(person, namespace=namespace):
-            gate = GateKey(PipelineKey(namespace, ""), "")
+        if not self.access.may_see(person, key):
             raise Denied(
-                f"nothing that you may see is known in namespace {namespace!r}",
-                missing=self.access.missing(person, Right.SEE, gate),
+                f"no pipeline {key.name!r} that you may see is known in namespace "
+                f"{key.namespace!r}",
+                missing=self.access.missing(person, Right.SEE, GateKey(key, "")),
                 reason="not_found",
             )
 

@@ -35,11 +35,14 @@ def _wanted_everywhere(projection: Projection) -> Wanted:
             environments.add((track.key.namespace, gate.environment))
             if gate.needs_right:
                 asking.append(GateKey(track.key, gate.environment))
-    named = {key.namespace for key in projection.pipelines}
-    named |= {key.namespace for key in projection.credentials}
-    named |= {gate.pipeline.namespace for gate in projection.gates}
+    # Of one that is gone there is still a history.
+    pipelines = {*projection.pipelines, *(gate.pipeline for gate in projection.gates)}
+    named = {key.namespace for key in (*pipelines, *projection.credentials)}
     return Wanted(
-        namespaces=frozenset(named), environments=frozenset(environments), asking=tuple(asking)
+        namespaces=frozenset(named),
+        pipelines=tuple(sorted(pipelines)),
+        environments=frozenset(environments),
+        asking=tuple(asking),
     )
 
 
@@ -52,6 +55,7 @@ def wanted_at(projection: Projection, key: PipelineKey, *, environment: str = ""
     gates = tuple(GateKey(key, n) for n in dict.fromkeys([*names, environment]) if n)
     return Wanted(
         namespaces=frozenset({key.namespace}),
+        pipelines=(key,),
         environments=frozenset((key.namespace, g.environment) for g in gates),
         asking=gates,
         denial_s=SOON_S,

@@ -65,7 +65,7 @@ def entry_of(site: Site, promotion_id: str, *, person: Person) -> Entry:
         raise unknown
     ref = entry.promotion.request.promotion
     gate = GateKey(PipelineKey(ref.pipeline.namespace, ref.pipeline.name), ref.environment)
-    if not site.access.may_see(person, namespace=gate.pipeline.namespace):
+    if not site.access.may_see(person, gate.pipeline):
         raise unknown
     if not site.access.may_promote(person, gate):
         missing = site.access.missing(person, Right.PROMOTE, gate)

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import PipelineRef
 from countersign.gateway import addresses
 from countersign.gateway.boards import matches, read_query
 from countersign.gateway.history import Entry
@@ -77,7 +78,7 @@ class Api:
 
     async def pipeline(self, request: Request) -> Response:
         key = self._key(request, "name")
-        self._site.check_seen(session_of(request).person, key.namespace)
+        self._site.check_seen(session_of(request).person, key)
         track = self._site.projection.track(key)
         if track is None:
             raise Rejected("not_found", f"no pipeline {key.name!r} in {key.namespace!r} is known")
@@ -88,8 +89,9 @@ class Api:
         parts = (request.path_params["namespace"], request.path_params[second])
         return PipelineKey(*map(addresses.text_of, parts))
 
-    def _sees(self, request: Request, namespace: str) -> bool:
-        return self._site.access.may_see(session_of(request).person, namespace=namespace)
+    def _sees(self, request: Request, ref: PipelineRef | PipelineKey) -> bool:
+        key = PipelineKey(ref.namespace, ref.name)
+        return self._site.access.may_see(session_of(request).person, key)
 
     async def promotions(self, request: Request) -> Response:
         """All that may be seen; `state`, `namespace`, `pipeline`, `environment` narrow it."""
@@ -104,7 +106,7 @@ class Api:
                 "environment": ref.environment,
             }
             fits = all(wanted.get(k, v) == v for k, v in facts.items())
-            if fits and self._sees(request, ref.pipeline.namespace):
+            if fits and self._sees(request, ref.pipeline):
                 found.append(entry)
         items = tuple(map(shaping.promotion_shape, found[:ITEMS_MAX]))
         frame = self._frame(len(found))
@@ -114,7 +116,7 @@ class Api:
         wanted = addresses.text_of(request.path_params["promotion_id"])
         entry = self._site.projection.entries.get(wanted)
         ref = entry.promotion.request.promotion if entry else None
-        if entry is None or ref is None or not self._sees(request, ref.pipeline.namespace):
+        if entry is None or ref is None or not self._sees(request, ref.pipeline):
             raise Rejected("unknown_promotion", f"promotion {wanted!r} is not known here")
         return _json(shaping.promotion_shape(entry))
 
@@ -194,7 +196,7 @@ class Api:
         found = [
             r
             for r in rows(self._site.projection.entries.values(), words=words)
-            if self._sees(request, r.key.namespace)
+            if self._sees(request, r.key)
         ]
         items = shaping.record_items(found)
         frame = self._frame(len(found))

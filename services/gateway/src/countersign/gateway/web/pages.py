@@ -83,7 +83,7 @@ class Pages:
         if entry is None or ref is None:
             raise Rejected("unknown_promotion", f"promotion {wanted!r} is not known here")
         key = PipelineKey(ref.pipeline.namespace, ref.pipeline.name)
-        self._site.check_seen(session_of(request).person, key.namespace)
+        self._site.check_seen(session_of(request).person, key)
         track = self._site.projection.track(key)
         gate = track.gate(ref.environment) if track else None
         if gate is not None and gate.promotion_id != wanted:
@@ -166,10 +166,11 @@ class Pages:
             for v in credential_views(known.credentials, known.used, uses=uses, now=site.clock())
             if access.may_see_credentials(person, namespace=v.key.namespace)
         ]
+        seen = {track.key.namespace for track in site.tracks(person)}
         hidden = {
             key.namespace
             for key in known.credentials
-            if access.may_see(person, namespace=key.namespace)
+            if key.namespace in seen
             and not access.may_see_credentials(person, namespace=key.namespace)
         }
         html = self._html(
@@ -225,7 +226,7 @@ class Pages:
     def _rows(self, request: Request, words: str) -> list[Row]:
         site, person = self._site, session_of(request).person
         found = rows(site.projection.entries.values(), words=words)
-        return [r for r in found if site.access.may_see(person, namespace=r.key.namespace)]
+        return [r for r in found if site.access.may_see(person, r.key)]
 
     async def help(self, request: Request) -> Response:
         return HTMLResponse(self._html(request, "help.html", view={}))
@@ -240,7 +241,7 @@ class Pages:
     def _track(self, request: Request) -> tuple[PipelineKey, Track]:
         given = PipelineKey(request.path_params["namespace"], request.path_params["name"])
         key = PipelineKey(*(addresses.text_of(part) for part in given))
-        self._site.check_seen(session_of(request).person, key.namespace)
+        self._site.check_seen(session_of(request).person, key)
         track = self._site.projection.track(key)
         if track is None:
             raise Rejected("not_found", f"no pipeline {key.name!r} in {key.namespace!r} is known")
