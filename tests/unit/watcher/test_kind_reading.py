@@ -66,7 +66,7 @@ class Told:
         self.known: set[ObjectKey] = set()
         self.codes: list[str] = []
         self.heard = asyncio.Event()
-        pauses = Pauses(first_s=0.01, longest_s=0.05, away_s=0.05, refused_s=0.05)
+        pauses = Pauses(first_s=0.01, longest_s=0.05, away_s=0.05, refused_s=0.05, reread_s=0.1)
         reader = Reader(cluster="", read=read_object, tell=self._tell, pauses=pauses)
         self.reading = KindReading(server, (GROUP, KIND), reader)
         self.reading.want(frozenset({"dev"}), everywhere=True)
@@ -109,6 +109,18 @@ async def test_what_went_while_the_way_of_reading_changed_is_gone() -> None:
         server.cut.set()
 
         await seen.until({"stays"})
+
+
+async def test_all_namespaces_are_read_at_once_when_that_is_allowed_again() -> None:
+    server = Server()
+    server.answers |= {EVERYWHERE: listed("here", "elsewhere"), IN_DEV: listed("here")}
+    server.forbidden.add(EVERYWHERE)
+
+    async with told(server) as seen:
+        await seen.until({"here"})
+        server.forbidden.clear()
+
+        await seen.until({"here", "elsewhere"})
 
 
 async def test_kind_that_a_starting_server_does_not_know_yet_is_not_called_absent() -> None:

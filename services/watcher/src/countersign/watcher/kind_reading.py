@@ -55,10 +55,12 @@ class KindReading:
         self._states: dict[str, Update[Record | GitopsCluster]] = {}
         self._namespaces: frozenset[str] = frozenset()
         self._everywhere = True
+        self._may_everywhere = True
         self._changed = asyncio.Event()
 
     def want(self, namespaces: frozenset[str], *, everywhere: bool) -> None:
         """Where its objects are named; `everywhere` lets it look at all namespaces at once."""
+        self._may_everywhere &= everywhere
         self._everywhere &= everywhere
         if self._namespaces != namespaces:
             self._namespaces = namespaces
@@ -157,12 +159,34 @@ class KindReading:
         while True:
             self._changed.clear()
             await self._start_and_stop(tasks)
-            await self._changed.wait()
+            await self._until_changed()
             standings = {self._standing(place) for place in self._places()}
             if standings == {Standing.ABSENT} and not self.known:
                 for task in self._tasks.values():
                     task.cancel()
                 return
+
+    async def _until_changed(self) -> None:
+        """Nobody tells that all namespaces may be read again: that is tried now and then."""
+        while True:
+            wait_s = None if self._everywhere or not self._may_everywhere else self._pauses.reread_s
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                if not await self._is_allowed_everywhere():
+                    continue
+                self._everywhere = True
+            return
+
+    async def _is_allowed_everywhere(self) -> bool:
+        if self._resource is None:
+            return False
+        try:
+            await self._api.get(self._resource.path(), {"limit": "1"})
+        except (Retryable, Rejected):
+            return False
+        return True
 
     async def _start_and_stop(self, tasks: asyncio.TaskGroup) -> None:
         places = self._places()
