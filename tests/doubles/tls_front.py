@@ -26,7 +26,7 @@ class Front:
 @asynccontextmanager
 async def tls_front(folder: Path, *, port: int) -> AsyncIterator[Front]:
     """On a port of its own; everything goes on to that port of this machine."""
-    pem = _certificate(folder)
+    pem = certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "both.pem")
 
@@ -49,12 +49,13 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-def _certificate(folder: Path) -> str:
+def certificate(folder: Path) -> str:
+    """Its own authority, in PEM."""
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
-    certificate = (
+    made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -66,7 +67,7 @@ def _certificate(folder: Path) -> str:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = certificate.public_bytes(Encoding.PEM)
+    pem = made.public_bytes(Encoding.PEM)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "both.pem").write_bytes(secret + pem)
     return pem.decode()

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from apiserver import ApiServer
+from doubles.tls_front import certificate
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
+from countersign.kube.watching_api import watching_api
 
 
 def path_of(namespace: str, name: str = "") -> str:
@@ -67,3 +69,22 @@ async def test_absent_server_may_come_back(apiserver: ApiServer) -> None:
 def test_missing_account_is_said_when_settings_are_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="automountServiceAccountToken"):
         KubeSettings(url="in-cluster", account_dir=tmp_path)
+
+
+async def test_authority_is_believed_from_when_the_file_names_it(
+    apiserver: ApiServer, tmp_path: Path
+) -> None:
+    settings = apiserver.settings()
+    ca = settings.account_dir / "ca.crt"
+    right = ca.read_bytes()
+    ca.write_text(certificate(tmp_path))
+
+    async with cluster_api(settings) as single, watching_api(settings) as long:
+        with pytest.raises(Retryable, match="ConnectError"):
+            await single.call("GET", "/api")
+        with pytest.raises(Retryable, match="Certificate"):
+            await long.get("/api")
+        ca.write_bytes(right)
+
+        assert (await single.call("GET", "/api"))["kind"] == "APIVersions"
+        assert b"APIVersions" in await long.get("/api")

@@ -1,7 +1,7 @@
 """Single questions to the API server of the cluster that a service runs in.
 
-Token and address are where the kubelet puts them. The token is read for each question, because the
-kubelet replaces it while the service runs.
+Token and address are where the kubelet puts them. Token and `ca.crt` are read for each question,
+because the kubelet replaces them while the service runs.
 Source: https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
 """
 
@@ -78,12 +78,37 @@ class KubeSettings(BaseSettings):
         return self
 
 
+class Trust:
+    """Who vouches for the API server, as `ca.crt` says now.
+
+    Authorities are added while the service runs; those of before are believed until it restarts.
+    """
+
+    def __init__(self, settings: KubeSettings) -> None:
+        self._file = settings.account_dir / "ca.crt"
+        self._read = self._file.read_bytes()
+        self._context = ssl.create_default_context(cafile=str(self._file))
+
+    def context(self) -> ssl.SSLContext:
+        """
+        Raises:
+            OSError: the file is none.
+
+        """
+        now = self._file.read_bytes()
+        if now != self._read:
+            self._context.load_verify_locations(cafile=str(self._file))
+            self._read = now
+        return self._context
+
+
 class HttpClusterApi:
     """A `ClusterApi`; use it through `cluster_api`."""
 
-    def __init__(self, settings: KubeSettings, client: httpx2.AsyncClient) -> None:
+    def __init__(self, settings: KubeSettings, client: httpx2.AsyncClient, *, trust: Trust) -> None:
         self._settings = settings
         self._client = client
+        self._trust = trust
 
     async def call(
         self,
@@ -127,6 +152,7 @@ class HttpClusterApi:
             raise Retryable("cluster_unavailable", f"{asked}: the answer is not JSON") from None
 
     async def _exchange(self, request: httpx2.Request) -> tuple[int, bytes, str]:
+        self._trust.context()
         token = (self._settings.account_dir / "token").read_text("ascii").strip()
         request.headers["Authorization"] = f"Bearer {token}"
         answer = await self._client.send(request, stream=True)
@@ -144,13 +170,13 @@ class HttpClusterApi:
 @asynccontextmanager
 async def cluster_api(settings: KubeSettings) -> AsyncIterator[HttpClusterApi]:
     """The API server that the settings name, with connections that are kept."""
-    tls = ssl.create_default_context(cafile=str(settings.account_dir / "ca.crt"))
+    trust = Trust(settings)
     async with httpx2.AsyncClient(
-        verify=tls,
+        verify=trust.context(),
         trust_env=False,
         follow_redirects=False,
         timeout=CALL_TIMEOUT_S,
         limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
         headers={"User-Agent": "countersign"},
     ) as client:
-        yield HttpClusterApi(settings, client)
+        yield HttpClusterApi(settings, client, trust=trust)

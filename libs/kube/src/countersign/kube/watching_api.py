@@ -14,7 +14,7 @@ import aiohttp
 
 from countersign.contracts.errors import Retryable
 from countersign.kube.api import CALL_TIMEOUT_S, refuse
-from countersign.kube.http_api import KubeSettings
+from countersign.kube.http_api import KubeSettings, Trust
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient, Configuration
@@ -31,8 +31,9 @@ T = TypeVar("T")
 class WatchingApi:
     """One API server, as one of its users."""
 
-    def __init__(self, client: "ApiClient") -> None:
+    def __init__(self, client: "ApiClient", *, trust: Trust | None = None) -> None:
         self._client = client
+        self._trust = trust
         self._waits: set[asyncio.Timeout] = set()
 
     def give_up(self) -> None:
@@ -120,6 +121,7 @@ class WatchingApi:
                     allow_redirects=False,
                     proxy=rest.proxy,
                     server_hostname=rest.server_hostname,
+                    ssl=self._trust.context() if self._trust else True,
                 ),
                 path=path,
             )
@@ -175,10 +177,7 @@ async def _lines(chunks: AsyncIterator[bytes], *, path: str) -> AsyncIterator[by
 
 @asynccontextmanager
 async def watching_api(settings: KubeSettings) -> AsyncIterator[WatchingApi]:
-    """The API server that the settings name; its token is read again for each question.
-
-    Sessions to it, and the certificate that it is known by, are those of the beginning.
-    """
+    """The API server that the settings name; token and `ca.crt` are read for each question."""
     from kubernetes_asyncio.client import Configuration  # noqa: PLC0415 - see above
 
     configuration = Configuration(host=settings.address)
@@ -190,18 +189,20 @@ async def watching_api(settings: KubeSettings) -> AsyncIterator[WatchingApi]:
 
     read_token(configuration)
     configuration.refresh_api_key_hook = read_token
-    async with connected(configuration) as api:
+    async with connected(configuration, trust=Trust(settings)) as api:
         yield api
 
 
 @asynccontextmanager
-async def connected(configuration: "Configuration") -> AsyncIterator[WatchingApi]:
+async def connected(
+    configuration: "Configuration", *, trust: Trust | None = None
+) -> AsyncIterator[WatchingApi]:
     from kubernetes_asyncio.client import ApiClient  # noqa: PLC0415 - see above
 
     # Each watch occupies a connection; how many there are is bounded by who watches.
     configuration.connection_pool_maxsize = 0
     client: Any = ApiClient(configuration)
-    api = WatchingApi(client)
+    api = WatchingApi(client, trust=trust)
     try:
         yield api
     finally:
