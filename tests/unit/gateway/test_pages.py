@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from unit.gateway.browsing import browser, form_token, token_of
 from unit.gateway.doubles import FORGE, World
 from unit.gateway.gallery import many_pipelines, rich_board
-from unit.gateway.stories import Pipeline, credential, warning
+from unit.gateway.stories import ADA, Pipeline, credential, warning
 
 from countersign.contracts.errors import Retryable
 from countersign.contracts.forge_list import ForgeList
@@ -214,6 +214,32 @@ async def test_consent_sheet_says_beforehand_what_will_happen() -> None:
     assert "Continue to GitHub as yourself" in said
     assert "Use the stored token of flux-bot instead" in said
     assert "No rule allows" not in said
+
+
+@pytest.mark.parametrize(
+    ("person", "why"), [("grace", "You asked for it"), ("ada", "You have approved it already")]
+)
+async def test_consent_sheet_says_who_cannot_be_one_of_several_before_they_try(
+    person: str, why: str
+) -> None:
+    world = World()
+    pipeline = Pipeline("checkout")
+    story = pipeline.promotion("prod", "6.9.0", current="6.8.4", approvals=2)
+    environments = (pipeline.environment(n, v) for n, v in (("dev", "6.9.0"), ("prod", "6.8.4")))
+    world.tell(pipeline.observed(*environments), story.requested, story.rejected(), story.retried())
+    address = "/p/shop/checkout/prod/promote"
+    async with browser(world, person="grace") as client:
+        asked = (await client.get(address)).text
+    world.tell(story.begun(by=ADA), story.granted(by=ADA))
+    async with browser(world, person=person) as client:
+        then = (await client.get(address)).text
+
+    assert "You asked for it" in asked
+    assert why in then
+    for page in (asked, then):
+        button = page.rpartition("Continue to GitHub")[0].rpartition("<button")[2]
+        assert " disabled" in button
+        assert f'action="{address}"' not in page
 
 
 async def test_consent_sheet_warns_of_a_repository_that_no_rule_allows() -> None:

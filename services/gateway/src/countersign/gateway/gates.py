@@ -14,6 +14,7 @@ from countersign.contracts.messages import (
     EnvironmentObserved,
     Gate,
     OpeningStep,
+    Person,
     PipelineObserved,
 )
 from countersign.contracts.messages import GateState as Observed
@@ -165,6 +166,15 @@ def _unknown(key: PipelineKey, environment: EnvironmentObserved) -> GateView:
         actions=(show,),
         since=environment.since,
     )
+
+
+def hindrance(promotion: Promotion, person: Person) -> str:
+    """Why others must approve it, whatever this person may do; approval refuses it as well."""
+    if any(a.by.id == person.id for a in promotion.granted):
+        return "You have approved it already; somebody else must approve it too."
+    if promotion.excluded and promotion.excluded.id == person.id:
+        return "You asked for it, so others must approve it, unless the Pipeline sets `soloMode`."
+    return ""
 
 
 def follow_note(view: GateView, promotion: Promotion, *, webhooks: frozenset[str]) -> GateView:

@@ -9,6 +9,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import CredentialMode
 from countersign.gateway import addresses
 from countersign.gateway.boards import board, read_query
+from countersign.gateway.gates import hindrance
 from countersign.gateway.history import Entry
 from countersign.gateway.interfaces import Right, rights
 from countersign.gateway.model import CONSENTABLE, GateKey, GateView, PipelineKey, Track
@@ -142,6 +143,7 @@ class Pages:
             and forge.allows(namespace=key.namespace, owner=to.owner, repository=to.repository),
             login=site.projection.login_of(person.id, origin=to.origin),
             stored=self._stored(entry),
+            hindrance=hindrance(entry.promotion, person),
             **self._right(request, key, environment),
         )
         return HTMLResponse(html)
