@@ -24,6 +24,16 @@ from countersign.local.demo.layout import free_port
 
 ASSETS: Final = "KUBEBUILDER_ASSETS"
 PROGRAMS: Final = ("kube-apiserver", "etcd", "kubectl")
+# What the services' own accounts asked for, and whether they might; nothing of what is in objects.
+_AUDIT: Final = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  userGroups: ["system:serviceaccounts:countersign"]
+- level: None
+"""
 START_S: Final = 60.0
 # An API server that somebody watches does not end by itself: it is killed, as by any eviction.
 STOP_S: Final = 2.0
@@ -70,11 +80,16 @@ class ApiServer:
     def ca(self) -> Path:
         return self.directory / "pki" / "apiserver.crt"
 
+    @property
+    def audit_log(self) -> Path:
+        return self.directory / "audit.log"
+
     def start(self) -> None:
         """Also again, after a stop; what was stored is still there."""
         (self.directory / "pki").mkdir(parents=True, exist_ok=True)
         self._make_key()
         (self.directory / "tokens.csv").write_text(f'{_ADMIN},admin,admin,"system:masters"\n')
+        (self.directory / "audit.yaml").write_text(_AUDIT)
         self._run("etcd", *self._etcd_flags())
         self._run("kube-apiserver", *self._flags(), *self.flags)
         self._wait()
@@ -169,6 +184,8 @@ current-context: it
             f"--service-account-key-file={pki / 'sa.key'}",
             f"--service-account-signing-key-file={pki / 'sa.key'}",
             "--authorization-mode=RBAC",
+            f"--audit-policy-file={self.directory / 'audit.yaml'}",
+            f"--audit-log-path={self.audit_log}",
             f"--token-auth-file={self.directory / 'tokens.csv'}",
             "--disable-admission-plugins=ServiceAccount",
             "--profiling=false",

@@ -2,13 +2,18 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import reference
 from apiserver import ApiServer, running
+from doubles.observed_cluster import make_namespace
+from doubles.told_cluster import Told
 from e2e.mirroring import install
+from integration.watcher.conftest import provision
 
 from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.messaging.local_server import local_server
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +49,14 @@ async def namespace(admin: HttpClusterApi) -> str:
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     await admin.call("POST", "/api/v1/namespaces", body=body)
     return name
+
+
+@pytest.fixture
+async def told(
+    apiserver: ApiServer, admin: HttpClusterApi, namespace: str, tmp_path: Path
+) -> AsyncIterator[Told]:
+    """Whoever asks for it has installed a CRD of Pipelines, ours or theirs."""
+    await make_namespace(admin, f"{namespace}-prod")
+    async with local_server(tmp_path / "bus") as bus:
+        await provision(bus)
+        yield Told(apiserver, admin, bus, namespace)

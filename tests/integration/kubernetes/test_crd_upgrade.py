@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import reference
 from apiserver import ApiServer
-from doubles.observed_cluster import make_namespace
 from doubles.told_cluster import (
     LOOK_S,
     PACE,
@@ -20,11 +19,8 @@ from doubles.told_cluster import (
     pull_request,
 )
 from e2e.mirroring import install
-from integration.watcher.conftest import provision
 
 from countersign.contracts import messages as m
-from countersign.kube.http_api import HttpClusterApi
-from countersign.messaging.local_server import local_server
 
 OURS: Final = reference.ROOT / "k8s" / "crds" / "pipelines.yaml"
 _PATCHES: Final = re.compile(
@@ -45,16 +41,6 @@ def theirs(apiserver: ApiServer) -> Iterator[Path]:
         yield path
     finally:
         replace_crd(apiserver, OURS)
-
-
-@pytest.fixture
-async def told(
-    apiserver: ApiServer, admin: HttpClusterApi, namespace: str, tmp_path: Path
-) -> AsyncIterator[Told]:
-    await make_namespace(admin, f"{namespace}-prod")
-    async with local_server(tmp_path / "bus") as bus:
-        await provision(bus)
-        yield Told(apiserver, admin, bus, namespace)
 
 
 def replace_crd(server: ApiServer, path: Path) -> None:

@@ -1,23 +1,17 @@
 """What people see of a Pipeline with kubectl, while promotions go their way."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import pytest
 import reference
 from apiserver import ApiServer
-from doubles.observed_cluster import make_namespace
 from doubles.service_accounts import make_account, settings_of
 from doubles.told_cluster import PACE, Told, condition_in, granted, promotion_in, pull_request
 from e2e.mirroring import install
-from integration.watcher.conftest import provision
 
 from countersign.contracts import messages as m
 from countersign.contracts.identity import promotion_id
-from countersign.kube.http_api import HttpClusterApi
-from countersign.messaging.local_server import local_server
 
 CRD: Final = reference.ROOT / "k8s" / "crds" / "pipelines.yaml"
 # Longer than any watcher waits before it corrects another.
@@ -27,16 +21,6 @@ QUIET_S: Final = 2 * PACE.review_s + 1.5
 @pytest.fixture(scope="module", autouse=True)
 def crds(apiserver: ApiServer) -> None:
     install(apiserver, CRD, reference.skip_without("crds") / "gitopsclusters.yaml")
-
-
-@pytest.fixture
-async def told(
-    apiserver: ApiServer, admin: HttpClusterApi, namespace: str, tmp_path: Path
-) -> AsyncIterator[Told]:
-    await make_namespace(admin, f"{namespace}-prod")
-    async with local_server(tmp_path / "bus") as bus:
-        await provision(bus)
-        yield Told(apiserver, admin, bus, namespace)
 
 
 def kubectl(told: Told, *arguments: str) -> str:
