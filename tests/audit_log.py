@@ -16,10 +16,7 @@ from doubles.service_accounts import HOME
 
 Json = dict[str, Any]
 # What everybody may do, and what an administrator applies for Countersign.
-_GRANTED_BY: Final = re.compile(
-    r'"(countersign-|system:(basic-user|discovery|public-info-viewer)"'
-    r'|system:service-account-issuer-discovery")'
-)
+_GRANTED_BY: Final = re.compile(r'"(countersign-|system:(basic-user|discovery)")')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
