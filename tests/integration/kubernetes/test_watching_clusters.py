@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from reference import skip_without
 from countersign.kube.api import CALL_TIMEOUT_S
 from countersign.kube.http_api import HttpClusterApi, cluster_api
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "kubernetes.md"
 OWN_S = 3.0
 
 
@@ -267,6 +269,23 @@ async def test_rotated_kubeconfig_is_used(
         await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
         await put(there, true_release(space, "6.8.5"))
         await seen.until(lambda: seen.revision(space, "prod") == "6.8.5")
+
+
+async def test_account_of_the_documentation_has_the_rights_that_are_needed(
+    flux: ApiServer, remote: ApiServer, api: HttpClusterApi, space: str
+) -> None:
+    blocks = DOCUMENTATION.read_text().split("```yaml\n")[1:]
+    rights = next(text for text in blocks if "ServiceAccount" in text).partition("```")[0]
+    rights = rights.replace("namespace: shop", f"namespace: {space}")
+    await asyncio.to_thread(remote.kubectl, "apply", "-f", "-", stdin=rights)
+    token = remote.kubectl("-n", space, "create", "token", "countersign-reader").strip()
+    await put(api, secret(space, remote, token=token))
+    await put(api, gitops_cluster(space))
+
+    async with eyes(flux.settings()) as seen:
+        await seen.until(lambda: seen.revision(space, "prod") == "6.8.4")
+
+        assert seen.findings(space) == {}
 
 
 async def test_what_is_missing_on_the_way_is_said(
