@@ -87,6 +87,17 @@ def test_gap_covers_its_part_and_no_other() -> None:
     assert not far.covers(key())
 
 
+def test_line_for_another_cluster_is_not_said_to_fit_there_as_it_is() -> None:
+    group, kind = HELM
+    here, there = (
+        forbidden(cluster=c, group=group, kind=kind, plural="helmreleases", namespace="").message
+        for c in ("", "fleet/far")
+    )
+
+    assert "in place of the service account" not in here
+    assert "in place of the service account" in there
+
+
 def test_what_is_in_a_gap_is_unknown_and_found_again_when_it_closes() -> None:
     world, found = World(), pipeline()
     group, kind = HELM

@@ -62,6 +62,7 @@ def not_installed(*, cluster: str, group: str, kind: str) -> Gap:
 
 def forbidden(*, cluster: str, group: str, kind: str, plural: str, namespace: str) -> Gap:
     resource = f"{plural}.{group}" if group else plural
+    line = _grant(resource, plural=plural, namespace=namespace)
     return Gap(
         cluster=cluster,
         group=group,
@@ -71,7 +72,7 @@ def forbidden(*, cluster: str, group: str, kind: str, plural: str, namespace: st
         message=(
             f"the watcher may not read {resource} in "
             f"{f'namespace {namespace}' if namespace else 'any namespace'}{_of(cluster)}; "
-            f"this allows it: `{_grant(resource, plural=plural, namespace=namespace)}`"
+            f"this allows it{_there(cluster)}: `{line}`"
         ),
     )
 
@@ -89,7 +90,7 @@ def unreachable(*, cluster: str, group: str, kind: str, namespace: str, why: str
 
 
 def _grant(resource: str, *, plural: str, namespace: str) -> str:
-    """For a shell; in another cluster whoever its kubeconfig names takes the account's place."""
+    """For a shell."""
     role = f"countersign-watcher-{plural}"
     verbs = "--verb=list,watch"
     if not namespace:
@@ -101,6 +102,13 @@ def _grant(resource: str, *, plural: str, namespace: str) -> str:
         f"kubectl -n {namespace} create role {role} {verbs} --resource={resource} && kubectl -n "
         f"{namespace} create rolebinding {role} --role={role} --serviceaccount={_ACCOUNT}"
     )
+
+
+def _there(cluster: str) -> str:
+    """The account is one of this cluster."""
+    if not cluster:
+        return ""
+    return " there, with whoever its kubeconfig names in place of the service account"
 
 
 def _in(cluster: str) -> str:
