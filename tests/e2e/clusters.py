@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from apiserver import ApiServer, running
+from audit_log import assert_rights_are_enough
 from e2e.mirroring import Mirror, install
 from e2e.people import PATIENCE_S, person
 from e2e.systems import system
@@ -102,6 +103,7 @@ async def scene(root: Path) -> AsyncIterator[Scene]:
 
         async with system(root, furnish=furnish, settings=settings) as started:
             yield Scene(server=server, started=started, settings=settings)
+        assert_rights_are_enough(server)
     finally:
         server.stop()
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import httpx2
 from e2e.furnishing import APPLICATIONS
 
 from countersign.gateway import addresses
@@ -103,8 +104,8 @@ class Person:
                 page = await self.browser.submit(page, "/login", self._credentials)
         return page
 
-    async def begin(self, promotion_id: str) -> str:
-        """Where the forge asks for consent."""
+    async def ask(self, promotion_id: str) -> httpx2.Response:
+        """To promote as oneself, also where no page offers it."""
         api = f"{self.ports.gateway_url}/api/v1"
         session = await self.browser.read_json(f"{api}/session")
         headers = {
@@ -112,9 +113,12 @@ class Person:
             "Origin": self.ports.gateway_url,
             "Sec-Fetch-Site": "same-origin",
         }
-        url = f"{api}/promotions/{promotion_id}/begin"
-        answer = await self.browser.post(url, headers=headers)
-        assert answer.status_code == 200, answer.text
+        return await self.browser.post(f"{api}/promotions/{promotion_id}/begin", headers=headers)
+
+    async def begin(self, promotion_id: str) -> str:
+        """Where the forge asks for consent."""
+        answer = await self.ask(promotion_id)
+        assert answer.status_code == httpx2.codes.OK, answer.text
         return str(answer.json()["authorizeUrl"])
 
     async def retry(self, promotion_id: str) -> None:

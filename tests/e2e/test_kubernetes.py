@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx2
 import pytest
-from e2e.clusters import Scene, grant_secret, mirrored, until
+from e2e.clusters import Json, Scene, grant_secret, mirrored, until
 from e2e.ending import end_delegated, end_stored
 from e2e.invariants import assert_in_order, assert_settled, assert_true
 from e2e.leaking import assert_no_token_is_left
@@ -175,13 +175,12 @@ async def _until_merged(on: Scene) -> None:
 async def _assert_told(on: Scene, route: Route) -> None:
     """What `kubectl` shows is what happened."""
     name, last = route.pipeline, ENVIRONMENTS[-1]
-    status = await until(
-        lambda: on.status(name),
-        lambda s: (
-            s["environments"][last].get("promotion", {}).get("phase") == "Completed"
-            and "nextPromotion" not in s
-        ),
-    )
+
+    def is_told(status: Json) -> bool:
+        into = status.get("environments", {}).get(last, {}).get("promotion", {})
+        return into.get("phase") == "Completed" and "nextPromotion" not in status
+
+    status = await until(lambda: on.status(name), is_told)
     told = status["environments"][last]["promotion"]
     assert told["revision"] == NEW
     assert told["pullRequest"].startswith(on.started.ports.forge_url)
