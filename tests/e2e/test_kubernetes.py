@@ -42,6 +42,7 @@ async def test_promotions_outlive_the_api_server_and_end_with_their_pipelines(
     tmp_path: Path,
 ) -> None:
     async with mirrored(tmp_path) as on, witnessing(on.started) as witness:
+        await grant_secret(on, told_by=STORED.pipeline, login=STORED.login)
         await _walk(on)
         for route in (DELEGATED, STORED):
             await _assert_told(on, route)
@@ -66,7 +67,6 @@ async def _walk(on: Scene) -> None:
         async with asyncio.timeout(WALK_S), asyncio.TaskGroup() as group:
             for walk in walks.values():
                 group.create_task(walk.run(NEW))
-            await grant_secret(on, told_by=STORED.pipeline, login=STORED.login)
             await _until_merged(on)
             await asyncio.to_thread(on.server.stop)
             await asyncio.sleep(2)
