@@ -14,7 +14,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import Problem, RedeemRequest, RedeemResponse
 from countersign.contracts.redemption import canonical_bytes, hpke_info
 from countersign.pr_writer import redeeming
-from countersign.pr_writer.model import Job
+from countersign.pr_writer.model import DELEGATED_TRIES_MAX, Job
 from countersign.pr_writer.signing import SigningRedeemer, signing_key
 
 TOKEN = "made-up-token"
@@ -166,8 +166,15 @@ async def test_redemption_is_tried_again_while_the_cluster_cannot_be_asked() -> 
     bus = Bus(RedeemResponse(problem=Problem(code="cluster_unavailable", message="away")))
     redeemer = SigningRedeemer(bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT)
 
-    with pytest.raises(Retryable, match="cluster_unavailable"):
-        await redeemer.redeem(job(), public_key=b"k" * 32)
+    waits_s = []
+    for tries in range(1, DELEGATED_TRIES_MAX):
+        tried = job().model_copy(update={"tries": tries})
+        with pytest.raises(Retryable, match="cluster_unavailable") as caught:
+            await redeemer.redeem(tried, public_key=b"k" * 32)
+        waits_s.append(caught.value.after_s or 0.0)
+
+    assert waits_s[0] < 5
+    assert sum(waits_s) >= 20
 
 
 def test_signing_key_is_the_seed_of_the_nkey(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from countersign.pr_writer.interfaces import Clock
 from countersign.pr_writer.model import Job
 
 REDEEM_S: Final = 10.0
-ASK_AGAIN_S: Final = 10.0  # an API server is away for about as long as it takes to restart
+# After each try: an API server is away for about as long as it takes to restart.
+ASK_AGAIN_S: Final = (4.0, 16.0)
 _SEED_BYTES: Final = 36  # two of prefix, 32 of seed, two of checksum
 
 
@@ -81,14 +82,15 @@ class SigningRedeemer:
         if not isinstance(response, RedeemResponse):
             raise Rejected("bad_answer", "the approval service answered something else")
         if response.problem is not None:
-            raise _refusal(response.problem)
+            raise _refusal(response.problem, tries=job.tries)
         return request, response.sealed
 
 
-def _refusal(problem: Problem) -> Rejected | Retryable:
+def _refusal(problem: Problem, *, tries: int) -> Rejected | Retryable:
     if problem.code == "cluster_unavailable":
         # Whether the approver may still promote; it is known as soon as the cluster is back.
-        return Retryable(problem.code, problem.message, after_s=ASK_AGAIN_S)
+        after_s = ASK_AGAIN_S[min(tries, len(ASK_AGAIN_S)) - 1]
+        return Retryable(problem.code, problem.message, after_s=after_s)
     if problem.code == "not_allowed":
         return Rejected("not_allowed", problem.message)
     return Rejected(
