@@ -159,7 +159,9 @@ async def test_commands_of_a_refusal_make_the_role_that_is_missing(
     run_line(apiserver, message)
 
     await reviews.refuse(ADA, promotion)
-    await refusal(reviews, promotion, m.Person(id="oidc:eve"))
+    eve = m.Person(id="oidc:eve")
+    run_line(apiserver, await refusal(reviews, promotion, eve))
+    await reviews.refuse(eve, promotion)
 
 
 def with_resource(apiserver: ApiServer) -> None:

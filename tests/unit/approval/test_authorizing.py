@@ -143,11 +143,12 @@ async def test_refusal_names_who_what_and_the_role_that_would_allow_it(
     message = await refused(reviews, person)
 
     assert "(a, b, c, d, e, …) may not promote shop/checkout into 'prod'" in message
+    role = "promote-checkout-prod-oidc=3Ao=27ada=40example=2Eorg"
     assert (
-        "`kubectl create role promote-checkout-prod --namespace=shop --verb=promote "
+        f"`kubectl create role {role} --namespace=shop --verb=promote "
         "--resource=pipelines.pipelines.weave.works/prod --resource-name=checkout && "
-        "kubectl create rolebinding promote-checkout-prod --namespace=shop "
-        "--role=promote-checkout-prod --user='oidc:o'\"'\"'ada@example.org'`"
+        f"kubectl create rolebinding {role} --namespace=shop "
+        f"--role={role} --user='oidc:o'\"'\"'ada@example.org'`"
     ) in message
 
 

@@ -11,6 +11,7 @@ from countersign.approval.model import NotPermitted
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.contracts.promotion import Promotion
+from countersign.contracts.subjects import encode_free
 from countersign.kube.api import ClusterApi
 from countersign.kube.reviews import GROUP, PROMOTE, RESOURCE, Act, Subject, may_promote, promoting
 from countersign.telemetry.logs import get_logger
@@ -137,7 +138,8 @@ def refusal(person: Person, act: Act, *, environment: str) -> str:
 
 def granting(person: Person, act: Act) -> tuple[str, str]:
     """The commands that make the Role which is missing, and bind it to the person."""
-    name = f"{PROMOTE}-{act.name}-{act.subresource}"
+    # With the person, or the commands would fail for the second one.
+    name = f"{PROMOTE}-{act.name}-{act.subresource}-{encode_free(person.id)}"
     role = (
         f"kubectl create role {name} --namespace={act.namespace} --verb={act.verb} "
         f"--resource={RESOURCE}.{GROUP}/{act.subresource} --resource-name={act.name}"
