@@ -35,8 +35,8 @@ AT_ONCE = 8
 SETTLE_S = 15.0
 REST_S = 60.0
 PAUSE_S = 0.02
-_COUNTED = re.compile(r'apiserver_request_total\{[^}]*resource="([^"]+)"[^}]*\} ([0-9.e+]+)')
-_OURS = {"pipelines", "helmreleases", "events", "gitopsclusters", ""}
+_COUNTED = re.compile(r'apiserver_request_total\{[^}]*,resource="([^"]+)"[^}]*\} ([0-9.e+]+)')
+_OURS = {"pipelines", "helmreleases", "events", "gitopsclusters"}
 
 
 def namespace(environment: str) -> str:
