@@ -94,6 +94,19 @@ class Bookmarking(Server):
         yield json.dumps({"type": "BOOKMARK", "object": told}).encode()
 
 
+class Withdrawing(Server):
+    """Its first watch ends in time; nobody may begin another."""
+
+    def __init__(self) -> None:
+        super().__init__(*[page(item("podinfo"))] * 30)
+
+    async def _watched(self) -> AsyncIterator[bytes]:
+        self.now += 300
+        self.watch = Rejected("forbidden", "no longer")
+        return
+        yield b""
+
+
 async def updates(server: Server) -> list[Update[Record]]:
     told: list[Update[Record]] = []
 
@@ -184,3 +197,20 @@ async def test_refusals_that_last_are_believed() -> None:
 
         assert told[-1].standing is standing
         assert bool(told[-1].removed) is (reason == "not_found")
+
+
+async def test_right_to_list_alone_is_told_and_asked_for_slowly() -> None:
+    server = Server(*[page(item("podinfo"))] * 5, watch=Rejected("forbidden", "no watch"))
+
+    told = await updates(server)
+
+    assert [(update.standing, dict(update.changed)) for update in told] == [
+        (Standing.FORBIDDEN, {})
+    ]
+    assert min(server.slept) >= 8
+
+
+async def test_right_to_watch_that_is_taken_away_is_missed_as_soon_as_others() -> None:
+    told = await updates(Withdrawing())
+
+    assert [update.standing for update in told] == [Standing.READ, Standing.FORBIDDEN]

@@ -6,6 +6,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, Generic
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -27,6 +28,12 @@ _READ_BEFORE: Final = frozenset({Standing.READ, Standing.UNREACHABLE})
 _STANDINGS: Final = {"not_found": Standing.ABSENT, "forbidden": Standing.FORBIDDEN}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed(Generic[T]):
+    versions: dict[ObjectKey, str]
+    changed: dict[ObjectKey, T]
+
+
 class Reflector(Generic[T]):
     """One kind, in one namespace or in all."""
 
@@ -45,6 +52,8 @@ class Reflector(Generic[T]):
         self._deliver = handling.deliver
         self._pauses = pauses
         self._versions: dict[ObjectKey, str] = {}
+        # Who may list and not watch would know no change: what was listed waits for its watch.
+        self._listed: _Listed[T] | None = None
         self._at = ""
         self._is_stale = False
         self._page_objects = PAGE_OBJECTS
@@ -102,7 +111,6 @@ class Reflector(Generic[T]):
         raise Retryable("cluster_unavailable", f"GET {self._path}: expires while it is read")
 
     async def _list_once(self) -> None:
-        """Changes are handed on together with what is gone, so that nobody sees half of a list."""
         changed: dict[ObjectKey, T] = {}
         versions: dict[ObjectKey, str] = {}
         query = {"limit": str(self._page_objects)}
@@ -117,10 +125,9 @@ class Reflector(Generic[T]):
             if not page.further:
                 break
             query = {**query, "continue": page.further}
-        removed = frozenset(self._versions.keys() - versions.keys())
-        self._versions, self._at = versions, page.version
+        self._listed = _Listed(versions=versions, changed=changed)
+        self._at = page.version
         self._listed_at = self._pauses.now()
-        await self._succeeded(changed=changed, removed=removed)
 
     async def _page(self, query: Mapping[str, str]) -> Page[T]:
         try:
@@ -166,18 +173,18 @@ class Reflector(Generic[T]):
         if objects > OBJECTS_MAX:
             raise Retryable("too_large", f"GET {self._path}: more than {OBJECTS_MAX} objects")
 
-    async def _succeeded(
-        self,
-        *,
-        changed: Mapping[ObjectKey, T] | None = None,
-        removed: frozenset[ObjectKey] = frozenset(),
-    ) -> None:
+    async def _succeeded(self) -> None:
+        """Changes are handed on together with what is gone, so that nobody sees half of a list."""
         self._failures, self._failing_since, self._refused_since = 0, None, None
+        listed, self._listed = self._listed, None
+        changed = listed.changed if listed else {}
+        removed = frozenset[ObjectKey]()
+        if listed:
+            removed = frozenset(self._versions.keys() - listed.versions.keys())
+            self._versions = listed.versions
         if changed or removed or self._standing is not Standing.READ:
             self._standing = Standing.READ
-            await self._deliver(
-                Update(standing=Standing.READ, changed=changed or {}, removed=removed)
-            )
+            await self._deliver(Update(standing=Standing.READ, changed=changed, removed=removed))
 
     async def _failed(self, error: Retryable) -> None:
         """What is known stays, and for a moment nobody is told: an API server is restarted."""
