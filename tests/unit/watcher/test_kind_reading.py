@@ -35,6 +35,8 @@ class Server:
         }
         self.unknown = 0
         self.forbidden: set[str] = set()
+        self.unwatched: set[str] = set()
+        self.refused = asyncio.Event()
         self.cut = asyncio.Event()
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
@@ -51,6 +53,9 @@ class Server:
         self, path: str, query: Mapping[str, str], *, silence_s: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         del query, silence_s
+        if path in self.unwatched:
+            self.refused.set()
+            raise Rejected("forbidden", "to watch")
         yield self._watched(path)
 
     async def _watched(self, path: str) -> AsyncIterator[bytes]:
@@ -65,6 +70,7 @@ class Told:
     def __init__(self, server: Server) -> None:
         self.known: set[ObjectKey] = set()
         self.codes: list[str] = []
+        self.updates = 0
         self.heard = asyncio.Event()
         pauses = Pauses(first_s=0.01, longest_s=0.05, away_s=0.05, refused_s=0.05, reread_s=0.1)
         reader = Reader(cluster="", read=read_object, tell=self._tell, pauses=pauses)
@@ -74,6 +80,7 @@ class Told:
     async def _tell(self, _cluster: str, update: Update[Record | GitopsCluster]) -> None:
         self.known = (self.known | set(update.changed)) - update.removed
         self.codes += [gap.code for gap in self.reading.gaps()]
+        self.updates += 1
         self.heard.set()
 
     @property
@@ -121,6 +128,23 @@ async def test_all_namespaces_are_read_at_once_when_that_is_allowed_again() -> N
         server.forbidden.clear()
 
         await seen.until({"here", "elsewhere"})
+
+
+async def test_right_to_list_all_namespaces_alone_loses_nothing_that_is_read() -> None:
+    server = Server()
+    server.answers |= {EVERYWHERE: listed("here", "elsewhere"), IN_DEV: listed("here")}
+    server.unwatched.add(EVERYWHERE)
+
+    async with told(server) as seen:
+        await seen.until({"here"})
+        before = seen.updates
+        for _ in range(3):
+            server.refused.clear()
+            async with asyncio.timeout(5):
+                await server.refused.wait()
+
+        assert seen.names == {"here"}
+        assert seen.updates == before
 
 
 async def test_kind_that_a_starting_server_does_not_know_yet_is_not_called_absent() -> None:

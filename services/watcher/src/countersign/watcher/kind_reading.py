@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.kube.api import CALL_TIMEOUT_S
 from countersign.kube.discovering import Resource, discover
 from countersign.kube.flux import Record
 from countersign.kube.objects import ObjectKey
@@ -182,11 +183,14 @@ class KindReading:
     async def _is_allowed_everywhere(self) -> bool:
         if self._resource is None:
             return False
+        path, watch = self._resource.path(), {"watch": "1", "timeoutSeconds": "1"}
         try:
-            await self._api.get(self._resource.path(), {"limit": "1"})
+            await self._api.get(path, {"limit": "1"})
+            # Who may list and not watch would lose for a while what is read by namespace.
+            async with self._api.lines(path, watch, silence_s=CALL_TIMEOUT_S):
+                return True
         except (Retryable, Rejected):
             return False
-        return True
 
     async def _start_and_stop(self, tasks: asyncio.TaskGroup) -> None:
         places = self._places()
