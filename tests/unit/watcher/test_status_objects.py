@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from countersign.watcher.status_content import status_of
 from countersign.watcher.status_objects import Pace, StatusObjects
 from countersign.watcher.status_patches import essence
 
-FAST = Pace(soon_s=0.01, review_s=0.05, review_max_s=0.4, retry_s=0.01, retry_max_s=0.05)
+FAST = Pace(soon_s=0.01, calm_s=0, review_s=0.05, review_max_s=0.4, retry_s=0.01, retry_max_s=0.05)
 Json = dict[str, Any]
 
 
@@ -76,7 +77,7 @@ class Objects:
 class Watcher:
     """Looks when it is told to."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, *, pace: Pace = FAST) -> None:
         self.objects = objects
         self.ready = True
         self.cluster = Cluster(objects.manifest, release("dev", "6.9.0"), release("prod", "6.8.4"))
@@ -85,7 +86,7 @@ class Watcher:
             clock=lambda: NOW,
             random=lambda: 0.0,
             not_ready=lambda: not self.ready,
-            pace=FAST,
+            pace=pace,
         )
 
     def look(self) -> Situation:
@@ -127,6 +128,29 @@ async def test_status_is_written_once_and_not_again(objects: Objects) -> None:
         await asyncio.sleep(0.2)
 
     assert objects.calls == ["PATCH status"]
+
+
+async def test_status_waits_for_the_end_of_many_changes(objects: Objects) -> None:
+    watcher = Watcher(objects, pace=replace(FAST, calm_s=0.5, late_max_s=60))
+
+    async with running(watcher):
+        for number in range(4):
+            watcher.cluster.apply(release("dev", f"6.9.{number}"))
+            watcher.look()
+            await asyncio.sleep(0.05)
+        assert objects.writes == []
+        await objects.written.wait()
+
+
+async def test_status_does_not_wait_for_ever_for_the_end_of_changes(objects: Objects) -> None:
+    watcher = Watcher(objects, pace=replace(FAST, calm_s=60, late_max_s=0.2))
+
+    async with running(watcher):
+        watcher.look()
+        await asyncio.sleep(0.1)
+        assert objects.writes == []
+        async with asyncio.timeout(5):
+            await objects.written.wait()
 
 
 async def test_two_watchers_that_see_the_same_write_once(objects: Objects) -> None:

@@ -7,6 +7,7 @@ A status that cannot be written is tried again later, and hinders no promotion.
 
 import asyncio
 import json
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -40,6 +41,9 @@ class Pace:
 
     # Steps of a promotion come close together, and two watchers see the same: one write is enough.
     soon_s: float = 0.2
+    # Amid many changes, as at a first start, saying what is seen goes before, though not for ever.
+    calm_s: float = 0.4
+    late_max_s: float = 5.0
     # Where another says otherwise; doubled each time.
     review_s: float = 5.0
     review_max_s: float = 600.0
@@ -82,6 +86,7 @@ class StatusObjects:
         self._pace = pace
         self._kept: OrderedDict[ObjectKey, _Kept] = OrderedDict()
         self._due: dict[ObjectKey, float] = {}
+        self._changed_at = 0.0
         self._wake = asyncio.Event()
         self._turns = asyncio.Semaphore(AT_ONCE_MAX)
 
@@ -103,7 +108,7 @@ class StatusObjects:
         wanted = json.dumps(status, sort_keys=True).encode()
         is_new, kept.wanted = wanted != kept.wanted, wanted
         if is_new:
-            kept.reviews = 0
+            kept.reviews, self._changed_at = 0, time.monotonic()
         if essence(status) == essence(json.loads(kept.status)):
             kept.failures = 0
             self._due.pop(pipeline.key, None)
@@ -118,7 +123,8 @@ class StatusObjects:
         while True:
             self._wake.clear()
             now = time.monotonic()
-            due = [key for key, at in self._due.items() if at <= now][:BATCH_MAX]
+            may_begin = self._begins_at() <= now
+            due = [key for key, at in self._due.items() if may_begin and at <= now][:BATCH_MAX]
             async with asyncio.TaskGroup() as tasks:
                 for key in due:
                     del self._due[key]
@@ -127,12 +133,17 @@ class StatusObjects:
                 await self._sleep(now)
 
     async def _sleep(self, now: float) -> None:
-        wait_s = min(self._due.values()) - now if self._due else None
+        wait_s = self._begins_at() - now if self._due else None
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
         except TimeoutError:
             pass
+
+    def _begins_at(self) -> float:
+        first = min(self._due.values(), default=math.inf)
+        calm_at = self._changed_at + self._pace.calm_s
+        return max(first, min(calm_at, first + self._pace.late_max_s))
 
     def _put_off(self, key: ObjectKey, wait_s: float, *, sooner: bool = False) -> None:
         at = time.monotonic() + wait_s
