@@ -240,14 +240,14 @@ def test_line_that_does_not_fit_is_left_out_and_told_where_it_is() -> None:
     made.hear(granted(made, "ada"), m.PullRequestFailed(promotion=ref(made), message=line))
     status = with_findings(made, error)
 
-    for text, most in (
-        (condition(status, "Ready")["message"], 500),
-        (status["environments"]["prod"]["promotion"]["message"], 500),
-        (status["nextPromotion"]["waitingFor"], 120),
+    for text, most, whole in (
+        (condition(status, "Ready")["message"], 500, "status.findings"),
+        (status["environments"]["prod"]["promotion"]["message"], 500, "the board"),
+        (status["nextPromotion"]["waitingFor"], 120, "the board"),
     ):
         assert len(text.encode()) <= most
         assert "kubectl" not in text
-        assert "see status.findings" in text
+        assert text.endswith(f"see {whole}")
 
 
 def test_waiting_of_another_controller_is_emptied_not_left() -> None:

@@ -3,10 +3,12 @@
 from typing import Final
 
 _MORE: Final = "…"
-_ELSEWHERE: Final = "… see status.findings"
+# Where the whole text is.
+FINDINGS: Final = "status.findings"
+BOARD: Final = "the board"
 
 
-def shortened(text: str, *, bytes_max: int) -> str:
+def shortened(text: str, *, bytes_max: int, whole: str) -> str:
     """On one line; what stands in backquotes stays whole, or is left out with all that follows."""
     flat = " ".join(text.split())
     if len(flat.encode()) <= bytes_max:
@@ -15,7 +17,8 @@ def shortened(text: str, *, bytes_max: int) -> str:
     if kept.count("`") % 2 == 0:
         return kept + _MORE
     before = kept.rpartition("`")[0]
-    return _start_of(before, bytes_max - len(_ELSEWHERE.encode())).rstrip() + _ELSEWHERE
+    elsewhere = f"{_MORE} see {whole}"
+    return _start_of(before, bytes_max - len(elsewhere.encode())).rstrip() + elsewhere
 
 
 def _start_of(text: str, bytes_max: int) -> str:

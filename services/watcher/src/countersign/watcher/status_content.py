@@ -30,7 +30,7 @@ from countersign.watcher.phases import (
     revision_of,
     waits_for,
 )
-from countersign.watcher.shortening import shortened
+from countersign.watcher.shortening import BOARD, FINDINGS, shortened
 
 Fields = dict[str, Any]
 # An object has 1.5 MiB in etcd, and all of it is sent to everybody who watches.
@@ -64,7 +64,7 @@ def status_of(situation: Situation, *, links: Links) -> Fields | None:
             {
                 "level": f.level.name.title(),
                 "code": f.code,
-                "message": _cut(f.message, FINDING_BYTES_MAX),
+                "message": _cut(f.message, FINDING_BYTES_MAX, whole=BOARD),
             }
             for f in seen.findings[:FINDINGS_MAX]
         ]
@@ -132,7 +132,7 @@ def _promotion(promotion: Promotion) -> Fields:
             "revision": revision_of(promotion),
             "pullRequest": page_of(promotion),
             "approvers": [a.by.id for a in promotion.granted],
-            "message": _cut(waits_for(promotion)),
+            "message": _cut(waits_for(promotion), whole=BOARD),
         }
     )
 
@@ -147,7 +147,7 @@ def _next(seen: PipelineObserved, *, newest: Mapping[str, Promotion | None]) -> 
                     "revision": revision_of(promotion),
                     "environment": environment.name,
                     "phase": phase_of(promotion),
-                    "waitingFor": _cut(waits_for(promotion), WAITING_FOR_BYTES_MAX),
+                    "waitingFor": _cut(waits_for(promotion), WAITING_FOR_BYTES_MAX, whole=BOARD),
                 }
             )
     phases = {GateState.BLOCKED: "Blocked", GateState.NOT_PROMOTABLE: "NotPromotable"}
@@ -225,5 +225,5 @@ def _without_empty(fields: Mapping[str, Any]) -> Fields:
     return {name: value for name, value in fields.items() if value or value is False}
 
 
-def _cut(message: str, bytes_max: int = MESSAGE_BYTES_MAX) -> str:
-    return shortened(message, bytes_max=bytes_max)
+def _cut(message: str, bytes_max: int = MESSAGE_BYTES_MAX, *, whole: str = FINDINGS) -> str:
+    return shortened(message, bytes_max=bytes_max, whole=whole)

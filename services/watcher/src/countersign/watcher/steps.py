@@ -30,7 +30,7 @@ from countersign.contracts.messages import (
     PullRequestOpened,
 )
 from countersign.kube import pipelines
-from countersign.watcher.shortening import shortened
+from countersign.watcher.shortening import BOARD, shortened
 from countersign.watcher.status_patches import API_VERSION
 
 CONTROLLER: Final = "countersign-watcher"
@@ -92,7 +92,7 @@ def event_object(
             "name": pipeline.name,
             "uid": pipeline.uid,
         },
-        "note": shortened(f"{ref.environment}: {step.note}", bytes_max=NOTE_BYTES_MAX),
+        "note": shortened(f"{ref.environment}: {step.note}", bytes_max=NOTE_BYTES_MAX, whole=BOARD),
     }
 
 
