@@ -1,7 +1,8 @@
 """Who may see and promote what, as the cluster's administrators say it with RBAC.
 
 Each question is a SubjectAccessReview with the person's name and groups. The widest is asked
-first, so that an administrator costs three of them and nobody costs one for each pipeline.
+first, so that an administrator costs three of them, and only who sees no whole namespace costs one
+for each pipeline there, of a bounded number.
 """
 
 import asyncio
