@@ -68,7 +68,10 @@ def test_what_would_harm_us_is_refused_by_name(
     assert TOKEN not in refused.value.message
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "a: [*b]", "current-context: x\ncontexts: 1"])
+NO_KUBECONFIGS = ["", "{", "[]", "a: [*b]", "current-context: x\ncontexts: 1", "[" * 1_000_000]
+
+
+@pytest.mark.parametrize("body", NO_KUBECONFIGS, ids=[body[:20] for body in NO_KUBECONFIGS])
 def test_what_is_no_kubeconfig_is_refused(body: str) -> None:
     with pytest.raises(Rejected, match="bad_kubeconfig"):
         read_kubeconfig(Secret(body), may_exec=False)

@@ -277,3 +277,22 @@ def test_status_in_a_file_may_stand_for_millions_of_entries() -> None:
     manifest["status"] = {1: layer, "b": layer}
 
     assert read_pipeline(manifest).is_sound
+
+
+def test_field_that_is_nested_without_end_hides_the_manifest_and_nothing_else() -> None:
+    deep: Any = 1
+    for _ in range(900):
+        deep = {"a": deep}
+    manifest = pipeline("dev", "prod", promotion={"soloMode": deep})
+
+    read = read_pipeline(manifest)
+
+    assert read.manifest.startswith("# not shown")
+    assert [e.name for e in read.environments] == ["dev", "prod"]
+
+
+def test_number_in_a_file_may_be_too_long_to_be_written() -> None:
+    read = read_pipeline(pipeline("dev", odd=16**5000))
+
+    assert read.is_sound
+    assert read.manifest.startswith("# not shown")

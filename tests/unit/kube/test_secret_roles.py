@@ -165,7 +165,13 @@ def test_command_reads_files(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize(
     ("body", "encoding", "why"),
-    [("a: [", "utf-8", "is not YAML"), ("a: ü", "latin-1", "cannot read")],
+    [
+        ("a: [", "utf-8", "standard input is no YAML in line 2"),
+        ("[" * 100_000, "utf-8", "nested more than"),
+        ("day: 2026-13-99", "utf-8", "is no YAML"),
+        ("a: ü", "latin-1", "cannot read"),
+    ],
+    ids=["cut off", "deep", "no day", "no text"],
 )
 def test_command_says_what_it_cannot_read(
     monkeypatch: pytest.MonkeyPatch,
@@ -175,7 +181,9 @@ def test_command_says_what_it_cannot_read(
     why: str,
 ) -> None:
     assert run(monkeypatch, body, encoding=encoding) != 0
-    assert why in capsys.readouterr().err
+    complaint = capsys.readouterr().err
+    assert why in complaint
+    assert complaint.count("\n") == 1
 
 
 def test_command_says_that_it_knows_no_cluster(

@@ -52,8 +52,11 @@ def test_removed_document_and_removed_file_are_removed_objects(
 
 @pytest.mark.parametrize(
     "content",
-    ["kind: [", "a: b: c", "\t- x", "", "&a [*a, *b]", "key: \x00"],
-    ids=["cut off", "no mapping", "tab", "emptied", "unknown alias", "control character"],
+    ["kind: [", "a: b: c", "\t- x", "", "&a [*a, *b]", "key: \x00", "[" * 100_000, "!!bool x"],
+    ids=[
+        *("cut off", "no mapping", "tab", "emptied", "unknown alias", "control character"),
+        *("deep", "no truth"),
+    ],
 )
 def test_broken_file_keeps_what_was_good(
     content: str, directory: Directory, tmp_path: Path

@@ -126,7 +126,8 @@ class Answers(Generic[T]):
     def _found(self, raw: msgspec.Raw) -> Found[T] | None:
         try:
             manifest = msgspec.json.decode(raw)
-        except _NO_JSON:
+        except _NO_JSON as error:
+            log.warning("reflector.object_left_out", path=self._path, reason=type(error).__name__)
             return None
         if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
             return None
@@ -140,7 +141,9 @@ class Answers(Generic[T]):
             return Found(record=self._read(manifest), version=version)
         except Rejected as refusal:
             log.warning("reflector.object_left_out", path=self._path, reason=refusal.reason)
-            return None
+        except RecursionError:
+            log.warning("reflector.object_left_out", path=self._path, reason="too_deep")
+        return None
 
     def _refuse_other_kind(self, manifest: Manifest) -> None:
         """Whoever answers for HelmReleases of another cluster must not make Pipelines of ours."""

@@ -91,7 +91,7 @@ def refuse(status: int, body: bytes, *, asked: str, retry_after: str = "") -> No
 def _said(body: bytes) -> str:
     try:
         answer: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     said = text(mapping(answer), "message")
     return said[:MESSAGE_CHARACTERS_MAX]

@@ -148,7 +148,7 @@ class HttpClusterApi:
             refuse(status, answer, asked=asked, retry_after=retry_after)
         try:
             return mapping(json.loads(answer))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Retryable("cluster_unavailable", f"{asked}: the answer is not JSON") from None
 
     async def _exchange(self, request: httpx2.Request) -> tuple[int, bytes, str]:

@@ -15,19 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
 from countersign.kube.objects import Manifest, mapping, moment, sequence, text
 from countersign.kube.watching_api import WatchingApi, connected
+from countersign.kube.yaml_documents import documents
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import Configuration
 
 _FILES: Final = ("tokenFile", "certificate-authority", "client-certificate", "client-key")
-# The last two come from values that a tag says to be something else: `!!bool x`.
-_NO_YAML: Final = (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError)
 # What an exec plugin gives without saying how long it lasts is asked for again after that.
 EXEC_LIFE_S: Final = 300.0
 EXEC_MARGIN_S: Final = 30.0
@@ -54,8 +51,8 @@ def read_kubeconfig(body: Secret, *, may_exec: bool) -> Kubeconfig:
 
     """
     try:
-        document = yaml.load(body.reveal(), Loader=yaml.CSafeLoader)
-    except _NO_YAML:
+        document = next(documents(body.reveal()), None)
+    except Rejected:
         raise _bad("is no YAML") from None
     context = _named(document, "contexts", text(document, "current-context"), "context")
     cluster = _named(document, "clusters", text(context, "cluster"), "cluster")

@@ -9,6 +9,9 @@ from countersign.kube.objects import Manifest, mapping
 
 MANIFEST_BYTES_MAX: Final = 64 * 1024
 _CUT: Final = "\n# cut here: the rest is longer than what is shown\n"
+_UNWRITTEN: Final = "# not shown: it is nested too deeply, or holds a number that is too long\n"
+# An API server lets through what is nested thousands of times, and files may hold any number.
+_NOT_TO_BE_WRITTEN: Final = (RecursionError, ValueError)
 _ADDED_BY_CONTROLLERS: Final = frozenset({"managedFields", "resourceVersion", "selfLink"})
 
 
@@ -17,7 +20,10 @@ def as_written(manifest: Manifest) -> str:
     kept: dict[str, Any] = {k: v for k, v in manifest.items() if k != "status"}
     metadata = mapping(manifest, "metadata")
     kept["metadata"] = {k: v for k, v in metadata.items() if k not in _ADDED_BY_CONTROLLERS}
-    body: str = yaml.dump(kept, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
+    try:
+        body: str = yaml.dump(kept, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
+    except _NOT_TO_BE_WRITTEN:
+        return _UNWRITTEN
     raw = body.encode()
     if len(raw) <= MANIFEST_BYTES_MAX:
         return body
@@ -26,5 +32,8 @@ def as_written(manifest: Manifest) -> str:
 
 def generation_of(manifest: Manifest) -> int:
     """A number that changes with the spec, for objects that no API server has counted."""
-    body = yaml.dump(mapping(manifest, "spec"), Dumper=yaml.CSafeDumper, sort_keys=True)
+    try:
+        body: str = yaml.dump(mapping(manifest, "spec"), Dumper=yaml.CSafeDumper, sort_keys=True)
+    except _NOT_TO_BE_WRITTEN:
+        return 1
     return (zlib.crc32(body.encode()) & 0x7FFFFFFF) or 1

@@ -15,6 +15,7 @@ from countersign.kube.granting import NAMESPACE
 from countersign.kube.http_api import KubeSettings, cluster_api
 from countersign.kube.objects import Manifest, mapping, sequence, text
 from countersign.kube.secret_roles import LABELS, NamedSecrets, named_secrets, secret_roles
+from countersign.kube.yaml_documents import documents
 
 PROGRAM: Final = "countersign-rbac"
 EXIT_FAILED: Final = 1
@@ -103,10 +104,10 @@ def _manifests(body: bytes, *, name: str) -> Iterator[Manifest]:
     if len(body) > INPUT_BYTES_MAX:
         raise Rejected("too_large", f"{name} has more than {INPUT_BYTES_MAX} bytes")
     try:
-        for document in yaml.load_all(body.decode(), Loader=yaml.CSafeLoader):
+        for document in documents(body.decode()):
             yield from _flattened(document)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise Rejected("not_yaml", f"{name} is not YAML: {error}") from None
+    except Rejected as refusal:
+        raise Rejected(refusal.reason, f"{name} {refusal.message}") from None
 
 
 def _flattened(document: Any) -> Iterator[Manifest]:

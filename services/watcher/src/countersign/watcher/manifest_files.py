@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from countersign.contracts.errors import Rejected
 from countersign.kube.flux import Record
 from countersign.kube.objects import Manifest, ObjectKey
+from countersign.kube.yaml_documents import documents
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 # An object in etcd is at most 1.5 MiB; a file may hold many.
@@ -95,18 +94,11 @@ def _documents(body: bytes) -> Iterator[Any]:
         Rejected: `bad_yaml`; the message names the place, never the content.
 
     """
-    try:
-        for count, document in enumerate(yaml.load_all(body, Loader=yaml.CSafeLoader), start=1):
-            if count > DOCUMENTS_MAX:
-                raise Rejected("too_large", f"holds more than {DOCUMENTS_MAX} documents; split it")
-            if document is not None:
-                yield from _items(document)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise Rejected("bad_yaml", f"is no YAML{place}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Rejected("bad_yaml", f"is no YAML: {type(error).__name__}") from None
+    for count, document in enumerate(documents(body), start=1):
+        if count > DOCUMENTS_MAX:
+            raise Rejected("too_large", f"holds more than {DOCUMENTS_MAX} documents; split it")
+        if document is not None:
+            yield from _items(document)
 
 
 def _items(document: Any) -> Iterator[Any]:

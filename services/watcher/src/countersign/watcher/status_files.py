@@ -15,6 +15,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.subjects import encode_name
 from countersign.kube.objects import ObjectKey, mapping, text
 from countersign.kube.pipelines import Pipeline
+from countersign.kube.yaml_documents import documents
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.link_fields import read_link, shown_link
 from countersign.watcher.manifest_files import Signature, signature_of
@@ -85,12 +86,12 @@ class StatusFiles:
     def _parsed(self, body: bytes, *, path: Path, uid: str) -> Links:
         """What cannot be read is said and left out: the stream still has most of it."""
         try:
-            document = yaml.load(body, Loader=yaml.CSafeLoader)
+            document = next(documents(body), None)
             if text(document, "uid") != uid:
                 return {}
             entries = mapping(document, "environments")
             return {str(name): read_link(entry) for name, entry in entries.items()}
-        except (yaml.YAMLError, Rejected, ValueError) as error:
+        except (Rejected, ValueError) as error:
             log.warning("status_file.unreadable", path=str(path), reason=type(error).__name__)
             return {}
 
