@@ -15,8 +15,11 @@ from doubles.recorded_calls import Right
 from doubles.service_accounts import HOME
 
 Json = dict[str, Any]
-# What everybody may do, and what an administrator applies for Countersign.
-_GRANTED_BY: Final = re.compile(r'"(countersign-|system:(basic-user|discovery)")')
+# By the role, for every reason also names whom it was granted to: what everybody may do, and what
+# an administrator applies for Countersign.
+_GRANTED_BY: Final = re.compile(
+    r' of (Cluster)?Role "(countersign-|system:(basic-user|discovery)")'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

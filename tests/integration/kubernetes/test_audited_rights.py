@@ -9,14 +9,15 @@ import pytest
 from apiserver import ApiServer
 from audit_log import assert_rights_are_enough
 from controllers import controlling
-from doubles.service_accounts import settings_of
+from doubles.service_accounts import HOME, settings_of
 from doubles.told_cluster import Told, granted, pull_request
 from e2e.mirroring import install
 from reference import ROOT, skip_without
 
 from countersign.contracts import messages as m
+from countersign.contracts.errors import Rejected
 from countersign.kube import reviews
-from countersign.kube.http_api import HttpClusterApi
+from countersign.kube.http_api import HttpClusterApi, cluster_api
 
 BASE: Final = ROOT / "k8s" / "base"
 UNTIL_S: Final = 20.0
@@ -32,7 +33,7 @@ def base(apiserver: ApiServer) -> None:
 
 async def test_watcher_is_denied_nothing_from_request_to_arrival(told: Told) -> None:
     settings = await settings_of(told.api, told.server, "countersign-watcher")
-    since = told.server.audit_log.stat().st_size if told.server.audit_log.exists() else 0
+    since = size_of_log(told.server)
     await told.lay(manual=True)
 
     async with told.watcher(settings=settings):
@@ -47,6 +48,25 @@ async def test_watcher_is_denied_nothing_from_request_to_arrival(told: Told) -> 
         await told.until_told("PromotionCompleted")
 
     assert_rights_are_enough(told.server, ungranted=(), since=since)
+
+
+async def test_right_from_a_role_of_others_is_noticed(
+    apiserver: ApiServer, admin: HttpClusterApi
+) -> None:
+    since = size_of_log(apiserver)
+    account = f"--serviceaccount={HOME}:countersign-watcher"
+    apiserver.kubectl(
+        "create", "clusterrolebinding", "theirs", "--clusterrole=cluster-admin", account
+    )
+    settings = await settings_of(admin, apiserver, "countersign-watcher")
+
+    async with cluster_api(settings) as api, asyncio.timeout(UNTIL_S):
+        while not await may_list(api, "/api/v1/configmaps"):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(LOOK_S)
+    apiserver.kubectl("delete", "clusterrolebinding", "theirs")
+
+    with pytest.raises(AssertionError):
+        assert_rights_are_enough(apiserver, ungranted=(), since=since)
 
 
 @pytest.fixture
@@ -88,10 +108,22 @@ async def test_roles_of_kubernetes_let_see_and_none_lets_promote(
     assert allowed == expected
 
 
+async def may_list(api: HttpClusterApi, path: str) -> bool:
+    try:
+        await api.call("GET", path)
+    except Rejected:
+        return False
+    return True
+
+
 async def until_aggregated(server: ApiServer) -> None:
     async with asyncio.timeout(UNTIL_S):
         while not {"pipelines", "pipelines/credentials"} <= ours_in(server, "admin"):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_S)
+
+
+def size_of_log(server: ApiServer) -> int:
+    return server.audit_log.stat().st_size if server.audit_log.exists() else 0
 
 
 def ours_in(server: ApiServer, role: str) -> set[str]:
