@@ -224,6 +224,15 @@ def with_findings(made: Cluster, *findings: m.Finding) -> Json:
     return said(made)
 
 
+def test_environment_whose_name_the_api_server_takes_for_no_key_is_left_out() -> None:
+    made = Cluster(
+        pipeline_manifest("dev", "w" * 1100), release("dev", "6.9.0"), release("prod", "6.8.4")
+    )
+    made.step()
+
+    assert list(said(made)["environments"]) == ["dev"]
+
+
 @pytest.mark.parametrize("account", ["auditor", "watcher"])
 def test_line_that_grants_is_whole_with_names_as_long_as_they_may_be(account: str) -> None:
     finding = refusal_of(account, "n" * 63, "s" * 253)

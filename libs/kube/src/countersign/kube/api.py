@@ -1,6 +1,7 @@
 """What a service asks of an API server, and how it may fail."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
@@ -10,7 +11,7 @@ from countersign.kube.objects import Manifest, mapping, text
 CALL_TIMEOUT_S: Final = 10.0
 # A server that asks to be left alone for longer is asked nevertheless, once in a while.
 RETRY_AFTER_MAX_S: Final = 60.0
-APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
+APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML, see `encoded`
 MERGE: Final = "application/merge-patch+json"
 # What an API server says of a failure may quote what was sent.
 MESSAGE_CHARACTERS_MAX: Final = 300
@@ -26,6 +27,12 @@ _REASONS: Final = {
     422: "invalid",
 }
 _UNAUTHORIZED: Final = 401
+# What YAML wants escaped, and halves of characters, which are none.
+# https://yaml.org/spec/1.2.2/#51-character-set
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+# A key that ends later is none to the API server: https://yaml.org/spec/1.2.2/#742-flow-mappings
+KEY_CHARACTERS_MAX: Final = 1000
 
 
 class ClusterApi(Protocol):
@@ -62,6 +69,17 @@ class MetadataApi(ClusterApi, Protocol):
 
         """
         ...
+
+
+def encoded(body: Manifest) -> bytes:
+    """JSON that is YAML as well, which does not know a character as a pair of escapes."""
+    whole = _HALF.sub("\ufffd", json.dumps(body, ensure_ascii=False))
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", whole).encode()
+
+
+def fits_as_key(name: str) -> bool:
+    """Whether the API server takes what is applied under that key."""
+    return len(json.dumps(name, ensure_ascii=False)) <= KEY_CHARACTERS_MAX
 
 
 def refuse(status: int, body: bytes, *, asked: str, retry_after: str = "") -> None:

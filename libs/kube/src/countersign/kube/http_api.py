@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.contracts.errors import Retryable
-from countersign.kube.api import CALL_TIMEOUT_S, refuse
+from countersign.kube.api import CALL_TIMEOUT_S, encoded, refuse
 from countersign.kube.objects import Manifest, mapping
 
 IN_CLUSTER: Final = "in-cluster"
@@ -123,7 +123,7 @@ class HttpClusterApi:
             method,
             self._settings.address + path,
             params=dict(query or {}),
-            content=None if body is None else json.dumps(body).encode(),
+            content=None if body is None else encoded(body),
             headers={"Accept": _JSON, "Content-Type": content_type},
         )
         return await self._ask(request, asked=f"{method} {path}")

@@ -17,6 +17,7 @@ from countersign.contracts.messages import (
     TargetObserved,
 )
 from countersign.contracts.promotion import OVER, Promotion
+from countersign.kube.api import fits_as_key
 from countersign.kube.pipelines import Pipeline
 from countersign.watcher.chains import into
 from countersign.watcher.gaps import FORBIDDEN
@@ -93,6 +94,8 @@ def _environments(
 ) -> Iterator[tuple[str, Fields]]:
     left = TARGETS_MAX
     for environment in seen.environments:
+        if not fits_as_key(environment.name):
+            continue
         shown = environment.targets[:left]
         left -= len(shown)
         fields: Fields = {"targets": [_target(t, pipeline=situation.pipeline) for t in shown]}
