@@ -8,6 +8,7 @@ import pytest
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.gateway.cluster_access import (
+    DECISIONS_PER_PERSON_MAX,
     FRESH_S,
     HELD_S,
     NAMED_MAX,
@@ -123,6 +124,23 @@ async def test_questions_by_name_are_bounded() -> None:
     await access.learn(GRACE, all_of_them)
 
     assert len(server.asked) <= 2 * NAMED_MAX + 20
+
+
+async def test_viewer_of_very_many_namespaces_sees_them_all() -> None:
+    server = Server(lambda a: a["verb"] == "get" and not {"namespace", "subresource"} & set(a))
+    access = ClusterAccess(server, elapsed=Watch())
+    keys = tuple(PipelineKey(f"ns-{i}", "p") for i in range(5_000))
+    environments = {(k.namespace, e) for k in keys for e in ("qa", "prod")}
+    wanted = Wanted(
+        namespaces=frozenset(k.namespace for k in keys),
+        pipelines=keys,
+        environments=frozenset(environments),
+    )
+
+    await access.learn(GRACE, lambda: wanted)
+
+    assert len(server.asked) > DECISIONS_PER_PERSON_MAX
+    assert all(access.may_see(GRACE, key) for key in keys)
 
 
 async def test_answer_is_believed_for_seconds_while_nobody_answers_and_no_longer() -> None:

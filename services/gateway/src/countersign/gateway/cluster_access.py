@@ -36,7 +36,8 @@ HELD_S: Final = 40.0
 LEARN_TIMEOUT_S: Final = 8.0
 AT_ONCE: Final = 8  # questions; as many connections are kept
 PEOPLE_MAX: Final = 2_000
-DECISIONS_PER_PERSON_MAX: Final = 4_096
+# A thousand namespaces with five environments each need nine thousand.
+DECISIONS_PER_PERSON_MAX: Final = 16_384
 # More gates that wait at once than somebody reads; the page of a gate asks for itself.
 NAMED_MAX: Final = 512
 # Pipelines that are asked about one by one, of namespaces that somebody may not see as a whole; the
@@ -222,10 +223,17 @@ class ClusterAccess:
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(AT_ONCE, len(waiting))):
                 tasks.create_task(work())
-        while len(known.decisions) > DECISIONS_PER_PERSON_MAX:
-            known.decisions.popitem(last=False)
+        _forget(known.decisions, keep=DECISIONS_PER_PERSON_MAX)
         if failures:
             raise failures[0]
+
+
+def _forget(decisions: OrderedDict[Act, _Decision], *, keep: int) -> None:
+    """The oldest denials first: what is not known is denied anyhow."""
+    excess = len(decisions) - keep
+    if excess > 0:
+        for act in sorted(decisions, key=lambda a: decisions[a].allowed)[:excess]:
+            del decisions[act]
 
 
 def _narrowed(act: Act, *, namespace: str) -> Act:
