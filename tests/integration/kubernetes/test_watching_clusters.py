@@ -4,7 +4,6 @@ import asyncio
 import base64
 import secrets
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -25,11 +24,9 @@ from doubles.observed_cluster import (
 )
 from reference import skip_without
 
-from countersign.kube.api import CALL_TIMEOUT_S
 from countersign.kube.http_api import HttpClusterApi, cluster_api
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "kubernetes.md"
-OWN_S = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -204,16 +201,13 @@ async def test_cluster_that_never_answers_hinders_nobody_and_is_named(
     async with listening() as url:
         await put(api, secret(space, remote, url=url))
         async with eyes(flux.settings()) as seen:
-            began = time.monotonic()
             await seen.until(lambda: seen.revision(space, "dev") == "6.9.0")
             await put(api, true_release(space, "6.9.1"))
             await seen.until(lambda: seen.revision(space, "dev") == "6.9.1")
-            own_s = time.monotonic() - began
+            # Nobody has waited for it so far.
+            assert "cluster_unreachable" not in seen.findings(space)
             await seen.until(lambda: "cluster_unreachable" in seen.findings(space))
-            named_s = time.monotonic() - began
 
-            assert own_s < OWN_S
-            assert named_s < CALL_TIMEOUT_S + OWN_S
             assert f"cluster {space}/far" in message(seen, space)
             assert seen.condition(space, "prod") == "UNKNOWN"
 
