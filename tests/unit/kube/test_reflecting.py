@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from countersign.contracts.errors import Rejected
+import pytest
+
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube import reflecting
 from countersign.kube.discovering import Resource
 from countersign.kube.flux import Record, read_object
@@ -17,7 +19,7 @@ from countersign.kube.reflections import Handling, Standing, Update
 RELEASES = Resource(
     group="helm.toolkit.fluxcd.io", version="v2", kind="HelmRelease", plural="helmreleases"
 )
-Step = dict[str, Any] | Rejected
+Step = dict[str, Any] | Rejected | Retryable
 
 
 class Ended(Exception):
@@ -28,8 +30,8 @@ def item(name: str, **more: Any) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "dev", "resourceVersion": "1"}, **more}
 
 
-def page(*items: dict[str, Any], further: str = "") -> dict[str, Any]:
-    return {"metadata": {"resourceVersion": "1", "continue": further}, "items": list(items)}
+def page(*items: dict[str, Any], further: str = "", version: str = "1") -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": version, "continue": further}, "items": list(items)}
 
 
 class Server:
@@ -47,7 +49,7 @@ class Server:
         if not self.lists:
             raise Ended
         answer = self.lists.pop(0)
-        if isinstance(answer, Rejected):
+        if isinstance(answer, Rejected | Retryable):
             raise answer
         return json.dumps(answer).encode()
 
@@ -107,6 +109,34 @@ class Withdrawing(Server):
         yield b""
 
 
+class Breaking(Server):
+    """Its first watch breaks off after `watch_s`; the second is the last."""
+
+    def __init__(self, *lists: Step, watch_s: float) -> None:
+        super().__init__(*lists, watch_s=watch_s)
+        self.limits: list[str] = []
+        self.versions: list[str] = []
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        self.limits.append((query or {})["limit"])
+        return await super().get(path, query)
+
+    @asynccontextmanager
+    async def lines(
+        self, path: str, query: Mapping[str, str], *, silence_s: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        del path, silence_s
+        self.versions.append(query["resourceVersion"])
+        yield self._watched()
+
+    async def _watched(self) -> AsyncIterator[bytes]:
+        if len(self.versions) > 1:
+            raise Ended
+        self.now += self._watch_s
+        raise Retryable("cluster_unavailable", "broken off")
+        yield b""
+
+
 async def updates(server: Server) -> list[Update[Record]]:
     told: list[Update[Record]] = []
 
@@ -159,6 +189,42 @@ async def test_watch_goes_on_from_the_last_bookmark_and_lists_nothing() -> None:
     assert [query["resourceVersion"] for query in server.asked] == ["1", "9"]
     assert {query["allowWatchBookmarks"] for query in server.asked} == {"true"}
     assert len(told) == 1
+
+
+async def test_watch_that_breaks_off_is_taken_up_where_it_was() -> None:
+    server = Breaking(page(version="7"), page(version="7"), watch_s=1)
+
+    await updates(server)
+
+    assert server.versions == ["7", "7"]
+    assert server.limits == [str(reflecting.PAGE_OBJECTS), "1"]
+
+
+async def test_server_that_was_restored_from_a_backup_is_listed_again() -> None:
+    now = item("podinfo", spec={"suspend": True})
+    now["metadata"]["resourceVersion"] = "3"
+    server = Breaking(
+        page(item("podinfo"), item("gone"), version="7"),
+        page(now, version="3"),
+        page(now, version="3"),
+        watch_s=1,
+    )
+
+    told = await updates(server)
+
+    assert server.versions == ["7", "3"]
+    assert [key.name for key in told[-1].changed] == ["podinfo"]
+    assert [key.name for key in told[-1].removed] == ["gone"]
+
+
+@pytest.mark.parametrize("failures", [1, 10])
+async def test_server_that_was_away_for_long_is_listed_again(failures: int) -> None:
+    away: list[Step] = [Retryable("cluster_unavailable", "no answer")] * failures
+    server = Breaking(page(version="7"), *away, page(version="9"), page(version="9"), watch_s=1)
+
+    await updates(server)
+
+    assert server.versions == ["7", "9" if failures > 1 else "7"]
 
 
 async def test_watch_that_expires_at_once_is_not_asked_for_without_pause() -> None:

@@ -78,6 +78,8 @@ class Reflector(Generic[T]):
             if self._is_stale:
                 self._at, self._is_stale = "", False
             try:
+                if self._at and self._failures:
+                    await self._doubt()
                 if not self._at:
                     await self._list()
                 await self._watch()
@@ -88,6 +90,19 @@ class Reflector(Generic[T]):
                     await self._expired()
                 else:
                     await self._refused(refusal)
+
+    async def _doubt(self) -> None:
+        """Who was away may come back from a backup, and its versions go on from an earlier one.
+
+        A watch from a later one would be silent until they get there, and leave out what they were
+        about meanwhile. After a long absence they may be there already.
+        """
+        since = self._failing_since
+        if since is not None and self._pauses.now() - since >= self._pauses.away_s:
+            self._at = ""
+        elif _is_earlier((await self._page({"limit": "1"})).version, than=self._at):
+            log.warning("reflector.went_back", path=self._path)
+            self._at = ""
 
     async def _expired(self) -> None:
         """What expires again and again, as soon as it was listed, is not listed without a pause."""
@@ -236,3 +251,11 @@ class Reflector(Generic[T]):
         await self._deliver(
             Update(standing=standing, removed=removed, reason=error.reason, message=error.message)
         )
+
+
+def _is_earlier(version: str, *, than: str) -> bool:
+    """Versions of one resource are numbers that grow.
+
+    Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    return version.isdecimal() and than.isdecimal() and int(version) < int(than)
