@@ -42,6 +42,7 @@ class Looking:
         self.keys, self.world, self.problems = Keys(), World(), HookProblems()
         self.now_s = 0.0
         self.told: list[ObjectKey] = []
+        self.calls = 0
         self.looks = HookLooks(
             self.keys,
             world=self.world,
@@ -53,6 +54,7 @@ class Looking:
 
     def look(self, keys: Iterable[ObjectKey]) -> None:
         self.told += keys
+        self.calls += 1
 
     async def later(self, wait_s: float) -> int:
         """How many Secrets were read in a step after that time."""
@@ -111,6 +113,7 @@ async def test_key_that_is_well_is_read_seldom_and_said_to_nobody_again() -> Non
 
     assert reads == [1, 0, 1]
     assert len(looking.told) == 2
+    assert looking.calls == 1, "nobody is woken for nothing"
 
 
 async def test_many_secrets_are_read_a_few_at_a_time() -> None:

@@ -80,7 +80,8 @@ class HookLooks:
         async with asyncio.TaskGroup() as tasks:
             looks = [tasks.create_task(self._is_news(place)) for place in places]
         concerned = [named[p] for p, task in zip(places, looks, strict=True) if task.result()]
-        self._look(set().union(*concerned))
+        if concerned:
+            self._look(set().union(*concerned))
 
     def _due_at(self, place: Place, *, doubted: bool) -> float:
         if place not in self._looked_at:
