@@ -73,7 +73,7 @@ class KubeProxy:
             task.cancel()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        kind = "watch" if "watch" in request.query else "list" if "limit" in request.query else ""
+        kind = _kind(request)
         self.asked[kind or "get"] += 1
         self.asked[f"{kind or 'get'} {request.path}"] += 1
         self._changed.set()
@@ -145,3 +145,10 @@ async def kube_proxy(server: ApiServer, *, token: str | None = None) -> AsyncIte
         for task in proxy._watches:
             task.cancel()
         await runner.cleanup()
+
+
+def _kind(request: web.Request) -> str:
+    """One object of many is asked for to learn whether, and what version there is."""
+    if "watch" in request.query:
+        return "watch"
+    return {"": "", "1": "look"}.get(request.query.get("limit", ""), "list")

@@ -1,8 +1,10 @@
 """What goes wrong between the watcher and an API server, and what is seen afterwards."""
 
 import asyncio
+import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -181,3 +183,29 @@ async def test_restarted_server_that_forgot_its_history_is_listed_again(
         proxy.passing.set()
         await seen.until(lambda: seen.condition(space) == "MISSING")
         assert proxy.asked["list"] > listed
+
+
+async def test_server_restored_from_a_backup_is_listed_again(
+    flux: ApiServer, api: HttpClusterApi, proxy: KubeProxy, space: str, tmp_path: Path
+) -> None:
+    def stop_and(copy: Callable[[Path, Path], object]) -> None:
+        flux.stop()
+        copy(flux.directory / "etcd", tmp_path / "backup")
+        flux.start()
+
+    def restore(etcd: Path, backup: Path) -> None:
+        shutil.rmtree(etcd)
+        shutil.copytree(backup, etcd)
+
+    await asyncio.to_thread(stop_and, shutil.copytree)
+    async with eyes(proxy.settings) as seen:
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
+        for version in ("6.8.5", "6.8.6", "6.9.0"):
+            await put(api, true_release(space, version))
+        await seen.until(lambda: seen.revision(space) == "6.9.0")
+        proxy.passing.clear()
+        await proxy.cut()
+        await asyncio.to_thread(stop_and, restore)
+        proxy.passing.set()
+
+        await seen.until(lambda: seen.revision(space) == "6.8.4")
