@@ -7,9 +7,9 @@ from countersign.gateway.interfaces import Wanted
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.projection import Position, Projection
 
-# As namespaces are named: nobody is asked about what cannot be one.
 # Who was refused looks at that page again as soon as the right was given.
 SOON_S: Final = 3.0
+# As namespaces are named: nobody is asked about what cannot be one.
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
