@@ -296,3 +296,36 @@ def test_number_in_a_file_may_be_too_long_to_be_written() -> None:
 
     assert read.is_sound
     assert read.manifest.startswith("# not shown")
+
+
+def test_environments_that_nobody_looks_at_are_told() -> None:
+    read = read_pipeline(pipeline(*(f"e{n}" for n in range(101))))
+
+    assert len(read.environments) == 100
+    assert "too_many_environments" in codes(read)
+    assert read.is_sound
+
+
+@pytest.mark.parametrize("counts", [(201,), (200,) * 6], ids=["in one", "in all"])
+def test_nothing_is_promoted_where_targets_are_not_looked_at(counts: tuple[int, ...]) -> None:
+    manifest = pipeline(*(f"e{n}" for n in range(len(counts))))
+    for environment, count in zip(manifest["spec"]["environments"], counts, strict=True):
+        environment["targets"] = [{"namespace": f"n{n}"} for n in range(count)]
+
+    read = read_pipeline(manifest)
+
+    assert "too_many_targets" in codes(read)
+    assert not read.is_sound
+    assert sum(len(e.targets) for e in read.environments) <= 1000
+
+
+@pytest.mark.parametrize("field", ["apiVersion", "kind", "name"])
+def test_application_with_an_endless_name_is_told_and_not_repeated(field: str) -> None:
+    manifest = pipeline("dev")
+    manifest["spec"]["appRef"][field] = "x" * 500_000
+
+    read = read_pipeline(manifest)
+
+    assert codes(read)[0] == "no_application"
+    assert len(read.app.api_version + read.app.kind + read.app.name) < 1000
+    assert len(read.findings[0].message) < 1000

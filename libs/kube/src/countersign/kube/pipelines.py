@@ -6,6 +6,7 @@ Source: https://github.com/weaveworks/pipeline-controller/tree/main/api/v1alpha1
 
 import json
 import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +15,7 @@ from countersign.contracts.messages import Finding, FindingLevel, ObjectRef, Pip
 from countersign.kube.hook_secrets import HookSecret, read_hook_secrets
 from countersign.kube.manifests import as_written, generation_of
 from countersign.kube.objects import (
+    NAME_CHARACTERS_MAX,
     Manifest,
     ObjectKey,
     group_of,
@@ -30,6 +32,11 @@ GROUP: Final = "pipelines.weave.works"
 KIND: Final = "Pipeline"
 ENVIRONMENTS_MAX: Final = 100
 TARGETS_MAX: Final = 200
+# What is seen of all of them must fit into one event, with a sentence for each.
+TARGETS_IN_ALL_MAX: Final = 1000
+# The name is repeated for each target: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+KIND_CHARACTERS_MAX: Final = 63
+API_VERSION_CHARACTERS_MAX: Final = NAME_CHARACTERS_MAX + 1 + KIND_CHARACTERS_MAX
 # As long as any name in Kubernetes; longer ones make subjects that the bus refuses.
 ENVIRONMENT_NAME_BYTES_MAX: Final = 253
 # Objects that no API server has numbered get an id from their name.
@@ -104,12 +111,13 @@ def read_pipeline(manifest: Manifest) -> Pipeline:
     app, app_findings = _app(manifest, key=key)
     uid = text(manifest, "metadata", "uid") or str(uuid.uuid5(_UID_SPACE, str(key)))
     generation = integer(manifest, "metadata", "generation")
-    environments = tuple(
+    environments = _limited(
         _environment(entry, manifest=manifest, namespace=key.namespace) for entry in entries
     )
     findings = (
         *app_findings,
         *_findings_of_environments(environments, key=key),
+        *_findings_of_sizes(manifest, key=key),
         *_findings_of_strategies(environments, key=key),
         *(_unknown(key, path) for path in unknown_fields(manifest)),
     )
@@ -141,11 +149,18 @@ def as_stored(pipeline: Pipeline, manifest: Manifest) -> Pipeline:
 def _app(manifest: Manifest, *, key: ObjectKey) -> tuple[ObjectRef, tuple[Finding, ...]]:
     ref = mapping(manifest, "spec", "appRef")
     api_version, kind, name = (text(ref, field) for field in ("apiVersion", "kind", "name"))
-    app = ObjectRef(api_version=api_version, kind=kind or "unknown", name=name or "unknown")
-    if api_version and kind and name:
-        return app, ()
-    message = f"{key}: spec.appRef needs apiVersion, kind and name; name the application there"
-    return app, (_error("no_application", message),)
+    app = ObjectRef(
+        api_version=api_version[:API_VERSION_CHARACTERS_MAX],
+        kind=kind[:KIND_CHARACTERS_MAX] or "unknown",
+        name=name[:NAME_CHARACTERS_MAX] or "unknown",
+    )
+    if not (api_version and kind and name):
+        message = f"{key}: spec.appRef needs apiVersion, kind and name; name the application there"
+        return app, (_error("no_application", message),)
+    if (app.api_version, app.kind, app.name) != (api_version, kind, name):
+        message = f"{key}: spec.appRef is longer than what any object is called; mend it"
+        return app, (_error("no_application", message),)
+    return app, ()
 
 
 def _environment(entry: object, *, manifest: Manifest, namespace: str) -> Environment:
@@ -162,6 +177,35 @@ def _environment(entry: object, *, manifest: Manifest, namespace: str) -> Enviro
             name=name, targets=_targets(targets, namespace=namespace), no_strategy=no_strategy
         )
     return Environment(name=name, targets=_targets(targets, namespace=namespace), strategy=strategy)
+
+
+def _limited(environments: Iterable[Environment]) -> tuple[Environment, ...]:
+    """With as many targets as are looked at."""
+    left = TARGETS_IN_ALL_MAX
+    kept: list[Environment] = []
+    for environment in environments:
+        kept.append(replace(environment, targets=environment.targets[:left]))
+        left -= len(kept[-1].targets)
+    return tuple(kept)
+
+
+def _findings_of_sizes(manifest: Manifest, *, key: ObjectKey) -> Iterator[Finding]:
+    """Nothing is promoted on the strength of targets that nobody looks at."""
+    environments = sequence(manifest, "spec", "environments")
+    if len(environments) > ENVIRONMENTS_MAX:
+        yield Finding(
+            level=FindingLevel.WARNING,
+            code="too_many_environments",
+            message=f"{key}: only the first {ENVIRONMENTS_MAX} of {len(environments)} environments "
+            "are looked at; make several Pipelines of it",
+        )
+    counts = [len(sequence(entry, "targets")) for entry in environments[:ENVIRONMENTS_MAX]]
+    if max(counts, default=0) > TARGETS_MAX or sum(counts) > TARGETS_IN_ALL_MAX:
+        message = (
+            f"{key}: has more than {TARGETS_MAX} targets in an environment, or more than "
+            f"{TARGETS_IN_ALL_MAX} in all; make several Pipelines of it"
+        )
+        yield _error("too_many_targets", message)
 
 
 def _refuse_long_name(name: str) -> None:
