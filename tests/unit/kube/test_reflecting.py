@@ -217,6 +217,15 @@ async def test_server_that_was_restored_from_a_backup_is_listed_again() -> None:
     assert [key.name for key in told[-1].removed] == ["gone"]
 
 
+async def test_versions_may_be_longer_than_numbers_that_python_reads() -> None:
+    late, early = "1" * 5001, "9" * 5000
+    server = Breaking(page(version=late), page(version=early), page(version=early), watch_s=1)
+
+    await updates(server)
+
+    assert server.versions == [late, early]
+
+
 @pytest.mark.parametrize("failures", [1, 10])
 async def test_server_that_was_away_for_long_is_listed_again(failures: int) -> None:
     away: list[Step] = [Retryable("cluster_unavailable", "no answer")] * failures

@@ -254,8 +254,10 @@ class Reflector(Generic[T]):
 
 
 def _is_earlier(version: str, *, than: str) -> bool:
-    """Versions of one resource are numbers that grow.
+    """Versions of one resource are numbers that grow, without zeros before them.
 
+    They are not read as numbers: of what another cluster says Python refuses the very long.
     Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
     """
-    return version.isdecimal() and than.isdecimal() and int(version) < int(than)
+    are_numbers = version.isdecimal() and than.isdecimal()
+    return are_numbers and (len(version), version) < (len(than), than)
