@@ -90,6 +90,25 @@ async def test_sender_who_does_not_end_the_body_is_told_so_and_hung_up_on() -> N
     assert b"499" not in answer
 
 
+async def test_body_that_is_no_http_is_told_so_once_and_no_fault_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def hasty(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    listener = listen("127.0.0.1", 0)
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(serve(hasty, listener, connections_max=4))
+        answer = await said(listener.getsockname()[1], head + b"no length\r\n")
+        serving.cancel()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 @pytest.mark.parametrize("head", [b"", b"POST / HTTP/1.1\r\nHost: loc"])
 async def test_caller_who_does_not_ask_is_hung_up_on(head: bytes) -> None:
     async with reading_server(request_s=0.05) as port:

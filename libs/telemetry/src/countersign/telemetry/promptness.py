@@ -92,6 +92,12 @@ def prompt_protocol(*, head_s: float) -> type[H11Protocol]:
             self._asked()
             super().connection_lost(exc)
 
+        def send_400_response(self, msg: str) -> None:
+            """The application, which may just begin to answer, has been answered for."""
+            super().send_400_response(msg)
+            if self.cycle is not None:
+                self.cycle.disconnected = True
+
         def _asked(self) -> None:
             if self._due is not None:
                 self._due.cancel()
