@@ -35,6 +35,7 @@ class Bus:
         self.errors: list[Exception] = []
         self.unreadable = False
         self.only_requests = False
+        self.bytes_max = 1024 * 1024
         self.heard = asyncio.Event()
 
     async def publish(
@@ -44,6 +45,8 @@ class Bus:
         spared = self.only_requests and not isinstance(event, m.PromotionRequested)
         if self.errors and not spared:
             raise self.errors.pop(0)
+        if len(event.to_json()) > self.bytes_max:
+            raise Rejected("too_large", "for the bus")
         assert create_once is isinstance(event, m.PromotionRequested)
         self.events.append(event)
         self.ids.append(message_id)
@@ -299,3 +302,42 @@ async def test_what_another_watcher_says_of_a_key_of_hints_is_doubted() -> None:
         service.on_event(event, sequence=1, trace={})
 
         assert service.hook_problems.take_doubted() == {pipeline.key}
+
+
+async def test_what_is_too_long_for_the_bus_is_told_once_in_short_until_it_is_mended() -> None:
+    bus = Bus()
+    bus.bytes_max = 8_000
+    known = {k: r for k, r in objects().items() if not isinstance(r, Pipeline)}
+    long = read_object(pipeline_manifest("dev", "p" * 9_000))
+    short = read_object(pipeline_manifest("dev", "prod"))
+    async with watching(bus) as service:
+        service.caught_up.set()
+        await service.on_changes(Changes(changed={**known, long.key: long}))
+        await bus.until(m.PipelineObserved)
+        assert [f.code for f in bus.findings()] == ["too_large"]
+
+        bus.heard.clear()
+        await service.on_changes(Changes(changed={long.key: long}))
+        async with asyncio.timeout(TIMEOUT_S):
+            await bus.heard.wait()
+        await service.on_changes(Changes(changed={short.key: short}))
+        await bus.until(m.PipelineObserved, 2)
+
+    told = [e for e in bus.events if isinstance(e, m.PipelineObserved)]
+    assert [[e.name for e in event.environments] for event in told] == [[], ["dev", "prod"]]
+
+
+async def test_request_too_long_for_the_bus_is_told_at_its_pipeline() -> None:
+    bus = Bus()
+    bus.errors = [Rejected("too_large", "for the bus")] * 9
+    bus.only_requests = True
+    async with watching(bus) as service:
+        service.caught_up.set()
+        await service.on_changes(Changes(changed=objects()))
+        await bus.until(m.PipelineObserved, count=2)
+
+        assert len(service.projection) == 0
+
+    (finding,) = bus.findings()
+    assert finding.code == "too_large"
+    assert "nothing can be promoted into prod" in finding.message

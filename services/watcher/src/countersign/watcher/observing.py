@@ -1,6 +1,7 @@
 """What is published of a Pipeline when it, or what its environments run, has changed."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from countersign.contracts.messages import (
     CredentialUse,
@@ -17,6 +18,11 @@ from countersign.kube import kustomizations
 from countersign.kube.objects import group_of
 from countersign.kube.pipelines import Pipeline
 from countersign.watcher.model import Problem, Situation, Stage
+
+TOO_LONG: Final = (
+    "what would be told of it is more than the bus takes at once; shorten what is long in the "
+    "Pipeline, or make several Pipelines of it"
+)
 
 
 def environment_observed(stage: Stage, *, gate: Gate | None = None) -> EnvironmentObserved:
@@ -55,6 +61,17 @@ def observed(
         credentials=tuple(_credentials(situation)),
     )
     return () if says_the_same(situation.observed, event) else (event,)
+
+
+def without_what_is_long(event: PipelineObserved) -> PipelineObserved:
+    """Only that it is there, and that the rest does not go through the bus."""
+    message = (
+        f"{event.pipeline.namespace}/{event.pipeline.name}: nothing of it is shown: {TOO_LONG}"
+    )
+    finding = Finding(level=FindingLevel.ERROR, code="too_large", message=message)
+    return event.model_copy(
+        update={"environments": (), "findings": (finding,), "manifest": "", "credentials": ()}
+    )
 
 
 def says_the_same(before: PipelineObserved | None, after: PipelineObserved) -> bool:

@@ -19,6 +19,7 @@ from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.interfaces import Publisher
 from countersign.watcher.model import Problem
+from countersign.watcher.observing import TOO_LONG, says_the_same, without_what_is_long
 from countersign.watcher.projection import Projection
 from countersign.watcher.world import pipeline_key
 
@@ -26,7 +27,7 @@ log = get_logger()
 
 
 class Publishing:
-    """Remembers which Pipelines have a request in the stream that nobody can read."""
+    """Remembers of which Pipelines a request is not taken, or is there and cannot be read."""
 
     def __init__(self, publisher: Publisher, *, projection: Projection) -> None:
         self._publisher = publisher
@@ -80,10 +81,27 @@ class Publishing:
         except Rejected as refusal:
             if refusal.reason != "exists":
                 log.warning("event.refused", type=type(event).__name__, reason=refusal.reason)
+                if refusal.reason == "too_large":
+                    await self._send_less(event)
                 return
             if not await self._is_readable(event):
                 return
         self._projection.apply(event, sequence=sequence, trace=carrier())
+
+    async def _send_less(self, event: Message) -> None:
+        """Whoever wrote what is too long for the bus must see that, where they look."""
+        if isinstance(event, PipelineObserved):
+            ref, less = event.pipeline, without_what_is_long(event)
+            seen = self._projection.observed().get((ref.namespace, ref.name))
+            if less != event and not says_the_same(seen.event if seen else None, less):
+                await self._send(less)
+        elif isinstance(event, PromotionRequested):
+            ref = event.promotion.pipeline
+            self._problems[pipeline_key(ref.namespace, ref.name)] = Problem(
+                path="",
+                code="too_large",
+                message=f"nothing can be promoted into {event.promotion.environment}: {TOO_LONG}",
+            )
 
     async def _is_readable(self, event: Message) -> bool:
         """Whether what was there first is a request: all who read the stream leave out the rest.
