@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from countersign.messaging.connection import keeping_cancellation
+from countersign.messaging.connection import ConnectionState, keeping_cancellation
+from countersign.messaging.settings import BusSettings
 
 
 async def _wait(answer: asyncio.Future[int]) -> int:
@@ -44,3 +45,23 @@ async def test_answer_to_who_was_cancelled_before_is_given() -> None:
     with pytest.raises(asyncio.CancelledError):
         await cleaning
     assert answered == [1]
+
+
+async def test_bus_that_stays_away_is_told_once_for_each_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    state = ConnectionState("made-up")
+    on = state.options(BusSettings(), "watcher")
+
+    await on["disconnected_cb"]()
+    for reason in ("refused", "refused", "refused", "no route", "no route"):
+        await on["error_cb"](OSError(reason))
+    said = capsys.readouterr().out
+
+    assert said.count("bus.error") == 2
+    assert state.reason() == "not connected: no route"
+
+    await on["reconnected_cb"]()
+    await on["error_cb"](OSError("no route"))
+
+    assert "bus.error" in capsys.readouterr().out

@@ -90,7 +90,10 @@ class ConnectionState:
                 self._violation = text
             return
         if self._trouble is not None:
-            self._trouble = f"not connected: {text}"
+            told, self._trouble = self._trouble, f"not connected: {text}"
+            if told == self._trouble:
+                # Each half second, until it is back.
+                return
         log.warning("bus.error", connection=self.name, reason=text)
 
     async def _on_disconnected(self) -> None:
