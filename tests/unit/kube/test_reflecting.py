@@ -181,6 +181,17 @@ async def test_list_without_end_is_given_up(monkeypatch: Any) -> None:
     assert server.slept
 
 
+async def test_empty_pages_without_end_are_given_up() -> None:
+    server = Server(*[page(further="on")] * 50)
+
+    told = await updates(server)
+
+    assert [(update.standing, update.reason) for update in told] == [
+        (Standing.UNREACHABLE, "cluster_unavailable")
+    ]
+    assert server.slept
+
+
 async def test_watch_goes_on_from_the_last_bookmark_and_lists_nothing() -> None:
     server = Bookmarking()
 

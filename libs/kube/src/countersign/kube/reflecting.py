@@ -24,6 +24,8 @@ PAGE_OBJECTS: Final = 500
 LISTS_MAX: Final = 5
 # Ten times what a large cluster has; another cluster may go on without end.
 OBJECTS_MAX: Final = 100_000
+# A page may be empty, and lead on; one after the other leads nowhere.
+EMPTY_PAGES_MAX: Final = 10
 _READ_BEFORE: Final = frozenset({Standing.READ, Standing.UNREACHABLE})
 _STANDINGS: Final = {"not_found": Standing.ABSENT, "forbidden": Standing.FORBIDDEN}
 
@@ -129,8 +131,10 @@ class Reflector(Generic[T]):
         changed: dict[ObjectKey, T] = {}
         versions: dict[ObjectKey, str] = {}
         query = {"limit": str(self._page_objects)}
+        empty = 0
         while True:
             page = await self._page(query)
+            empty = 0 if page.found else empty + 1
             for found in page.found:
                 key = found.record.key
                 versions[key] = found.version
@@ -139,6 +143,8 @@ class Reflector(Generic[T]):
             self._refuse_too_many(len(versions))
             if not page.further:
                 break
+            if empty > EMPTY_PAGES_MAX:
+                raise Retryable("cluster_unavailable", f"GET {self._path}: pages without end")
             query = {**query, "continue": page.further}
         self._listed = _Listed(versions=versions, changed=changed)
         self._at = page.version
