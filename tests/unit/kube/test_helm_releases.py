@@ -141,3 +141,27 @@ def test_junk_in_status_reads_as_not_there_yet(junk: object) -> None:
     manifest = {**release(), "status": junk}
 
     assert read_helm_release(manifest).state.condition is Is.PROGRESSING
+
+
+@pytest.mark.parametrize("version", ["", None, 690])
+def test_release_without_a_version_is_none_and_no_older_one_is_taken_for_it(version: Any) -> None:
+    state = read_helm_release(release(status__history__0__chartVersion=version)).state
+
+    assert state.condition is Is.PROGRESSING
+    assert (state.content, state.last) == (None, None)
+
+
+def test_rollback_to_a_release_without_a_version_is_to_nothing_known() -> None:
+    entries = conditions(
+        ("Ready", "False", 2, "RollbackSucceeded"), ("Stalled", "True", 2, "RetriesExceeded")
+    )
+    manifest = release(status__conditions=entries, status__history__0__chartVersion="")
+
+    assert read_helm_release(manifest).state.rolled_back is None
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00"])
+def test_day_before_the_first_is_none(at: str) -> None:
+    state = read_helm_release(release(status__history__0__lastDeployed=at)).state
+
+    assert (state.condition, state.since) == (Is.HEALTHY, None)

@@ -84,8 +84,10 @@ def _condition(
     return EnvironmentCondition.PROGRESSING, progress or "is being reconciled"
 
 
-def _content(entry: Manifest) -> Content:
+def _content(entry: Manifest) -> Content | None:
     version, digest = text(entry, "chartVersion"), text(entry, "ociDigest")
+    if not version:
+        return None
     return Content(
         identity=f"{version}@{digest}" if digest else version,
         revision=parse_revision(version, digest=digest),
@@ -97,7 +99,12 @@ def _last(history: list[Manifest]) -> Revision | None:
     ran = [entry for entry in history if text(entry, "status") in _RAN and _tests_passed(entry)]
     if not ran:
         return None
-    return _content(max(ran, key=lambda entry: integer(entry, "version") or 0)).revision
+    return _revision(max(ran, key=lambda entry: integer(entry, "version") or 0))
+
+
+def _revision(entry: Manifest) -> Revision | None:
+    content = _content(entry)
+    return content.revision if content else None
 
 
 def _tests_passed(entry: Manifest) -> bool:
@@ -116,7 +123,7 @@ def _rolled_back(
         and integer(manifest, "status", "observedGeneration") == generation
     )
     if for_good and history and text(history[0], "status") == "deployed":
-        return _content(history[0]).revision
+        return _revision(history[0])
     return None
 
 

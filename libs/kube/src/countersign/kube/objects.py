@@ -66,7 +66,10 @@ def moment(value: Any, *path: str) -> datetime | None:
             return None
     if not isinstance(found, datetime):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:  # the first or the last day there is, elsewhere
+        return None
 
 
 def group_of(api_version: str) -> str:
