@@ -34,7 +34,7 @@ from countersign.gateway.tracks import plain
 from countersign.gateway.wording import brief
 
 MARK_BYTES: Final = 16
-_CODE: Final = re.compile(r"`([^`]{1,200})`")
+_CODE: Final = re.compile(r"`([^`]{1,4096})`")
 
 
 class Templates:
