@@ -116,8 +116,8 @@ def read_pipeline(manifest: Manifest) -> Pipeline:
     )
     findings = (
         *app_findings,
-        *_findings_of_environments(environments, key=key),
         *_findings_of_sizes(manifest, key=key),
+        *_findings_of_environments(environments, key=key),
         *_findings_of_strategies(environments, key=key),
         *(_unknown(key, path) for path in unknown_fields(manifest)),
     )
@@ -242,6 +242,7 @@ def _findings_of_environments(
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         message = f"{key}: environment {name!r} is listed {names.count(name)} times; rename one"
         found.append(_error("duplicate_environment", message))
+    is_full = sum(len(e.targets) for e in environments) >= TARGETS_IN_ALL_MAX
     found.extend(
         Finding(
             level=FindingLevel.WARNING,
@@ -249,7 +250,7 @@ def _findings_of_environments(
             message=f"{key}: environment {e.name!r} has no targets; name a namespace",
         )
         for e in environments
-        if not e.targets
+        if not (e.targets or is_full)
     )
     return tuple(found)
 
