@@ -73,7 +73,7 @@ def key_id(token: str) -> str:
     try:
         header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
         kid = header.get("kid", "")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise _bad("it cannot be read") from None
     return kid if isinstance(kid, str) else ""
 
