@@ -330,3 +330,27 @@ def test_application_with_an_endless_name_is_told_and_not_repeated(field: str) -
     assert codes(read)[0] == "no_application"
     assert len(read.app.api_version + read.app.kind + read.app.name) < 1000
     assert len(read.findings[0].message) < 1000
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind"),
+    [("v1", "Secret"), ("v1", "ConfigMap"), ("pipelines.weave.works/v1alpha1", "Pipeline")],
+)
+def test_application_of_a_kind_that_is_none_is_told(api_version: str, kind: str) -> None:
+    manifest = pipeline("dev")
+    manifest["spec"]["appRef"] |= {"apiVersion": api_version, "kind": kind}
+
+    read = read_pipeline(manifest)
+
+    assert codes(read) == ["no_application"]
+    assert f"a {kind}, which is never read" in read.findings[0].message
+
+
+def test_nothing_is_promoted_for_a_pipeline_that_waits_for_its_finalizers() -> None:
+    manifest = pipeline("dev", "prod")
+    manifest["metadata"]["deletionTimestamp"] = "2026-11-23T09:00:00Z"
+
+    read = read_pipeline(manifest)
+
+    assert codes(read) == ["being_deleted"]
+    assert not read.is_sound

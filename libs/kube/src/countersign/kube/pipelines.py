@@ -30,6 +30,10 @@ from countersign.kube.strategies import PullRequests, read_strategy
 
 GROUP: Final = "pipelines.weave.works"
 KIND: Final = "Pipeline"
+# Read for a reason of ours, or not to be read at all.
+NO_APPLICATIONS: Final = frozenset(
+    {("", "Secret"), ("", "ConfigMap"), (GROUP, KIND), ("gitops.weave.works", "GitopsCluster")}
+)
 ENVIRONMENTS_MAX: Final = 100
 TARGETS_MAX: Final = 200
 # What is seen of all of them must fit into one event, with a sentence for each.
@@ -115,6 +119,7 @@ def read_pipeline(manifest: Manifest) -> Pipeline:
         _environment(entry, manifest=manifest, namespace=key.namespace) for entry in entries
     )
     findings = (
+        *_findings_of_deletion(manifest, key=key),
         *app_findings,
         *_findings_of_sizes(manifest, key=key),
         *_findings_of_environments(environments, key=key),
@@ -146,6 +151,12 @@ def as_stored(pipeline: Pipeline, manifest: Manifest) -> Pipeline:
     )
 
 
+def _findings_of_deletion(manifest: Manifest, *, key: ObjectKey) -> Iterator[Finding]:
+    if mapping(manifest, "metadata").get("deletionTimestamp"):
+        message = f"{key}: is being deleted and waits for its finalizers; nothing is promoted"
+        yield _error("being_deleted", message)
+
+
 def _app(manifest: Manifest, *, key: ObjectKey) -> tuple[ObjectRef, tuple[Finding, ...]]:
     ref = mapping(manifest, "spec", "appRef")
     api_version, kind, name = (text(ref, field) for field in ("apiVersion", "kind", "name"))
@@ -159,6 +170,9 @@ def _app(manifest: Manifest, *, key: ObjectKey) -> tuple[ObjectRef, tuple[Findin
         return app, (_error("no_application", message),)
     if (app.api_version, app.kind, app.name) != (api_version, kind, name):
         message = f"{key}: spec.appRef is longer than what any object is called; mend it"
+        return app, (_error("no_application", message),)
+    if (group_of(api_version), kind) in NO_APPLICATIONS:
+        message = f"{key}: spec.appRef names a {kind}, which is never read; name what deploys it"
         return app, (_error("no_application", message),)
     return app, ()
 

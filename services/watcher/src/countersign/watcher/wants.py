@@ -5,23 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from countersign.kube import pipelines
 from countersign.kube.applications import App
 from countersign.kube.flux import Record
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines import Pipeline
+from countersign.kube.pipelines import NO_APPLICATIONS, Pipeline
 from countersign.watcher import gitops_clusters
 from countersign.watcher.gitops_clusters import GitopsCluster
 
-# What is no application: read for a reason of ours, or not to be read at all.
-NEVER: Final = frozenset(
-    {
-        ("", "Secret"),
-        ("", "ConfigMap"),
-        (pipelines.GROUP, pipelines.KIND),
-        (gitops_clusters.GROUP, gitops_clusters.KIND),
-    }
-)
 # As Kubernetes names them; the API server does not check them where they are only mentioned.
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _GROUP: Final = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.|$))*(?<!\.)")
@@ -95,7 +85,7 @@ def _wanted_by(record: Record | GitopsCluster) -> Iterator[Want]:
 
 
 def _wanted_of(app: ObjectKey) -> Iterator[Want]:
-    if (app.group, app.kind) in NEVER or not _is_path(app.group, app.namespace):
+    if (app.group, app.kind) in NO_APPLICATIONS or not _is_path(app.group, app.namespace):
         return
     yield Want(app.cluster, app.group, app.kind, app.namespace)
     if app.cluster:
