@@ -100,9 +100,10 @@ def empty_bus(server: LocalServer, heard: Heard) -> Callable[[], Awaitable[None]
     async def empty() -> None:
         await server.stop()
         shutil.rmtree(server.directory / "store")
+        # Before anybody can tell it again.
+        heard.events.clear()
         await server.start()
         await provision(server)
-        heard.events.clear()
 
     return empty
 
