@@ -125,7 +125,7 @@ def check_response(
 def _explained(check: Any, what: str) -> None:
     try:
         check()
-    except Exception as error:
+    except Exception as error:  # openapi-core has no base class for what it raises
         cause = error.__cause__
         details = [
             f"{'/'.join(map(str, e.absolute_path))}: {e.message[:300]}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from apiserver import ApiServer
 
+from countersign.kube import reviews
 from countersign.kube.http_api import HttpClusterApi, KubeSettings
 
 HOME = "countersign"
@@ -49,3 +50,16 @@ async def rotate_secret(
     content_type = "application/merge-patch+json"
     path = secrets_path(namespace, name)
     await admin.call("PATCH", path, body=body, content_type=content_type)
+
+
+async def may_do(
+    api: HttpClusterApi, person: reviews.Subject, *, namespace: str
+) -> tuple[bool, bool, bool]:
+    """Whether they may see Pipelines there, see what is known of tokens, and promote."""
+    see = reviews.Act(verb="get", namespace=namespace)
+    look = reviews.Act(verb="get", subresource=reviews.CREDENTIALS, namespace=namespace)
+    return (
+        await reviews.may(api, person, see),
+        await reviews.may(api, person, look),
+        await reviews.may_promote(api, person, "prod", namespace=namespace, name="x"),
+    )

@@ -52,6 +52,19 @@ async def namespace(admin: HttpClusterApi) -> str:
 
 
 @pytest.fixture
+async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
+    """Of an administrator of the server with Flux's kinds."""
+    async with cluster_api(flux.settings()) as found:
+        yield found
+
+
+@pytest.fixture
+async def space(api: HttpClusterApi) -> str:
+    """A namespace there."""
+    return await make_namespace(api)
+
+
+@pytest.fixture
 async def told(
     apiserver: ApiServer, admin: HttpClusterApi, namespace: str, tmp_path: Path
 ) -> AsyncIterator[Told]:

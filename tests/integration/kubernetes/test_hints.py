@@ -66,16 +66,9 @@ class Hook:
 
 
 @pytest.fixture
-async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
-    async with cluster_api(flux.settings()) as found:
-        yield found
-
-
-@pytest.fixture
-async def space(api: HttpClusterApi) -> str:
-    name = await make_namespace(api)
-    await make_namespace(api, elsewhere(name))
-    return name
+async def space(api: HttpClusterApi, space: str) -> str:
+    await make_namespace(api, elsewhere(space))
+    return space
 
 
 @asynccontextmanager

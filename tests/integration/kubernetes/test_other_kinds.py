@@ -11,14 +11,8 @@ from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline
 from integration.kubernetes.test_watching_clusters import gitops_cluster, secret
 
 from countersign.kube.flux import read_object
-from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.http_api import HttpClusterApi
 from countersign.kube.revision_paths import parse_revision_paths
-
-
-@pytest.fixture
-async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
-    async with cluster_api(flux.settings()) as found:
-        yield found
 
 
 @pytest.fixture

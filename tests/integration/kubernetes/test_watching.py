@@ -1,31 +1,19 @@
 """Objects of a real API server as the watcher's source sees them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from apiserver import ApiServer
 from doubles.kube_proxy import kube_proxy
 from doubles.made_up_kinds import names
-from doubles.observed_cluster import eyes, make_namespace, path_of, put, true_pipeline, true_release
+from doubles.observed_cluster import eyes, path_of, put, true_pipeline, true_release
 
-from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.http_api import HttpClusterApi
 
 RELEASES = "/apis/helm.toolkit.fluxcd.io/v2/helmreleases"
 MANY = 1203
 PAGES = 3
 AT_ONCE = 32
-
-
-@pytest.fixture
-async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
-    async with cluster_api(flux.settings()) as found:
-        yield found
-
-
-@pytest.fixture
-async def space(api: HttpClusterApi) -> str:
-    return await make_namespace(api)
 
 
 # Pipelines that are older than the HelmReleases of their cluster name a version that it has not.

@@ -43,12 +43,6 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
-    async with cluster_api(flux.settings()) as found:
-        yield found
-
-
-@pytest.fixture
 async def there(remote: ApiServer) -> AsyncIterator[HttpClusterApi]:
     async with cluster_api(remote.settings()) as found:
         yield found

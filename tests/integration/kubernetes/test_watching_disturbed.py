@@ -20,7 +20,7 @@ from doubles.observed_cluster import (
     true_release,
 )
 
-from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.http_api import HttpClusterApi
 from countersign.watcher.gaps import UNREACHABLE
 
 RETRY_AFTER_S = 1
@@ -35,14 +35,7 @@ def watches(request: web.Request) -> bool:
 
 
 @pytest.fixture
-async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
-    async with cluster_api(flux.settings()) as found:
-        yield found
-
-
-@pytest.fixture
-async def space(api: HttpClusterApi) -> str:
-    space = await make_namespace(api)
+async def space(api: HttpClusterApi, space: str) -> str:
     await put(api, true_pipeline(space, "dev"))
     await put(api, true_release(space, "6.8.4"))
     return space

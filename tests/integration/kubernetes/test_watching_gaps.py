@@ -12,22 +12,11 @@ from doubles.made_up_kinds import CRDS, application, crd, names, put_patiently
 from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline, true_release
 
 from countersign.kube.granting import NAMESPACE
-from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
+from countersign.kube.http_api import HttpClusterApi, KubeSettings
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ACCOUNT = "countersign-watcher"
 MANIFEST = Path(__file__).parents[3] / "k8s" / "base" / "watcher.yaml"
-
-
-@pytest.fixture
-async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
-    async with cluster_api(flux.settings()) as found:
-        yield found
-
-
-@pytest.fixture
-async def space(api: HttpClusterApi) -> str:
-    return await make_namespace(api)
 
 
 @pytest.fixture

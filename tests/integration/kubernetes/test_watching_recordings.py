@@ -5,7 +5,6 @@ healthily then, and what is promoted, is what the table beside `flux_recordings.
 """
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -26,19 +25,13 @@ from countersign.contracts.errors import Rejected
 from countersign.kube.api import MERGE
 from countersign.kube.applications import AppState
 from countersign.kube.flux import read_object
-from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.http_api import HttpClusterApi
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.world import World
 
 SHOWN = (*APPLICATIONS, "GitRepository", "OCIRepository")
 Json = dict[str, Any]
-
-
-@pytest.fixture
-async def api(flux: ApiServer) -> AsyncIterator[HttpClusterApi]:
-    async with cluster_api(flux.settings()) as found:
-        yield found
 
 
 @pytest.fixture(scope="session")

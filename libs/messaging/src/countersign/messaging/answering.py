@@ -76,7 +76,7 @@ async def answer(
             outcome = error.reason
             log.info("rpc.refused", method=name, caller=call.service, reason=error.reason)
             response = _refusal(method, error.reason, error.message)
-        except Exception as error:
+        except Exception as error:  # a bug: who asked is answered, and its words stay here
             outcome = "internal"
             fail(current, error)
             log.exception("rpc.bug", method=name, caller=call.service)

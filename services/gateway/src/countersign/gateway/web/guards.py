@@ -98,7 +98,7 @@ class Guard:
             return delay(error)
         except ClientDisconnect:
             return _LEFT
-        except Exception:
+        except Exception:  # a bug: whoever asked sees a page, and no traceback
             log.exception("request.failed", route=_route(scope))
             return BUG
         return None
