@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from doubles.watched import NOW, pipeline_manifest, release
 from prometheus_client import REGISTRY
 
@@ -327,7 +328,9 @@ async def test_what_is_too_long_for_the_bus_is_told_once_in_short_until_it_is_me
     assert [[e.name for e in event.environments] for event in told] == [[], ["dev", "prod"]]
 
 
-async def test_request_too_long_for_the_bus_is_told_at_its_pipeline() -> None:
+async def test_request_too_long_for_the_bus_is_told_at_its_pipeline(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     bus = Bus()
     bus.errors = [Rejected("too_large", "for the bus")] * 9
     bus.only_requests = True
@@ -341,3 +344,4 @@ async def test_request_too_long_for_the_bus_is_told_at_its_pipeline() -> None:
     (finding,) = bus.findings()
     assert finding.code == "too_large"
     assert "nothing can be promoted into prod" in finding.message
+    assert "promotion.requested" not in capsys.readouterr().out

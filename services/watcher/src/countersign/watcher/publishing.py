@@ -60,7 +60,8 @@ class Publishing:
             names.ENVIRONMENT: ref.environment,
         }
         with span(name, parent=entry.trace if entry else None, attributes=described):
-            await self._send(event)
+            if not await self._send(event):
+                return
             log.info(
                 EVENTS[type(event)].name.replace("-", "_"),
                 promotion_id=ref.promotion_id,
@@ -69,7 +70,8 @@ class Publishing:
                 environment=ref.environment,
             )
 
-    async def _send(self, event: Message) -> None:
+    async def _send(self, event: Message) -> bool:
+        """Whether it is in the stream now, by us or by another watcher."""
         sequence = 0
         try:
             published = await self._publisher.publish(
@@ -83,10 +85,11 @@ class Publishing:
                 log.warning("event.refused", type=type(event).__name__, reason=refusal.reason)
                 if refusal.reason == "too_large":
                     await self._send_less(event)
-                return
+                return False
             if not await self._is_readable(event):
-                return
+                return False
         self._projection.apply(event, sequence=sequence, trace=carrier())
+        return True
 
     async def _send_less(self, event: Message) -> None:
         """Whoever wrote what is too long for the bus must see that, where they look."""
