@@ -181,6 +181,6 @@ if __name__ == "__main__":
         main(
             pipelines=given[0] if given else 1000,
             changes=given[1] if len(given) > 1 else 200,
-            others=given[2] if len(given) > 2 else 5000,
+            others=given[2] if len(given) > 2 else 10_000,
         )
     )
