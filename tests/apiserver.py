@@ -19,7 +19,7 @@ import reference
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from countersign.kube.http_api import KubeSettings
+from countersign.kube.access.http_api import KubeSettings
 from countersign.local.demo.layout import free_port
 
 ASSETS: Final = "KUBEBUILDER_ASSETS"

@@ -1,6 +1,7 @@
 """Small modules and small functions force the right cut."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 import sources
@@ -8,6 +9,8 @@ import sources
 MODULE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 70
 PARAMETERS_MAX = 5
+# A room; more than that is a hall.
+MODULES_MAX = 13
 
 
 def test_module_has_at_most_300_lines() -> None:
@@ -15,6 +18,15 @@ def test_module_has_at_most_300_lines() -> None:
         sources.name(path): lines
         for path in sources.python_files("libs", "services")
         if (lines := len(path.read_text().splitlines())) > MODULE_LINES_MAX
+    }
+
+    assert found == {}
+
+
+def test_folder_has_so_few_modules_that_it_is_a_room() -> None:
+    folders = Counter(path.parent for path in sources.python_files("libs", "services"))
+    found = {
+        sources.name(path): count for path, count in folders.items() if count > MODULES_MAX + 1
     }
 
     assert found == {}

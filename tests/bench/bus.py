@@ -31,13 +31,13 @@ from countersign.contracts.messages import (
     Revision,
 )
 from countersign.contracts.subjects import INTAKE_ROOT, event_subject, inbox_prefix
+from countersign.messaging.administration.local_server import LocalServer, local_server
+from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, Received, Work, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.local_server import LocalServer, local_server
-from countersign.messaging.projecting import follow
-from countersign.messaging.provisioning import apply_topology
-from countersign.messaging.topology import DURABLES, STREAMS
-from countersign.telemetry.health import Health
+from countersign.messaging.projections.projecting import follow
+from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.process.health import Health
 
 JOBS: Final = "pr-writer-jobs"
 NEXT: Final = f"$JS.API.CONSUMER.MSG.NEXT.PROMOTIONS.{JOBS}"

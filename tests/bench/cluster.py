@@ -24,12 +24,12 @@ from doubles.observed_cluster import make_namespace, path_of, put, true_pipeline
 from e2e.mirroring import install
 from reference import ROOT, directory
 
-from countersign.kube.api import ClusterApi
-from countersign.kube.http_api import cluster_api
+from countersign.kube.access.api import ClusterApi
+from countersign.kube.access.http_api import cluster_api
+from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.bus import open_bus
-from countersign.messaging.local_server import LocalServer
-from countersign.messaging.projecting import follow
-from countersign.telemetry.health import Health
+from countersign.messaging.projections.projecting import follow
+from countersign.process.health import Health
 
 AT_ONCE = 8
 SETTLE_S = 15.0

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import structlog
 from doubles.hinting import HookHouse, event, keyed_pipeline
 
-from countersign.watcher.flux_events import read_event
+from countersign.watcher.hints.flux_events import read_event
 
 ROUNDS: Final = 7
 # Of the requests that are made in the time of one event that is read.

@@ -31,8 +31,8 @@ from countersign.contracts.messages import (
     PullRequestRef,
 )
 from countersign.messaging.bus import Bus, Received, open_bus
-from countersign.messaging.projecting import follow
-from countersign.telemetry.health import Health
+from countersign.messaging.projections.projecting import follow
+from countersign.process.health import Health
 
 PULL_REQUESTS = 100
 REPOSITORY = 55

@@ -23,13 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from doubles.watched import pipeline_manifest, release, write
 
 from countersign.contracts.messages import PipelineObserved, PromotionRequested
+from countersign.messaging.administration.local_server import LocalServer, local_server
+from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Received, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.local_server import LocalServer, local_server
-from countersign.messaging.projecting import follow
-from countersign.messaging.provisioning import apply_topology
-from countersign.messaging.topology import DURABLES, STREAMS
-from countersign.telemetry.health import Health
+from countersign.messaging.projections.projecting import follow
+from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.process.health import Health
 
 ENVIRONMENTS = ("dev", "test", "staging", "canary", "prod")
 PAUSE_S = 0.02

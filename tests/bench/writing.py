@@ -31,8 +31,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import CredentialMode, ForgeUser, PullRequestOpened
 from countersign.contracts.secret import Secret
+from countersign.process.setup import telemetry
 from countersign.telemetry.settings import TelemetrySettings
-from countersign.telemetry.setup import telemetry
 
 PROMOTIONS = 40
 COMMITS = 256

@@ -15,8 +15,8 @@ from e2e.systems import bus_pid
 from playwright.async_api import Route, expect
 
 from countersign.local.demo.manifests import NEW, OLD
-from countersign.local.demo.releasing import release
 from countersign.local.demo.running import Running
+from countersign.local.demo.walk.releasing import release
 
 pytestmark = [
     pytest.mark.browser,

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from doubles.github_oauth import FORGE, ORIGIN, GitHubDouble, github
 
-from countersign.approval.authorizing import EverybodySignedIn
 from countersign.approval.bootstrap import Service, World, build
+from countersign.approval.consent.authorizing import EverybodySignedIn
+from countersign.approval.delegation.signing import Writers
 from countersign.approval.interfaces import Application, Applications
 from countersign.approval.model import NotPermitted
-from countersign.approval.signing import Writers
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.identity import consent_digest

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from countersign.auditor.checking import Checker, World
+from countersign.auditor.checks.checking import Checker, World
 from countersign.auditor.handlers import Handlers
 from countersign.auditor.interfaces import Reading
 from countersign.auditor.model import CredentialKey

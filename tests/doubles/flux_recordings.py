@@ -17,11 +17,11 @@ from reference import directory, skip_without
 from countersign.contracts.message import Message
 from countersign.contracts.messages import PromotionRequested
 from countersign.kube.objects import ObjectKey
-from countersign.watcher.deciding import decide
+from countersign.watcher.decision.deciding import decide
+from countersign.watcher.decision.stages import stages
 from countersign.watcher.model import Links, Situation
-from countersign.watcher.projection import Projection
-from countersign.watcher.stages import stages
-from countersign.watcher.world import World, pipeline_key
+from countersign.watcher.observation.projection import Projection
+from countersign.watcher.observation.world import World, pipeline_key
 
 FOLDER: Final = "recordings/flux"
 APPLICATIONS: Final = ("HelmRelease", "Kustomization")

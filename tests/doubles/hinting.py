@@ -13,18 +13,18 @@ from countersign.contracts.errors import Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
-from countersign.kube.flux import read_object
+from countersign.kube.flux.flux import read_object
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines import Pipeline
-from countersign.watcher.following import Following
-from countersign.watcher.handlers import Watching
-from countersign.watcher.hints import Hints
+from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.watcher.hints.hints import Hints
+from countersign.watcher.hints.promotion_hook import Guard, PromotionHook
+from countersign.watcher.hints.rates import RateLimit
+from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import Links, Situation
-from countersign.watcher.promotion_hook import Guard, PromotionHook
-from countersign.watcher.rates import RateLimit
-from countersign.watcher.signatures import Signatures
+from countersign.watcher.observation.handlers import Watching
+from countersign.watcher.pulls.following import Following
 
 KEY = "made-up-hmac-key"
 PROD_KEY = "made-up-hmac-key-of-prod"

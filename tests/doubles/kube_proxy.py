@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 from apiserver import ApiServer
 
-from countersign.kube.http_api import KubeSettings
+from countersign.kube.access.http_api import KubeSettings
 
 UNTIL_S = 20.0
 NEEDED = ("pipelines", "helmreleases")

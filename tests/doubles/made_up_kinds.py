@@ -6,7 +6,7 @@ from typing import Any, Final
 from doubles.observed_cluster import put
 
 from countersign.contracts.errors import Rejected
-from countersign.kube.api import ClusterApi
+from countersign.kube.access.api import ClusterApi
 
 GROUP: Final = "example.org"
 CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -11,17 +11,17 @@ from doubles.watched import NOW, pipeline_manifest, release
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import EnvironmentObserved, PipelineObserved
-from countersign.kube.api import APPLY, ClusterApi
-from countersign.kube.http_api import KubeSettings, cluster_api
+from countersign.kube.access.api import APPLY, ClusterApi
+from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pausing import Pauses
-from countersign.kube.watching_api import watching_api
-from countersign.watcher.cluster import Cluster
-from countersign.watcher.deciding import decide
+from countersign.kube.watches.pausing import Pauses
+from countersign.kube.watches.watching_api import watching_api
+from countersign.watcher.decision.deciding import decide
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import Situation
-from countersign.watcher.remote_cluster import Ways
-from countersign.watcher.world import World, pipeline_key
+from countersign.watcher.observation.world import World, pipeline_key
+from countersign.watcher.reading.cluster import Cluster
+from countersign.watcher.reading.remote_cluster import Ways
 
 Json = dict[str, Any]
 # The same as in earnest, only sooner.

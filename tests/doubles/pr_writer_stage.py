@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts.forge_list import Forge, ForgeList, destination
 from countersign.contracts.identity import consent_digest
@@ -33,22 +34,21 @@ from countersign.contracts.promotion import Promotion, State
 from countersign.contracts.redemption import hpke_info
 from countersign.contracts.revision import parse_revision
 from countersign.contracts.secret import Secret
-from countersign.kube.http_api import KubeSettings
-from countersign.local.forge.testing import RunningForge, running_forge
+from countersign.kube.access.http_api import KubeSettings
+from countersign.messaging.administration.local_server import LocalServer, local_server
+from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Answer, Bus, Call, Received, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.local_server import LocalServer, local_server
-from countersign.messaging.projecting import follow
-from countersign.messaging.provisioning import apply_topology
-from countersign.messaging.topology import DURABLES, STREAMS
+from countersign.messaging.projections.projecting import follow
+from countersign.messaging.topology.topology import DURABLES, STREAMS
 from countersign.pr_writer import bootstrap
-from countersign.pr_writer.executors import ExecutorPool, executor_pool
-from countersign.pr_writer.model import Job, Known, Outcome, Progress, opening
+from countersign.pr_writer.jobs.model import Job, Known, Outcome, Progress, opening
+from countersign.pr_writer.parent.executors import ExecutorPool, executor_pool
+from countersign.pr_writer.parent.signing import signing_key
 from countersign.pr_writer.settings import Settings
-from countersign.pr_writer.signing import signing_key
-from countersign.telemetry.health import Health
+from countersign.process.health import Health
+from countersign.process.setup import Telemetry
 from countersign.telemetry.settings import TelemetrySettings
-from countersign.telemetry.setup import Telemetry
 
 REPOSITORY = "acme/fleet"
 MANIFEST = """\

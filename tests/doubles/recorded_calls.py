@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from countersign.kube.api import MetadataApi
+from countersign.kube.access.api import MetadataApi
 from countersign.kube.objects import Manifest
-from countersign.kube.reflections import Api
+from countersign.kube.watches.reflections import Api
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 

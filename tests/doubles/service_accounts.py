@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from apiserver import ApiServer
 
-from countersign.kube import reviews
-from countersign.kube.http_api import HttpClusterApi, KubeSettings
+from countersign.kube.access import reviews
+from countersign.kube.access.http_api import HttpClusterApi, KubeSettings
 
 HOME = "countersign"
 RBAC = "rbac.authorization.k8s.io"

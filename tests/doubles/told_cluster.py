@@ -17,14 +17,14 @@ from countersign.contracts import messages as m
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS
 from countersign.contracts.subjects import event_subject
-from countersign.kube.http_api import HttpClusterApi, KubeSettings
+from countersign.kube.access.http_api import HttpClusterApi, KubeSettings
 from countersign.kube.objects import mapping
+from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.bus import Bus, open_bus
-from countersign.messaging.local_server import LocalServer
-from countersign.telemetry.health import Health
+from countersign.process.health import Health
 from countersign.watcher import bootstrap
 from countersign.watcher.settings import Settings
-from countersign.watcher.status_objects import Pace
+from countersign.watcher.status.status_objects import Pace
 
 Json = dict[str, Any]
 UNTIL_S: Final = 30.0

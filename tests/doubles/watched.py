@@ -10,11 +10,11 @@ from typing import Any
 
 from countersign.contracts.message import Message
 from countersign.contracts.promotion import Promotion
-from countersign.kube.applications import App, AppState
-from countersign.kube.flux import read_object
+from countersign.kube.flux.applications import App, AppState
+from countersign.kube.flux.flux import read_object
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines import Pipeline
-from countersign.watcher.deciding import after, decide
+from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.watcher.decision.deciding import after, decide
 from countersign.watcher.model import Decision, Link, Situation
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -11,10 +11,10 @@ from countersign.contracts.errors import Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
 from countersign.contracts.secret import Secret
-from countersign.telemetry.listening import LoopbackHosts
-from countersign.watcher.following import Following
+from countersign.process.listening import LoopbackHosts
 from countersign.watcher.http import webhook_app
-from countersign.watcher.projection import Projection
+from countersign.watcher.observation.projection import Projection
+from countersign.watcher.pulls.following import Following
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 

@@ -22,7 +22,7 @@ from countersign.local.demo.manifests import BOT_SECRET, NAMESPACE
 from countersign.local.demo.programs import SERVICES
 from countersign.local.demo.running import Running
 from countersign.local.demo.seeding import seed
-from countersign.local.demo.walking import BY_COMMIT, DELEGATED
+from countersign.local.demo.walk.walking import BY_COMMIT, DELEGATED
 
 LOOK_S: Final = 0.2
 HOME: Final = "countersign"

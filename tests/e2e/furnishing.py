@@ -16,7 +16,7 @@ from countersign.local.demo.layout import Layout, Ports
 from countersign.local.demo.manifests import BOT_SECRET, NAMESPACE, NEW, OLD
 from countersign.local.demo.running import Running
 from countersign.local.demo.seeding import WRITERS, seed
-from countersign.messaging.local_server import LocalServer
+from countersign.messaging.administration.local_server import LocalServer
 
 ODD_NAME: Final = "Prod EU/west.1 größer 日本"
 LARGE_BYTES: Final = 5 * 1024 * 1024

@@ -6,9 +6,9 @@ import os
 from e2e.clusters import Scene
 from e2e.systems import canary
 
-from countersign.local.demo.leaks import Ground, look_for_leaks
 from countersign.local.demo.manifests import NAMESPACE
-from countersign.local.demo.scanning import Scanner
+from countersign.local.demo.walk.leaks import Ground, look_for_leaks
+from countersign.local.demo.walk.scanning import Scanner
 
 Answers = dict[str, bytes]
 

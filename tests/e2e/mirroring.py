@@ -12,8 +12,8 @@ import yaml
 from apiserver import ApiServer
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.kube.api import APPLY
-from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.access.api import APPLY
+from countersign.kube.access.http_api import HttpClusterApi, cluster_api
 
 LOOK_S: Final = 0.1
 _OURS: Final = "Pipeline"

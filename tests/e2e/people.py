@@ -10,11 +10,11 @@ from typing import Any, Final
 import httpx2
 from e2e.furnishing import APPLICATIONS
 
-from countersign.gateway import addresses
 from countersign.gateway.model import PipelineKey
-from countersign.local.demo.browsing import Browser, Page
+from countersign.gateway.view import addresses
 from countersign.local.demo.layout import Ports
 from countersign.local.demo.manifests import NAMESPACE
+from countersign.local.demo.walk.browsing import Browser, Page
 
 PATIENCE_S: Final = 30.0
 _LOOK_S: Final = 0.1

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.local.demo.browsing import Browser, Page
 from countersign.local.demo.layout import Ports
 from countersign.local.demo.manifests import BOT, ENVIRONMENTS, NAMESPACE
-from countersign.local.demo.walking import Route
+from countersign.local.demo.walk.browsing import Browser, Page
+from countersign.local.demo.walk.walking import Route
 
 _LOOK_S: Final = 0.2
 _RETRYABLE: Final = frozenset({"failed", "rejected", "closed", "undone"})

@@ -15,8 +15,8 @@ from countersign.local.demo.layout import Layout, Ports, free_port
 from countersign.local.demo.layout import choose_ports as choose
 from countersign.local.demo.manifests import BOT_SECRET, NAMESPACE
 from countersign.local.demo.running import Running, only_one, running
-from countersign.local.demo.scanning import with_descendants
 from countersign.local.demo.seeding import seed
+from countersign.local.demo.walk.scanning import with_descendants
 
 PULLS_MAX: Final = 100
 REPOSITORY: Final = "shop/gitops"

@@ -23,6 +23,7 @@ from typing import Any
 import httpx2
 import pytest
 import pytest_asyncio
+from doubles.local_forge_browser import walk
 from e2e.furnishing import (
     APPLICATIONS,
     BOM,
@@ -48,12 +49,11 @@ from countersign.local.demo.layout import FORGE_SLUG
 from countersign.local.demo.manifests import BOT, NAMESPACE, NEW, OLD
 from countersign.local.demo.programs import console_script
 from countersign.local.demo.running import Running
-from countersign.local.forge.testing_browser import walk
 from countersign.messaging.bus import Bus, open_bus
-from countersign.messaging.permissions import reply_prefix
-from countersign.pr_writer.redeeming import make_key, public_bytes
-from countersign.pr_writer.signing import signing_key
-from countersign.telemetry.health import Health
+from countersign.messaging.topology.permissions import reply_prefix
+from countersign.pr_writer.executor.redeeming import make_key, public_bytes
+from countersign.pr_writer.parent.signing import signing_key
+from countersign.process.health import Health
 
 pytestmark = [
     pytest.mark.e2e,

@@ -33,13 +33,13 @@ from countersign.contracts.messages import (
     PullRequestProgressed,
 )
 from countersign.local.demo import programs
-from countersign.local.demo.browsing import Browser
 from countersign.local.demo.layout import free_port
-from countersign.local.demo.leaks import Ground, look_for_leaks
 from countersign.local.demo.manifests import NEW
-from countersign.local.demo.releasing import release
 from countersign.local.demo.running import Running
-from countersign.local.demo.walking import DELEGATED, STORED, Route
+from countersign.local.demo.walk.browsing import Browser
+from countersign.local.demo.walk.leaks import Ground, look_for_leaks
+from countersign.local.demo.walk.releasing import release
+from countersign.local.demo.walk.walking import DELEGATED, STORED, Route
 from countersign.messaging.envelope import Received
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]

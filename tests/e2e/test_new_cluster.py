@@ -13,7 +13,7 @@ from e2e.clusters import Scene, scene, until
 from e2e.people import Person, person
 from integration.kubernetes.corpus import documented
 
-from countersign.kube.http_api import cluster_api
+from countersign.kube.access.http_api import cluster_api
 from countersign.local.demo.manifests import NAMESPACE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]

@@ -10,11 +10,11 @@ import pytest
 from e2e.collecting import Collector, collecting
 from e2e.systems import assert_never_twice, canary, changes, pulls, system
 
-from countersign.local.demo import walking
-from countersign.local.demo.leaks import Ground, look_for_leaks
 from countersign.local.demo.manifests import ENVIRONMENTS, NEW, OLD
-from countersign.local.demo.releasing import release
 from countersign.local.demo.running import Running
+from countersign.local.demo.walk import walking
+from countersign.local.demo.walk.leaks import Ground, look_for_leaks
+from countersign.local.demo.walk.releasing import release
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

@@ -14,9 +14,9 @@ from countersign.contracts.messages import PromotionRequested
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.subjects import EVENT_ROOT
 from countersign.local.demo.running import Running
+from countersign.messaging.administration.provisioning import Buried, dead_letters
 from countersign.messaging.connection import BusClient, ConnectionState, close, connect
 from countersign.messaging.envelope import SUBJECT, Received, place_of_answer, read_event
-from countersign.messaging.provisioning import Buried, dead_letters
 from countersign.messaging.replaying import reader, stream_state
 from countersign.messaging.settings import BusSettings
 

@@ -19,7 +19,7 @@ from countersign.gateway.oidc.provider import Provider
 from countersign.gateway.oidc.signing_in import OidcSignIn, Registration
 from countersign.gateway.oidc.transport import transport
 from countersign.gateway.schedule import recheck
-from countersign.telemetry.listening import listen
+from countersign.process.listening import listen
 
 pytestmark = [pytest.mark.browser]
 

@@ -16,19 +16,19 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts import messages as m
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
 from countersign.contracts.redemption import canonical_bytes, hpke_info
-from countersign.local.forge.testing import RunningForge, running_forge
+from countersign.messaging.administration.local_server import LocalServer, local_server
+from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, Received, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.local_server import LocalServer, local_server
-from countersign.messaging.projecting import follow
-from countersign.messaging.provisioning import apply_topology
-from countersign.messaging.topology import DURABLES, STREAMS
-from countersign.telemetry.health import Health
+from countersign.messaging.projections.projecting import follow
+from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.process.health import Health
 
 CLIENT_ID = "Iv1.made-up"
 OAUTH_APP_ID = "Ov1.made-up"

@@ -12,7 +12,7 @@ from opentelemetry import trace
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Retryable
 from countersign.contracts.identity import consent_digest
-from countersign.local.forge.model import TokenKind
+from countersign.local.forge.state.model import TokenKind
 
 TRACE_ID = 0x0AF7651916CD43DD8448EB211C80319C
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
@@ -30,13 +31,12 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.secret import Secret
 from countersign.contracts.subjects import event_subject
-from countersign.local.forge.testing import RunningForge, running_forge
+from countersign.messaging.administration.local_server import LocalServer, local_server
+from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.local_server import LocalServer, local_server
-from countersign.messaging.provisioning import apply_topology
-from countersign.messaging.topology import DURABLES, STREAMS
-from countersign.telemetry.health import Health
+from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.process.health import Health
 
 REF = SecretRef(namespace="apps", name="promotion")
 SUBJECT = event_subject(TokenChecked(credential=REF))

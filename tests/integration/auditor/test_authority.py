@@ -6,14 +6,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from doubles.local_forge import running_forge
 from doubles.tls_front import Front, tls_front
 
-from countersign.auditor.probing import ForgeProber
+from countersign.auditor.checks.probing import ForgeProber
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import TokenValidity
 from countersign.contracts.secret import Secret
 from countersign.forges.http import ForgeHttp
-from countersign.local.forge.testing import running_forge
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-from countersign.local.demo.leaks import Ground, look_for_leaks
+from countersign.local.demo.walk.leaks import Ground, look_for_leaks
 
 CANARY = "cAnArY0123456789"
 HIDDEN = "import ctypes, sys; ctypes.CDLL(None).prctl(4, 0); print(1, flush=True); sys.stdin.read()"

@@ -27,8 +27,8 @@ from countersign.contracts.messages import (
     RevokeRequest,
     RevokeResponse,
 )
-from countersign.messaging.answering import Answer, Call
-from countersign.messaging.local_server import LocalServer
+from countersign.messaging.administration.local_server import LocalServer
+from countersign.messaging.requests.answering import Answer, Call
 
 CHECKOUT = Pipeline("checkout")
 

@@ -28,7 +28,7 @@ from countersign.gateway.oidc.claims import ClaimRules
 from countersign.gateway.oidc.provider import REFETCH_INTERVAL_S, Provider
 from countersign.gateway.oidc.signing_in import ATTEMPT_S, OidcSignIn, Registration
 from countersign.gateway.oidc.transport import transport
-from countersign.messaging.local_server import LocalServer
+from countersign.messaging.administration.local_server import LocalServer
 
 HOME = "http://127.0.0.1:8080"
 RULES = ClaimRules(groups_prefix="oidc:")

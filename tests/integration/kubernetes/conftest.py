@@ -12,8 +12,8 @@ from doubles.told_cluster import Told
 from e2e.mirroring import install
 from integration.watcher.conftest import provision
 
-from countersign.kube.http_api import HttpClusterApi, cluster_api
-from countersign.messaging.local_server import local_server
+from countersign.kube.access.http_api import HttpClusterApi, cluster_api
+from countersign.messaging.administration.local_server import local_server
 
 
 @pytest.fixture(scope="session")

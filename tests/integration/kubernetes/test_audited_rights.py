@@ -16,8 +16,8 @@ from reference import ROOT, skip_without
 
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
-from countersign.kube import reviews
-from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.access import reviews
+from countersign.kube.access.http_api import HttpClusterApi, cluster_api
 
 BASE: Final = ROOT / "k8s" / "base"
 UNTIL_S: Final = 20.0

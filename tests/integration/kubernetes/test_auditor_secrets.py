@@ -17,16 +17,16 @@ from doubles.service_accounts import (
     store_secret,
 )
 
-from countersign.auditor.api_secrets import LOOK_S, ApiSecrets
-from countersign.auditor.checking import Checker, World
-from countersign.auditor.marking import Marking
+from countersign.auditor.checks.checking import Checker, World
+from countersign.auditor.checks.marking import Marking
 from countersign.auditor.model import CredentialKey
 from countersign.auditor.projection import Projection
 from countersign.auditor.schedule import Schedule
+from countersign.auditor.secrets.api_secrets import LOOK_S, ApiSecrets
 from countersign.contracts.errors import Retryable
 from countersign.contracts.forge_list import ForgeList
 from countersign.contracts.messages import SecretRef, TokenValidity
-from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
+from countersign.kube.access.http_api import HttpClusterApi, KubeSettings, cluster_api
 
 ACCOUNT = "countersign-auditor"
 FIRST, SECOND = "ghp_madeup0123456789", "ghp_madeup9876543210"

@@ -13,12 +13,12 @@ from unit.gateway.doubles import World
 from unit.gateway.stories import Pipeline
 
 from countersign.contracts.messages import Person
-from countersign.gateway.cluster_access import FRESH_S, HELD_S, ClusterAccess
-from countersign.gateway.hub import Client
+from countersign.gateway.access.cluster_access import FRESH_S, HELD_S, ClusterAccess
+from countersign.gateway.live.hub import Client
+from countersign.gateway.live.sharing import View
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.schedule import recheck
-from countersign.gateway.sharing import View
-from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.access.http_api import HttpClusterApi, cluster_api
 from countersign.kube.objects import Manifest
 
 ROLE = """

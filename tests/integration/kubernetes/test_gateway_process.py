@@ -14,8 +14,8 @@ from integration.gateway.test_gateway import shows
 from unit.gateway.stories import Pipeline
 
 from countersign.contracts.messages import GateState
-from countersign.kube.http_api import HttpClusterApi
-from countersign.messaging.local_server import local_server
+from countersign.kube.access.http_api import HttpClusterApi
+from countersign.messaging.administration.local_server import local_server
 
 ASKER = """
 apiVersion: rbac.authorization.k8s.io/v1

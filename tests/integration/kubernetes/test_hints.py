@@ -23,13 +23,13 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
 from countersign.contracts.subjects import FLUX_HINT
-from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
+from countersign.kube.access.http_api import HttpClusterApi, KubeSettings, cluster_api
 from countersign.local.demo.layout import free_port
+from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.bus import open_bus
-from countersign.messaging.local_server import LocalServer
-from countersign.telemetry.health import Health
+from countersign.process.health import Health
 from countersign.watcher import bootstrap
-from countersign.watcher.hook_keys import KEPT_S, ClusterKeys, KeptKeys
+from countersign.watcher.hints.hook_keys import KEPT_S, ClusterKeys, KeptKeys
 from countersign.watcher.settings import Settings
 
 KEY, PROD_KEY = "made-up-hmac-key", "made-up-hmac-key-of-prod"

@@ -8,8 +8,8 @@ from apiserver import ApiServer
 from doubles.tls_front import certificate
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
-from countersign.kube.watching_api import watching_api
+from countersign.kube.access.http_api import HttpClusterApi, KubeSettings, cluster_api
+from countersign.kube.watches.watching_api import watching_api
 
 
 def path_of(namespace: str, name: str = "") -> str:

@@ -10,9 +10,9 @@ from doubles.made_up_kinds import CRDS, application, crd, names, put_patiently
 from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline
 from integration.kubernetes.test_watching_clusters import gitops_cluster, secret
 
-from countersign.kube.flux import read_object
-from countersign.kube.http_api import HttpClusterApi
-from countersign.kube.revision_paths import parse_revision_paths
+from countersign.kube.access.http_api import HttpClusterApi
+from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.revision_paths import parse_revision_paths
 
 
 @pytest.fixture

@@ -28,25 +28,26 @@ from doubles.service_accounts import (
 from e2e.mirroring import install
 from reference import ROOT, skip_without
 
-from countersign.auditor.api_secrets import LOOK_S, ApiSecrets
-from countersign.auditor.marking import Marking
+from countersign.auditor.checks.marking import Marking
 from countersign.auditor.model import CredentialKey
+from countersign.auditor.secrets.api_secrets import LOOK_S, ApiSecrets
 from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
 from countersign.contracts.messages import PromotionCompleted, PromotionRef, SecretRef
-from countersign.kube import rbac_cli, reviews
-from countersign.kube.api import MERGE, MetadataApi
-from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
+from countersign.kube.access import reviews
+from countersign.kube.access.api import MERGE, MetadataApi
+from countersign.kube.access.http_api import HttpClusterApi, KubeSettings, cluster_api
+from countersign.kube.access.stored_secrets import read_secret
 from countersign.kube.objects import Manifest
-from countersign.kube.stored_secrets import read_secret
-from countersign.kube.watching_api import watching_api
-from countersign.watcher.cluster import Cluster
-from countersign.watcher.handlers import Watching
-from countersign.watcher.hook_keys import ClusterKeys
+from countersign.kube.rbac import rbac_cli
+from countersign.kube.watches.watching_api import watching_api
+from countersign.watcher.hints.hook_keys import ClusterKeys
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.remote_cluster import Ways
-from countersign.watcher.status_objects import StatusObjects
-from countersign.watcher.step_events import StepEvents
+from countersign.watcher.observation.handlers import Watching
+from countersign.watcher.reading.cluster import Cluster
+from countersign.watcher.reading.remote_cluster import Ways
+from countersign.watcher.status.status_objects import StatusObjects
+from countersign.watcher.status.step_events import StepEvents
 
 BASE: Final = ROOT / "k8s" / "base"
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")

@@ -21,8 +21,8 @@ from doubles.service_accounts import (
 )
 
 from countersign.contracts.messages import FailureReason, PullRequestFailed, PullRequestOpened
-from countersign.kube.http_api import HttpClusterApi
-from countersign.pr_writer.model import ClusterAddress, Job
+from countersign.kube.access.http_api import HttpClusterApi
+from countersign.pr_writer.jobs.model import ClusterAddress, Job
 
 ACCOUNT = "countersign-pr-writer"
 WRONG = "ghp_" + "0" * 36

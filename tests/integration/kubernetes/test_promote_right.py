@@ -12,13 +12,13 @@ from doubles.kubectl_lines import run_line
 from doubles.service_accounts import make_account, settings_of
 from reference import ROOT
 
-from countersign.approval.authorizing import ByAccessReview
+from countersign.approval.consent.authorizing import ByAccessReview
 from countersign.approval.model import NotPermitted
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.promotion import Promotion, State
-from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.access.http_api import HttpClusterApi, cluster_api
 from countersign.kube.objects import Manifest
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"

@@ -11,7 +11,7 @@ from doubles.service_accounts import make_account, settings_of
 from doubles.watched import pipeline_manifest
 from reference import ROOT
 
-from countersign.kube.http_api import HttpClusterApi, KubeSettings
+from countersign.kube.access.http_api import HttpClusterApi, KubeSettings
 
 PROGRAM = Path(sys.executable).with_name("countersign-rbac")
 

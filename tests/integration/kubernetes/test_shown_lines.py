@@ -25,8 +25,8 @@ from unit.gateway.doubles import World
 
 from countersign.contracts import messages as m
 from countersign.contracts.subjects import event_subject
-from countersign.kube.http_api import HttpClusterApi, KubeSettings, cluster_api
-from countersign.messaging.local_server import local_server
+from countersign.kube.access.http_api import HttpClusterApi, KubeSettings, cluster_api
+from countersign.messaging.administration.local_server import local_server
 
 WATCHER, AUDITOR, WRITER = (f"countersign-{s}" for s in ("watcher", "auditor", "pr-writer"))
 K8S: Final = reference.ROOT / "k8s"

@@ -13,8 +13,8 @@ from doubles.service_accounts import (
 )
 
 from countersign.contracts.errors import Rejected
-from countersign.kube.http_api import HttpClusterApi, cluster_api
-from countersign.kube.stored_secrets import read_secret, secret_version
+from countersign.kube.access.http_api import HttpClusterApi, cluster_api
+from countersign.kube.access.stored_secrets import read_secret, secret_version
 
 TOKEN = "ghp_madeup0123456789"
 

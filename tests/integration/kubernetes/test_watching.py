@@ -8,7 +8,7 @@ from doubles.kube_proxy import kube_proxy
 from doubles.made_up_kinds import names
 from doubles.observed_cluster import eyes, path_of, put, true_pipeline, true_release
 
-from countersign.kube.http_api import HttpClusterApi
+from countersign.kube.access.http_api import HttpClusterApi
 
 RELEASES = "/apis/helm.toolkit.fluxcd.io/v2/helmreleases"
 MANY = 1203

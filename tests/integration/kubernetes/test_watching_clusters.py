@@ -24,7 +24,7 @@ from doubles.observed_cluster import (
 )
 from reference import skip_without
 
-from countersign.kube.http_api import HttpClusterApi, cluster_api
+from countersign.kube.access.http_api import HttpClusterApi, cluster_api
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "kubernetes.md"
 

@@ -20,7 +20,7 @@ from doubles.observed_cluster import (
     true_release,
 )
 
-from countersign.kube.http_api import HttpClusterApi
+from countersign.kube.access.http_api import HttpClusterApi
 from countersign.watcher.gaps import UNREACHABLE
 
 RETRY_AFTER_S = 1

@@ -22,13 +22,13 @@ from doubles.observed_cluster import (
 from e2e.mirroring import loose_crd
 
 from countersign.contracts.errors import Rejected
-from countersign.kube.api import MERGE
-from countersign.kube.applications import AppState
-from countersign.kube.flux import read_object
-from countersign.kube.http_api import HttpClusterApi
+from countersign.kube.access.api import MERGE
+from countersign.kube.access.http_api import HttpClusterApi
+from countersign.kube.flux.applications import AppState
+from countersign.kube.flux.flux import read_object
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.world import World
+from countersign.watcher.observation.world import World
 
 SHOWN = (*APPLICATIONS, "GitRepository", "OCIRepository")
 Json = dict[str, Any]

@@ -13,11 +13,11 @@ from e2e.people import PATIENCE_S, Person, person
 from e2e.systems import pulls, system
 from e2e.witnessing import Witness
 
-from countersign.kube.http_api import cluster_api
-from countersign.kube.reviews import Subject, may_promote
-from countersign.local.demo.browsing import Page
+from countersign.kube.access.http_api import cluster_api
+from countersign.kube.access.reviews import Subject, may_promote
 from countersign.local.demo.manifests import NAMESPACE
 from countersign.local.demo.running import Running
+from countersign.local.demo.walk.browsing import Page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import yaml
+from doubles.local_cluster import commit, playing, until
 
 from countersign.contracts.messages import EnvironmentCondition
-from countersign.kube.helm_releases import read_helm_release
-from countersign.kube.kustomizations import read_kustomization
+from countersign.kube.flux.helm_releases import read_helm_release
+from countersign.kube.flux.kustomizations import read_kustomization
 from countersign.local.cluster.control import Control, Failure, Fate, Target, write_control
 from countersign.local.cluster.objects import Json, Key, condition, is_true
-from countersign.local.cluster.testing import commit, playing, until
 
 RELEASE = Key("HelmRelease", "dev", "podinfo")
 APPS = Key("Kustomization", "dev", "apps")

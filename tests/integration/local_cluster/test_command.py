@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import yaml
-
-from countersign.local.cluster.testing import commit
+from doubles.local_cluster import commit
 
 COMMAND = (sys.executable, "-m", "countersign.local.cluster")
 DEADLINE_S = 30.0

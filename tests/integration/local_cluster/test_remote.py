@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import yaml
+from doubles.local_cluster import FAST, playing, playing_as, until
+from doubles.local_forge import running_forge
 
 from countersign.local.cluster.objects import Key, condition
 from countersign.local.cluster.playing import ClusterSettings
-from countersign.local.cluster.testing import FAST, playing, playing_as, until
-from countersign.local.forge.testing import running_forge
 
 APPS = Key("GitRepository", "dev", "apps")
 

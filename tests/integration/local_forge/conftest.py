@@ -8,9 +8,9 @@ import httpx2
 import pytest
 import vendor_api
 from checked_forge import FILES, REPO, CheckedClient
+from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts.secret import Secret
-from countersign.local.forge.testing import RunningForge, running_forge
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import time
 import httpx2
 import pytest
 from checked_forge import REPO
+from doubles.local_forge import RunningForge
 
 from countersign.contracts.secret import Secret
-from countersign.local.forge.testing import RunningForge
 
 LATENCY_MS = 120
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from checked_forge import FILES, REPO
+from doubles.local_forge import RunningForge
 
 from countersign.contracts.secret import Secret
-from countersign.local.forge.testing import RunningForge
 
 GIT_TIMEOUT_S = 30
 

@@ -7,9 +7,9 @@ from typing import Any
 import httpx2
 import pytest
 from checked_forge import FILES, REPO
+from doubles.local_forge import RunningForge
 
 from countersign.contracts.secret import Secret
-from countersign.local.forge.testing import RunningForge
 
 Graph = Callable[..., Awaitable[dict[str, Any]]]
 

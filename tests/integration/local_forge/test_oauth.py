@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx2
 import pytest
 from checked_forge import REPO, CheckedClient
+from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts.secret import Secret
-from countersign.local.forge.model import TokenKind
-from countersign.local.forge.testing import RunningForge, running_forge
+from countersign.local.forge.state.model import TokenKind
 
 CALLBACK = "http://127.0.0.1:8080/oauth/callback/forge"
 CLIENT = ("Iv1.made-up", "made-up-secret")

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from checked_forge import REPO
-
-from countersign.local.forge.testing import RunningForge
-from countersign.local.forge.testing_browser import read_form
+from doubles.local_forge import RunningForge
+from doubles.local_forge_browser import read_form
 
 NOTICE = "for demonstrations and tests"
 

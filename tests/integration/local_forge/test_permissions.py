@@ -7,9 +7,9 @@ import httpx2
 import jwt_of_an_app
 import pytest
 from checked_forge import REPO, CheckedClient
+from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts.secret import Secret
-from countersign.local.forge.testing import RunningForge, running_forge
 
 BLOB = {"content": "x", "encoding": "utf-8"}
 

@@ -4,9 +4,9 @@ import base64
 
 import httpx2
 from checked_forge import FILES, REPO, CheckedClient
+from doubles.local_forge import RunningForge
 
 from countersign.contracts.secret import Secret
-from countersign.local.forge.testing import RunningForge
 
 
 async def _branch(

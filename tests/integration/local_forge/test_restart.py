@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx2
 from checked_forge import FILES, REPO
+from doubles.local_forge import free_socket, running_forge
 
-from countersign.local.forge.seeding import read_seed
-from countersign.local.forge.testing import free_socket, running_forge
+from countersign.local.forge.state.seeding import read_seed
 
 WAIT_S = 20
 TOKEN = "ghp_madeupfortherestarttest"

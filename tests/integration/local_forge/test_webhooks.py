@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 from checked_forge import REPO
+from doubles.local_forge import RunningForge, free_socket
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from countersign.local.forge.serving import Server
-from countersign.local.forge.testing import RunningForge, free_socket
 
 SECRET = "a made-up webhook secret"
 WAIT_S = 5

@@ -27,12 +27,12 @@ from countersign.contracts.messages import (
     PromotionRequested,
     Revision,
 )
+from countersign.messaging.administration.local_server import LocalServer, local_server
+from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.local_server import LocalServer, local_server
-from countersign.messaging.provisioning import apply_topology
-from countersign.messaging.topology import DURABLES, STREAMS
-from countersign.telemetry.health import Health
+from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.process.health import Health
 
 OpenBus = Callable[..., AbstractAsyncContextManager[Bus]]
 MakeEvent = Callable[..., PromotionRequested]

@@ -13,7 +13,7 @@ from countersign.contracts.errors import Retryable
 from countersign.messaging import publishing
 from countersign.messaging.bus import Work, open_bus
 from countersign.messaging.settings import BusSettings
-from countersign.telemetry.health import Health
+from countersign.process.health import Health
 
 
 async def test_lost_bus_is_not_ready_and_recovers(
@@ -130,7 +130,7 @@ async def test_connection_closed_for_good_ends_the_process(server: Any, tmp_path
         "import asyncio\n"
         "from countersign.messaging.bus import open_bus\n"
         "from countersign.messaging.settings import BusSettings\n"
-        "from countersign.telemetry.health import Health\n"
+        "from countersign.process.health import Health\n"
         "async def main():\n"
         "    async with open_bus(BusSettings(), service='watcher', health=Health()) as bus:\n"
         "        await bus.client.close()\n"

@@ -10,7 +10,7 @@ from nats.aio.client import Client
 
 from countersign.contracts.messages import EVENTS, METHODS
 from countersign.contracts.subjects import EVENT_ROOT, INTAKE_ROOT, inbox_prefix
-from countersign.messaging.permissions import SERVICES, USERS, permissions
+from countersign.messaging.topology.permissions import SERVICES, USERS, permissions
 
 OTHERS_MANAGEMENT = (
     "STREAM.CREATE.MINE",

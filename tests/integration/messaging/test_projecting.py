@@ -10,11 +10,12 @@ from typing import Any, Never
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.messaging import projecting, replaying
+from countersign.messaging import replaying
 from countersign.messaging.bus import Bus, Received
-from countersign.messaging.projecting import follow
+from countersign.messaging.projections import projecting
+from countersign.messaging.projections.projecting import follow
 from countersign.messaging.replaying import stream_state
-from countersign.telemetry.health import Health
+from countersign.process.health import Health
 
 
 @dataclass

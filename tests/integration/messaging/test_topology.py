@@ -10,10 +10,10 @@ from typing import Any, Never
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.messaging import topology_cli
+from countersign.messaging.administration import topology_cli
+from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Work
-from countersign.messaging.provisioning import apply_topology
-from countersign.messaging.topology import DURABLES, STREAMS
+from countersign.messaging.topology.topology import DURABLES, STREAMS
 
 
 async def run(server: Any, *arguments: str, user: Any = "topology") -> Any:
@@ -24,7 +24,7 @@ async def run(server: Any, *arguments: str, user: Any = "topology") -> Any:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "countersign.messaging.topology_cli",
+        "countersign.messaging.administration.topology_cli",
         *arguments,
         env=environment,
         stdout=asyncio.subprocess.PIPE,

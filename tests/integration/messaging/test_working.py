@@ -8,11 +8,11 @@ from typing import Any, Never
 import pytest
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.messaging import working
+from countersign.messaging.administration.provisioning import dead_letters
 from countersign.messaging.bus import Work
-from countersign.messaging.provisioning import dead_letters
-from countersign.messaging.topology import DURABLES
-from countersign.telemetry.health import Health
+from countersign.messaging.topology.topology import DURABLES
+from countersign.messaging.work import working
+from countersign.process.health import Health
 
 JOBS = "pr-writer-jobs"
 CONSUMER = f"$JS.API.CONSUMER.INFO.PROMOTIONS.{JOBS}"

@@ -9,7 +9,7 @@ from doubles.pr_writer_stage import Runner, Story
 from doubles.tls_front import Front, tls_front
 
 from countersign.contracts.messages import FailureReason
-from countersign.pr_writer.model import Job
+from countersign.pr_writer.jobs.model import Job
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from countersign.contracts.secret import Secret
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
 from countersign.forges.interface import Change, Wanted
-from countersign.pr_writer.model import Job, Progress
-from countersign.pr_writer.remains import place_of
+from countersign.pr_writer.executor.remains import place_of
+from countersign.pr_writer.jobs.model import Job, Progress
 
 MARKER = '# {"$promotion": "apps:podinfo:prod"}'
 PROD = "clusters/prod/podinfo.yaml"

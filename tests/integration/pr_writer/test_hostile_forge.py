@@ -11,7 +11,7 @@ from doubles.pr_writer_stage import Runner, Story
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import FailureReason
 from countersign.contracts.secret import Secret
-from countersign.pr_writer.model import Job
+from countersign.pr_writer.jobs.model import Job
 
 TOKEN = "ghs_madeUpTokenForAHostileForge0123456789"
 Answering = Callable[[bytes], AbstractAsyncContextManager[Job]]

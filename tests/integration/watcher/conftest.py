@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from countersign.contracts.message import Message
+from countersign.messaging.administration.local_server import LocalServer, local_server
+from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, Received, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.local_server import LocalServer, local_server
-from countersign.messaging.projecting import follow
-from countersign.messaging.provisioning import apply_topology
-from countersign.messaging.topology import DURABLES, STREAMS
-from countersign.telemetry.health import Health
+from countersign.messaging.projections.projecting import follow
+from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.process.health import Health
 from countersign.watcher import bootstrap
 from countersign.watcher.settings import Settings
 

@@ -21,8 +21,8 @@ from reference import skip_without
 
 from countersign.contracts import messages as m
 from countersign.contracts.subjects import FLUX_HINT
+from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.local_server import LocalServer
 
 OUTCOMES = ("looked", "foreign", "repeated", "malformed", "dropped")
 

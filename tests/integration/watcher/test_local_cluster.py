@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from doubles.local_cluster import commit, playing
 from doubles.watched import pipeline_manifest, write
 
 from countersign.contracts import messages as m
-from countersign.local.cluster.testing import commit, playing
 from countersign.messaging.bus import Bus
 
 

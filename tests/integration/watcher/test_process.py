@@ -16,8 +16,8 @@ from doubles.watched import pipeline_manifest, release, write
 from doubles.webhook_senders import SENDERS, Sender, signing_token
 
 from countersign.contracts import messages as m
+from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.bus import Bus
-from countersign.messaging.local_server import LocalServer
 
 TIMEOUT_S = 20.0
 COMMAND = [sys.executable, "-m", "countersign.watcher"]

@@ -14,9 +14,9 @@ from doubles.flux_recordings import FOLDER, Promoter, applications, entries, rec
 from doubles.hinting import HookHouse
 from reference import skip_without
 
-from countersign.kube.flux import read_object
+from countersign.kube.flux.flux import read_object
 from countersign.kube.objects import ObjectKey, key_of
-from countersign.watcher.flux_events import BODY_BYTES_MAX, read_event
+from countersign.watcher.hints.flux_events import BODY_BYTES_MAX, read_event
 from countersign.watcher.interfaces import Changes
 
 # Of the recordings: see their README.

@@ -16,8 +16,9 @@ from doubles.approval_house import (
     settle,
 )
 
-from countersign.approval import revoking, vault
 from countersign.approval.bootstrap import Service
+from countersign.approval.revocation import revoking
+from countersign.approval.vault import vault
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest

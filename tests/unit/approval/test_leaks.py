@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from countersign.approval import revoking
+from countersign.approval.revocation import revoking
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from doubles.approval_house import Clock, person, requested
 
-from countersign.approval import sign_ins
-from countersign.approval.ciphers import Cipher
 from countersign.approval.model import Entry
-from countersign.approval.sign_ins import SIGN_INS_PER_PERSON_MAX, SignIn, SignIns
+from countersign.approval.vault import sign_ins
+from countersign.approval.vault.ciphers import Cipher
+from countersign.approval.vault.sign_ins import SIGN_INS_PER_PERSON_MAX, SignIn, SignIns
 from countersign.contracts.errors import Rejected
 from countersign.contracts.promotion import Promotion, State
 from countersign.contracts.secret import Secret

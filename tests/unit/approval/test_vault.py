@@ -10,10 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
-from countersign.approval import vault as vaults
-from countersign.approval.ciphers import Cipher, Sealed
 from countersign.approval.model import REDEMPTIONS_MAX, Consent, Ending
-from countersign.approval.vault import Delegation, Job, Spent, Vault
+from countersign.approval.vault import vault as vaults
+from countersign.approval.vault.ciphers import Cipher, Sealed
+from countersign.approval.vault.vault import Delegation, Job, Spent, Vault
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.messages import ForgeUser

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from countersign.auditor.api_secrets import LOOK_S, LOOKS_PER_S_MAX, ApiSecrets
-from countersign.auditor.marking import Marking
+from countersign.auditor.checks.marking import Marking
 from countersign.auditor.model import CredentialKey
+from countersign.auditor.secrets.api_secrets import LOOK_S, LOOKS_PER_S_MAX, ApiSecrets
 from countersign.kube.objects import Manifest
 
 STEP_S = 2.0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from doubles.auditing import FORGES, KEY, START, use
 
-from countersign.auditor.findings import Facts, findings_of
+from countersign.auditor.checks.findings import Facts, findings_of
 from countersign.auditor.model import grant_of
 from countersign.contracts.messages import FindingLevel, TokenKind, TokenValidity
 

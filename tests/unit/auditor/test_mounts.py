@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from countersign.auditor.marking import Marking
+from countersign.auditor.checks.marking import Marking
 from countersign.auditor.model import CredentialKey
-from countersign.auditor.mounts import MountedSecrets
-from countersign.telemetry.secret_files import SECRET_BYTES_MAX
+from countersign.auditor.secrets.mounts import MountedSecrets
+from countersign.process.secret_files import SECRET_BYTES_MAX
 
 KEY = CredentialKey("apps", "promotion")
 NANOSECONDS = 1_000_000_000

@@ -3,7 +3,7 @@
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.local.demo.browsing import Page, forms_of
+from countersign.local.demo.walk.browsing import Page, forms_of
 
 PAGE = """
 <form action="/sign-out" method="post"><input type="hidden" name="t" value="1"></form>

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.local.demo.scanning import Scanner
+from countersign.local.demo.walk.scanning import Scanner
 
 CANARY = "cAnArY0123456789"
 TOKEN = f"ghu_{CANARY}restOfIt"

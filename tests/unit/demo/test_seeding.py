@@ -9,8 +9,8 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
 from countersign.local.demo.layout import Layout, choose_ports, keep_ports
 from countersign.local.demo.manifests import ENVIRONMENTS, Gitops
-from countersign.local.demo.releasing import next_patch
 from countersign.local.demo.seeding import seed
+from countersign.local.demo.walk.releasing import next_patch
 
 GITOPS = Gitops(
     forge_url="http://localhost:3000",

@@ -19,17 +19,17 @@ from countersign.contracts.messages import (
     RetryResponse,
 )
 from countersign.contracts.subjects import stream_of
+from countersign.gateway.access.people import LocalAccess, LocalSignIn
+from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.handlers import Handlers
-from countersign.gateway.hub import Hub
+from countersign.gateway.html.rendering import Templates
+from countersign.gateway.html.static_files import StaticFiles, read_static_files
 from countersign.gateway.interfaces import Access, FeedStatus, Provider
-from countersign.gateway.moments import Heard
-from countersign.gateway.people import LocalAccess, LocalSignIn
-from countersign.gateway.projection import Projection
-from countersign.gateway.rendering import Templates
+from countersign.gateway.live.hub import Hub
 from countersign.gateway.routes import application
-from countersign.gateway.sessions import Sessions
-from countersign.gateway.site import Site
-from countersign.gateway.static_files import StaticFiles, read_static_files
+from countersign.gateway.timeline.moments import Heard
+from countersign.gateway.view.projection import Projection
+from countersign.gateway.web.site import Site
 
 NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
 FORGE = "http://localhost:3000"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from unit.gateway.doubles import World
 
 from countersign.gateway.bootstrap import CONNECTIONS_MAX
-from countersign.telemetry.listening import listen, serve
+from countersign.process.listening import listen, serve
 
 
 def world_on_a_port() -> tuple[World, socket.socket]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from countersign.contracts.errors import Rejected
 from countersign.gateway.oidc.claims import GROUPS_MAX, ClaimRules, person_of
 from countersign.gateway.oidc.settings import OidcSettings
-from countersign.kube.reviews import Subject
+from countersign.kube.access.reviews import Subject
 
 GRACE = {"sub": "u1", "email": "grace@example.org", "name": "Grace Hopper", "groups": ["dev"]}
 ISSUER = "https://login.example.org/realms/acme"

@@ -7,7 +7,7 @@ import pytest
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
-from countersign.gateway.cluster_access import (
+from countersign.gateway.access.cluster_access import (
     DECISIONS_PER_PERSON_MAX,
     FRESH_S,
     HELD_S,

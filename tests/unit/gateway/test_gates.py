@@ -9,9 +9,9 @@ from unit.gateway.stories import Condition, Pipeline, Story
 from countersign.contracts.message import Message
 from countersign.contracts.messages import FailureReason, OpeningStep
 from countersign.contracts.messages import GateState as Observed
-from countersign.gateway.fixes import how_to_fix
 from countersign.gateway.model import LOOKS, GateState, GateView, PipelineKey
-from countersign.gateway.tracks import plain
+from countersign.gateway.view.fixes import how_to_fix
+from countersign.gateway.view.tracks import plain
 
 KEY = PipelineKey("shop", "checkout")
 Told = Callable[[Story], list[Message]]

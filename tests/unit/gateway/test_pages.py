@@ -30,8 +30,8 @@ from countersign.contracts.messages import (
     RejectRequest,
     TokenKind,
 )
-from countersign.gateway import addresses
 from countersign.gateway.interfaces import FeedStatus
+from countersign.gateway.view import addresses
 
 PAYLOADS = [
     "<script>alert(1)</script>",

@@ -21,8 +21,8 @@ from countersign.contracts.messages import (
     TokenUsed,
 )
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL, stream_of
-from countersign.gateway.moments import Heard
-from countersign.gateway.projection import HISTORY_PER_GATE_MAX, Position, Projection
+from countersign.gateway.timeline.moments import Heard
+from countersign.gateway.view.projection import HISTORY_PER_GATE_MAX, Position, Projection
 
 
 def whole_life() -> list[Message]:

@@ -9,12 +9,12 @@ from unit.gateway.stories import ADA, ADA_THERE, Pipeline, credential
 
 from countersign.contracts.errors import Retryable
 from countersign.contracts.messages import Person, TokenKind
-from countersign.gateway.denials import missing_right
-from countersign.gateway.hub import Client
+from countersign.gateway.access.denials import missing_right
 from countersign.gateway.interfaces import Missing, Right, Wanted
+from countersign.gateway.live.hub import Client
+from countersign.gateway.live.sharing import View
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.schedule import recheck
-from countersign.gateway.sharing import View
 
 CHECKOUT = Pipeline("checkout")
 HIDDEN = Pipeline("ledger", namespace="bank")

@@ -9,7 +9,7 @@ from countersign.contracts.errors import Rejected
 from countersign.gateway.bootstrap import Configuration
 from countersign.gateway.oidc.settings import OidcSettings
 from countersign.gateway.settings import GatewaySettings
-from countersign.kube.http_api import KubeSettings
+from countersign.kube.access.http_api import KubeSettings
 from countersign.messaging.settings import BusSettings
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from countersign.kube.api import KEY_CHARACTERS_MAX, encoded, fits_as_key
+from countersign.kube.access.api import KEY_CHARACTERS_MAX, encoded, fits_as_key
 
 TEXTS = [
     *("plain", "größer 日本", "🚀 released", "\\ud83d", 'quoted "\\'),

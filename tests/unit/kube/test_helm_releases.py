@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from countersign.contracts.messages import EnvironmentCondition as Is
-from countersign.kube.helm_releases import read_helm_release
+from countersign.kube.flux.helm_releases import read_helm_release
 
 
 def release(**changes: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from kubernetes_asyncio.client import Configuration
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
-from countersign.kube.kubeconfigs import read_kubeconfig, remote_api
+from countersign.kube.watches.kubeconfigs import read_kubeconfig, remote_api
 
 TOKEN = "made-up-token"
 

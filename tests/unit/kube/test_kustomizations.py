@@ -6,10 +6,10 @@ import pytest
 
 from countersign.contracts.messages import Destination
 from countersign.contracts.messages import EnvironmentCondition as Is
-from countersign.kube.applications import App, Source
-from countersign.kube.flux import read_object
-from countersign.kube.kustomizations import settle
-from countersign.kube.repositories import is_destination
+from countersign.kube.flux.applications import App, Source
+from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.kustomizations import settle
+from countersign.kube.flux.repositories import is_destination
 
 REVISION = "main@sha1:" + "a" * 40
 NEWER = "main@sha1:" + "b" * 40

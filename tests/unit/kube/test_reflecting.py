@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.kube import reflecting
-from countersign.kube.discovering import Resource
-from countersign.kube.flux import Record, read_object
-from countersign.kube.pausing import Pauses
-from countersign.kube.reflecting import Reflector
-from countersign.kube.reflections import Handling, Standing, Update
+from countersign.kube.flux.flux import Record, read_object
+from countersign.kube.watches import reflecting
+from countersign.kube.watches.discovering import Resource
+from countersign.kube.watches.pausing import Pauses
+from countersign.kube.watches.reflecting import Reflector
+from countersign.kube.watches.reflections import Handling, Standing, Update
 
 RELEASES = Resource(
     group="helm.toolkit.fluxcd.io", version="v2", kind="HelmRelease", plural="helmreleases"

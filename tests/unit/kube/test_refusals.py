@@ -3,7 +3,7 @@
 import pytest
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.kube.api import RETRY_AFTER_MAX_S, refuse
+from countersign.kube.access.api import RETRY_AFTER_MAX_S, refuse
 
 
 @pytest.mark.parametrize("asked_for", ["86400", "9" * 400])

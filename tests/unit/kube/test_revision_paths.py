@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from countersign.kube.revision_paths import PATHS_MAX, parse_revision_paths, text_at
+from countersign.kube.flux.revision_paths import PATHS_MAX, parse_revision_paths, text_at
 
 
 def test_paths_are_found_by_group_and_kind() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from countersign.kube import rbac_cli
-from countersign.kube.secret_roles import named_secrets, secret_roles
+from countersign.kube.rbac import rbac_cli
+from countersign.kube.rbac.secret_roles import named_secrets, secret_roles
 
 URL = "https://github.com/shop/gitops"
 

@@ -8,7 +8,7 @@ import pytest
 from kubernetes_asyncio.client import Configuration
 
 from countersign.contracts.errors import Retryable
-from countersign.kube.watching_api import connected
+from countersign.kube.watches.watching_api import connected
 
 SILENCE_S = 5.0
 SOON_S = 1.0

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from countersign.contracts.errors import Rejected
-from countersign.local.cluster.building import build, desired
+from countersign.local.cluster.controllers.building import build, desired
 from countersign.local.cluster.objects import Key
 
 RELEASE = {

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import reference
 
-from countersign.kube.helm_releases import read_helm_release
-from countersign.kube.kustomizations import read_kustomization
-from countersign.local.cluster import helm, kustomize, planning, sources
-from countersign.local.cluster.attempt import Pace, attempt_of
-from countersign.local.cluster.building import Build
+from countersign.kube.flux.helm_releases import read_helm_release
+from countersign.kube.flux.kustomizations import read_kustomization
 from countersign.local.cluster.control import Control, Failure, Fate
+from countersign.local.cluster.controllers import helm, kustomize, planning, sources
+from countersign.local.cluster.controllers.attempt import Pace, attempt_of
+from countersign.local.cluster.controllers.building import Build
 from countersign.local.cluster.objects import Json, Key, Moment, Phase
 
 NOW = datetime(2026, 11, 23, 6, 2, 12, tzinfo=UTC)

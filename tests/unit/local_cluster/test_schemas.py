@@ -8,10 +8,10 @@ import pytest
 import reference
 import yaml
 
-from countersign.local.cluster import kustomize, planning
-from countersign.local.cluster.attempt import Pace
-from countersign.local.cluster.building import build
 from countersign.local.cluster.control import Control, Failure, Fate
+from countersign.local.cluster.controllers import kustomize, planning
+from countersign.local.cluster.controllers.attempt import Pace
+from countersign.local.cluster.controllers.building import build
 from countersign.local.cluster.objects import Json, Key, Moment, Phase
 
 NOW = datetime(2026, 11, 23, 6, 2, 12, tzinfo=UTC)

@@ -3,7 +3,7 @@
 import pytest
 
 from countersign.local.forge.faults import Fault, Faults, parse_plan
-from countersign.local.forge.service import Switches
+from countersign.local.forge.state.service import Switches
 
 
 def test_a_rule_alone_is_a_plan() -> None:

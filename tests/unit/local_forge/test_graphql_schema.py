@@ -10,8 +10,8 @@ from graphql import (
     is_required_argument,
 )
 
-from countersign.local.forge.graph import schema
-from countersign.local.forge.graph_mutations import MUTATIONS
+from countersign.local.forge.graph.graph import schema
+from countersign.local.forge.graph.graph_mutations import MUTATIONS
 
 OURS = sorted(name for name in schema().type_map if not name.startswith("__"))
 

@@ -4,8 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from countersign.local.forge.model import App, AppKind, Person, Repository, Role, Token, TokenKind
-from countersign.local.forge.permissions import Caller, Level, Need, effective, refusal, role
+from countersign.local.forge.state.model import (
+    App,
+    AppKind,
+    Person,
+    Repository,
+    Role,
+    Token,
+    TokenKind,
+)
+from countersign.local.forge.state.permissions import Caller, Level, Need, effective, refusal, role
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 REPOSITORY = Repository(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from countersign.local.forge.seeding import SeedError, folder_files, read_seed
+from countersign.local.forge.state.seeding import SeedError, folder_files, read_seed
 
 
 @pytest.mark.parametrize(

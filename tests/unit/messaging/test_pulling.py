@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from countersign.contracts.errors import Retryable
-from countersign.messaging import pulling
-from countersign.messaging.pulling import Puller
-from countersign.messaging.topology import DURABLES
+from countersign.messaging.topology.topology import DURABLES
+from countersign.messaging.work import pulling
+from countersign.messaging.work.pulling import Puller
 
 
 class Server:

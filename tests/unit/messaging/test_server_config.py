@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
-from countersign.messaging.permissions import USERS
-from countersign.messaging.server_config import ServerOptions, make_keys, server_config
+from countersign.messaging.administration.server_config import (
+    ServerOptions,
+    make_keys,
+    server_config,
+)
+from countersign.messaging.topology.permissions import USERS
 
 
 def test_seeds_are_readable_by_their_owner_only(tmp_path: Any) -> None:

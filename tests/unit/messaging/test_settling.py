@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import DeadLetter
 from countersign.messaging.envelope import Place
-from countersign.messaging.settling import (
+from countersign.messaging.work.settling import (
     ACK,
     BACK_OFF_MAX_S,
     DEAD_BODY_BYTES_MAX,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from countersign.messaging.provisioning import Change
-from countersign.messaging.topology import DURABLES, STREAMS, differences, with_replicas
+from countersign.messaging.administration.provisioning import Change
+from countersign.messaging.topology.topology import DURABLES, STREAMS, differences, with_replicas
 
 
 def test_same_is_no_difference() -> None:

@@ -23,9 +23,9 @@ from countersign.contracts.messages import (
 )
 from countersign.forges.github import shapes
 from countersign.forges.http import ForgeHttp
-from countersign.pr_writer.following import read_pull
-from countersign.pr_writer.minting import installation_token
-from countersign.pr_writer.model import Job
+from countersign.pr_writer.executor.following import read_pull
+from countersign.pr_writer.executor.minting import installation_token
+from countersign.pr_writer.jobs.model import Job
 
 OID = "a" * 40
 MERGED = {

@@ -8,8 +8,8 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import Content, CredentialMode, ForgeUser, Person, Revision
 from countersign.contracts.promotion import Promotion, State
 from countersign.forges.interface import Text
-from countersign.pr_writer.describing import BODY_CHARACTERS_MAX, describe
-from countersign.pr_writer.model import opening
+from countersign.pr_writer.executor.describing import BODY_CHARACTERS_MAX, describe
+from countersign.pr_writer.jobs.model import opening
 
 EVIL = "@org/team ` Closes #1 " + "x" * 120
 

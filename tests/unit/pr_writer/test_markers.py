@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countersign.contracts.errors import Rejected
-from countersign.pr_writer.manifests import apply, blob_id, check_path, verify, write_scalar
-from countersign.pr_writer.markers import marker_of, suffix_of
-from countersign.pr_writer.scanning import FILE_BYTES_MAX, find
+from countersign.pr_writer.jobs.markers import marker_of, suffix_of
+from countersign.pr_writer.parser.manifests import apply, blob_id, check_path, verify, write_scalar
+from countersign.pr_writer.parser.scanning import FILE_BYTES_MAX, find
 
 KEY = "ns:app:prod"
 M = '# {"$promotion": "ns:app:prod"}'

@@ -13,9 +13,9 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Problem, RedeemRequest, RedeemResponse
 from countersign.contracts.redemption import canonical_bytes, hpke_info
-from countersign.pr_writer import redeeming
-from countersign.pr_writer.model import DELEGATED_TRIES_MAX, Job
-from countersign.pr_writer.signing import SigningRedeemer, signing_key
+from countersign.pr_writer.executor import redeeming
+from countersign.pr_writer.jobs.model import DELEGATED_TRIES_MAX, Job
+from countersign.pr_writer.parent.signing import SigningRedeemer, signing_key
 
 TOKEN = "made-up-token"
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,8 +4,8 @@ import pytest
 
 from countersign.contracts.errors import Rejected
 from countersign.forges.interface import Entry, Folder, Tip, View
-from countersign.pr_writer import survey
-from countersign.pr_writer.model import Known
+from countersign.pr_writer.executor import survey
+from countersign.pr_writer.jobs.model import Known
 
 KEY = "ns:app:prod"
 FULL = Known(markers={"a1": (KEY,), "b1": (), "d1": (KEY,), "e1": ()}, files={"prod/a.yaml": "a1"})

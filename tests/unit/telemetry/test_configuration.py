@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
-from countersign.telemetry.configuration import DOCUMENT_BYTES_MAX, read_document
-from countersign.telemetry.secret_files import SECRET_BYTES_MAX, read_secret, read_token
+from countersign.process.configuration import DOCUMENT_BYTES_MAX, read_document
+from countersign.process.secret_files import SECRET_BYTES_MAX, read_secret, read_token
 
 
 class Shelf(BaseModel):

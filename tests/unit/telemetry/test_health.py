@@ -6,9 +6,9 @@ from typing import Any, Never
 
 import pytest
 
-from countersign.telemetry.health import Health
-from countersign.telemetry.listening import is_loopback, names_loopback
-from countersign.telemetry.serving import answer, serve_health
+from countersign.process.health import Health
+from countersign.process.listening import is_loopback, names_loopback
+from countersign.process.serving import answer, serve_health
 from countersign.telemetry.settings import TelemetrySettings
 
 

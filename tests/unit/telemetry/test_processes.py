@@ -9,7 +9,7 @@ from typing import Any, Never
 
 import pytest
 
-from countersign.telemetry.processes import single_error
+from countersign.process.processes import single_error
 
 
 def run(body: Any, *, signals: Any = (), environment: Any = None) -> Any:
@@ -36,7 +36,7 @@ def run(body: Any, *, signals: Any = (), environment: Any = None) -> Any:
 MAIN = """
     import asyncio, sys
     from countersign.telemetry.logs import configure_logs
-    from countersign.telemetry.processes import run_until_signal
+    from countersign.process.processes import run_until_signal
 
     async def main():
         try:
@@ -69,7 +69,7 @@ def test_cleaning_up_for_ever_is_cut_short() -> None:
 
 def test_error_of_the_program_is_not_hidden() -> None:
     code, _, err = run("""
-        from countersign.telemetry.processes import run_until_signal
+        from countersign.process.processes import run_until_signal
 
         async def main():
             raise KeyError("k")
@@ -84,7 +84,7 @@ def test_error_of_the_program_is_not_hidden() -> None:
 def test_memory_of_the_process_cannot_be_read_or_dumped() -> None:
     code, out, err = run("""
         import ctypes, resource
-        from countersign.telemetry.processes import forbid_dumps
+        from countersign.process.processes import forbid_dumps
 
         forbid_dumps()
         print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))
@@ -98,7 +98,7 @@ def test_collector_that_is_down_stops_nobody() -> None:
     """Traces are lost; the process works and ends in time."""
     code, out, err = run(
         """
-        from countersign.telemetry.setup import TelemetrySettings, telemetry
+        from countersign.process.setup import TelemetrySettings, telemetry
         from countersign.telemetry.tracing import carrier, span
 
         with telemetry("watcher", TelemetrySettings()):

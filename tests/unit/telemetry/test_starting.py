@@ -9,9 +9,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.contracts.errors import Rejected
-from countersign.telemetry.configuration import ExistingFile, ExistingFolder
+from countersign.process.configuration import ExistingFile, ExistingFolder
+from countersign.process.starting import read_arguments, refusals_told
 from countersign.telemetry.settings import TelemetrySettings
-from countersign.telemetry.starting import read_arguments, refusals_told
 
 
 class Settings(BaseSettings):

@@ -9,7 +9,7 @@ from doubles.watched import NOW, Cluster, namespace, pipeline_manifest, release
 from countersign.contracts import messages as m
 from countersign.contracts.promotion import State
 from countersign.kube.objects import ObjectKey
-from countersign.watcher.contents import is_there
+from countersign.watcher.decision.contents import is_there
 
 
 def cluster(**promotion: Any) -> Cluster:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from doubles.watched import pipeline_manifest, release, write
 
-from countersign.kube.applications import App
+from countersign.kube.flux.applications import App
 from countersign.kube.objects import ObjectKey
-from countersign.watcher.directory import Directory
 from countersign.watcher.interfaces import Changes
+from countersign.watcher.reading.directory import Directory
 
 
 def names(keys: object) -> list[str]:

@@ -28,10 +28,10 @@ from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.watcher.fates import NUMBER_MAX, Fate
 from countersign.watcher.http import read_secrets
-from countersign.watcher.webhooks.interface import Delivery, Scheme
-from countersign.watcher.webhooks.schemes import SCHEMES
+from countersign.watcher.pulls.fates import NUMBER_MAX, Fate
+from countersign.watcher.pulls.webhooks.interface import Delivery, Scheme
+from countersign.watcher.pulls.webhooks.schemes import SCHEMES
 
 ORIGIN = "https://github.com"
 BY_NAME = {sender.name: sender for sender in SENDERS}

@@ -10,9 +10,9 @@ from prometheus_client import REGISTRY
 
 from countersign.contracts.errors import Rejected
 from countersign.kube.objects import ObjectKey
-from countersign.watcher import hints as hints_module
-from countersign.watcher.flux_events import BODY_BYTES_MAX, FluxEvent, read_event
-from countersign.watcher.world import pipeline_key
+from countersign.watcher.hints import hints as hints_module
+from countersign.watcher.hints.flux_events import BODY_BYTES_MAX, FluxEvent, read_event
+from countersign.watcher.observation.world import pipeline_key
 
 NOISE = {"commit_status": "update"}
 

@@ -9,19 +9,19 @@ from doubles.watched import NOW, pipeline_manifest
 
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.kube.flux import read_object
+from countersign.kube.flux.flux import read_object
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines import Pipeline
-from countersign.watcher.hook_looks import (
+from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.watcher.hints.hook_looks import (
     BAD_AGAIN_S,
     DOUBTED_AGAIN_S,
     GOOD_AGAIN_S,
     LOOKS_PER_STEP_MAX,
     HookLooks,
 )
-from countersign.watcher.hook_problems import HookProblems
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.world import World
+from countersign.watcher.observation.hook_problems import HookProblems
+from countersign.watcher.observation.world import World
 
 FORBIDDEN = Rejected("secret_forbidden", "this allows it: `kubectl …`")
 

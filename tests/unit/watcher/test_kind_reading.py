@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from countersign.contracts.errors import Rejected
-from countersign.kube.flux import Record, read_object
+from countersign.kube.flux.flux import Record, read_object
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pausing import Pauses
-from countersign.kube.reflections import Update
-from countersign.watcher.gitops_clusters import GitopsCluster
-from countersign.watcher.kind_reading import KindReading, Reader
+from countersign.kube.watches.pausing import Pauses
+from countersign.kube.watches.reflections import Update
+from countersign.watcher.reading.gitops_clusters import GitopsCluster
+from countersign.watcher.reading.kind_reading import KindReading, Reader
 
 GROUP, KIND = "helm.toolkit.fluxcd.io", "HelmRelease"
 ROOT = f"/apis/{GROUP}"

@@ -8,9 +8,9 @@ import pytest
 from doubles.watched import Cluster, Json, namespace, pipeline_manifest, write
 from pydantic import ValidationError
 
-from countersign.kube.applications import App
-from countersign.kube.flux import read_object
-from countersign.watcher.directory import Directory
+from countersign.kube.flux.applications import App
+from countersign.kube.flux.flux import read_object
+from countersign.watcher.reading.directory import Directory
 from countersign.watcher.settings import Settings
 
 WRITTEN = "Release.example.org=.status.version"

@@ -23,11 +23,11 @@ from countersign.contracts.messages import (
     PullRequestRef,
 )
 from countersign.contracts.promotion import State
-from countersign.kube.flux import read_object
-from countersign.kube.kustomizations import SOURCE_GROUP
+from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.kustomizations import SOURCE_GROUP
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.world import World
+from countersign.watcher.observation.world import World
 
 Json = dict[str, Any]
 

@@ -9,10 +9,10 @@ import pytest
 from doubles.flux_recordings import lines, recordings
 
 from countersign.contracts.messages import EnvironmentCondition as Is
-from countersign.kube.applications import AppState
+from countersign.kube.flux.applications import AppState
 from countersign.kube.objects import ObjectKey, key_of
-from countersign.watcher.directory import Directory
-from countersign.watcher.world import World
+from countersign.watcher.observation.world import World
+from countersign.watcher.reading.directory import Directory
 
 # Charts that the README calls bad: the API server refuses them, or they never become ready.
 BAD_VERSIONS = {

@@ -6,7 +6,7 @@ import hmac
 import pytest
 
 from countersign.contracts.secret import Secret
-from countersign.watcher.signatures import FRESH_S, REMEMBERED_MAX, Signatures, Signed
+from countersign.watcher.hints.signatures import FRESH_S, REMEMBERED_MAX, Signatures, Signed
 
 KEY = "made-up-hmac-key"
 NOW = 1_800_000_000.0

@@ -6,10 +6,10 @@ import pytest
 from doubles.watched import pipeline_manifest
 
 from countersign.contracts.messages import Content, Revision
-from countersign.kube.flux import read_object
-from countersign.kube.pipelines import Pipeline
+from countersign.kube.flux.flux import read_object
+from countersign.kube.pipelines.pipelines import Pipeline
 from countersign.watcher.model import NO_LINK, Link
-from countersign.watcher.status_files import StatusFiles
+from countersign.watcher.status.status_files import StatusFiles
 
 CONTENT = Content(identity="6.9.0", revision=Revision(recorded="6.9.0", version="6.9.0"))
 LINK = Link(

@@ -22,14 +22,14 @@ from nats.errors import Error as NatsError
 
 from countersign.contracts.message import Message
 from countersign.contracts.subjects import rpc_subject
-from countersign.messaging import answering
-from countersign.messaging.answering import Answer, Call
 from countersign.messaging.connection import CLOSE_TIMEOUT_S, ConnectionState, barrier
+from countersign.messaging.requests import answering
+from countersign.messaging.requests.answering import Answer, Call
 from countersign.messaging.settings import BusSettings
-from countersign.messaging.working import Work, Worker
-from countersign.telemetry.health import Health
+from countersign.messaging.work.working import Work, Worker
+from countersign.process.health import Health
+from countersign.process.processes import single_error
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.processes import single_error
 
 log = get_logger()
 

@@ -1,4 +1,4 @@
-"""Logs, traces, metrics and health: how a service is seen from outside.
+"""Logs, traces and metrics, with secrets kept out of all of them.
 
-Nothing leaves it unredacted, and nothing in it can stop a service that works.
+Nothing in it can stop a service that works.
 """

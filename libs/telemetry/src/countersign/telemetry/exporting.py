@@ -18,6 +18,8 @@ from opentelemetry.util.types import Attributes
 
 from countersign.telemetry.redaction import redact, redact_value
 
+__all__ = ["RedactingExporter", "SpanExporter", "install_tracer", "redact_span"]
+
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 EXPORT_TIMEOUT_S: Final = 3.0
 # A few minutes of spans of a busy service; older ones are dropped when the collector is away.

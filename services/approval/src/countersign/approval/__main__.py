@@ -6,12 +6,12 @@ from typing import Final
 from countersign.approval import bootstrap
 from countersign.approval.settings import Settings
 from countersign.contracts.forge_list import ForgeList
-from countersign.kube.http_api import KubeSettings
+from countersign.kube.access.http_api import KubeSettings
 from countersign.messaging.settings import BusSettings
-from countersign.telemetry.configuration import read_document
-from countersign.telemetry.processes import forbid_dumps, run_until_signal
-from countersign.telemetry.setup import TelemetrySettings, telemetry
-from countersign.telemetry.starting import read_arguments, refusals_told
+from countersign.process.configuration import read_document
+from countersign.process.processes import forbid_dumps, run_until_signal
+from countersign.process.setup import TelemetrySettings, telemetry
+from countersign.process.starting import read_arguments, refusals_told
 
 PROGRAM: Final = "countersign-approval"
 WHAT: Final = "Asks people for their consent and keeps what they delegate, for minutes."

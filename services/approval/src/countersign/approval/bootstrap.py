@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from countersign.approval import routes
-from countersign.approval.announcing import Announcements
-from countersign.approval.authorizing import ByAccessReview, EverybodySignedIn
-from countersign.approval.ciphers import Cipher
-from countersign.approval.consenting import Consents
-from countersign.approval.delegating import Delegations
-from countersign.approval.endings import Endings
+from countersign.approval.consent.authorizing import ByAccessReview, EverybodySignedIn
+from countersign.approval.consent.consenting import Consents
+from countersign.approval.delegation.delegating import Delegations
+from countersign.approval.delegation.redeeming import Nonces, Redemptions
+from countersign.approval.delegation.signing import Writers
 from countersign.approval.feed import read_news
 from countersign.approval.handlers import Handlers
 from countersign.approval.interfaces import (
@@ -28,29 +27,30 @@ from countersign.approval.interfaces import (
     Replicas,
 )
 from countersign.approval.probing import BusReplicas
-from countersign.approval.projection import Promotions
-from countersign.approval.reacting import Reactions
-from countersign.approval.redeeming import Nonces, Redemptions
-from countersign.approval.revoking import Revocations
+from countersign.approval.promotions.announcing import Announcements
+from countersign.approval.promotions.projection import Promotions
+from countersign.approval.revocation.endings import Endings
+from countersign.approval.revocation.reacting import Reactions
+from countersign.approval.revocation.revoking import Revocations
 from countersign.approval.schedule import Schedule
 from countersign.approval.settings import Settings
-from countersign.approval.sign_ins import SignIns
-from countersign.approval.signing import Writers
-from countersign.approval.vault import Vault
+from countersign.approval.vault.ciphers import Cipher
+from countersign.approval.vault.sign_ins import SignIns
+from countersign.approval.vault.vault import Vault
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.secret import Secret
 from countersign.forges.github.oauth import GitHubOAuth
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import Client
 from countersign.forges.recording import record_call
-from countersign.kube.http_api import KubeSettings, cluster_api
+from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
-from countersign.telemetry.health import Health
+from countersign.process.health import Health
+from countersign.process.secret_files import read_secret
+from countersign.process.serving import serve_health
+from countersign.process.setup import Telemetry
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.secret_files import read_secret
-from countersign.telemetry.serving import serve_health
-from countersign.telemetry.setup import Telemetry
 
 log = get_logger()
 

@@ -3,10 +3,10 @@
 import asyncio
 from typing import Final
 
-from countersign.approval.projection import Promotions
-from countersign.approval.reacting import Reactions
+from countersign.approval.promotions.projection import Promotions
+from countersign.approval.revocation.reacting import Reactions
 from countersign.messaging.bus import Bus
-from countersign.messaging.projecting import follow
+from countersign.messaging.projections.projecting import follow
 
 STREAM: Final = "PROMOTIONS"
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from countersign.approval.consenting import Consents
-from countersign.approval.endings import Endings
+from countersign.approval.consent.consenting import Consents
+from countersign.approval.delegation.redeeming import Redemptions
 from countersign.approval.interfaces import Caller
-from countersign.approval.redeeming import Redemptions
-from countersign.approval.sign_ins import SignIns
-from countersign.approval.vault import Vault
+from countersign.approval.revocation.endings import Endings
+from countersign.approval.vault.sign_ins import SignIns
+from countersign.approval.vault.vault import Vault
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import (
     ApproveRequest,

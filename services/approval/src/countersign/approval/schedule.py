@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from countersign.approval.announcing import Announcements
-from countersign.approval.endings import Endings
 from countersign.approval.interfaces import Clock, Replicas
 from countersign.approval.model import Entry, carried, retry_delay
-from countersign.approval.projection import Promotions
+from countersign.approval.promotions.announcing import Announcements
+from countersign.approval.promotions.projection import Promotions
+from countersign.approval.revocation.endings import Endings
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import gauge

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from countersign.approval.signing import public_key_of
-from countersign.telemetry.configuration import ExistingFile
+from countersign.approval.delegation.signing import public_key_of
+from countersign.process.configuration import ExistingFile
 
 WRITERS_MAX: Final = 16
 

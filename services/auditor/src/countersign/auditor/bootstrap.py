@@ -12,25 +12,25 @@ from pathlib import Path
 from typing import Final
 
 from countersign.auditor import routes
-from countersign.auditor.api_secrets import ApiSecrets
-from countersign.auditor.checking import Checker, World
+from countersign.auditor.checks.checking import Checker, World
+from countersign.auditor.checks.marking import Marking
+from countersign.auditor.checks.probing import ForgeProber
 from countersign.auditor.handlers import Handlers
 from countersign.auditor.interfaces import Clock, Prober, Publisher, Secrets
-from countersign.auditor.marking import Marking
-from countersign.auditor.mounts import MountedSecrets
-from countersign.auditor.probing import ForgeProber
 from countersign.auditor.projection import Projection
 from countersign.auditor.schedule import Schedule
+from countersign.auditor.secrets.api_secrets import ApiSecrets
+from countersign.auditor.secrets.mounts import MountedSecrets
 from countersign.auditor.settings import Settings
 from countersign.contracts.forge_list import ForgeList
 from countersign.forges.http import ForgeHttp
 from countersign.forges.recording import record_call
-from countersign.kube.http_api import cluster_api
+from countersign.kube.access.http_api import cluster_api
 from countersign.messaging.bus import open_bus
-from countersign.messaging.projecting import follow
+from countersign.messaging.projections.projecting import follow
 from countersign.messaging.settings import BusSettings
-from countersign.telemetry.serving import serve_health
-from countersign.telemetry.setup import Telemetry
+from countersign.process.serving import serve_health
+from countersign.process.setup import Telemetry
 
 SERVICE: Final = "auditor"
 _MARK_KEY_BYTES: Final = 32

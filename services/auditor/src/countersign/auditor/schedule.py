@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from countersign.auditor.checking import Checker
+from countersign.auditor.checks.checking import Checker
 from countersign.auditor.interfaces import Clock, Secrets
 from countersign.auditor.model import CredentialKey
 from countersign.auditor.projection import Projection

@@ -6,8 +6,8 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from countersign.kube.http_api import KubeSettings
-from countersign.telemetry.configuration import ExistingFile, ExistingFolder
+from countersign.kube.access.http_api import KubeSettings
+from countersign.process.configuration import ExistingFile, ExistingFolder
 
 
 class Settings(BaseSettings):

@@ -6,11 +6,11 @@ from typing import Final
 from countersign.gateway.bootstrap import Configuration, run
 from countersign.gateway.oidc.settings import OidcSettings
 from countersign.gateway.settings import GatewaySettings
-from countersign.kube.http_api import KubeSettings
+from countersign.kube.access.http_api import KubeSettings
 from countersign.messaging.settings import BusSettings
-from countersign.telemetry.processes import forbid_dumps, run_until_signal
-from countersign.telemetry.setup import TelemetrySettings, telemetry
-from countersign.telemetry.starting import read_arguments, refusals_told
+from countersign.process.processes import forbid_dumps, run_until_signal
+from countersign.process.setup import TelemetrySettings, telemetry
+from countersign.process.starting import read_arguments, refusals_told
 
 PROGRAM: Final = "countersign-gateway"
 WHAT: Final = "Shows people what can be promoted: pages, a JSON API, server-sent events."

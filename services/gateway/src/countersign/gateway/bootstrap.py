@@ -11,36 +11,36 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
-from countersign.gateway.cluster_access import ClusterAccess
-from countersign.gateway.connecting import LateBus
-from countersign.gateway.feed import BusFeed
+from countersign.gateway.access.cluster_access import ClusterAccess
+from countersign.gateway.access.people import LocalAccess, LocalSignIn, NoLocalSignIn, read_people
+from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.handlers import Handlers
-from countersign.gateway.hub import Hub
+from countersign.gateway.html.rendering import Templates
+from countersign.gateway.html.static_files import read_static_files
 from countersign.gateway.interfaces import Access, Provider, SignIn
+from countersign.gateway.live.connecting import LateBus
+from countersign.gateway.live.feed import BusFeed
+from countersign.gateway.live.hub import Hub
 from countersign.gateway.oidc.claims import ClaimRules
 from countersign.gateway.oidc.provider import Provider as OidcProvider
 from countersign.gateway.oidc.settings import OidcSettings
 from countersign.gateway.oidc.signing_in import CALLBACK_PATH, OidcSignIn, Registration
 from countersign.gateway.oidc.transport import transport
-from countersign.gateway.people import LocalAccess, LocalSignIn, NoLocalSignIn, read_people
-from countersign.gateway.projection import STREAMS, Projection
-from countersign.gateway.rendering import Templates
 from countersign.gateway.routes import application
 from countersign.gateway.schedule import recheck_rights
-from countersign.gateway.sessions import Sessions
 from countersign.gateway.settings import GatewaySettings
-from countersign.gateway.site import Site
-from countersign.gateway.static_files import read_static_files
-from countersign.kube.http_api import KubeSettings, cluster_api
+from countersign.gateway.view.projection import STREAMS, Projection
+from countersign.gateway.web.site import Site
+from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.messaging.bus import Bus
-from countersign.messaging.projecting import follow
+from countersign.messaging.projections.projecting import follow
 from countersign.messaging.settings import BusSettings
-from countersign.telemetry.configuration import read_document
-from countersign.telemetry.listening import listen, serve
+from countersign.process.configuration import read_document
+from countersign.process.listening import listen, serve
+from countersign.process.processes import single_error
+from countersign.process.serving import serve_health
+from countersign.process.setup import Telemetry
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.processes import single_error
-from countersign.telemetry.serving import serve_health
-from countersign.telemetry.setup import Telemetry
 
 log = get_logger()
 

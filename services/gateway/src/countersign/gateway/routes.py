@@ -18,16 +18,16 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from countersign.contracts.errors import Rejected
-from countersign.gateway import addresses
+from countersign.gateway.api.api import Api
+from countersign.gateway.html.static_files import StaticFiles
 from countersign.gateway.model import PipelineKey
-from countersign.gateway.site import Site
-from countersign.gateway.static_files import StaticFiles
+from countersign.gateway.view import addresses
 from countersign.gateway.web.actions import Actions
-from countersign.gateway.web.api import Api
 from countersign.gateway.web.entrance import Entrance
 from countersign.gateway.web.events import Events
 from countersign.gateway.web.guards import Guard, session_of
 from countersign.gateway.web.pages import Pages
+from countersign.gateway.web.site import Site
 from countersign.gateway.web.tracing import request_span
 
 COMPRESS_BYTES_MIN: Final = 1_024

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from countersign.contracts.errors import Retryable
-from countersign.gateway.site import Site
+from countersign.gateway.web.site import Site
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()

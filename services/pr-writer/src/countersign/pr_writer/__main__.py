@@ -6,12 +6,12 @@ from typing import Final
 from countersign.contracts.forge_list import ForgeList
 from countersign.messaging.settings import BusSettings
 from countersign.pr_writer import bootstrap
+from countersign.pr_writer.parent.signing import signing_key
 from countersign.pr_writer.settings import Settings
-from countersign.pr_writer.signing import signing_key
-from countersign.telemetry.configuration import read_document
-from countersign.telemetry.processes import forbid_dumps, run_until_signal
-from countersign.telemetry.setup import TelemetrySettings, telemetry
-from countersign.telemetry.starting import read_arguments, refusals_told
+from countersign.process.configuration import read_document
+from countersign.process.processes import forbid_dumps, run_until_signal
+from countersign.process.setup import TelemetrySettings, telemetry
+from countersign.process.starting import read_arguments, refusals_told
 
 PROGRAM: Final = "countersign-pr-writer"
 WHAT: Final = "Opens pull requests, each from a process of its own that ends with it."

@@ -8,21 +8,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from countersign.contracts.forge_list import ForgeList
 from countersign.messaging.bus import Bus, open_bus
-from countersign.messaging.projecting import follow
+from countersign.messaging.projections.projecting import follow
 from countersign.messaging.settings import BusSettings
-from countersign.pr_writer.board import Board
-from countersign.pr_writer.executors import executor_pool
-from countersign.pr_writer.handlers import Handling
-from countersign.pr_writer.model import ClusterAddress
-from countersign.pr_writer.routes import work
-from countersign.pr_writer.schedule import Following
+from countersign.pr_writer.jobs.model import ClusterAddress
+from countersign.pr_writer.parent.board import Board
+from countersign.pr_writer.parent.executors import executor_pool
+from countersign.pr_writer.parent.handlers import Handling
+from countersign.pr_writer.parent.routes import work
+from countersign.pr_writer.parent.schedule import Following
+from countersign.pr_writer.parent.signing import SigningRedeemer
+from countersign.pr_writer.parent.telling import Telling
+from countersign.pr_writer.parent.world import World
 from countersign.pr_writer.settings import Settings
-from countersign.pr_writer.signing import SigningRedeemer
-from countersign.pr_writer.telling import Telling
-from countersign.pr_writer.world import World
-from countersign.telemetry.processes import single_error
-from countersign.telemetry.serving import serve_health
-from countersign.telemetry.setup import Telemetry
+from countersign.process.processes import single_error
+from countersign.process.serving import serve_health
+from countersign.process.setup import Telemetry
 
 SERVICE: Final = "pr-writer"
 

@@ -14,8 +14,9 @@ import ssl
 import sys
 from typing import Final, NoReturn
 
-from countersign.pr_writer import executing, parsing
-from countersign.telemetry.processes import forbid_dumps
+from countersign.pr_writer.executor import executing
+from countersign.pr_writer.parser import parsing
+from countersign.process.processes import forbid_dumps
 
 # What the HTTP client imports as late as its first request: 30 ms that no job should wait for.
 _LATE_IMPORTS: Final = (

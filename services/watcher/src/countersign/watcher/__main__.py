@@ -5,10 +5,10 @@ from typing import Final
 
 from countersign.contracts.forge_list import ForgeList
 from countersign.messaging.settings import BusSettings
-from countersign.telemetry.configuration import read_document
-from countersign.telemetry.processes import forbid_dumps, run_until_signal
-from countersign.telemetry.setup import TelemetrySettings, telemetry
-from countersign.telemetry.starting import read_arguments, refusals_told
+from countersign.process.configuration import read_document
+from countersign.process.processes import forbid_dumps, run_until_signal
+from countersign.process.setup import TelemetrySettings, telemetry
+from countersign.process.starting import read_arguments, refusals_told
 from countersign.watcher import bootstrap
 from countersign.watcher.http import read_secrets
 from countersign.watcher.settings import Settings

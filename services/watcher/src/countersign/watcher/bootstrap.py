@@ -12,36 +12,36 @@ from typing import Final
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.kube.flux import read_object
-from countersign.kube.http_api import cluster_api
-from countersign.kube.watching_api import watching_api
+from countersign.kube.access.http_api import cluster_api
+from countersign.kube.flux.flux import read_object
+from countersign.kube.watches.watching_api import watching_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
-from countersign.telemetry.asgi import App
-from countersign.telemetry.health import Health
-from countersign.telemetry.listening import LoopbackHosts, is_loopback, listen
-from countersign.telemetry.listening import serve as serve_app
+from countersign.process.asgi import App
+from countersign.process.health import Health
+from countersign.process.listening import LoopbackHosts, is_loopback, listen
+from countersign.process.listening import serve as serve_app
+from countersign.process.serving import serve_health
+from countersign.process.setup import Telemetry
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.serving import serve_health
-from countersign.telemetry.setup import Telemetry
-from countersign.watcher.cluster import Cluster
-from countersign.watcher.directory import Directory
-from countersign.watcher.following import Following
-from countersign.watcher.handlers import Watching
-from countersign.watcher.hints import Hints
-from countersign.watcher.hook_keys import ClusterKeys, FolderKeys, KeptKeys
-from countersign.watcher.hook_looks import HookLooks
+from countersign.watcher.hints.hints import Hints
+from countersign.watcher.hints.hook_keys import ClusterKeys, FolderKeys, KeptKeys
+from countersign.watcher.hints.hook_looks import HookLooks
+from countersign.watcher.hints.promotion_hook import LOOKUP_S, Guard, PromotionHook
+from countersign.watcher.hints.rates import RateLimit
+from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app
 from countersign.watcher.interfaces import HmacKeys, LinkStore
-from countersign.watcher.promotion_hook import LOOKUP_S, Guard, PromotionHook
-from countersign.watcher.rates import RateLimit
-from countersign.watcher.remote_cluster import Ways
+from countersign.watcher.observation.handlers import Watching
+from countersign.watcher.pulls.following import Following
+from countersign.watcher.reading.cluster import Cluster
+from countersign.watcher.reading.directory import Directory
+from countersign.watcher.reading.remote_cluster import Ways
 from countersign.watcher.routes import Tell, follow_hints, follow_streams
 from countersign.watcher.settings import Settings
-from countersign.watcher.signatures import Signatures
-from countersign.watcher.status_files import StatusFiles
-from countersign.watcher.status_objects import Pace, StatusObjects
-from countersign.watcher.step_events import StepEvents
+from countersign.watcher.status.status_files import StatusFiles
+from countersign.watcher.status.status_objects import Pace, StatusObjects
+from countersign.watcher.status.step_events import StepEvents
 
 log = get_logger()
 

@@ -15,18 +15,18 @@ from starlette.routing import Route
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
+from countersign.process.secret_files import read_secret
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.secret_files import read_secret
-from countersign.watcher.following import Following
-from countersign.watcher.measuring import WEBHOOKS
-from countersign.watcher.promotion_hook import (
+from countersign.watcher.hints.promotion_hook import (
     APPROVAL_PREFIX,
     PREFIX,
     ApprovalIsGone,
     PromotionHook,
 )
-from countersign.watcher.webhooks.interface import Delivery
-from countersign.watcher.webhooks.schemes import SCHEMES
+from countersign.watcher.measuring import WEBHOOKS
+from countersign.watcher.pulls.following import Following
+from countersign.watcher.pulls.webhooks.interface import Delivery
+from countersign.watcher.pulls.webhooks.schemes import SCHEMES
 
 log = get_logger()
 

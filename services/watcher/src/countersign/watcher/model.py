@@ -15,9 +15,9 @@ from countersign.contracts.messages import (
     TargetObserved,
 )
 from countersign.contracts.promotion import Promotion
-from countersign.kube.applications import AppState
+from countersign.kube.flux.applications import AppState
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines import Environment, Pipeline
+from countersign.kube.pipelines.pipelines import Environment, Pipeline
 
 # A watch that broke in silence is noticed within 90 s, and doubted 15 s later.
 UNSEEN: Final = timedelta(seconds=120)

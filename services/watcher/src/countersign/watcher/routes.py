@@ -9,15 +9,15 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import PullRequestOpened
 from countersign.contracts.subjects import FLUX_HINT
 from countersign.messaging.bus import Bus, Received
-from countersign.messaging.hearing import hear
-from countersign.messaging.projecting import follow
+from countersign.messaging.projections.hearing import hear
+from countersign.messaging.projections.projecting import follow
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.flux_events import read_event
-from countersign.watcher.following import Following
-from countersign.watcher.handlers import Watching
-from countersign.watcher.hints import Hints
+from countersign.watcher.hints.flux_events import read_event
+from countersign.watcher.hints.hints import Hints
+from countersign.watcher.hints.rates import WINDOW_S, RateLimit
 from countersign.watcher.measuring import HINTS
-from countersign.watcher.rates import WINDOW_S, RateLimit
+from countersign.watcher.observation.handlers import Watching
+from countersign.watcher.pulls.following import Following
 
 log = get_logger()
 

@@ -6,9 +6,9 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from countersign.kube.http_api import KubeSettings
-from countersign.kube.revision_paths import RevisionPaths, parse_revision_paths
-from countersign.telemetry.configuration import ExistingFile, ExistingFolder
+from countersign.kube.access.http_api import KubeSettings
+from countersign.kube.flux.revision_paths import RevisionPaths, parse_revision_paths
+from countersign.process.configuration import ExistingFile, ExistingFolder
 
 
 class Settings(BaseSettings):

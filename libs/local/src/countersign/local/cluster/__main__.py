@@ -11,10 +11,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from countersign.contracts.errors import Rejected
-from countersign.local.cluster.attempt import Pace
 from countersign.local.cluster.control import FILE_NAME, read_control
+from countersign.local.cluster.controllers.attempt import Pace
 from countersign.local.cluster.playing import Cluster, ClusterSettings
-from countersign.telemetry.setup import TelemetrySettings, telemetry
+from countersign.process.setup import TelemetrySettings, telemetry
 
 _LOOK_S = 0.1
 _DESCRIPTION = f"""For demonstrations and tests only: nothing is deployed.

@@ -9,10 +9,11 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID, uuid4
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.local.cluster import planning
-from countersign.local.cluster.attempt import Pace
-from countersign.local.cluster.building import desired
 from countersign.local.cluster.control import read_control
+from countersign.local.cluster.controllers import planning
+from countersign.local.cluster.controllers.attempt import Pace
+from countersign.local.cluster.controllers.building import desired
+from countersign.local.cluster.controllers.preparing import Preparer, Problems, in_thread
 from countersign.local.cluster.objects import (
     Condition,
     Json,
@@ -23,7 +24,6 @@ from countersign.local.cluster.objects import (
     is_true,
     stamp,
 )
-from countersign.local.cluster.preparing import Preparer, Problems, in_thread
 from countersign.local.cluster.repositories import Repositories
 from countersign.local.cluster.store import FINALIZERS, Store
 from countersign.telemetry.logs import get_logger

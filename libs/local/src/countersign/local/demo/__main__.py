@@ -13,12 +13,12 @@ import httpx2
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.local.demo.layout import HOST, Layout, Ports, choose_ports
-from countersign.local.demo.leaks import Ground, look_for_leaks
-from countersign.local.demo.releasing import release
 from countersign.local.demo.running import Running, only_one, running
 from countersign.local.demo.telling import welcome
-from countersign.local.demo.walking import Ground as WalkGround
-from countersign.local.demo.walking import walk_all
+from countersign.local.demo.walk.leaks import Ground, look_for_leaks
+from countersign.local.demo.walk.releasing import release
+from countersign.local.demo.walk.walking import Ground as WalkGround
+from countersign.local.demo.walk.walking import walk_all
 
 _PORT_MAX = 65535
 _CANARY_TIMEOUT_S = 5.0

@@ -16,8 +16,8 @@ from countersign.local.demo.layout import HOST, Layout, Ports, free_port
 from countersign.local.demo.programs import SERVICES, Bus
 from countersign.local.demo.seeding import seed
 from countersign.local.demo.supervising import Program, Supervisor, run_once, until_ready
-from countersign.messaging.local_server import LocalServer
-from countersign.messaging.server_config import make_keys
+from countersign.messaging.administration.local_server import LocalServer
+from countersign.messaging.administration.server_config import make_keys
 
 _PROBE_TIMEOUT_S: Final = 2.0
 _BUS_CHECK_S: Final = 0.5

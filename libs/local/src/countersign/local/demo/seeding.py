@@ -25,8 +25,8 @@ from countersign.local.demo.manifests import (
     Gitops,
     website_files,
 )
-from countersign.local.forge import git_objects
-from countersign.local.forge.git_objects import Identity, NewCommit
+from countersign.local.forge.git import git_objects
+from countersign.local.forge.git.git_objects import Identity, NewCommit
 
 PEOPLE: Final = {
     "ada": "Ada Lovelace",

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from countersign.local.forge.app import build_app
-from countersign.local.forge.seeding import Seed, SeedError, apply_seed, read_seed
 from countersign.local.forge.serving import Server
-from countersign.local.forge.store import open_store
+from countersign.local.forge.state.seeding import Seed, SeedError, apply_seed, read_seed
+from countersign.local.forge.state.store import open_store
 
 LISTEN_BACKLOG = 128
 PORT_MAX = 65_535

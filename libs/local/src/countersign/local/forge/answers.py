@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
-from countersign.local.forge.model import Repository
-from countersign.local.forge.permissions import Caller
-from countersign.local.forge.service import Service
+from countersign.local.forge.state.model import Repository
+from countersign.local.forge.state.permissions import Caller
+from countersign.local.forge.state.service import Service
 
 DOCUMENTATION = "https://docs.github.com/rest"
 PER_PAGE = 30

@@ -7,8 +7,8 @@ from starlette.routing import Route
 from countersign.local.forge.answers import Refused
 from countersign.local.forge.faults import FaultPlan, Faults, parse_plan
 from countersign.local.forge.journal import Journal
-from countersign.local.forge.rest import read_body
-from countersign.local.forge.store import Store
+from countersign.local.forge.rest.rest import read_body
+from countersign.local.forge.state.store import Store
 from countersign.local.forge.webhooks import Webhooks
 
 PLAN_BYTES_MAX = 64 * 1024

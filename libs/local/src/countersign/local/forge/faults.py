@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from countersign.local.forge.service import Switches
+from countersign.local.forge.state.service import Switches
 
 RULES_MAX = 100
 LATENCY_MS_MAX = 60_000

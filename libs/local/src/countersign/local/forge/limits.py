@@ -6,7 +6,7 @@ Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-r
 from collections.abc import Callable
 from datetime import datetime
 
-from countersign.local.forge.permissions import Caller
+from countersign.local.forge.state.permissions import Caller
 
 LIMIT = 5_000
 ANONYMOUS_LIMIT = 60

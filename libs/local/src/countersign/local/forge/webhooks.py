@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from countersign.local.forge.model import Hook, Repository
+from countersign.local.forge.state.model import Hook, Repository
 
 DELIVERY_TIMEOUT_S = 10.0
 # What waits and what is remembered for being sent again; the oldest go first.

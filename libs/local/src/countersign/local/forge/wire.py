@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from countersign.local.forge.model import (
+from countersign.local.forge.state.model import (
     App,
     Comment,
     Installation,
@@ -15,7 +15,7 @@ from countersign.local.forge.model import (
     Repository,
     Status,
 )
-from countersign.local.forge.permissions import Level
+from countersign.local.forge.state.permissions import Level
 
 Json = dict[str, Any]
 

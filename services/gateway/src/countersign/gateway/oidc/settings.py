@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from countersign.telemetry.configuration import ExistingFile
-from countersign.telemetry.listening import is_loopback
+from countersign.process.configuration import ExistingFile
+from countersign.process.listening import is_loopback
 
 # As kube-apiserver's flags: this instead of a prefix means none.
 NO_PREFIX: Final = "-"

@@ -9,16 +9,16 @@ from starlette.responses import RedirectResponse, Response
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person, PromotionRef
-from countersign.gateway import addresses
-from countersign.gateway.denials import Denied
+from countersign.gateway.access.denials import Denied
 from countersign.gateway.handlers import CODE_CHARACTERS_MAX, Callback
-from countersign.gateway.history import Entry
 from countersign.gateway.interfaces import Right
 from countersign.gateway.model import CONSENTABLE, Action, GateKey, PipelineKey
-from countersign.gateway.site import Site
+from countersign.gateway.timeline.history import Entry
+from countersign.gateway.view import addresses
 from countersign.gateway.web.entrance import enter
 from countersign.gateway.web.guards import session_of, set_cookie
 from countersign.gateway.web.problems import PASSING, TO_BOARD, Trouble, refusal, respond
+from countersign.gateway.web.site import Site
 from countersign.gateway.web.tracing import asking
 from countersign.telemetry.logs import get_logger
 

@@ -8,14 +8,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
-from countersign.gateway import addresses
+from countersign.gateway.html.static_files import StaticFiles
 from countersign.gateway.interfaces import Provider
 from countersign.gateway.model import Action
-from countersign.gateway.site import Site
-from countersign.gateway.static_files import StaticFiles
+from countersign.gateway.view import addresses
 from countersign.gateway.web.frames import frame_of
 from countersign.gateway.web.guards import set_cookie
 from countersign.gateway.web.problems import delay, refusal, respond
+from countersign.gateway.web.site import Site
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()

@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from countersign.contracts.errors import Rejected
-from countersign.gateway.boards import board, read_query
-from countersign.gateway.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, Client
 from countersign.gateway.interfaces import rights
+from countersign.gateway.live.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, Client
+from countersign.gateway.live.sharing import View
+from countersign.gateway.live.streaming import encode_event
 from countersign.gateway.model import PipelineKey
-from countersign.gateway.projection import Position
-from countersign.gateway.sharing import View
-from countersign.gateway.site import Site
-from countersign.gateway.streaming import encode_event
+from countersign.gateway.view.boards import board, read_query
+from countersign.gateway.view.projection import Position
 from countersign.gateway.web.guards import session_of
+from countersign.gateway.web.site import Site
 from countersign.telemetry.metrics import gauge
 
 # Also how often the session is looked at, so that its end is noticed.

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from countersign.contracts.messages import Person
 from countersign.gateway.interfaces import FeedStatus
-from countersign.gateway.site import Site
+from countersign.gateway.web.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.gateway.sessions import Session
-from countersign.gateway.site import Site
+from countersign.gateway.access.sessions import Session
 from countersign.gateway.web.problems import BUG, Trouble, delay, refusal, respond
+from countersign.gateway.web.site import Site
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter, histogram
 

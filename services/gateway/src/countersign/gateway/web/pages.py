@@ -7,17 +7,17 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import CredentialMode
-from countersign.gateway import addresses
-from countersign.gateway.boards import board, read_query
-from countersign.gateway.gates import hindrance
-from countersign.gateway.history import Entry
 from countersign.gateway.interfaces import Right, rights
 from countersign.gateway.model import CONSENTABLE, GateKey, GateView, PipelineKey, Track
-from countersign.gateway.records import PAGE_ROWS, Row, as_csv, rows
-from countersign.gateway.risks import credential_view, credential_views, uses_by_credential
-from countersign.gateway.site import Site
+from countersign.gateway.timeline.history import Entry
+from countersign.gateway.view import addresses
+from countersign.gateway.view.boards import board, read_query
+from countersign.gateway.view.gates import hindrance
+from countersign.gateway.view.records import PAGE_ROWS, Row, as_csv, rows
+from countersign.gateway.view.risks import credential_view, credential_views, uses_by_credential
 from countersign.gateway.web.frames import frame_of
 from countersign.gateway.web.guards import session_of
+from countersign.gateway.web.site import Site
 
 
 class Pages:

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.gateway.denials import Denied
+from countersign.gateway.access.denials import Denied
 from countersign.gateway.model import Action
-from countersign.gateway.site import Site
 from countersign.gateway.web.frames import frame_of
+from countersign.gateway.web.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)

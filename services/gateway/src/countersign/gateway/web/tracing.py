@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from countersign.gateway.history import Entry
+from countersign.gateway.timeline.history import Entry
 from countersign.telemetry.attributes import PROMOTION_ATTEMPT, PROMOTION_ID
 from countersign.telemetry.tracing import SpanKind, span
 

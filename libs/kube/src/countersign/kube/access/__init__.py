@@ -1,0 +1,1 @@
+"""Single questions to an API server."""

@@ -1,0 +1,1 @@
+"""Objects of Flux, read for the few fields that promotions need."""

@@ -1,0 +1,1 @@
+"""Lists and watches of an API server, kept up to date."""

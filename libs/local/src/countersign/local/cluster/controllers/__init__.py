@@ -1,0 +1,1 @@
+"""What Flux's controllers do, played."""

@@ -1,0 +1,1 @@
+"""The demonstration walked by itself, and the search for leaked tokens."""

@@ -1,0 +1,1 @@
+"""The git repositories of the local forge."""

@@ -1,0 +1,1 @@
+"""Users, repositories, pull requests and tokens of the local forge."""

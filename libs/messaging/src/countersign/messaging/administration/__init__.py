@@ -1,0 +1,1 @@
+"""Servers configured and streams provisioned, by the one user who may."""

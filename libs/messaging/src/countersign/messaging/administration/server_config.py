@@ -1,0 +1,96 @@
+"""The configuration of a nats-server, and the keys of its users."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import nkeys  # type: ignore[import-untyped]  # it has no types
+
+from countersign.messaging.topology.permissions import USERS, Permissions, permissions
+from countersign.messaging.topology.topology import MESSAGE_BYTES_MAX
+
+ACCOUNT: Final = "COUNTERSIGN"
+_SEED_BYTES: Final = 32
+_STORE_BYTES_MAX: Final = 8 * 1024**3
+_CONNECTIONS_MAX: Final = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions:
+    """`port` -1 lets the server choose; what it chose is in a file in `ports_dir`."""
+
+    store_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 4222
+    ports_dir: Path | None = None
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+
+
+def make_keys(directory: Path) -> dict[str, str]:
+    """Make the seeds that are missing, one file a user; returns the public keys by user."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {user: _public_key(directory / f"{user}.nk") for user in USERS}
+
+
+def server_config(public_keys: Mapping[str, str], options: ServerOptions) -> str:
+    """Text of `nats-server.conf`: one account, its users, streams on disk, no monitoring.
+
+    Every write is synced: an acknowledged promotion survives a power failure.
+    """
+    users = ",\n".join(_user(key, permissions(name)) for name, key in public_keys.items())
+    lines = [
+        f"listen: {json.dumps(f'{options.host}:{options.port}')}",
+        f"max_payload: {MESSAGE_BYTES_MAX}",
+        f"max_connections: {_CONNECTIONS_MAX}",
+        "debug: false",
+        "trace: false",
+        "jetstream {",
+        f"  store_dir: {json.dumps(str(options.store_dir))}",
+        f"  max_file_store: {_STORE_BYTES_MAX}",
+        "  sync_interval: always",
+        "}",
+        "accounts {",
+        f"  {ACCOUNT} {{ jetstream: enabled, users: [",
+        users,
+        "  ] }",
+        "}",
+    ]
+    if options.ports_dir is not None:
+        lines.append(f"ports_file_dir: {json.dumps(str(options.ports_dir))}")
+    if options.certificate is not None:
+        lines += [
+            "tls {",
+            f"  cert_file: {json.dumps(str(options.certificate))}",
+            f"  key_file: {json.dumps(str(options.certificate_key))}",
+            '  min_version: "1.3"',
+            "}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _user(public_key: str, allowed: Permissions) -> str:
+    return (
+        f"      {{ nkey: {public_key}, permissions: {{\n"
+        f"        publish: {_side(allowed.publish)}\n"
+        f"        subscribe: {_side(allowed.subscribe)}\n"
+        "      } }"
+    )
+
+
+def _side(subjects: tuple[str, ...]) -> str:
+    # An empty list of what is allowed would allow everything.
+    return f"{{ allow: {json.dumps(subjects)} }}" if subjects else '{ deny: [">"] }'
+
+
+def _public_key(path: Path) -> str:
+    if not path.exists():
+        seed = nkeys.encode_seed(os.urandom(_SEED_BYTES), nkeys.PREFIX_BYTE_USER)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+            file.write(seed + b"\n")
+    pair = nkeys.from_seed(bytearray(path.read_bytes().strip()))
+    return str(pair.public_key.decode())

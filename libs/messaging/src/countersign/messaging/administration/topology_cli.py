@@ -1,0 +1,121 @@
+"""`countersign-topology`: make the streams and durables, show what would change, list dead letters.
+
+Runs as the NATS user `topology`, the only one that may manage them.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from nats.aio.client import Client
+from pydantic import ValidationError
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.messaging.administration.provisioning import apply_topology, dead_letters
+from countersign.messaging.connection import ConnectionState, close, connect
+from countersign.messaging.settings import BusSettings
+from countersign.messaging.topology.permissions import TOPOLOGY
+from countersign.messaging.topology.topology import DURABLES, STREAMS, with_replicas
+
+CONNECT_TIMEOUT_S: Final = 60.0
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+_LETTERS_DEFAULT: Final = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        settings = BusSettings()
+    except ValidationError as error:
+        places = "; ".join(str(d["msg"]) for d in error.errors(include_input=False))
+        print(f"countersign-topology: settings: {places}", file=sys.stderr)
+        return EXIT_USAGE
+    try:
+        return asyncio.run(_run(settings, options))
+    except (Rejected, Retryable) as error:
+        print(f"countersign-topology: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="countersign-topology",
+        description="Streams and durables of Countersign: create, update, show.",
+        epilog="Connects to COUNTERSIGN_NATS_URL with the nkey seed in COUNTERSIGN_NKEY_FILE.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="the same as `apply --dry-run`")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    applying = commands.add_parser("apply", help="create what is missing, update what differs")
+    # SUPPRESS: without it the default here would undo the option given before the command.
+    applying.add_argument(
+        "--dry-run",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="only print what would change",
+    )
+    applying.add_argument(
+        "--replicas", type=int, choices=(1, 3, 5), default=1, help="copies of each stream"
+    )
+    listing = commands.add_parser("dead-letters", help="list what could not be handled")
+    listing.add_argument("--limit", type=int, default=_LETTERS_DEFAULT, help="at most so many")
+    return parser
+
+
+async def _run(settings: BusSettings, options: argparse.Namespace) -> int:
+    if options.command is None and not options.dry_run:
+        _parser().print_help()
+        return EXIT_USAGE
+    state = ConnectionState(TOPOLOGY)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            client = await connect(settings, service=TOPOLOGY, state=state)
+    except TimeoutError:
+        raise Retryable(
+            "bus_unavailable", f"{settings.nats_url}: {state.reason() or 'no answer'}"
+        ) from None
+    try:
+        if options.command == "dead-letters":
+            return await _list(client, limit=options.limit)
+        return await _apply(
+            client, dry_run=options.dry_run, replicas=getattr(options, "replicas", 1)
+        )
+    finally:
+        await close(client, state)
+
+
+async def _apply(client: Client, *, dry_run: bool, replicas: int) -> int:
+    changes = await apply_topology(
+        client,
+        streams=with_replicas(STREAMS, replicas).values(),
+        durables=DURABLES.values(),
+        dry_run=dry_run,
+    )
+    for change in changes:
+        print("\n".join(change.lines()))
+    if not changes:
+        print("nothing to change")
+    elif dry_run:
+        print(f"{len(changes)} to change; nothing was")
+    else:
+        print(f"{len(changes)} changed")
+    return 0
+
+
+async def _list(client: Client, *, limit: int) -> int:
+    letters = await dead_letters(client, limit=limit)
+    for buried in letters:
+        letter = buried.letter
+        print(
+            f"{buried.sequence}\t{buried.recorded_at}\t{letter.consumer}\t"
+            f"{letter.stream}/{letter.sequence}\t{letter.deliveries}x\t{letter.subject}\t"
+            f"{letter.reason}"
+        )
+    print(f"{len(letters)} dead letters", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Streams replayed and then followed, without consumers."""

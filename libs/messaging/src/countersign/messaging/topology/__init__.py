@@ -1,0 +1,1 @@
+"""Streams, consumers and the permissions of NATS users, as data."""

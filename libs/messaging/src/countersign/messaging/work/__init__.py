@@ -1,0 +1,1 @@
+"""Durable consumers: one message handled, settled, acknowledged."""

@@ -1,0 +1,126 @@
+"""Files with one secret each, and folders of such files that stand for Kubernetes Secrets.
+
+Apart from other files: the gateway reads none of these.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.secret import Secret
+from countersign.process.configuration import read_bounded
+
+# The longest key or token of any forge has a few KiB.
+SECRET_BYTES_MAX: Final = 16 * 1024
+# As Flux and pipeline-controller name what holds a token; the first that is there does.
+TOKEN_KEYS: Final = ("token", "password", "bearerToken")
+AUTHORITY_KEY: Final = "caFile"
+# A bundle of many authorities.
+AUTHORITY_BYTES_MAX: Final = 256 * 1024
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+def read_secret(path: Path, *, reason: str = "bad_secret") -> Secret:
+    """Read it, without the spaces and line ends around it.
+
+    Raises:
+        Rejected: for the `reason` given.
+
+    """
+    body = read_bounded(path, bytes_max=SECRET_BYTES_MAX, reason=reason)
+    try:
+        text = body.decode().strip()
+    except UnicodeDecodeError:
+        raise Rejected(reason, f"{path} is not text") from None
+    if not text:
+        raise Rejected(reason, f"{path} is empty")
+    return Secret(text)
+
+
+def token_files(directory: Path, *, namespace: str, name: str) -> tuple[Path, ...]:
+    """Where a Secret's token may be, as it is mounted: `<directory>/<namespace>/<name>/<key>`.
+
+    None for names that no Secret has: they come with events, and may not lead out of the directory.
+    """
+    if not all(_NAME.fullmatch(part) and ".." not in part for part in (namespace, name)):
+        return ()
+    return tuple(directory / namespace / name / key for key in TOKEN_KEYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A stored token, and in PEM who vouches for the forge that it is for, where that is said."""
+
+    token: Secret
+    authority: str = ""
+
+
+def read_credential(directory: Path, *, namespace: str, name: str) -> Credential:
+    """Read a mounted Secret; errors as of `read_token`."""
+    token = read_token(directory, namespace=namespace, name=name)
+    file = directory / namespace / name / AUTHORITY_KEY
+    if not file.is_file():
+        return Credential(token=token)
+    body = read_bounded(file, bytes_max=AUTHORITY_BYTES_MAX, reason="credential_missing")
+    return Credential(token=token, authority=body.decode(errors="replace"))
+
+
+def credential_of(keys: Mapping[str, Secret]) -> Credential:
+    """The credential among the keys of a Secret; errors as of `token_of`."""
+    authority = keys.get(AUTHORITY_KEY)
+    return Credential(token=token_of(keys), authority=authority.reveal() if authority else "")
+
+
+def read_token(directory: Path, *, namespace: str, name: str) -> Secret:
+    """Read the token of a mounted Secret.
+
+    Raises:
+        Rejected: `credential_missing`; the message goes on after the Secret's name.
+
+    """
+    files = token_files(directory, namespace=namespace, name=name)
+    if not files:
+        raise Rejected("credential_missing", "its name is not one of a Secret")
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                body = file.read(SECRET_BYTES_MAX + 1)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            why = f"its key {path.name!r} cannot be read: {error.strerror}"
+            raise Rejected("credential_missing", why) from None
+        return _token(body, key=path.name)
+    if (directory / namespace / name).is_dir():
+        return token_of({})
+    raise Rejected("credential_missing", "it is not there")
+
+
+def token_of(keys: Mapping[str, Secret]) -> Secret:
+    """The token among the keys of a Secret.
+
+    Raises:
+        Rejected: `credential_missing`; the message goes on after the Secret's name.
+
+    """
+    for key in TOKEN_KEYS:
+        if key in keys:
+            return _token(keys[key].reveal().encode(), key=key)
+    names = " or ".join(map(repr, TOKEN_KEYS))
+    raise Rejected("credential_missing", f"it has no key {names}")
+
+
+def _token(body: bytes, *, key: str) -> Secret:
+    text = body.strip()
+    if not text:
+        why = "is empty"
+    elif len(body) > SECRET_BYTES_MAX:
+        why = f"is larger than {SECRET_BYTES_MAX} bytes"
+    elif not text.isascii() or not text.decode("ascii").isprintable():
+        why = "is not of plain characters, as tokens are"
+    else:
+        return Secret(text.decode("ascii"))
+    raise Rejected("credential_missing", f"its key {key!r} {why}")

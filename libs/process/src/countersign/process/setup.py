@@ -1,0 +1,43 @@
+"""Telemetry of one process, from its start to its end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from countersign.process.health import Health
+from countersign.telemetry.exporting import SpanExporter, install_tracer
+from countersign.telemetry.logs import configure_logs
+from countersign.telemetry.settings import TelemetrySettings
+
+__all__ = ["Telemetry", "TelemetrySettings", "telemetry"]
+
+_FLUSH_TIMEOUT_MS: Final = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telemetry:
+    service: str
+    settings: TelemetrySettings
+    health: Health = field(default_factory=Health)
+
+
+@contextmanager
+def telemetry(
+    service: str, settings: TelemetrySettings, *, exporter: SpanExporter | None = None
+) -> Iterator[Telemetry]:
+    """Configure logs and traces; at the end, send what is left, for a short time.
+
+    Args:
+        service: its name in logs, spans and metrics.
+        settings: levels and addresses.
+        exporter: where spans go instead of the endpoint that `OTEL_*` names.
+
+    """
+    configure_logs(service=service, level=settings.log_level)
+    provider = install_tracer(service=service, exporter=exporter)
+    try:
+        yield Telemetry(service=service, settings=settings)
+    finally:
+        provider.force_flush(_FLUSH_TIMEOUT_MS)
+        provider.shutdown()

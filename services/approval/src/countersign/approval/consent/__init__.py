@@ -1,0 +1,1 @@
+"""A person's consent: the right to give it, and its recording."""

@@ -1,0 +1,1 @@
+"""From a code to a token, and from the token to one executor."""

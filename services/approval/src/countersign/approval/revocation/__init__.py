@@ -1,0 +1,1 @@
+"""The end of delegations: used, expired, rejected, shut down."""

@@ -1,0 +1,93 @@
+"""Ends of delegations that people, time or this process bring about before an outcome does."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.approval.model import Consent, Ending, is_carried_by
+from countersign.approval.promotions.announcing import Announcements
+from countersign.approval.promotions.projection import Promotions
+from countersign.approval.promotions.reasons import SIGNED_OUT, UNFINISHED, UNUSED, told
+from countersign.approval.revocation.revoking import Revocations
+from countersign.approval.vault.sign_ins import SignIns
+from countersign.approval.vault.vault import Vault
+from countersign.contracts.errors import Retryable
+from countersign.telemetry.logs import get_logger
+
+log = get_logger()
+
+# An executor that holds a token is given a moment to finish before the token is ended.
+OUTCOME_WAIT_S: Final = 3.0
+REVOKING_S_MAX: Final = 10.0
+TELLING_S_MAX: Final = 2.0
+_LOOK_S: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endings:
+    replica: str
+    promotions: Promotions
+    vault: Vault
+    sign_ins: SignIns
+    revocations: Revocations
+    announcements: Announcements
+
+    async def expire(self) -> None:
+        for sign_in in self.sign_ins.expire():
+            await self._tell(sign_in.consent, UNFINISHED)
+        for job in self.vault.due():
+            spent = self.vault.end(job.consent.approval_id, Ending.EXPIRED)
+            await self.revocations.add(*spent)
+            await self._tell(job.consent, UNUSED)
+        await self.revocations.add(*self.vault.expire())
+
+    async def sign_out(self, *, person_id: str, session: str) -> int:
+        """End what a person delegated, in one session or in all; returns how many tokens."""
+        gone = self.sign_ins.remove(
+            lambda s: s.consent.person.id == person_id and session in {"", s.consent.session}
+        )
+        spent, jobs = self.vault.end_all(Ending.SIGNED_OUT, person_id=person_id, session=session)
+        await self.revocations.add(*spent)
+        for consent in [*(s.consent for s in gone), *(j.consent for j in jobs)]:
+            await self._tell(consent, SIGNED_OUT)
+        log.info("delegations.signed_out", count=len(spent))
+        return len(spent)
+
+    async def await_outcomes(self) -> None:
+        """Give executors that hold a token a moment; the news must still be read meanwhile."""
+        deadline_s = asyncio.get_running_loop().time() + OUTCOME_WAIT_S
+        while any(job.redeemed for job in self.vault.jobs):
+            if asyncio.get_running_loop().time() >= deadline_s:
+                return
+            await asyncio.sleep(_LOOK_S)
+
+    async def shut_down(self) -> None:
+        """Leave nothing alive: revoke all, and say that what waited for us waits for nobody."""
+        sign_ins = self.sign_ins.remove(lambda _: True)
+        spent, jobs = self.vault.end_all(Ending.SHUT_DOWN)
+        await self.revocations.add(*spent)
+        try:
+            async with asyncio.timeout(TELLING_S_MAX):
+                for consent in [*(s.consent for s in sign_ins), *(j.consent for j in jobs)]:
+                    await self._tell_lost(consent)
+        except (TimeoutError, Retryable):
+            # Another replica, or our successor, finds nobody here and tells it.
+            log.warning("shutdown.untold")
+        left = await self.revocations.finish(seconds_max=REVOKING_S_MAX)
+        log.info("shutdown.revoked", count=len(spent) - left, left=left)
+
+    async def _tell(self, consent: Consent, reason: str) -> None:
+        if self._is_awaited(consent):
+            await self.announcements.expired(consent, reason=told(reason, consent))
+
+    async def _tell_lost(self, consent: Consent) -> None:
+        entry = self.promotions.find(consent.promotion.promotion_id)
+        if entry and self._is_awaited(consent):
+            await self.announcements.lost(
+                entry, approval_id=consent.approval_id, replica=self.replica
+            )
+
+    def _is_awaited(self, consent: Consent) -> bool:
+        """Whether somebody is still told that this approval is under way or carries the rest."""
+        entry = self.promotions.find(consent.promotion.promotion_id)
+        return entry is not None and is_carried_by(entry.promotion, consent)

@@ -1,0 +1,1 @@
+"""Tokens and begun sign-ins, held in memory, encrypted, for minutes."""

@@ -1,0 +1,96 @@
+"""Sign-ins under way: who was sent to which forge, for what, and the `state` that brings them back.
+
+A `state` is taken once, by the session and person that it was made for. Somebody else's attempt
+takes nothing away from them.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from countersign.approval.model import Consent
+from countersign.approval.vault.ciphers import Sealed
+from countersign.contracts.errors import Rejected
+
+SIGN_INS_MAX: Final = 2_000
+SIGN_INS_PER_PERSON_MAX: Final = 8  # the oldest gives way
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    consent: Consent
+    verifier: Sealed
+    until: datetime
+
+
+class SignIns:
+    def __init__(self, *, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._by_state: dict[bytes, SignIn] = {}
+
+    @property
+    def all(self) -> tuple[SignIn, ...]:
+        return tuple(self._by_state.values())
+
+    def add(self, state: str, sign_in: SignIn) -> list[SignIn]:
+        """Take one in; returns those that give way: for the same promotion, or one too many.
+
+        Raises:
+            Rejected: `limit`.
+
+        """
+        person_id = sign_in.consent.person.id
+        promotion_id = sign_in.consent.promotion.promotion_id
+        mine = [(key, s) for key, s in self._by_state.items() if s.consent.person.id == person_id]
+        same = [p for p in mine if p[1].consent.promotion.promotion_id == promotion_id]
+        others = [p for p in mine if p not in same]
+        over = same + others[: max(0, len(others) - SIGN_INS_PER_PERSON_MAX + 1)]
+        if len(self._by_state) - len(over) >= SIGN_INS_MAX:
+            raise Rejected("limit", "too many sign-ins are under way; try again in some minutes")
+        for key, _ in over:
+            del self._by_state[key]
+        self._by_state[_key(state)] = sign_in
+        return [gone for _, gone in over]
+
+    def take(self, state: str, *, session: str, person_id: str) -> SignIn:
+        """The sign-in, which is used up by that.
+
+        Raises:
+            Rejected: `state_mismatch` (unknown, or used before), `session_mismatch`, `expired`.
+
+        """
+        sign_in = self._by_state.get(_key(state))
+        if sign_in is None:
+            raise Rejected(
+                "state_mismatch", "this sign-in is not known, or was used; start it again"
+            )
+        owner = sign_in.consent.owner
+        if (owner.session, owner.person_id) != (session, person_id):
+            raise Rejected(
+                "session_mismatch", "this sign-in was started by another session; start it again"
+            )
+        if sign_in.until <= self._now():
+            raise Rejected("expired", "the sign-in took too long; start it again")
+        del self._by_state[_key(state)]
+        return sign_in
+
+    def find(self, approval_id: str) -> SignIn | None:
+        found = (s for s in self._by_state.values() if s.consent.approval_id == approval_id)
+        return next(found, None)
+
+    def remove(self, wanted: Callable[[SignIn], bool]) -> list[SignIn]:
+        over = [(key, s) for key, s in self._by_state.items() if wanted(s)]
+        for key, _ in over:
+            del self._by_state[key]
+        return [gone for _, gone in over]
+
+    def expire(self) -> list[SignIn]:
+        now = self._now()
+        return self.remove(lambda s: s.until <= now)
+
+
+def _key(state: str) -> bytes:
+    # A look-up by digest takes no time that depends on how much of a guess was right.
+    return hashlib.sha256(state.encode()).digest()

@@ -1,0 +1,1 @@
+"""Asking a forge about a stored token, and judging the answer."""

@@ -1,0 +1,1 @@
+"""Stored tokens, read for one check from the cluster or from files."""

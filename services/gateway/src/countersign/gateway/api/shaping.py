@@ -1,0 +1,141 @@
+"""What is known, in the JSON API's shapes."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from countersign.contracts.revision import short
+from countersign.gateway.api.shapes import (
+    CredentialShape,
+    DecisionShape,
+    EnvironmentShape,
+    GateShape,
+    MomentShape,
+    PipelineShape,
+    PromotionShape,
+)
+from countersign.gateway.model import EnvironmentView, GateView, Track
+from countersign.gateway.timeline.history import Decision, Entry
+from countersign.gateway.timeline.moments import Moment, name_of
+from countersign.gateway.view import addresses
+from countersign.gateway.view.records import Row
+from countersign.gateway.view.risks import CredentialView
+from countersign.gateway.view.tracks import plain
+
+
+def gate_shape(gate: GateView, *, may: bool) -> GateShape:
+    return GateShape(
+        state=gate.state.value,
+        word=gate.look.word,
+        sentence=plain(gate.sentence),
+        fix=gate.fix,
+        promotion_id=gate.promotion_id,
+        revision=short(gate.revision),
+        since=gate.since,
+        may_promote=may and gate.needs_person,
+    )
+
+
+def _environment(view: EnvironmentView, *, may: AbstractSet[str]) -> EnvironmentShape:
+    return EnvironmentShape(
+        name=view.name,
+        condition=view.look.word,
+        message=view.message,
+        revision=short(view.revision),
+        recorded=view.revision.recorded if view.revision else "",
+        since=view.since,
+        gate=gate_shape(view.gate, may=view.name in may) if view.gate else None,
+    )
+
+
+def pipeline_shape(track: Track, *, may: AbstractSet[str]) -> PipelineShape:
+    return PipelineShape(
+        namespace=track.key.namespace,
+        name=track.key.name,
+        app_kind=track.app.kind,
+        app_name=track.app.name,
+        environments=tuple(_environment(e, may=may) for e in track.environments),
+        findings=tuple(f.message for f in track.findings),
+        observed_at=track.observed_at,
+    )
+
+
+def _decision(decision: Decision) -> DecisionShape:
+    return DecisionShape(
+        approval_id=decision.approval_id,
+        outcome=decision.outcome.value,
+        person_id=decision.by.id,
+        person=name_of(decision.by),
+        forge_login=name_of(decision.forge_user),
+        at=decision.at,
+        attempt=decision.attempt,
+        reason=decision.reason,
+        consent_digest=decision.consent_digest,
+    )
+
+
+def _moment(moment: Moment) -> MomentShape:
+    return MomentShape(
+        kind=moment.kind,
+        text=moment.text,
+        who=moment.who,
+        at=moment.at,
+        attempt=moment.attempt,
+    )
+
+
+def promotion_shape(entry: Entry) -> PromotionShape:
+    p, request = entry.promotion, entry.promotion.request
+    ref, to, pull = request.promotion, request.destination, entry.promotion.pull_request
+    return PromotionShape(
+        promotion_id=p.promotion_id,
+        namespace=ref.pipeline.namespace,
+        pipeline=ref.pipeline.name,
+        environment=ref.environment,
+        from_environment=request.from_environment,
+        revision=short(request.content.revision),
+        current=short(request.current),
+        state=p.state.value,
+        note=p.note.value,
+        attempt=p.attempt,
+        step=p.step.name.lower() if p.step.name != "UNSPECIFIED" else "",
+        failure=p.failure.name.lower() if p.failure.name != "UNSPECIFIED" else "",
+        failure_message=p.failure_message,
+        mode=request.mode.name.lower(),
+        repository=f"{to.origin}/{to.owner}/{to.repository}",
+        base_branch=to.base_branch,
+        pull_request=addresses.pull_request(pull) if pull else "",
+        pull_request_number=pull.number if pull else 0,
+        author=name_of(p.author),
+        trace_id=entry.trace_id,
+        requested_at=request.requested_at,
+        changed_at=p.changed_at,
+        decisions=tuple(map(_decision, entry.decisions)),
+        moments=tuple(map(_moment, entry.moments)),
+    )
+
+
+def credential_shape(view: CredentialView) -> CredentialShape:
+    c = view.checked
+    return CredentialShape(
+        namespace=view.key.namespace,
+        secret=view.key.name,
+        owner=view.owner,
+        kind=view.kind,
+        origin=c.origin,
+        validity=view.look.word,
+        reason=c.reason,
+        risk=view.risk.name.lower(),
+        scopes=c.scopes,
+        expires_at=c.expires_at,
+        expiry_known=c.expiry_known,
+        last_used_by_us_at=view.last_used_by_us_at,
+        last_used_reported_at=c.last_used_reported_at,
+        checked_at=c.checked_at,
+        next_check_at=c.next_check_at,
+        findings=tuple(f.message for f in view.findings),
+        used_by=tuple("/".join((*(u.pipeline or ()), u.environment)) for u in view.uses),
+    )
+
+
+def record_items(found: Sequence[Row]) -> tuple[dict[str, str], ...]:
+    return tuple(row.values() for row in found)

@@ -1,0 +1,1 @@
+"""Data rendered as HTML, and the files that pages need."""

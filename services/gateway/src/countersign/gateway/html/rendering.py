@@ -1,0 +1,197 @@
+"""Jinja, set up once: everything is escaped, and the same parts make pages and live changes."""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from countersign.contracts.life import Note, State
+from countersign.contracts.messages import CredentialMode, FindingLevel, TokenKind
+from countersign.contracts.revision import short
+from countersign.gateway.html.static_files import StaticFiles
+from countersign.gateway.interfaces import Clock
+from countersign.gateway.model import (
+    Code,
+    GateView,
+    Link,
+    Part,
+    PipelineKey,
+    Tone,
+    Track,
+    When,
+)
+from countersign.gateway.timeline.history import Entry
+from countersign.gateway.timeline.moments import Moment
+from countersign.gateway.view import addresses, ages
+from countersign.gateway.view.boards import LABELS, Show, Waiting
+from countersign.gateway.view.records import STATE_WORDS, decided, token_word
+from countersign.gateway.view.tracks import plain
+from countersign.gateway.view.wording import brief
+
+MARK_BYTES: Final = 16
+_CODE: Final = re.compile(r"`([^`]{1,4096})`")
+
+
+class Templates:
+    """Owns the template environment."""
+
+    def __init__(self, *, clock: Clock, static: StaticFiles) -> None:
+        # Stands for the form token in what is rendered once for many; nobody can guess it.
+        self.form_token_mark = secrets.token_hex(MARK_BYTES)
+        self._environment = Environment(
+            loader=PackageLoader("countersign.gateway"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.filters.update(
+            short=short,
+            brief=brief,
+            decided=decided,
+            token_word=token_word,
+            prose=prose,
+            unquoted=unquoted,
+            as_sentence=as_sentence,
+            absolute=ages.absolute,
+            machine=ages.machine,
+            initials=initials,
+            kind_of_part=kind_of_part,
+        )
+        self._environment.globals.update(
+            at=addresses,
+            static=static.address,
+            LABELS=LABELS,
+            Show=Show,
+            State=State,
+            Note=Note,
+            Tone=Tone,
+            Mode=CredentialMode,
+            TokenKind=TokenKind,
+            FindingLevel=FindingLevel,
+            STATE_WORDS=STATE_WORDS,
+            durations=durations,
+            plain=plain,
+            until=lambda at: ages.until(at, now=clock()),
+            relative=lambda at: ages.relative(at, now=clock()),
+            coming_up=lambda at: at > clock(),
+        )
+
+    def page(self, name: str, **values: Any) -> str:
+        """A template with everything that all of them may use."""
+        return self._environment.get_template(name).render(**values)
+
+    def partial(self, target: str, html: str, *, swap: str = "innerMorph") -> str:
+        """A change for one element of a page that is open."""
+        return f'<hx-partial hx-target="#{target}" hx-swap="{swap}">{html}</hx-partial>'
+
+    def track(
+        self,
+        key: PipelineKey,
+        track: Track | None,
+        *,
+        may: AbstractSet[str],
+        changed: AbstractSet[str] = frozenset(),
+    ) -> str:
+        html = self.page("_track.html", key=key, track=track, may=may)
+        row = self.partial(addresses.dom_id("track", *key), html, swap="outerMorph")
+        return row + self._announcement(track, changed)
+
+    def _announcement(self, track: Track | None, changed: AbstractSet[str]) -> str:
+        """What a screen reader says of it: the gate whose promotion changed, or nothing."""
+        gates = track.gates if track else ()
+        said = [g for g in gates if g.promotion_id and g.promotion_id in changed]
+        if track is None or not said:
+            return ""
+        html = self.page("_announcement.html", key=track.key, gate=said[-1])
+        return self.partial("announcer", html, swap="innerHTML")
+
+    def pipeline(
+        self,
+        track: Track | None,
+        history: Sequence[Entry],
+        *,
+        may: AbstractSet[str],
+        changed: AbstractSet[str] = frozenset(),
+    ) -> str:
+        if track is None:
+            return self.partial("live", self.page("_gone.html"))
+        html = self.page("_pipeline.html", track=track, history=history, may=may)
+        return self.partial("live", html) + self._announcement(track, changed)
+
+    def gate(
+        self, key: PipelineKey, gate: GateView | None, entry: Entry | None, *, may: bool
+    ) -> str:
+        html = self.page(
+            "_gate.html", key=key, gate=gate, entry=entry, may=may, form_token=self.form_token_mark
+        )
+        return self.partial("live", html)
+
+    def summary(self, waiting: Sequence[Waiting], counts: Mapping[Show, int]) -> str:
+        strip = self.page("_waiting.html", waiting=waiting)
+        parts = [self.partial("waiting", strip)]
+        parts += [self.partial(f"count-{s.value}", str(n)) for s, n in counts.items()]
+        return "\n".join(parts)
+
+    def new_tracks(self, count: int) -> str:
+        return self.partial("new-tracks", self.page("_new_tracks.html", count=count))
+
+
+def initials(name: str) -> str:
+    """Two letters that stand for a person."""
+    words = [w for w in name.replace("-", " ").replace(".", " ").split() if w[0].isalnum()]
+    letters = words[0][0] + words[-1][0] if len(words) > 1 else name[:2]
+    return letters.upper()
+
+
+def kind_of_part(part: Part) -> str:
+    if isinstance(part, When):
+        return "when"
+    if isinstance(part, Code):
+        return "code"
+    return "link" if isinstance(part, Link) else "text"
+
+
+def prose(text: str) -> Markup:
+    """Text of a finding as HTML: escaped, and what stands between backticks as code."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
+        for i, part in enumerate(_CODE.split(text))
+    )
+    return Markup("").join(parts)
+
+
+def unquoted(text: str) -> str:
+    """The same where no markup can be."""
+    return _CODE.sub(r"\1", text)
+
+
+def as_sentence(text: str) -> str:
+    """What a service said of an error, as a sentence that stands alone."""
+    text = text.strip()
+    first = text.partition(" ")[0]
+    if first.isalpha() and first.islower():
+        text = text[0].upper() + text[1:]
+    return text if not text or text.endswith((".", "?", "…", "”")) else f"{text}."
+
+
+def durations(moments: Sequence[Moment]) -> list[tuple[Moment, str]]:
+    """Each moment with the time since the one before it."""
+    found: list[tuple[Moment, str]] = []
+    before: datetime | None = None
+    for moment in moments:
+        took = ages.duration(before, moment.at) if before and moment.at else ""
+        found.append((moment, took))
+        before = moment.at or before
+    return found
+
+
+def safe(html: str) -> Markup:
+    """Mark as HTML what one of our templates made."""
+    return Markup(html)  # noqa: S704 - only ever given what a template escaped

@@ -1,0 +1,53 @@
+"""The bus, which may not be there yet: pages are served, and say so, before it is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from countersign.contracts.errors import Retryable
+from countersign.contracts.message import Message
+from countersign.messaging.bus import Bus, open_bus
+from countersign.messaging.settings import BusSettings
+from countersign.process.health import Health
+
+SERVICE: Final = "gateway"
+BROADCAST_TIMEOUT_S: Final = 5.0
+
+
+class LateBus:
+    """Owns the connection; refuses requests until there is one."""
+
+    def __init__(self) -> None:
+        self._bus: Bus | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._bus is not None and self._bus.state.reason() is None
+
+    async def run(
+        self, settings: BusSettings, *, health: Health, use: Callable[[Bus], Awaitable[None]]
+    ) -> None:
+        """Connect, however long it takes, and use the bus until cancelled."""
+        async with open_bus(settings, service=SERVICE, health=health) as bus:
+            self._bus = bus
+            try:
+                await use(bus)
+            finally:
+                self._bus = None
+
+    def _current(self) -> Bus:
+        if self._bus is None:
+            raise Retryable("bus_unavailable", "the bus cannot be reached")
+        return self._bus
+
+    async def request(
+        self, method: str, request: Message, *, replica: str = "", timeout_s: float = 10
+    ) -> Message:
+        return await self._current().request(method, request, replica=replica, timeout_s=timeout_s)
+
+    async def broadcast(self, method: str, request: Message) -> None:
+        try:
+            async with asyncio.timeout(BROADCAST_TIMEOUT_S):
+                await self._current().broadcast(method, request)
+        except TimeoutError as error:
+            raise Retryable("timeout", "the bus does not answer") from error

@@ -1,0 +1,83 @@
+"""Keeps the projection current: replays the streams, then follows them, and says how it goes."""
+
+import asyncio
+from datetime import datetime
+from typing import Final, Protocol
+
+from countersign.gateway.html.rendering import Templates
+from countersign.gateway.interfaces import Clock, FeedStatus
+from countersign.gateway.live.hub import Hub
+from countersign.gateway.timeline.moments import Heard
+from countersign.gateway.view.projection import Change, Projection
+from countersign.messaging.bus import Received
+from countersign.telemetry.logs import get_logger
+
+log = get_logger()
+
+WATCH_INTERVAL_S: Final = 1.0
+
+
+class Connection(Protocol):
+    """What the feed asks of the bus."""
+
+    @property
+    def connected(self) -> bool: ...
+
+
+class BusFeed:
+    """Owns how current the projection is."""
+
+    def __init__(
+        self, *, projection: Projection, hub: Hub, templates: Templates, clock: Clock
+    ) -> None:
+        self._projection = projection
+        self._hub = hub
+        self._templates = templates
+        self._clock = clock
+        self._lost_at: datetime | None = None
+        self._connection: Connection | None = None
+        self.caught_up = asyncio.Event()
+
+    @property
+    def status(self) -> FeedStatus:
+        return FeedStatus(
+            caught_up=self.caught_up.is_set(),
+            connected=self._connection is not None and self._connection.connected,
+            lost_at=self._lost_at,
+        )
+
+    def not_ready(self) -> str | None:
+        """Why the gateway should get no traffic."""
+        return None if self.caught_up.is_set() else "the streams are still being read"
+
+    def apply(self, received: Received) -> None:
+        """Fold one event in, and tell the pages."""
+        heard = Heard(
+            sequence=received.sequence,
+            recorded_at=received.recorded_at,
+            traceparent=received.headers.get("traceparent", ""),
+        )
+        change = self._projection.apply(received.message, stream=received.stream, heard=heard)
+        if change is not None and self.caught_up.is_set():
+            self._hub.changed(change)
+
+    def restarted(self, stream: str) -> None:
+        """A stream was made anew: what is known by it is of the old one."""
+        log.warning("feed.restarted", stream=stream)
+        shown = tuple(self._projection.pipelines)
+        self._projection.forget(stream)
+        for key in shown:
+            self._hub.changed(Change(pipeline=key))
+
+    async def watch(self, connection: Connection) -> None:
+        """Notice that the bus is gone or back, and tell the pages."""
+        self._connection = connection
+        while True:
+            if connection.connected:
+                self._lost_at = None
+            elif self._lost_at is None:
+                self._lost_at = self._clock()
+                log.warning("feed.lost")
+            html = self._templates.page("_banner.html", status=self.status)
+            self._hub.show_banner(html.strip())
+            await asyncio.sleep(WATCH_INTERVAL_S)

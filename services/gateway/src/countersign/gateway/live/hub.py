@@ -1,0 +1,228 @@
+"""Who looks at what, and what they are sent when it changes.
+
+A change is rendered once and given to all who look at it. Each client has a bounded queue; one
+that does not read is dropped, reconnects, and gets what it missed from its `Last-Event-ID`.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+
+from countersign.contracts.messages import Person
+from countersign.gateway.html.rendering import Templates
+from countersign.gateway.interfaces import Access, rights
+from countersign.gateway.live.sharing import Rendering, View
+from countersign.gateway.live.streaming import encode_event
+from countersign.gateway.model import GateKey, PipelineKey
+from countersign.gateway.view.boards import matches
+from countersign.gateway.view.projection import Change, Position, Projection
+from countersign.telemetry.logs import get_logger
+
+log = get_logger()
+
+QUEUE_MESSAGES_MAX: Final = 64
+CLIENTS_MAX: Final = 2_000
+CLIENTS_PER_PERSON_MAX: Final = 16  # tabs
+# Long enough to put a burst into one message, too short to see.
+GATHER_S: Final = 0.015
+WAITERS_MAX: Final = 1_000
+
+
+@dataclass(eq=False, kw_only=True)
+class Client:
+    """One open page."""
+
+    view: View
+    person: Person
+    # What its person may see and do, as the page shows it.
+    audience: str
+    session_id: str
+    form_token: str
+    queue: asyncio.Queue[bytes] = field(
+        default_factory=lambda: asyncio.Queue(maxsize=QUEUE_MESSAGES_MAX)
+    )
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Hub:
+    """Owns the open pages."""
+
+    def __init__(self, *, projection: Projection, templates: Templates, access: Access) -> None:
+        self._projection = projection
+        self._templates = templates
+        self._access = access
+        self._clients: set[Client] = set()
+        self._dirty: OrderedDict[PipelineKey, set[str]] = OrderedDict()
+        self._wake = asyncio.Event()
+        self._waiters: dict[str, set[asyncio.Event]] = {}
+        self._banner: str | None = None
+        self.closed = False
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def count_of(self, person_id: str) -> int:
+        return sum(c.person.id == person_id for c in self._clients)
+
+    def join(self, client: Client, *, since: Position | None) -> None:
+        """Begin to serve a page, first with what changed since it was made."""
+        self._clients.add(client)
+        missed = self._missed(client, since)
+        rendering = Rendering(self._projection, self._templates, missed)
+        parts = self._parts(client, missed, rendering)
+        if self._banner is not None:
+            parts.append(self._templates.partial("banner", self._banner))
+        self._send(client, parts)
+
+    def leave(self, client: Client) -> None:
+        self._clients.discard(client)
+
+    def sign_out(self, session_id: str) -> None:
+        """End the pages of a session at once."""
+        for client in [c for c in self._clients if c.session_id == session_id]:
+            self._drop(client)
+
+    def close(self) -> None:
+        """End all pages: the process stops."""
+        self.closed = True
+        for client in list(self._clients):
+            self._drop(client)
+
+    def changed(self, change: Change) -> None:
+        """Something was folded in."""
+        if change.pipeline is not None:
+            self._dirty.setdefault(change.pipeline, set()).add(change.promotion_id)
+            self._wake.set()
+        for waiter in self._waiters.get(change.promotion_id, ()):
+            waiter.set()
+
+    def show_banner(self, html: str) -> None:
+        """Tell every page how the bus is; empty when all is well."""
+        if html == (self._banner or ""):
+            return
+        self._banner = html
+        text = self._templates.partial("banner", html)
+        for client in list(self._clients):
+            self._send(client, [text])
+
+    def people(self) -> tuple[Person, ...]:
+        """Who has pages open; each as often as their groups differ."""
+        return tuple({(c.person.id, c.person.groups): c.person for c in self._clients}.values())
+
+    def recheck(self) -> None:
+        """Show everybody whose rights are others now what they may see and do now."""
+        rendering = Rendering(self._projection, self._templates, {})
+        for client in list(self._clients):
+            audience = self._access.audience(client.person)
+            if audience == client.audience:
+                continue
+            client.audience = audience
+            shown = client.view.keys
+            if all(self._access.may_see(client.person, k) for k in shown):
+                self._send(client, self._parts(client, {k: set() for k in shown}, rendering))
+            else:
+                self._tell(client, encode_event("rights changed", event="rights-changed"))
+
+    async def wait_for(self, promotion_id: str, *, timeout_s: float) -> None:
+        """Until something about that promotion is heard, or the time is over."""
+        if len(self._waiters) >= WAITERS_MAX:
+            return
+        heard = asyncio.Event()
+        waiters = self._waiters.setdefault(promotion_id, set())
+        waiters.add(heard)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await heard.wait()
+        except TimeoutError:
+            pass
+        finally:
+            waiters.discard(heard)
+            if not waiters:
+                self._waiters.pop(promotion_id, None)
+
+    async def run(self) -> None:
+        """Send what changed, until cancelled."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(GATHER_S)
+            self._wake.clear()
+            dirty, self._dirty = self._dirty, OrderedDict()
+            await self._flush(dirty)
+
+    async def _flush(self, dirty: OrderedDict[PipelineKey, set[str]]) -> None:
+        rendering = Rendering(self._projection, self._templates, dirty)
+        for i, client in enumerate(list(self._clients)):
+            self._send(client, self._parts(client, dirty, rendering))
+            if i % 50 == 49:  # noqa: PLR2004 - let requests in between
+                await asyncio.sleep(0)
+
+    def _missed(self, client: Client, since: Position | None) -> dict[PipelineKey, set[str]]:
+        position = self._projection.position
+        # A position ahead of ours is of streams that were made anew.
+        if since is None or since.beyond(position):
+            since = Position()
+        view = client.view
+        changed = self._projection.changed
+        found = {k for k in view.keys if k in changed and changed[k].beyond(since)}
+        born = {k for k, p in self._projection.born.items() if p.beyond(since)}
+        return {k: {view.promotion_id} for k in sorted(found | (born if view.board else set()))}
+
+    def _parts(
+        self, client: Client, dirty: dict[PipelineKey, set[str]], rendering: Rendering
+    ) -> list[str]:
+        view = client.view
+        if view.board is not None:
+            return self._board_parts(client, dirty, rendering)
+        if view.pipeline is None or view.pipeline not in dirty:
+            return []
+        if not self._access.may_see(client.person, view.pipeline):
+            return []
+        may = rights(self._access, client.person)
+        if view.promotion_id or view.environment:
+            gate = GateKey(view.pipeline, rendering.environment_of(view))
+            return [rendering.gate(view, may=may(gate))]
+        return [rendering.pipeline(view.pipeline, may=may)]
+
+    def _board_parts(
+        self, client: Client, dirty: dict[PipelineKey, set[str]], rendering: Rendering
+    ) -> list[str]:
+        seen = [k for k in dirty if self._access.may_see(client.person, k)]
+        if not seen:
+            return []
+        may = rights(self._access, client.person)
+        parts = [rendering.track(k, may=may) for k in seen if k in client.view.shown]
+        parts.append(rendering.summary(self._access, client.person))
+        if any(k not in client.view.shown for k in seen):
+            parts.append(self._new_tracks(client))
+        return parts
+
+    def _new_tracks(self, client: Client) -> str:
+        view, since = client.view, client.view.since or Position()
+        may = rights(self._access, client.person)
+        count = 0
+        for key, born in self._projection.born.items():
+            fresh = key not in view.shown and born.beyond(since)
+            track = self._projection.track(key) if fresh else None
+            if track is not None and view.board is not None and matches(track, view.board, may=may):
+                count += self._access.may_see(client.person, key)
+        return self._templates.new_tracks(count)
+
+    def _send(self, client: Client, parts: list[str]) -> None:
+        if not parts or client.gone.is_set():
+            return
+        body = "\n".join(parts)
+        if self._templates.form_token_mark in body:
+            body = body.replace(self._templates.form_token_mark, client.form_token)
+        self._tell(client, encode_event(body, event_id=str(self._projection.position)))
+
+    def _tell(self, client: Client, message: bytes) -> None:
+        try:
+            client.queue.put_nowait(message)
+        except asyncio.QueueFull:
+            log.warning("stream.dropped", reason="reads too slowly")
+            self._drop(client)
+
+    def _drop(self, client: Client) -> None:
+        self._clients.discard(client)
+        client.gone.set()

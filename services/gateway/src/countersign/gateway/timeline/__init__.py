@@ -1,0 +1,1 @@
+"""The past of a promotion, moment by moment."""

@@ -1,0 +1,1 @@
+"""Boards, gates, records and credentials as data. Pure but for the projection's fold."""

@@ -1,0 +1,214 @@
+"""What the gateway knows: a fold of everything the streams hold, kept in memory.
+
+An event that comes twice or late changes nothing. Whoever asks gets the same frozen values until
+something changes.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Self
+
+from countersign.contracts.life import OVER
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    PipelineDeleted,
+    PipelineObserved,
+    PromotionRef,
+    TokenChecked,
+    TokenUsed,
+)
+from countersign.contracts.subjects import DELEGATED_CREDENTIAL
+from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
+from countersign.gateway.timeline.history import Entry, Outcome, fold
+from countersign.gateway.timeline.moments import Heard
+from countersign.gateway.view.gates import follow_note, gate_view
+from countersign.gateway.view.tracks import track_view
+
+STREAMS: Final = ("PROMOTIONS", "PIPELINES", "TOKENS")
+HISTORY_PER_GATE_MAX: Final = 50  # promotions; what a page shows, the stream keeps the rest
+ENTRIES_MAX: Final = 100_000  # promotions, of all pipelines
+_POSITION_PARTS: Final = len(STREAMS)
+
+
+class Position(NamedTuple):
+    """How far each stream was read, in the order of `STREAMS`."""
+
+    promotions: int = 0
+    pipelines: int = 0
+    tokens: int = 0
+
+    def __str__(self) -> str:
+        return ".".join(map(str, self))
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        parts = text.split(".")
+        if len(parts) != _POSITION_PARTS or not all(p.isascii() and p.isdigit() for p in parts):
+            return None
+        return cls(*(int(p[:18]) for p in parts))
+
+    def passed(self, stream: str, sequence: int) -> Self:
+        return self._replace(**{stream.lower(): sequence})
+
+    def beyond(self, other: "Position") -> bool:
+        """Whether anything here is newer than `other`."""
+        return any(mine > theirs for mine, theirs in zip(self, other, strict=True))
+
+
+class Change(NamedTuple):
+    """What an event changed."""
+
+    pipeline: PipelineKey | None = None
+    promotion_id: str = ""
+    credential: PipelineKey | None = None
+
+
+@dataclass
+class Projection:
+    """Owns what is known; `apply` is the only way in."""
+
+    # Origins of the forges whose webhooks reach us.
+    webhooks: frozenset[str] = frozenset()
+    position: Position = field(default_factory=Position)
+    latest_at: datetime | None = None
+    pipelines: dict[PipelineKey, PipelineObserved] = field(default_factory=dict)
+    entries: OrderedDict[str, Entry] = field(default_factory=OrderedDict)
+    gates: dict[GateKey, list[str]] = field(default_factory=dict)
+    credentials: dict[PipelineKey, TokenChecked] = field(default_factory=dict)
+    used: dict[PipelineKey, TokenUsed] = field(default_factory=dict)
+    changed: dict[PipelineKey, Position] = field(default_factory=dict)
+    # When a pipeline was first seen.
+    born: dict[PipelineKey, Position] = field(default_factory=dict)
+    _tracks: dict[PipelineKey, Track] = field(default_factory=dict)
+
+    def apply(self, event: Message, *, stream: str, heard: Heard) -> Change | None:
+        """Take one event in; none when it changed nothing."""
+        if stream not in STREAMS or heard.sequence <= self.position[STREAMS.index(stream)]:
+            return None
+        self.position = self.position.passed(stream, heard.sequence)
+        self.latest_at = heard.recorded_at
+        change = self._take(event, heard)
+        if change is not None and change.pipeline is not None:
+            self._tracks.pop(change.pipeline, None)
+            self.changed[change.pipeline] = self.position
+        return change
+
+    def forget(self, stream: str) -> None:
+        """Forget what a stream told: it was made anew, and tells all again."""
+        self.position = self.position.passed(stream, 0)
+        told: dict[str, tuple[dict[Any, Any], ...]] = {
+            "PROMOTIONS": (self.entries, self.gates),
+            "PIPELINES": (self.pipelines, self.born),
+            "TOKENS": (self.credentials, self.used),
+        }
+        for known in (*told[stream], self._tracks):
+            known.clear()
+
+    def _take(self, event: Message, heard: Heard) -> Change | None:
+        if isinstance(event, PipelineObserved):
+            key = PipelineKey(event.pipeline.namespace, event.pipeline.name)
+            same = self.pipelines.get(key) == event
+            self.pipelines[key] = event
+            self.born.setdefault(key, self.position)
+            return None if same else Change(pipeline=key)
+        if isinstance(event, PipelineDeleted):
+            return self._forget(event)
+        if isinstance(event, TokenChecked | TokenUsed):
+            return self._check(event)
+        return self._promote(event, heard)
+
+    def _forget(self, event: PipelineDeleted) -> Change | None:
+        key = PipelineKey(event.pipeline.namespace, event.pipeline.name)
+        known = self.pipelines.get(key)
+        if known is None or known.pipeline.uid != event.pipeline.uid:
+            return None
+        del self.pipelines[key]
+        self.born.pop(key, None)
+        return Change(pipeline=key)
+
+    def _check(self, event: TokenChecked | TokenUsed) -> Change | None:
+        key = PipelineKey(event.credential.namespace, event.credential.name)
+        if key.name == DELEGATED_CREDENTIAL:
+            return None
+        if isinstance(event, TokenChecked):
+            self.credentials[key] = event
+        else:
+            self.used[key] = event
+        return Change(credential=key)
+
+    def _promote(self, event: Message, heard: Heard) -> Change | None:
+        ref: PromotionRef | None = getattr(event, "promotion", None)
+        if ref is None:
+            return None
+        before = self.entries.get(ref.promotion_id)
+        after = fold(before, event, heard)
+        if after is None or after is before:
+            return None
+        self.entries[ref.promotion_id] = after
+        key = PipelineKey(ref.pipeline.namespace, ref.pipeline.name)
+        if before is None:
+            self._index(GateKey(key, ref.environment), after)
+        return Change(pipeline=key, promotion_id=ref.promotion_id)
+
+    def _index(self, gate: GateKey, entry: Entry) -> None:
+        ids = self.gates.setdefault(gate, [])
+        ids.append(entry.promotion_id)
+        if len(ids) > HISTORY_PER_GATE_MAX:
+            self._drop(gate, self._oldest_over(ids))
+        if len(self.entries) > ENTRIES_MAX:
+            oldest = next(iter(self.entries.values())).promotion.request.promotion
+            key = PipelineKey(oldest.pipeline.namespace, oldest.pipeline.name)
+            self._drop(GateKey(key, oldest.environment), oldest.promotion_id)
+
+    def _oldest_over(self, ids: list[str]) -> str:
+        over = (i for i in ids if self.entries[i].promotion.state in OVER)
+        return next(over, ids[0])
+
+    def _drop(self, gate: GateKey, promotion_id: str) -> None:
+        self.entries.pop(promotion_id, None)
+        if promotion_id in self.gates.get(gate, []):
+            self.gates[gate].remove(promotion_id)
+
+    def at_gate(self, key: PipelineKey, environment: str) -> tuple[Entry, ...]:
+        """Promotions into that environment, oldest first."""
+        ids = self.gates.get(GateKey(key, environment), [])
+        return tuple(self.entries[i] for i in ids)
+
+    def history(self, key: PipelineKey) -> tuple[Entry, ...]:
+        """All promotions of a pipeline, newest first; also into environments that are gone."""
+        names = [g.environment for g in self.gates if g.pipeline == key]
+        found = (e for name in names for e in self.at_gate(key, name))
+        return tuple(sorted(found, key=lambda e: -e.sequence))
+
+    def track(self, key: PipelineKey) -> Track | None:
+        observed = self.pipelines.get(key)
+        if observed is None:
+            return None
+        if key not in self._tracks:
+            gates = tuple(
+                self._followed(gate_view(observed, i, self.at_gate(key, e.name))) if i else None
+                for i, e in enumerate(observed.environments)
+            )
+            self._tracks[key] = track_view(observed, gates)
+        return self._tracks[key]
+
+    def _followed(self, gate: GateView) -> GateView:
+        entry = self.entries.get(gate.promotion_id)
+        return follow_note(gate, entry.promotion, webhooks=self.webhooks) if entry else gate
+
+    def tracks(self) -> list[Track]:
+        """All of them, by namespace and name."""
+        found = (self.track(key) for key in sorted(self.pipelines))
+        return [t for t in found if t is not None]
+
+    def login_of(self, person_id: str, *, origin: str) -> str:
+        """What the forge last called this person, or empty."""
+        for entry in reversed(self.entries.values()):
+            if entry.promotion.request.destination.origin != origin:
+                continue
+            for d in reversed(entry.decisions):
+                granted = d.outcome is Outcome.GRANTED and d.forge_user is not None
+                if granted and d.by.id == person_id and d.forge_user is not None:
+                    return d.forge_user.login
+        return ""

@@ -1,0 +1,85 @@
+"""A pipeline as a track: its environments from left to right, a gate before each but the first."""
+
+from collections.abc import Sequence
+
+from countersign.contracts.messages import EnvironmentObserved, PipelineObserved
+from countersign.contracts.revision import short
+from countersign.gateway.model import (
+    CONDITION_LOOKS,
+    Code,
+    EnvironmentView,
+    GateView,
+    Link,
+    PipelineKey,
+    Sentence,
+    TargetView,
+    Track,
+    When,
+)
+from countersign.gateway.view.wording import cause_of
+
+
+def track_view(observed: PipelineObserved, gates: Sequence[GateView | None]) -> Track:
+    environments = tuple(
+        _environment(e, gate) for e, gate in zip(observed.environments, gates, strict=True)
+    )
+    return Track(
+        key=PipelineKey(observed.pipeline.namespace, observed.pipeline.name),
+        app=observed.app,
+        environments=environments,
+        findings=observed.findings,
+        manifest=observed.manifest,
+        observed_at=observed.observed_at,
+        search_text=_search_text(observed, environments),
+        gates=tuple(gate for gate in gates if gate is not None),
+        states=frozenset(gate.state for gate in gates if gate is not None),
+    )
+
+
+def _environment(observed: EnvironmentObserved, gate: GateView | None) -> EnvironmentView:
+    targets = tuple(
+        TargetView(
+            cluster=t.cluster,
+            namespace=t.namespace,
+            look=CONDITION_LOOKS[t.condition],
+            message=t.message,
+            revision=t.revision,
+        )
+        for t in observed.targets
+    )
+    runs = [t.revision for t in targets if t.revision is not None]
+    revision = observed.content.revision if observed.content else (runs[0] if runs else None)
+    return EnvironmentView(
+        name=observed.name,
+        look=CONDITION_LOOKS[observed.condition],
+        message=observed.message,
+        cause=cause_of(observed.message) if any(t.message for t in targets) else observed.message,
+        revision=revision,
+        since=observed.since,
+        targets=targets,
+        gate=gate,
+    )
+
+
+def _search_text(observed: PipelineObserved, environments: Sequence[EnvironmentView]) -> str:
+    words = [
+        f"{observed.pipeline.namespace}/{observed.pipeline.name}",
+        observed.app.kind,
+        observed.app.name,
+    ]
+    for e in environments:
+        words += [e.name, short(e.revision), e.revision.recorded if e.revision else ""]
+        if e.gate is not None:
+            words += [plain(e.gate.sentence), short(e.gate.revision), e.gate.look.word]
+    return "\n".join(words).lower()
+
+
+def plain(sentence: Sentence) -> str:
+    """A sentence as text; moments are left to whoever knows the time."""
+    return "".join(_plain(part) for part in sentence).strip()
+
+
+def _plain(part: str | When | Code | Link) -> str:
+    if isinstance(part, str):
+        return part
+    return "" if isinstance(part, When) else part.text

@@ -1,0 +1,65 @@
+"""Stored credentials, read by the executor for its one job.
+
+From the API server, by name, with the right that a Role gives for that name alone; without a
+cluster `<dir>/<namespace>/<secret>/<key>` stands for a Secret.
+"""
+
+from pathlib import Path
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.kube.access.http_api import KubeSettings, cluster_api
+from countersign.kube.access.stored_secrets import read_secret
+from countersign.pr_writer.jobs.model import ClusterAddress, Job
+from countersign.process.secret_files import Credential, credential_of, read_credential
+
+
+async def stored_credential(job: Job) -> Credential:
+    """What is in the Secret that the Pipeline names.
+
+    Raises:
+        Rejected: `repository_not_allowed` where the administrator's entry does not let this
+            namespace use this repository, `credential_missing`.
+        Retryable: `credential_missing`; the API server does not answer.
+
+    """
+    check_allowed(job)
+    reference = job.request.secret
+    if reference is None:
+        raise Rejected("credential_missing", "the Pipeline names no Secret with a token")
+    if reference.namespace != job.request.promotion.pipeline.namespace:
+        raise Rejected("credential_missing", "a Pipeline may not use a Secret of another namespace")
+    namespace, name = reference.namespace, reference.name
+    where = f"Secret '{namespace}/{name}'"
+    try:
+        if job.cluster is not None:
+            return await _from_cluster(job.cluster, namespace=namespace, name=name)
+        return read_credential(Path(job.secrets_dir), namespace=namespace, name=name)
+    except Rejected as error:
+        raise Rejected("credential_missing", f"{where}: {error.message}") from None
+    except Retryable as error:
+        message = f"{where} could not be read: {error.message}"
+        raise Retryable("credential_missing", message, after_s=error.after_s) from None
+
+
+async def _from_cluster(cluster: ClusterAddress, *, namespace: str, name: str) -> Credential:
+    settings = KubeSettings(url=cluster.url, account_dir=Path(cluster.account_dir))
+    async with cluster_api(settings) as api:
+        found = await read_secret(api, namespace=namespace, name=name)
+    return credential_of(found.keys)
+
+
+def check_allowed(job: Job) -> None:
+    """A stored credential goes only where the forge list lets the Pipeline's namespace write.
+
+    Raises:
+        Rejected: `repository_not_allowed`.
+
+    """
+    to = job.request.destination
+    namespace = job.request.promotion.pipeline.namespace
+    if not job.forge.allows(namespace=namespace, owner=to.owner, repository=to.repository):
+        raise Rejected(
+            "repository_not_allowed",
+            f"namespace {namespace!r} may not use repository '{to.owner}/{to.repository}' with a "
+            f"stored credential; ask for it under `repositories` of forge {job.forge.name!r}",
+        )

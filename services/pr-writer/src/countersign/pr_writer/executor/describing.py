@@ -1,0 +1,116 @@
+"""Title and body of a pull request. All that comes from elsewhere is shown as code or cut. Pure."""
+
+import re
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Final
+
+from countersign.contracts.messages import CredentialMode, ForgeUser
+from countersign.contracts.revision import short
+from countersign.forges.interface import Text
+from countersign.pr_writer.jobs.model import Job
+
+TITLE_CHARACTERS_MAX: Final = 200
+BODY_CHARACTERS_MAX: Final = 4_000
+VALUE_CHARACTERS_MAX: Final = 120
+FILES_SHOWN_MAX: Final = 20
+
+
+def describe(
+    job: Job, *, author: ForgeUser | None, files: Sequence[str], skipped: Sequence[str]
+) -> Text:
+    """What a reviewer needs, and at the end what a program needs."""
+    request = job.request
+    ref = request.promotion
+    before = short(request.current) or "nothing"
+    after = short(request.content.revision)
+    app = code(f"{ref.pipeline.namespace}/{ref.pipeline.name}")
+    title = f"{title_start(job)} {after}"
+    lines = [
+        f"Promotes {app} from {code(request.from_environment)} to {code(ref.environment)}.",
+        "",
+        "| | revision |",
+        "| --- | --- |",
+        f"| before | {cell(request.current.recorded if request.current else before)} |",
+        f"| after | {cell(job.revision)} |",
+        "",
+        *_consent(job, author),
+        *[f"Replaces #{number}." for number in job.previous],
+        "",
+        f"Changes the marked values of {code(request.marker_key)} in:",
+        *[f"- {code(path)}" for path in files[:FILES_SHOWN_MAX]],
+        *([f"- and {len(files) - FILES_SHOWN_MAX} more"] if len(files) > FILES_SHOWN_MAX else []),
+        *[f"- not looked into, too large: {code(path)}" for path in skipped[:3]],
+    ]
+    footer = [
+        "",
+        "---",
+        "```",
+        f"Countersign-Promotion: {ref.promotion_id}",
+        f"Countersign-Attempt: {job.attempt}",
+        f"Countersign-Consent: {job.consent_digest}",
+        "```",
+    ]
+    return Text(title=plain(title), body="\n".join([*_fitting(lines, footer), *footer]))
+
+
+def _fitting(lines: list[str], footer: list[str]) -> list[str]:
+    """As many whole lines as leave room: in a code span that is cut, everything is live again."""
+    left = BODY_CHARACTERS_MAX - sum(len(line) + 1 for line in footer)
+    sums = accumulate(len(line) + 1 for line in lines)
+    return [line for line, so_far in zip(lines, sums, strict=True) if so_far <= left]
+
+
+def _consent(job: Job, author: ForgeUser | None) -> list[str]:
+    lines: list[str] = []
+    if job.approver is not None:
+        lines.append(f"Approved by {code(job.approver.name or job.approver.id)}.")
+    if job.mode is CredentialMode.DELEGATED and author is not None:
+        lines.append(f"Opened as {code(author.login)}, with a token delegated for this alone.")
+    elif job.mode is CredentialMode.STORED:
+        lines.append("Opened with a stored token.")
+    elif job.mode is CredentialMode.APP:
+        lines.append("Opened by the forge's application.")
+    return lines
+
+
+def title_start(job: Job) -> str:
+    """How the titles of all pull requests of one pipeline and environment begin."""
+    ref = job.request.promotion
+    return plain(f"Promote {ref.pipeline.name} to {ref.environment}:")
+
+
+def headline(job: Job) -> str:
+    """The commit's first line."""
+    ref = job.request.promotion
+    after = short(job.request.content.revision)
+    return plain(f"Promote {ref.pipeline.name} to {ref.environment}: {after}")
+
+
+def replaced_by(job: Job, number: int) -> str:
+    """What an older pull request is told when a newer one took its place."""
+    return f"Superseded by #{number}, which promotes {code(job.revision)}."
+
+
+def superseded(job: Job) -> str:
+    return f"Superseded: {code(job.reason or 'a newer content took its place')}."
+
+
+def code(text: str) -> str:
+    """Text as a code span, in which nothing is a mention, a keyword, a link or HTML."""
+    shown = "".join(c for c in text if c.isprintable()).replace("`", "'")
+    return f"`{shown[:VALUE_CHARACTERS_MAX] or ' '}`"
+
+
+def cell(text: str) -> str:
+    """The same inside a table, where a bar would end the cell."""
+    return code(text.replace("|", "/"))
+
+
+def plain(text: str) -> str:
+    """Text for a title, which forges link and some scan for keywords."""
+    shown = "".join(c for c in text if c.isprintable())
+    shown = re.sub(r"(?<![A-Za-z0-9])@+", "", shown)
+    shown = re.sub(r"#(?=\d)", "no. ", shown).replace("://", ":")
+    shown = re.sub(r"(?i)\bgh-(?=\d)", "gh ", shown)
+    return re.sub(r"[<>`]", "'", shown)[:TITLE_CHARACTERS_MAX]

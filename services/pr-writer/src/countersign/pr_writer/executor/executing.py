@@ -1,0 +1,226 @@
+"""The executor: one process for one job. It alone has the token, talks to the forge, and ends."""
+
+import asyncio
+import base64
+import os
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import (
+    CredentialMode,
+    FailureReason,
+    ForgeUser,
+    OpeningStep,
+    RedeemRequest,
+)
+from countersign.contracts.secret import Secret
+from countersign.forges.exchange import Call
+from countersign.forges.github.client import GitHub
+from countersign.forges.http import ForgeHttp, tls_context
+from countersign.pr_writer.executor import credentials, following, minting, redeeming
+from countersign.pr_writer.executor.asking import Parser
+from countersign.pr_writer.executor.editing import MarkerEditor
+from countersign.pr_writer.executor.remains import EXECUTOR_S
+from countersign.pr_writer.executor.writing import Result, Writing
+from countersign.pr_writer.jobs.channel import Channel, Closed, open_channel
+from countersign.pr_writer.jobs.model import Job, Outcome, Progress, failure_of, refuse_unconsented
+from countersign.process.processes import forbid_dumps
+
+REPORT_S: Final = 5.0
+REDEEM_S: Final = 20.0
+PART_BYTES: Final = 12
+PROGRESS: Final = b"p"
+OUTCOME: Final = b"o"
+
+
+def run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) -> None:
+    """Do the one job that comes, and return. The kernel ends it if that takes too long."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    forbid_dumps()
+    try:
+        asyncio.run(_run(parent, parser, tls=tls))
+    except Closed:
+        # Whoever wanted it is gone; the next delivery finds what was done.
+        return
+
+
+async def _run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) -> None:
+    channel, parsing = await open_channel(parent), await open_channel(parser)
+    # Forked ahead of its job; the wait ends when the parent does.
+    frame = await channel.receive(timeout_s=None)
+    signal.alarm(EXECUTOR_S)
+    job = Job.model_validate_json(frame)
+    executor = Executor(job, channel, Parser(parsing), tls=tls)
+    result = await executor.settle()
+    await executor.report_outcome(result.outcome)
+    for step in result.afterwards:
+        try:
+            await step()
+        except (Rejected, Retryable):
+            # A courtesy to readers of the older pull request; the promotion does not need it.
+            break
+    await executor.close()
+
+
+class Executor:
+    """Reports on its way to the parent, never with the token."""
+
+    def __init__(self, job: Job, channel: Channel, parser: Parser, *, tls: ssl.SSLContext) -> None:
+        self._job = job
+        self._channel = channel
+        self._parser = parser
+        self._calls: list[Call] = []
+        self._step = OpeningStep.UNSPECIFIED
+        self._held: Secret | None = None
+        own_authority = bool(job.forge.ca_file)
+        self._http = ForgeHttp(
+            job.forge,
+            observe=self._calls.append,
+            tls=tls_context(job.forge) if own_authority else tls,
+        )
+
+    async def close(self) -> None:
+        await self._flush()
+        await self._http.close()
+
+    async def settle(self) -> Result:
+        """The outcome, whatever happens."""
+        try:
+            result = await self._do()
+        except Retryable as error:
+            result = self._failed(error, retryable=True, after_s=error.after_s)
+        except Rejected as error:
+            if error.reason == "unauthorized":
+                await self._report(Progress(refused=True))
+            result = self._failed(error, retryable=False, after_s=None)
+        await self._flush()
+        return result
+
+    def _failed(
+        self, error: Retryable | Rejected, *, retryable: bool, after_s: float | None
+    ) -> Result:
+        return Result(
+            outcome=Outcome(
+                failure=failure_of(error.reason),
+                message=error.message,
+                step=self._step,
+                retryable=retryable,
+                after_s=after_s,
+            )
+        )
+
+    async def _do(self) -> Result:
+        job = self._job
+        if job.forge.kind != "github":
+            raise Rejected(
+                "not_promotable", f"forge {job.forge.name!r} is of a kind not written to yet"
+            )
+        refuse_unconsented(job)
+        async with self._token() as token:
+            self._held = token
+            forge = GitHub(self._http, token)
+            if job.kind == "follow":
+                return Result(outcome=await following.follow(job, forge))
+            editor = MarkerEditor(
+                self._parser, key=job.request.marker_key, revision=job.request.content.revision
+            )
+            writing = Writing(job, forge=forge, editor=editor, reporter=self)
+            if job.kind == "close":
+                return Result(outcome=await writing.close())
+            return await writing.open()
+
+    @asynccontextmanager
+    async def _token(self) -> AsyncIterator[Secret]:
+        mode = self._job.mode
+        if mode is CredentialMode.DELEGATED:
+            yield await self._redeem()
+        elif mode is CredentialMode.STORED:
+            stored = await credentials.stored_credential(self._job)
+            if stored.authority:
+                await self._trust(stored.authority)
+            yield stored.token
+        elif mode is CredentialMode.APP:
+            credentials.check_allowed(self._job)
+            async with minting.installation_token(self._job, self._http) as token:
+                yield token
+        else:
+            raise Rejected("credential_missing", "the promotion says not whose token to use")
+
+    async def _trust(self, authority: str) -> None:
+        """For this job alone, which is this process's only one."""
+        try:
+            tls = tls_context(self._job.forge, authority=authority)
+        except Rejected as refusal:
+            raise Rejected("credential_missing", refusal.message) from None
+        await self._http.close()
+        self._http = ForgeHttp(self._job.forge, observe=self._calls.append, tls=tls)
+
+    async def _redeem(self) -> Secret:
+        key = redeeming.make_key()
+        public = base64.b64encode(redeeming.public_bytes(key)).decode()
+        await self._report(Progress(public_key=public))
+        request = RedeemRequest.from_json(await self._channel.receive(timeout_s=REDEEM_S))
+        sealed = await self._channel.receive(timeout_s=REDEEM_S)
+        return redeeming.open_sealed(sealed, key=key, request=request, job=self._job)
+
+    async def step(self, step: OpeningStep) -> None:
+        self._step = step
+        await self._flush()
+        await self._report(Progress(step=step))
+
+    async def user(self, user: ForgeUser | None) -> None:
+        await self._report(Progress(user=user or ForgeUser(id="unknown", login="unknown")))
+
+    async def _flush(self) -> None:
+        calls, self._calls[:] = list(self._calls), []
+        for call in calls:
+            told = (call.name, call.host, call.status, call.start_ns, call.end_ns)
+            await self._report(Progress(call=told))
+
+    async def _report(self, progress: Progress) -> None:
+        body = progress.model_dump_json(exclude_defaults=True).encode()
+        if not is_quoted(self._held, body):
+            await self._channel.send(PROGRESS + body, timeout_s=REPORT_S)
+
+    async def report_outcome(self, outcome: Outcome) -> None:
+        body = outcome.model_dump_json().encode()
+        if is_quoted(self._held, body):
+            quoted = Outcome(
+                failure=FailureReason.BAD_ANSWER,
+                message="the forge's answers quote our token",
+                step=self._step,
+            )
+            body = quoted.model_dump_json().encode()
+        await self._channel.send(OUTCOME + body, timeout_s=REPORT_S)
+
+
+def is_quoted(token: Secret | None, body: bytes) -> bool:
+    """Whether what leaves this process holds a part of the token, however the forge wrote it.
+
+    Of any text as long as two parts, one part is whole.
+    """
+    text = token.reveal().encode() if token else b""
+    parts = (text[at : at + PART_BYTES] for at in range(0, len(text), PART_BYTES))
+    return any(part in body for part in parts if len(part) == PART_BYTES)
+
+
+def fail(parent: socket.socket, error: BaseException) -> None:
+    """Tell the parent of a bug by its type and place alone; its text could hold anything."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = ""
+    if trace is not None:
+        place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"  # noqa: PTH119
+    outcome = Outcome(
+        failure=FailureReason.INTERNAL,
+        message=f"the executor failed: {type(error).__name__} at {place}",
+    )
+    frame = OUTCOME + outcome.model_dump_json().encode()
+    parent.setblocking(True)  # noqa: FBT003 - that is its signature
+    parent.sendall(len(frame).to_bytes(4, "big") + frame)

@@ -1,0 +1,106 @@
+"""Installation tokens of a GitHub App: minted for one repository, used, revoked.
+
+Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation
+"""
+
+import base64
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.secret import Secret
+from countersign.forges.exchange import Request
+from countersign.forges.github import inspection, shapes
+from countersign.forges.github.wire import rest_path
+from countersign.forges.http import ForgeHttp
+from countersign.pr_writer.executor.remains import place_of
+from countersign.pr_writer.jobs.model import Job
+
+ASSERTION_S: Final = 300  # GitHub takes at most ten minutes
+CLOCK_SKEW_S: Final = 60  # GitHub's own advice for `iat`
+
+
+@asynccontextmanager
+async def installation_token(job: Job, http: ForgeHttp) -> AsyncIterator[Secret]:
+    """A token for the job's repository alone, revoked at the end.
+
+    Raises:
+        Rejected: `credential_missing`, `not_found` where the App is not installed.
+
+    """
+    place = place_of(job)
+    assertion = _assertion(job, now_s=int(time.time()))
+    finding = Request(
+        name="find the installation", method="GET", url=f"{rest_path(place)}/installation"
+    )
+    found = await http.send(finding, assertion)
+    with shapes.reading(finding.name):
+        number = shapes.row_id(found.json_of(finding.name), "id")
+    minting = Request(
+        name="mint an installation token",
+        method="POST",
+        url=f"/app/installations/{number}/access_tokens",
+        json={
+            "repositories": [place.repository],
+            "permissions": {"contents": "write", "pull_requests": "write"},
+        },
+        passes=frozenset(),
+    )
+    minted = await http.send(minting, assertion)
+    with shapes.reading(minting.name):
+        token = Secret(shapes.text(minted.json_of(minting.name), "token"))
+    # A line break in a header would end up in an error's text.
+    if not inspection.is_sendable(token):
+        raise Rejected("bad_answer", f"{minting.name}: GitHub's answer has no usable 'token'")
+    try:
+        yield token
+    finally:
+        await _revoke(http, token)
+
+
+async def _revoke(http: ForgeHttp, token: Secret) -> None:
+    request = Request(name="revoke the token", method="DELETE", url="/installation/token")
+    try:
+        await http.send(request, token)
+    except (Rejected, Retryable):
+        # It dies by itself within the hour; the pull request is what was asked for.
+        return
+
+
+def _assertion(job: Job, *, now_s: int) -> Secret:
+    """A JSON web token signed with the App's key, RS256."""
+    forge = job.forge
+    if not forge.app_id or not forge.app_key_file:
+        raise Rejected(
+            "credential_missing", f"forge {forge.name!r} has no appId and appKeyFile of an App"
+        )
+    try:
+        key = serialization.load_pem_private_key(
+            Path(forge.app_key_file).read_bytes(), password=None
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise Rejected(
+            "credential_missing", f"forge {forge.name!r}: appKeyFile is no private key"
+        ) from error
+    if not isinstance(key, RSAPrivateKey):
+        raise Rejected("credential_missing", f"forge {forge.name!r}: appKeyFile is no RSA key")
+    claims = {"iat": now_s - CLOCK_SKEW_S, "exp": now_s + ASSERTION_S, "iss": forge.app_id}
+    signed = f"{_encoded({'alg': 'RS256', 'typ': 'JWT'})}.{_encoded(claims)}"
+    signature = key.sign(signed.encode(), PKCS1v15(), hashes.SHA256())
+    return Secret(f"{signed}.{_base64(signature)}")
+
+
+def _encoded(value: dict[str, Any]) -> str:
+    return _base64(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

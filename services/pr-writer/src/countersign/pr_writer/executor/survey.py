@@ -1,0 +1,161 @@
+"""Which files of a repository hold our markers, read as little as what is known allows. Pure.
+
+A folder or file whose object id is known holds what it held, so only what changed is read.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.contracts.errors import Rejected
+from countersign.forges.interface import Entry, View
+from countersign.pr_writer.jobs.markers import suffix_of
+from countersign.pr_writer.jobs.model import Known
+from countersign.pr_writer.parser.manifests import is_candidate
+from countersign.pr_writer.parser.scanning import FILE_BYTES_MAX
+
+CANDIDATES_MAX: Final = 2_000
+CANDIDATE_BYTES_MAX: Final = 24 * 1024 * 1024
+KNOWN_FILES_MAX: Final = 50
+FOLDERS_MAX: Final = 100
+LEARNED_MAX: Final = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What a listing leaves to read: `read` may hold our markers, or is not known yet.
+
+    `too_large` is not looked into. Incomplete where a folder's lines are not known.
+    """
+
+    read: tuple[Entry, ...]
+    too_large: tuple[Entry, ...]
+    seen: tuple[Entry, ...]
+    complete: bool
+
+
+def is_ours(markers: Iterable[str], key: str) -> bool:
+    return any(suffix_of(marker, key=key) is not None for marker in markers)
+
+
+def folders_to_see(known: Known, *, key: str, root: str) -> tuple[str, ...]:
+    """Folders on the way to the root of what is looked at, and to the files that hold our key."""
+    paths = [root, *known_files(known, key=key)] if root else list(known_files(known, key=key))
+    chains = {"/".join(path.split("/")[:n]) for path in paths for n in range(path.count("/") + 1)}
+    return tuple(sorted(chains | ({root} if root else set())))[:FOLDERS_MAX]
+
+
+def known_files(known: Known, *, key: str) -> tuple[str, ...]:
+    """Files that held our key when they were last read."""
+    ours = [p for p, oid in known.files.items() if is_ours(known.markers.get(oid, ()), key)]
+    return tuple(sorted(ours))[:KNOWN_FILES_MAX]
+
+
+def walk(view: View, known: Known, *, key: str, root: str) -> Survey:
+    """Go through the folders that came with the view, from the base's own tree down."""
+    read: list[Entry] = []
+    seen: list[Entry] = []
+    complete = bool(view.base) and "" in view.folders
+    if complete and view.base and view.folders[""].oid != view.base.tree:
+        complete = False
+    stack = [view.folders[""]] if complete else []
+    while stack:
+        for entry in stack.pop().entries:
+            if not _is_inside(entry, root):
+                continue
+            seen.append(entry)
+            markers = known.markers.get(entry.oid)
+            if markers is not None and not is_ours(markers, key):
+                continue
+            below = view.folders.get(entry.path)
+            if entry.is_folder and below is not None and below.oid == entry.oid:
+                stack.append(below)
+            elif entry.is_folder:
+                complete = False
+            elif entry.is_file and is_candidate(entry.path):
+                read.append(entry)
+    return Survey(read=tuple(read), too_large=(), seen=tuple(seen), complete=complete)
+
+
+def _is_inside(entry: Entry, root: str) -> bool:
+    if not root or entry.path.startswith(f"{root}/") or entry.path == root:
+        return True
+    return entry.is_folder and root.startswith(f"{entry.path}/")
+
+
+def choose(entries: Iterable[Entry], known: Known, *, key: str) -> Survey:
+    """Go through a whole listing.
+
+    Raises:
+        Rejected: `limit_exceeded`; says what to do.
+
+    """
+    seen = tuple(entries)
+    candidates = [
+        e
+        for e in seen
+        if e.is_file
+        and is_candidate(e.path)
+        and ((markers := known.markers.get(e.oid)) is None or is_ours(markers, key))
+    ]
+    read = tuple(e for e in candidates if e.size_bytes <= FILE_BYTES_MAX)
+    if len(read) > CANDIDATES_MAX or sum(e.size_bytes for e in read) > CANDIDATE_BYTES_MAX:
+        raise Rejected(
+            "limit_exceeded",
+            f"{len(read)} YAML files would have to be read, more than {CANDIDATES_MAX} files or "
+            f"{CANDIDATE_BYTES_MAX >> 20} MiB; set a path in the Pipeline's strategy",
+        )
+    too_large = tuple(e for e in candidates if e.size_bytes > FILE_BYTES_MAX)
+    return Survey(read=read, too_large=too_large, seen=seen, complete=True)
+
+
+def below(entries: Iterable[Entry], root: str) -> tuple[Entry, ...]:
+    """Entries of a subtree's own listing with their whole paths."""
+    prefix = f"{root}/" if root else ""
+    return tuple(
+        Entry(
+            path=prefix + e.path,
+            oid=e.oid,
+            is_folder=e.is_folder,
+            is_file=e.is_file,
+            size_bytes=e.size_bytes,
+        )
+        for e in entries
+    )
+
+
+def learn(survey: Survey, found: Mapping[str, tuple[str, ...]], known: Known) -> Known:
+    """What is known after reading: by id, the markers of each file and below each folder.
+
+    Only of a complete survey can be said what a folder holds.
+    """
+    markers: dict[str, tuple[str, ...]] = {}
+    by_path: dict[str, set[str]] = {e.path: set() for e in survey.seen if e.is_folder}
+    unsure: set[str] = set()
+    files: dict[str, str] = {}
+    for entry in survey.seen:
+        held = found.get(entry.path, known.markers.get(entry.oid))
+        if entry.is_file and is_candidate(entry.path):
+            parents = _parents(entry.path)
+            if held is None:
+                unsure.update(parents)
+                continue
+            markers[entry.oid] = held
+            if held:
+                files[entry.path] = entry.oid
+            for folder in parents:
+                by_path.setdefault(folder, set()).update(held)
+        elif entry.is_folder and held is not None:
+            # Not descended into: what it holds is known.
+            for folder in (entry.path, *_parents(entry.path)):
+                by_path.setdefault(folder, set()).update(held)
+    for entry in survey.seen:
+        if entry.is_folder and survey.complete and entry.path not in unsure:
+            markers[entry.oid] = tuple(sorted(by_path[entry.path]))
+    kept = dict(list(markers.items())[:LEARNED_MAX])
+    return Known(markers=kept, files=files)
+
+
+def _parents(path: str) -> tuple[str, ...]:
+    parts = path.split("/")[:-1]
+    return tuple("/".join(parts[: n + 1]) for n in range(len(parts)))

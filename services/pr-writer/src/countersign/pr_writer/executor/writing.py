@@ -1,0 +1,282 @@
+"""Opens a pull request: looks, edits, commits, opens; or finds what an earlier try left.
+
+Creating the branch is the lock: who created it and committed onto it opens the pull request.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import (
+    CredentialMode,
+    ForgeUser,
+    OpeningStep,
+    PullRequestRef,
+)
+from countersign.forges.interface import (
+    Change,
+    Pull,
+    PullState,
+    RepositoryWriter,
+    Text,
+    Tip,
+    View,
+    Wanted,
+)
+from countersign.pr_writer.executor import describing, survey
+from countersign.pr_writer.executor.editing import Editor, Edits
+from countersign.pr_writer.executor.remains import Remains, beside, is_of_promotion, place_of
+from countersign.pr_writer.executor.survey import Survey
+from countersign.pr_writer.jobs.model import Job, Known, Outcome
+from countersign.pr_writer.parser.scanning import FILE_BYTES_MAX
+
+
+class Reporter(Protocol):
+    """Hears how far it is."""
+
+    async def step(self, step: OpeningStep) -> None: ...
+
+    async def user(self, user: ForgeUser | None) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A pull request that is there, and what there is to say about it afterwards."""
+
+    outcome: Outcome
+    afterwards: tuple[Callable[[], Awaitable[None]], ...] = ()
+
+
+class Writing:
+    """One job at one forge."""
+
+    def __init__(
+        self, job: Job, *, forge: RepositoryWriter, editor: Editor, reporter: Reporter
+    ) -> None:
+        to = job.request.destination
+        self._job = job
+        self._forge = forge
+        self._editor = editor
+        self._reporter = reporter
+        self._root = to.path
+        self._remains = Remains(job, forge=forge, editor=editor)
+        self._key = job.request.marker_key
+        self._place = place_of(job)
+
+    async def open(self) -> Result:
+        """
+        Raises:
+            Retryable: it may work later; what is done is found again then.
+            Rejected: with the reason that people see.
+
+        """
+        job = self._job
+        await self._reporter.step(OpeningStep.READING)
+        view = await self._forge.look(
+            self._place,
+            Wanted(
+                head_branch=job.branch,
+                folders=survey.folders_to_see(job.known, key=self._key, root=self._root),
+                files=survey.known_files(job.known, key=self._key),
+                pulls=job.previous,
+            ),
+        )
+        await self._reporter.user(view.viewer)
+        self._check_viewer(view)
+        # What the stream does not know of is closed like what it does.
+        known = {p.number: p for p in (*view.previous, *beside(view, job))}
+        view = replace(view, previous=tuple(known.values()))
+        base = self._check(view)
+        left = await self._remains.find(view, base)
+        if left is None:
+            return await self._write(view, base)
+        if left.pull is not None:
+            outcome = self._outcome(view, left.pull, found=True)
+            return Result(outcome=outcome.model_copy(update={"files": left.files}))
+        for old in _open(view.previous):
+            await self._forge.close_pull(old, comment=describing.superseded(job))
+        return await self._open_from(
+            view, commit=left.commit, files=left.files, learned=Known(), skipped=()
+        )
+
+    def _check_viewer(self, view: View) -> None:
+        delegate = self._job.delegate
+        if delegate is not None and view.viewer is not None and view.viewer.id != delegate.id:
+            raise Rejected(
+                "consent_mismatch",
+                f"the token is {view.viewer.login!r}'s, not {delegate.login!r}'s who consented",
+            )
+
+    def _check(self, view: View) -> Tip:
+        name = self._place.name
+        # GitHub tells a viewer's permission for people; an App's is in the token it just minted.
+        if not view.may_write and self._job.mode is not CredentialMode.APP:
+            who = view.viewer.login if view.viewer else "the token"
+            raise Rejected("forbidden", f"{who!r} may not write to repository {name!r}")
+        if view.archived:
+            raise Rejected("forbidden", f"repository {name!r} is archived")
+        if view.base is None:
+            raise Rejected(
+                "not_found",
+                f"repository {name!r} is empty or has no branch {self._place.base_branch!r}",
+            )
+        return view.base
+
+    async def _write(self, view: View, base: Tip) -> Result:
+        surveyed, bodies = await self._read(view, base)
+        await self._reporter.step(OpeningStep.EDITING)
+        edits = await self._editor.edit(bodies, root=self._root)
+        learned = survey.learn(
+            surveyed,
+            edits.markers | {e.path: () for e in surveyed.too_large},
+            self._job.known,
+        )
+        skipped = tuple(e.path for e in surveyed.too_large)
+        self._check_edits(edits, skipped)
+        await self._reporter.step(OpeningStep.COMMITTING)
+        commit = await self._forge.commit(
+            Change(
+                handle=view.handle,
+                head_branch=self._job.branch,
+                parent=base.commit,
+                headline=describing.headline(self._job),
+                files=edits.files,
+                closes=tuple(p.handle for p in _open(view.previous)),
+                creates_branch=view.head is None,
+            ),
+            place=self._place,
+        )
+        return await self._open_from(
+            view, commit=commit, files=tuple(edits.files), learned=learned, skipped=skipped
+        )
+
+    async def _read(self, view: View, base: Tip) -> tuple[Survey, Mapping[str, bytes]]:
+        job = self._job
+        surveyed = survey.walk(view, job.known, key=self._key, root=self._root)
+        if not surveyed.complete:
+            oid = base.tree
+            if self._root:
+                folder = view.folders.get(self._root)
+                if folder is None:
+                    raise Rejected(
+                        "no_marker",
+                        f"there is no folder {self._root!r} on branch "
+                        f"{self._place.base_branch!r} of {self._place.name!r}",
+                    )
+                oid = folder.oid
+            listed = await self._forge.list_tree(self._place, oid=oid)
+            surveyed = survey.choose(survey.below(listed, self._root), job.known, key=self._key)
+        there = {
+            e.path: view.files[e.path].body
+            for e in surveyed.read
+            if e.path in view.files and view.files[e.path].oid == e.oid
+        }
+        missing = [e for e in surveyed.read if there.get(e.path) is None]
+        if missing:
+            read = await self._forge.read_blobs(
+                self._place, commit=base.commit, files=missing, bytes_max=FILE_BYTES_MAX
+            )
+            there |= {path: blob.body for path, blob in read.items()}
+        return surveyed, {path: body for path, body in there.items() if body is not None}
+
+    def _check_edits(self, edits: Edits, skipped: tuple[str, ...]) -> None:
+        name, branch = self._place.name, self._place.base_branch
+        if not edits.places:
+            notes = [*edits.notes, *(f"{path!r} is too large to look into" for path in skipped)]
+            hint = f" ({'; '.join(notes[:3])})" if notes else ""
+            raise Rejected(
+                "no_marker",
+                f"no YAML file in {name!r} on branch {branch!r} has the comment "
+                f'# {{"$promotion": "{self._key}"}}; add it beside the value{hint}',
+            )
+        if not edits.files:
+            raise Rejected(
+                "already_there",
+                f"{name!r} on branch {branch!r} is already at {self._job.revision!r}",
+            )
+
+    async def _open_from(
+        self,
+        view: View,
+        *,
+        commit: str,
+        files: tuple[str, ...],
+        learned: Known,
+        skipped: tuple[str, ...],
+    ) -> Result:
+        job = self._job
+        await self._reporter.step(OpeningStep.OPENING)
+        text = describing.describe(job, author=view.viewer, files=files, skipped=skipped)
+        pull = await self._create(view, text)
+        if pull.head_commit != commit:
+            await self._forge.close_pull(pull, comment="Its branch is not what we committed.")
+            raise Rejected(
+                "conflict",
+                f"pull request #{pull.number} had a commit that is not ours and was closed",
+            )
+        closed = _open(view.previous)
+        outcome = self._outcome(view, pull, found=False).model_copy(
+            update={
+                "files": files,
+                "learned": learned,
+                "closed": tuple(p.number for p in closed),
+            }
+        )
+        return Result(
+            outcome=outcome,
+            afterwards=tuple(self._tell(old, pull.number) for old in closed),
+        )
+
+    async def _create(self, view: View, text: Text) -> Pull:
+        try:
+            return await self._forge.open_pull(
+                self._place, view=view, head=self._job.branch, text=text
+            )
+        except Rejected as error:
+            if "already exists" in error.message:
+                raise Retryable("in_flight", error.message, after_s=1) from error
+            raise
+
+    def _tell(self, old: Pull, number: int) -> Callable[[], Awaitable[None]]:
+        async def tell() -> None:
+            await self._forge.comment(old, comment=describing.replaced_by(self._job, number))
+
+        return tell
+
+    def _outcome(self, view: View, pull: Pull, *, found: bool) -> Outcome:
+        to = self._job.request.destination
+        return Outcome(
+            found=found,
+            author=pull.author or view.viewer,
+            pull_request=PullRequestRef(
+                kind=to.kind,
+                origin=to.origin,
+                repository_id=view.repository_id,
+                owner=to.owner,
+                repository=to.repository,
+                number=pull.number,
+                head_branch=pull.head_branch if found else self._job.branch,
+                head_commit=pull.head_commit,
+                head_repository_id=pull.head_repository_id,
+                base_branch=to.base_branch,
+            ),
+        )
+
+    async def close(self) -> Outcome:
+        """Close a pull request that was superseded, if it is still open and ours."""
+        job = self._job
+        view = await self._forge.look(
+            self._place, Wanted(head_branch=job.branch, pulls=(job.pull_number,))
+        )
+        await self._reporter.user(view.viewer)
+        for pull in view.previous:
+            ours = pull.head_repository_id == view.repository_id and is_of_promotion(pull, job)
+            if ours and pull.state is PullState.OPEN:
+                await self._forge.close_pull(pull, comment=describing.superseded(job))
+                return Outcome(closed=(pull.number,))
+        return Outcome()
+
+
+def _open(pulls: tuple[Pull, ...]) -> tuple[Pull, ...]:
+    return tuple(p for p in pulls if p.state is PullState.OPEN)

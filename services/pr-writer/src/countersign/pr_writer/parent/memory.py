@@ -1,0 +1,43 @@
+"""What is remembered of repositories between jobs: by object id, which markers are held."""
+
+from collections import OrderedDict
+from typing import Final
+
+from countersign.pr_writer.jobs.model import Job, Known
+
+REPOSITORIES_MAX: Final = 64
+OBJECTS_MAX: Final = 20_000
+FILES_MAX: Final = 5_000
+
+_Key = tuple[str, str, str, str]
+
+
+class Memory:
+    """The most recently used repositories, each with its most recently seen objects."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[_Key, Known] = OrderedDict()
+
+    def recall(self, job: Job) -> Known:
+        key = _key(job)
+        if key in self._known:
+            self._known.move_to_end(key)
+        return self._known.get(key, Known())
+
+    def learn(self, job: Job, learned: Known) -> None:
+        if not learned.markers:
+            return
+        key = _key(job)
+        before = self._known.pop(key, Known())
+        # What was just seen goes last, so that it is kept longest.
+        old = {oid: held for oid, held in before.markers.items() if oid not in learned.markers}
+        markers = list((old | learned.markers).items())[-OBJECTS_MAX:]
+        files = list((before.files | learned.files).items())[-FILES_MAX:]
+        self._known[key] = Known(markers=dict(markers), files=dict(files))
+        while len(self._known) > REPOSITORIES_MAX:
+            self._known.popitem(last=False)
+
+
+def _key(job: Job) -> _Key:
+    to = job.request.destination
+    return to.origin, to.owner, to.repository, to.path

@@ -1,0 +1,1 @@
+"""Reads files of repositories. Has no network, no token and little memory."""

@@ -1,0 +1,210 @@
+"""Writes an approved value at marked bytes. Pure; the rest of a file stays as it is.
+
+The one who writes does not parse YAML: it is told where, checks that a marker of the promotion is
+really there, and writes the value quoted as YAML needs.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import yaml
+
+from countersign.contracts.errors import Rejected
+from countersign.pr_writer.jobs.markers import Marked, marker_of, suffix_of
+from countersign.pr_writer.parser.scanning import BOM, events
+
+# What YAML 1.1 or 1.2 readers take for anything but a string.
+_NOT_A_STRING = re.compile(
+    r"""
+    [-+]?[0-9][0-9_]*                                         # 1
+    | [-+]?0[xob][0-9a-f_]+                                   # 0x1F
+    | [-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:e[-+]?[0-9]+)?  # 6.10, 1e3
+    | [-+]?\.(?:inf|nan)
+    | [-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?        # 1:30
+    | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?             # a date
+    | y|n|yes|no|true|false|on|off|null|~|
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
+_ENTRY = re.compile(r":\s|\s\#|[\r\n]\s*-\s")
+_SINGLE_QUOTED = re.compile(r"'(?:[^']|'')*'")
+_DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_UNQUOTED = re.compile(r"(?!['\"|>#])(?:(?!:\s|\s\#).)+(?<!:)", re.DOTALL)
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/@+-]|:(?=[A-Za-z0-9]))*")
+VALUE_CHARACTERS_MAX: Final = 512
+_RUNS_CODE = re.compile(
+    r"""
+    (?:.*/)?\.(?:github|gitea|forgejo|gitlab|circleci|buildkite|woodpecker|tekton)/.*
+    | (?:.*/)?\.(?:semaphore|azuredevops|azure-pipelines|pipelines|gitlab-ci|harness|builds)/.*
+    | (?:.*/)?\.(?:gitlab-ci|travis|drone|woodpecker|appveyor|cirrus|pre-commit-config)[^/]*\.ya?ml
+    | (?:.*/)?(?:azure|bitbucket)-pipelines[^/]*\.ya?ml
+    | (?:.*/)?(?:appveyor|buildspec|cloudbuild|codefresh|action)[^/]*\.ya?ml
+    | (?:.*/)?jenkinsfile[^/]*
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def blob_id(body: bytes) -> str:
+    """Git's object id of a file's bytes, SHA-1."""
+    head = b"blob %d\x00" % len(body)
+    return hashlib.sha1(head + body, usedforsecurity=False).hexdigest()
+
+
+def is_candidate(path: str) -> bool:
+    """Whether a path is of the kind that may hold markers."""
+    return path.endswith((".yaml", ".yml"))
+
+
+def check_path(path: str, *, root: str) -> None:
+    """Refuse what must not be written, whoever says that a marker is there.
+
+    Raises:
+        Rejected: `not_promotable`.
+
+    """
+    parts = path.split("/")
+    odd = any(p in {"", ".", ".."} or p.lower() == ".git" for p in parts)
+    if odd or not path.isprintable() or "\\" in path or not is_candidate(path):
+        raise Rejected("not_promotable", f"{path!r} is not a path that can be written")
+    if root and not path.startswith(f"{root}/"):
+        raise Rejected("not_promotable", f"{path!r} is not below {root!r}")
+    if _RUNS_CODE.fullmatch(path):
+        raise Rejected(
+            "not_promotable",
+            f"{path!r} runs code at the forge and is never written; move the marker elsewhere",
+        )
+
+
+def write_scalar(value: str, *, style: str, flow: bool) -> str:
+    """The value as YAML in the style that was there, quoted where plain would not be a string.
+
+    Raises:
+        Rejected: `not_promotable`; the value has line breaks, control characters or is too long.
+
+    """
+    if len(value) > VALUE_CHARACTERS_MAX or not value.isprintable():
+        raise Rejected("not_promotable", f"revision {value[:40]!r} is no single line of text")
+    if style == "'":
+        return "'" + value.replace("'", "''") + "'"
+    if style == "|":
+        return value
+    plain = _PLAIN.fullmatch(value) and not _NOT_A_STRING.fullmatch(value)
+    if style != '"' and plain and not (flow and ":" in value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def apply(
+    body: bytes, found: Sequence[Marked], *, key: str, values: Mapping[str, str]
+) -> tuple[bytes, tuple[Marked, ...]]:
+    """The file with the values of its suffixes written at the places found.
+
+    A place that is not of `key` is refused. `values` are by suffix.
+
+    Returns:
+        The new bytes and the places whose text is another one now.
+
+    Raises:
+        Rejected: `bad_answer` for places that are not marked so, `not_promotable` for a value.
+
+    """
+    after = body
+    changed: list[Marked] = []
+    edge = len(body)
+    for place in sorted(found, key=lambda p: p.start, reverse=True):
+        suffix = suffix_of(place.marker, key=key)
+        if suffix is None or suffix not in values or not 0 <= place.start <= place.end <= edge:
+            raise Rejected("bad_answer", "the parser named a place that is not asked for")
+        if not _has_marker(body, place):
+            raise Rejected("bad_answer", "the parser named a place without its marker")
+        if not _is_one_value(body, place):
+            raise Rejected("bad_answer", "the parser named a place that is no single value")
+        old = body[place.start : place.end].decode()
+        line = body[body.rfind(b"\n", 0, place.start) + 1 : place.start]
+        new = write_scalar(values[suffix], style=place.style, flow=b"{" in line or b"[" in line)
+        edge = place.start
+        if old == values[suffix] or old == new:
+            continue
+        lead = " " if place.style == ":" else ""
+        after = after[: place.start] + (lead + new).encode() + after[place.end :]
+        changed.append(place)
+    return after, tuple(reversed(changed))
+
+
+def _is_one_value(body: bytes, place: Marked) -> bool:
+    """Whether the bytes can be one value, whatever the parser says that they are.
+
+    It reads hostile files, so its word may not cost more than one value on its own line.
+    """
+    text = body[place.start : place.end].decode()
+    if place.style == ":":
+        return not text
+    if not text or len(text) > VALUE_CHARACTERS_MAX:
+        return False
+    lines = _BREAK.split(text)
+    if place.style == "|":
+        before = body[body.rfind(b"\n", 0, place.start) + 1 : place.start].decode()
+        deeper = all(line.startswith(before) for line in lines[1:] if line)
+        return bool(before) and not before.strip() and deeper
+    if len(lines) > 1 and _ENTRY.search(text):
+        return False
+    shape = {"'": _SINGLE_QUOTED, '"': _DOUBLE_QUOTED, "": _UNQUOTED}.get(place.style)
+    return shape is not None and bool(shape.fullmatch(text))
+
+
+def _has_marker(body: bytes, place: Marked) -> bool:
+    """Whether a comment with that marker is on the lines of the place or right above them."""
+    lines = _BREAK.split(body.decode())
+    near = lines[place.line - 1] if place.line - 1 < len(lines) else ""
+    first = len(_BREAK.findall(body[: place.start].decode()))
+    last = len(_BREAK.findall(body[: place.end].decode()))
+    comment = near[at:] if (at := _comment_at(near, place.marker)) >= 0 else ""
+    above = all(line.lstrip().startswith("#") for line in lines[place.line - 1 : first])
+    is_near = first <= place.line - 1 <= last or (place.line - 1 < first and above)
+    header = place.style == "|" and place.line - 1 < first
+    return marker_of(comment) == place.marker and (is_near or header)
+
+
+def _comment_at(line: str, marker: str) -> int:
+    """Where the comment of that marker begins: the first `#` from which the line is a marker."""
+    at = line.find("#")
+    while at >= 0 and marker_of(line[at:]) != marker:
+        at = line.find("#", at + 1)
+    return at
+
+
+def verify(
+    before: bytes, after: bytes, *, places: Sequence[Marked], key: str, values: Mapping[str, str]
+) -> None:
+    """Check by parsing both that nothing but the marked scalars differs, and they as approved.
+
+    Raises:
+        Rejected: `not_promotable`.
+
+    """
+    try:
+        old = [_shape(e) for e in events(before.removeprefix(BOM).decode())]
+        new = [_shape(e) for e in events(after.removeprefix(BOM).decode())]
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise Rejected("not_promotable", "the file would not be YAML any more") from None
+    wanted = sorted(values[suffix_of(p.marker, key=key) or ""] for p in places)
+    pairs = [(a, b) for a, b in zip(old, new, strict=False) if a != b]
+    written = sorted(b[1].rstrip("\r\n") for _, b in pairs)
+    same_kind = all(a[0] == b[0] == "ScalarEvent" and a[2:] == b[2:] for a, b in pairs)
+    if len(old) != len(new) or not same_kind or written != wanted:
+        raise Rejected("not_promotable", "more than the marked values would change")
+
+
+def _shape(event: yaml.Event) -> tuple[str, str, str, str]:
+    # A value that gets quotes changes its resolved tag and style, which is wanted.
+    value = str(getattr(event, "value", ""))
+    tag = "" if isinstance(event, yaml.ScalarEvent) and any(event.implicit) else _tag(event)
+    return type(event).__name__, value, tag, str(getattr(event, "anchor", "") or "")
+
+
+def _tag(event: yaml.Event) -> str:
+    return str(getattr(event, "tag", "") or "")

@@ -1,0 +1,126 @@
+"""The parser: a process with no network, no secret and little of everything else.
+
+It gets files and returns where their markers are. What it says is checked by who asked.
+"""
+
+import json
+import resource
+import signal
+import socket
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from countersign.contracts.errors import Rejected
+from countersign.pr_writer.jobs import channel
+from countersign.pr_writer.jobs.markers import Marked, Markers, Misplaced
+from countersign.pr_writer.parser.manifests import verify
+from countersign.pr_writer.parser.scanning import find
+
+CPU_S: Final = 5
+MEMORY_BYTES_MAX: Final = 256 * 1024 * 1024
+_PAGE_BYTES: Final = resource.getpagesize()
+
+
+class Place(BaseModel):
+    """A `Marked` on its way between the processes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: int
+    end: int
+    style: str
+    marker: str
+    ordinal: int
+    line: int
+
+
+class Found(BaseModel):
+    """What one file holds, or why it could not be read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    marked: tuple[Place, ...] = ()
+    misplaced: tuple[tuple[str, int, str], ...] = ()
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def markers(self) -> Markers:
+        return Markers(
+            tuple(Marked(**p.model_dump()) for p in self.marked),
+            tuple(Misplaced(marker=m, line=n, reason=r) for m, n, r in self.misplaced),
+        )
+
+
+def run(sock: socket.socket) -> None:
+    """Answer until the other end closes."""
+    limit()
+    while True:
+        try:
+            head = json.loads(channel.receive(sock))
+            body = channel.receive(sock)
+        except channel.Closed:
+            return
+        answer = _find(head, body) if head["op"] == "find" else _verify(head, body)
+        channel.send(sock, answer)
+
+
+def limit() -> None:
+    """No new files or sockets, no processes, no writing; bounded time and memory.
+
+    What is mapped already counts, so memory is bounded above that.
+    """
+    statm = Path("/proc/self/statm").read_text(encoding="ascii")
+    mapped_bytes = int(statm.split()[0]) * _PAGE_BYTES
+    memory_bytes = mapped_bytes + MEMORY_BYTES_MAX
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+
+
+def _find(head: dict[str, Any], body: bytes) -> bytes:
+    found: list[dict[str, Any]] = []
+    at = 0
+    for size in head["sizes"]:
+        found.append(_found(body[at : at + size]).model_dump())
+        at += size
+    return json.dumps(found).encode()
+
+
+def _found(body: bytes) -> Found:
+    try:
+        markers = find(body)
+    except Rejected as error:
+        return Found(reason=error.reason, message=error.message)
+    except (MemoryError, RecursionError):
+        return Found(reason="limit_exceeded", message="it needs more memory than a file may")
+    return Found(
+        marked=tuple(
+            Place(
+                start=m.start,
+                end=m.end,
+                style=m.style,
+                marker=m.marker,
+                ordinal=m.ordinal,
+                line=m.line,
+            )
+            for m in markers.marked
+        ),
+        misplaced=tuple((m.marker, m.line, m.reason) for m in markers.misplaced),
+    )
+
+
+def _verify(head: dict[str, Any], body: bytes) -> bytes:
+    before, after = body[: head["before"]], body[head["before"] :]
+    places = [Marked(**place) for place in head["places"]]
+    try:
+        verify(before, after, places=places, key=head["key"], values=head["values"])
+    except Rejected as error:
+        return json.dumps({"reason": error.reason, "message": error.message}).encode()
+    return b"{}"

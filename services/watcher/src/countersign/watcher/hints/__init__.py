@@ -1,0 +1,1 @@
+"""Whatever makes the watcher look again. Nothing in a hint is believed."""

@@ -1,0 +1,116 @@
+"""Looks now and then whether the keys of promotion hints can be read, before anybody sends one.
+
+Nothing of it reaches the hook, which reads keys itself: what a caller can measure there does not
+depend on whether a Secret was looked at here.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import SecretRef
+from countersign.kube.access.stored_secrets import FORBIDDEN, MISSING
+from countersign.kube.objects import ObjectKey
+from countersign.telemetry.logs import get_logger
+from countersign.watcher.hints.hook_keys import KEY, LOOKUPS_AT_ONCE_MAX, is_usable
+from countersign.watcher.interfaces import HmacKeys
+from countersign.watcher.observation.hook_problems import NO_KEY, HookProblems, Place, places_of
+from countersign.watcher.observation.world import World
+
+log = get_logger()
+
+STEP_S: Final = 2.0
+LOOKS_PER_STEP_MAX: Final = 10
+LOOK_TIMEOUT_S: Final = 5.0
+# Somebody who mends it wants to see that; what is well is seldom broken.
+BAD_AGAIN_S: Final = 10.0
+GOOD_AGAIN_S: Final = 600.0
+# Where another watcher says something else, one of both has not looked since it changed.
+DOUBTED_AGAIN_S: Final = 2.0
+
+Look = Callable[[Iterable[ObjectKey]], None]
+
+
+class HookLooks:
+    """Of all Secrets that Pipelines name for hints, a few at a time.
+
+    Args:
+        look: at Pipelines again, for something else is known of their Secrets.
+
+    """
+
+    def __init__(
+        self,
+        keys: HmacKeys,
+        *,
+        world: World,
+        problems: HookProblems,
+        look: Look,
+        clock: Callable[[], float],
+    ) -> None:
+        self._keys = keys
+        self._world = world
+        self._problems = problems
+        self._look = look
+        self._clock = clock
+        self._looked_at: dict[Place, float] = {}
+        self._turns = asyncio.Semaphore(LOOKUPS_AT_ONCE_MAX)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.step()
+            await asyncio.sleep(STEP_S)
+
+    async def step(self) -> None:
+        named: dict[Place, set[ObjectKey]] = {}
+        doubted: set[Place] = set()
+        doubts = self._problems.take_doubted()
+        for key, pipeline in self._world.pipelines.items():
+            for place in places_of(pipeline):
+                named.setdefault(place, set()).add(key)
+                if key in doubts:
+                    doubted.add(place)
+        self._problems.keep(set(named))
+        self._looked_at = {p: at for p, at in self._looked_at.items() if p in named}
+        now = self._clock()
+        due = sorted((self._due_at(p, doubted=p in doubted), p) for p in named)
+        places = [place for at, place in due if at <= now][:LOOKS_PER_STEP_MAX]
+        async with asyncio.TaskGroup() as tasks:
+            looks = [tasks.create_task(self._is_news(place)) for place in places]
+        concerned = [named[p] for p, task in zip(places, looks, strict=True) if task.result()]
+        if concerned:
+            self._look(set().union(*concerned))
+
+    def _due_at(self, place: Place, *, doubted: bool) -> float:
+        if place not in self._looked_at:
+            return 0.0
+        again_s = GOOD_AGAIN_S if self._problems.is_well(place) else BAD_AGAIN_S
+        return self._looked_at[place] + (DOUBTED_AGAIN_S if doubted else again_s)
+
+    async def _is_news(self, place: Place) -> bool:
+        secret = SecretRef(namespace=place[0], name=place[1])
+        self._looked_at[place] = self._clock()
+        try:
+            async with self._turns, asyncio.timeout(LOOK_TIMEOUT_S):
+                key = await self._keys.read(secret)
+        except Rejected as refusal:
+            message, known = refusal.message, refusal.reason in {FORBIDDEN, MISSING}
+            if refusal.reason == MISSING:
+                message = f"{message}; create it with a key {KEY}"
+            code = refusal.reason if known else NO_KEY
+            return self._tell(place, code=code, message=message)
+        except (Retryable, TimeoutError):
+            return False
+        if not is_usable(key):
+            message = f"it has no key {KEY} that is text; add one, or nobody can sign"
+            return self._tell(place, code=NO_KEY, message=message)
+        return self._tell(place)
+
+    def _tell(self, place: Place, *, code: str = "", message: str = "") -> bool:
+        is_news = self._problems.tell(place, code=code, message=message)
+        if is_news and code:
+            namespace, name = place
+            log.warning("hook_secret.bad", namespace=namespace, secret=name, reason=code)
+        return is_news

@@ -1,0 +1,1 @@
+"""Observing Pipelines and publishing what follows from it."""

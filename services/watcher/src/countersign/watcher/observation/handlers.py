@@ -1,0 +1,227 @@
+"""Looks at every Pipeline that something happened to, and publishes what follows from it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from countersign.contracts.errors import Retryable
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    PipelineDeleted,
+    PipelineObserved,
+    TokenChecked,
+)
+from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.telemetry.logs import get_logger
+from countersign.watcher.decision.deciding import decide
+from countersign.watcher.interfaces import Changes, LinkStore, Publisher
+from countersign.watcher.measuring import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
+from countersign.watcher.model import UNSEEN, Problem, Scope, Situation
+from countersign.watcher.observation.credentials import naming
+from countersign.watcher.observation.endings import endings
+from countersign.watcher.observation.hook_problems import HookProblems
+from countersign.watcher.observation.projection import Projection
+from countersign.watcher.observation.publishing import Publishing
+from countersign.watcher.observation.world import World, pipeline_key
+
+log = get_logger()
+
+# Enough to hide the round trip to the bus, few enough to leave it to others as well.
+AT_ONCE_MAX: Final = 32
+RETRY_S: Final = 1.0
+# Another watcher that reads the same objects sees a change a moment earlier or later: only what it
+# still says differently after that is worth an answer.
+REVIEW_S: Final = 5.0
+# Flux tells of a success before the object does.
+HINT_S: Final = 1.0
+
+Clock = Callable[[], datetime]
+
+
+class Watching:
+    """State of the service: the objects, the streams, and which Pipelines to look at."""
+
+    def __init__(
+        self,
+        *,
+        publisher: Publisher,
+        links: LinkStore,
+        clock: Clock,
+        namespaces: frozenset[str] = frozenset(),
+    ) -> None:
+        self.world = World()
+        self.projection = Projection()
+        self.caught_up = asyncio.Event()
+        self.hook_problems = HookProblems()
+        self._publishing = Publishing(publisher, projection=self.projection)
+        self._links = links
+        self._clock = clock
+        self._scope = Scope(now=clock(), namespaces=namespaces, began=clock())
+        self._read = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._dirty: set[ObjectKey] = set()
+        self._later: dict[ObjectKey, float] = {}
+        self._look_for_gone = True
+
+    def not_ready(self) -> str | None:
+        if not self._read.is_set():
+            return "objects are not read yet"
+        return None if self.caught_up.is_set() else "the streams are not replayed yet"
+
+    async def on_changes(self, changes: Changes) -> None:
+        """Objects changed; returns at once, the decision follows."""
+        whole_now = changes.complete and not self.world.complete
+        self._dirty |= self.world.apply(changes)
+        self._look_for_gone |= whole_now or bool(changes.removed)
+        if not self._read.is_set():
+            self._dirty |= set(self.world.pipelines)
+            log.info("objects.read", objects=self.world.objects, complete=changes.complete)
+        self._read.set()
+        self._measure(changes)
+        self._wake.set()
+
+    def on_event(self, event: Message, *, sequence: int, trace: Mapping[str, str]) -> None:
+        """Something was stored in a stream, by us or by another service."""
+        if not self.projection.apply(event, sequence=sequence, trace=trace):
+            return
+        LAST_CHANGE.labels(of="streams").set(time.time())
+        if (ref := getattr(event, "promotion", None)) is not None:
+            self._look_at(ref.pipeline.namespace, ref.pipeline.name, after_s=0)
+        elif isinstance(event, PipelineObserved | PipelineDeleted):
+            self._compare(event)
+            self._look_at(event.pipeline.namespace, event.pipeline.name, after_s=REVIEW_S)
+        elif isinstance(event, TokenChecked):
+            self.on_hint(naming(self.world.pipelines, event.credential))
+        self._look_for_gone = True
+        self._wake.set()
+
+    def _compare(self, event: PipelineObserved | PipelineDeleted) -> None:
+        key = pipeline_key(event.pipeline.namespace, event.pipeline.name)
+        pipeline = self.world.pipelines.get(key)
+        if pipeline is not None and isinstance(event, PipelineObserved):
+            self.hook_problems.compare(pipeline, event)
+
+    def on_hint(self, keys: Iterable[ObjectKey]) -> None:
+        """Somebody says that something happened; many that say so cost one look a second."""
+        for key in keys:
+            self._look_at(key.namespace, key.name, after_s=HINT_S)
+        self._wake.set()
+
+    def on_restarted(self, stream: str) -> None:
+        """A stream was made anew: what is pending is asked for, or what is seen is said, again."""
+        self.projection.forget(stream)
+        log.warning("stream.restarted", stream=stream)
+        self._dirty |= set(self.world.pipelines)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Decide until cancelled; begins when objects are read and streams replayed."""
+        await self._read.wait()
+        await self.caught_up.wait()
+        while True:
+            self._wake.clear()
+            await self._pass()
+            if not self._dirty:
+                await self._sleep()
+
+    async def _pass(self) -> None:
+        if self._look_for_gone and self.world.complete:
+            self._look_for_gone = False
+            await self._end_gone()
+        batch = sorted(self._dirty)[:AT_ONCE_MAX]
+        self._dirty.difference_update(batch)
+        async with asyncio.TaskGroup() as tasks:
+            for key in batch:
+                tasks.create_task(self._look(key))
+
+    async def _sleep(self) -> None:
+        """Until something happens, or what was put off is due."""
+        wait_s = min(self._later.values()) - time.monotonic() if self._later else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
+        now = time.monotonic()
+        for key in [key for key, due in self._later.items() if due <= now]:
+            del self._later[key]
+            self._dirty.add(key)
+
+    def _look_at(self, namespace: str, name: str, *, after_s: float) -> None:
+        key = pipeline_key(namespace, name)
+        if key not in self.world.pipelines:  # then it is seen soon, or ended in the end
+            after_s = UNSEEN.total_seconds()
+        if after_s:
+            due_at = time.monotonic() + after_s
+            self._later[key] = min(due_at, self._later.get(key, due_at))
+        else:
+            self._dirty.add(key)
+
+    async def _look(self, key: ObjectKey) -> None:
+        pipeline = self.world.pipelines.get(key)
+        if pipeline is None:
+            self._look_for_gone = True
+            self._wake.set()
+            return
+        try:
+            started = time.perf_counter()
+            decision = decide(self._situation(pipeline))
+            DECIDED.labels(of="pipeline").observe(time.perf_counter() - started)
+            if pipeline.is_sound:
+                # Remembered first: what is published is found again, what is forgotten is not.
+                self._links.write(pipeline, decision.links)
+            told = self._publishing.forget_problem(key)
+            await self._publishing.publish(decision.events)
+            self._links.published(self._situation(pipeline))
+            if self._publishing.problem_of(key) != told:
+                self._dirty.add(key)
+        except (Retryable, OSError) as error:
+            log.warning("pipeline.put_off", pipeline=str(key), reason=str(error))
+            self._later[key] = time.monotonic() + RETRY_S
+
+    def _situation(self, pipeline: Pipeline) -> Situation:
+        seen = self.projection.observed().get((pipeline.key.namespace, pipeline.key.name))
+        observed = seen.event if seen else None
+        return Situation(
+            pipeline=pipeline,
+            apps=self.world.apps_of(pipeline),
+            source_urls=self.world.source_urls_of(pipeline),
+            promotions=self.projection.promotions_of(pipeline.ref.uid),
+            links=self._links.read(pipeline),
+            observed=observed,
+            problems=tuple(self._problems_of(pipeline, observed=observed)),
+            credentials=self.projection.credentials.findings_of(pipeline),
+            complete=self.world.tells_absence,
+            reads_clusters=self.world.knows_gaps,
+            now=self._clock(),
+        )
+
+    def _problems_of(
+        self, pipeline: Pipeline, *, observed: PipelineObserved | None
+    ) -> Iterator[Problem]:
+        yield from self.world.problems_of(pipeline)
+        yield from self.hook_problems.problems_of(pipeline, observed=observed)
+        if (unreadable := self._publishing.problem_of(pipeline.key)) is not None:
+            yield unreadable
+
+    async def _end_gone(self) -> None:
+        scope = replace(self._scope, now=self._clock(), gone=self.world.gone)
+        events = endings(self.world.pipelines, self.projection, scope)
+        try:
+            await self._publishing.publish(events)
+        except Retryable as error:
+            log.warning("deletion.put_off", reason=str(error))
+            self._look_for_gone = True
+            await asyncio.sleep(RETRY_S)
+            self._wake.set()
+
+    def _measure(self, changes: Changes) -> None:
+        OBJECTS.labels(kind="all").set(self.world.objects)
+        OBJECTS.labels(kind="Pipeline").set(len(self.world.pipelines))
+        NEVER_READ.labels().set(sum(not problem.keys for problem in self.world.problems))
+        UNREADABLE.labels(of="files").set(len(self.world.problems))
+        if changes.changed or changes.removed:
+            LAST_CHANGE.labels(of="objects").set(time.time())

@@ -1,0 +1,142 @@
+"""Publishes what follows from a look at a Pipeline, once for all watchers that say the same."""
+
+import hashlib
+from collections.abc import Iterable
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    EVENTS,
+    PipelineDeleted,
+    PipelineObserved,
+    PromotionRef,
+    PromotionRequested,
+)
+from countersign.contracts.subjects import event_subject, stream_of
+from countersign.kube.objects import ObjectKey
+from countersign.telemetry import attributes as names
+from countersign.telemetry.logs import get_logger
+from countersign.telemetry.tracing import carrier, span
+from countersign.watcher.decision.observing import TOO_LONG, says_the_same, without_what_is_long
+from countersign.watcher.interfaces import Publisher
+from countersign.watcher.model import Problem
+from countersign.watcher.observation.projection import Projection
+from countersign.watcher.observation.world import pipeline_key
+
+log = get_logger()
+
+
+class Publishing:
+    """Remembers of which Pipelines a request is not taken, or is there and cannot be read."""
+
+    def __init__(self, publisher: Publisher, *, projection: Projection) -> None:
+        self._publisher = publisher
+        self._projection = projection
+        self._problems: dict[ObjectKey, Problem] = {}
+
+    def problem_of(self, key: ObjectKey) -> Problem | None:
+        return self._problems.get(key)
+
+    def forget_problem(self, key: ObjectKey) -> Problem | None:
+        return self._problems.pop(key, None)
+
+    async def publish(self, events: Iterable[Message]) -> None:
+        for event in events:
+            if isinstance(event, PipelineObserved | PipelineDeleted):
+                await self._send(event)
+            else:
+                await self._publish_promotion(event)
+
+    async def _publish_promotion(self, event: Message) -> None:
+        """Within the promotion's trace, which its request begins."""
+        ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
+        entry = self._projection.entry(ref.promotion_id)
+        asks = isinstance(event, PromotionRequested)
+        name = names.SPAN_REQUEST_PROMOTION if asks else names.SPAN_COMPLETE_PROMOTION
+        described = {
+            names.PROMOTION_ID: ref.promotion_id,
+            names.PIPELINE_NAMESPACE: ref.pipeline.namespace,
+            names.PIPELINE_NAME: ref.pipeline.name,
+            names.ENVIRONMENT: ref.environment,
+        }
+        with span(name, parent=entry.trace if entry else None, attributes=described):
+            if not await self._send(event):
+                return
+            log.info(
+                EVENTS[type(event)].name.replace("-", "_"),
+                promotion_id=ref.promotion_id,
+                namespace=ref.pipeline.namespace,
+                pipeline=ref.pipeline.name,
+                environment=ref.environment,
+            )
+
+    async def _send(self, event: Message) -> bool:
+        """Whether it is in the stream now, by us or by another watcher."""
+        sequence = 0
+        try:
+            published = await self._publisher.publish(
+                event,
+                message_id=self._message_id(event),
+                create_once=isinstance(event, PromotionRequested),
+            )
+            sequence = published.sequence
+        except Rejected as refusal:
+            if refusal.reason != "exists":
+                log.warning("event.refused", type=type(event).__name__, reason=refusal.reason)
+                if refusal.reason == "too_large":
+                    await self._send_less(event)
+                return False
+            if not await self._is_readable(event):
+                return False
+        self._projection.apply(event, sequence=sequence, trace=carrier())
+        return True
+
+    async def _send_less(self, event: Message) -> None:
+        """Whoever wrote what is too long for the bus must see that, where they look."""
+        if isinstance(event, PipelineObserved):
+            ref, less = event.pipeline, without_what_is_long(event)
+            seen = self._projection.observed().get((ref.namespace, ref.name))
+            if less != event and not says_the_same(seen.event if seen else None, less):
+                await self._send(less)
+        elif isinstance(event, PromotionRequested):
+            ref = event.promotion.pipeline
+            self._problems[pipeline_key(ref.namespace, ref.name)] = Problem(
+                path="",
+                code="too_large",
+                message=f"nothing can be promoted into {event.promotion.environment}: {TOO_LONG}",
+            )
+
+    async def _is_readable(self, event: Message) -> bool:
+        """Whether what was there first is a request: all who read the stream leave out the rest.
+
+        Without this it would be taken for asked, and shown by nobody.
+        """
+        ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
+        key = pipeline_key(ref.pipeline.namespace, ref.pipeline.name)
+        kind = type(event)
+        try:
+            await self._publisher.last(kind, event_subject(event), stream=stream_of(kind))
+        except Rejected as refusal:
+            log.warning("request.unreadable", promotion_id=ref.promotion_id, reason=refusal.reason)
+            self._problems[key] = Problem(
+                path="",
+                message=f"promotion {ref.promotion_id} into {ref.environment} was requested, but "
+                "what the stream holds of it cannot be read, so nobody can approve it; whoever "
+                "runs NATS must look at it",
+            )
+            return False
+        return True
+
+    def _message_id(self, event: Message) -> str:
+        """The same for every watcher that says the same in the same place."""
+        name = EVENTS[type(event)].name
+        if isinstance(event, PipelineObserved | PipelineDeleted):
+            place = (event.pipeline.namespace, event.pipeline.name)
+            seen = self._projection.observed().get(place)
+            times: dict[str, object] = {"observed_at": None, "deleted_at": None}
+            fields = {k: v for k, v in times.items() if k in type(event).model_fields}
+            digest = hashlib.sha256(event.model_copy(update=fields).to_json()).hexdigest()[:16]
+            # With what it follows, so that a return to an earlier state is no duplicate of that.
+            return f"{name}:{event.pipeline.uid}:{digest}:{seen.sequence if seen else 0}"
+        ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
+        return f"{name}:{ref.promotion_id}:{max(1, ref.attempt)}"

@@ -1,0 +1,1 @@
+"""The fate of pull requests, as signed webhooks of forges tell it."""

@@ -1,0 +1,117 @@
+"""Turns signed news of pull requests into events, for pull requests of ours only.
+
+A webhook never causes a promotion.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from countersign.contracts.life import advance
+from countersign.contracts.message import Message
+from countersign.contracts.messages import EVENTS, PullRequestOpened
+from countersign.telemetry import attributes as names
+from countersign.telemetry.logs import get_logger
+from countersign.telemetry.tracing import carrier, span
+from countersign.watcher.interfaces import Publisher
+from countersign.watcher.observation.projection import Entry, Projection
+from countersign.watcher.pulls.fates import Fate, event_of, is_ours
+
+log = get_logger()
+
+# News that came before we heard of the pull request; it is small, and signed.
+PARKED_MAX: Final = 256
+DELIVERIES_MAX: Final = 10_000
+# Those of all forges are UUIDs.
+DELIVERY_CHARACTERS_MAX: Final = 64
+
+Place = tuple[str, str, int]
+# Origin of the forge, and the id it gave; empty where it gives none.
+News = tuple[str, str]
+
+
+class Following:
+    def __init__(
+        self, *, projection: Projection, publisher: Publisher, clock: Callable[[], datetime]
+    ) -> None:
+        self._projection = projection
+        self._publisher = publisher
+        self._clock = clock
+        self._parked: OrderedDict[Place, Fate] = OrderedDict()
+        self._deliveries: OrderedDict[News, None] = OrderedDict()
+
+    def is_repeated(self, news: News) -> bool:
+        """Whether it was handled; a forge sends it again when it is unsure."""
+        return news in self._deliveries
+
+    def remember(self, news: News) -> None:
+        if 0 < len(news[1]) <= DELIVERY_CHARACTERS_MAX:
+            self._deliveries[news] = None
+            while len(self._deliveries) > DELIVERIES_MAX:
+                self._deliveries.popitem(last=False)
+
+    async def on_fate(self, fate: Fate, *, origin: str) -> str:
+        """Publish what became of a pull request; returns a word for what was done.
+
+        Raises:
+            Retryable: the bus did not take it; the forge may send it again.
+
+        """
+        place = (origin, fate.repository_id, fate.number)
+        entry = self._projection.by_pull_request(
+            origin=origin, repository_id=fate.repository_id, number=fate.number
+        )
+        if entry is None:
+            # A merge can be faster than the news that the pull request was opened.
+            self._parked[place] = fate
+            while len(self._parked) > PARKED_MAX:
+                self._parked.popitem(last=False)
+            return "unknown"
+        return await self._publish(fate, entry=entry)
+
+    async def on_opened(self, event: PullRequestOpened) -> None:
+        """Look whether its fate was told before it was."""
+        ref = event.pull_request
+        fate = self._parked.pop((ref.origin, ref.repository_id, ref.number), None)
+        entry = self._projection.entry(event.promotion.promotion_id)
+        if fate is not None and entry is not None:
+            await self._publish(fate, entry=entry)
+
+    async def _publish(self, fate: Fate, *, entry: Entry) -> str:
+        promotion = entry.promotion
+        ref = promotion.pull_request
+        if ref is None or not is_ours(fate, ref):
+            log.warning("webhook.foreign", promotion_id=promotion.promotion_id)
+            return "foreign"
+        if not fate.merged and self._projection.is_known_closed(ref, at=fate.at):
+            # From before it was opened again: a delivery can be caught, and sent under a new id.
+            return "known"
+        event = event_of(fate, promotion=promotion, ref=ref, now=self._clock())
+        if advance(promotion, event) is promotion:
+            return "known"
+        described = {
+            names.PROMOTION_ID: promotion.promotion_id,
+            names.VCS_CHANGE_ID: str(ref.number),
+        }
+        with span(
+            names.SPAN_FOLLOW_PULL_REQUEST,
+            parent=entry.trace,
+            link_current=True,
+            attributes=described,
+        ):
+            await self._send(event)
+        log.info(
+            EVENTS[type(event)].name.replace("-", "_"),
+            promotion_id=promotion.promotion_id,
+            number=ref.number,
+        )
+        return "merged" if fate.merged else "closed"
+
+    async def _send(self, event: Message) -> None:
+        ref = event.promotion  # type: ignore[attr-defined]
+        name = EVENTS[type(event)].name
+        published = await self._publisher.publish(
+            event, message_id=f"{name}:{ref.promotion_id}:{max(1, ref.attempt)}"
+        )
+        self._projection.apply(event, sequence=published.sequence, trace=carrier())

@@ -1,0 +1,72 @@
+"""Azure DevOps: service hooks, which sign nothing and prove themselves by Basic authentication.
+
+Source: https://learn.microsoft.com/en-us/azure/devops/service-hooks/services/webhooks and
+https://learn.microsoft.com/en-us/azure/devops/service-hooks/events
+"""
+
+import base64
+import hmac
+from typing import Final
+
+from countersign.contracts.secret import Secret
+from countersign.kube.objects import mapping, text
+from countersign.watcher.pulls.fates import (
+    Fate,
+    branch_at,
+    commit_at,
+    id_at,
+    number_at,
+    parse,
+    time_at,
+    user,
+)
+from countersign.watcher.pulls.webhooks.interface import Delivery, Scheme
+
+# `merged` is sent when a merge commit was tried, which happens all the time; only the status of the
+# pull request says whether it is over.
+_EVENTS: Final = frozenset({"git.pullrequest.merged", "git.pullrequest.updated"})
+_MERGED_BY_STATUS: Final = {"completed": True, "abandoned": False}
+
+
+def _is_authentic(delivery: Delivery, secret: Secret, _now_s: float) -> bool:
+    """The secret is `user:password`, or a password without a colon for any user."""
+    scheme, _, encoded = delivery.header("authorization").partition(b" ")
+    try:
+        told = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return False
+    expected = secret.reveal().encode()
+    if b":" not in expected:
+        told = told.partition(b":")[2]
+    return hmac.compare_digest(expected, told) and scheme.lower() == b"basic"
+
+
+def _read(delivery: Delivery) -> Fate | None:
+    payload = parse(delivery.body)
+    if text(payload, "eventType") not in _EVENTS:
+        return None
+    pull = mapping(payload, "resource")
+    repository_id = id_at(pull, "repository", "id")
+    number = number_at(pull, "pullRequestId")
+    merged = _MERGED_BY_STATUS.get(text(pull, "status"))
+    if merged is None:
+        return None
+    who = mapping(pull, "closedBy")
+    fork = mapping(pull, "forkSource")
+    return Fate(
+        repository_id=repository_id,
+        number=number,
+        head_repository_id=text(fork, "repository", "id") if fork else repository_id,
+        head_branch=branch_at(pull, "sourceRefName"),
+        merged=merged,
+        by=user(text(who, "id"), login=text(who, "uniqueName")),
+        merge_commit=commit_at(pull, "lastMergeCommit", "commitId") if merged else "",
+        at=time_at(pull, "closedDate"),
+    )
+
+
+def _delivery_id(delivery: Delivery) -> str:
+    return text(parse(delivery.body), "id")
+
+
+SCHEME: Final = Scheme(is_authentic=_is_authentic, read_fate=_read, delivery_id=_delivery_id)

@@ -1,0 +1,1 @@
+"""A Pipeline's own status and Events, written on change."""
