@@ -30,7 +30,7 @@ from countersign.contracts.messages import (
     TokenValidity,
 )
 from countersign.contracts.secret import Secret
-from countersign.forges.github.inspection import Inspection
+from countersign.dialects.github.inspection import Inspection
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 KEY = CredentialKey("apps", "promotion")

@@ -16,9 +16,9 @@ import httpx2
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
+from countersign.dialects.oauth import Client
 from countersign.forges.github.oauth import GitHubOAuth
 from countersign.forges.http import ForgeHttp
-from countersign.forges.oauth import Client
 
 ORIGIN = "https://forge.example"
 CLIENT_ID = "Iv1.madeup"

@@ -16,9 +16,9 @@ from doubles.pr_writer_stage import FILES, REPOSITORY, NoRedeemer, Runner, Story
 from countersign.contracts.errors import Retryable
 from countersign.contracts.messages import CredentialMode, FailureReason, OpeningStep
 from countersign.contracts.secret import Secret
+from countersign.dialects.interface import Change, Wanted
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
-from countersign.forges.interface import Change, Wanted
 from countersign.pr_writer.executor.remains import place_of
 from countersign.pr_writer.jobs.model import Job, Progress
 

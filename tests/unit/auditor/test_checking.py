@@ -26,7 +26,7 @@ from countersign.contracts.messages import (
     TokenUseOutcome,
     TokenValidity,
 )
-from countersign.forges.github.inspection import unanswered
+from countersign.dialects.github.inspection import unanswered
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 

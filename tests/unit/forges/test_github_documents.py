@@ -10,11 +10,11 @@ import vendor_api
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Answer
-from countersign.forges.github import documents, graphql, wire
+from countersign.dialects.exchange import Answer
+from countersign.dialects.github import documents, graphql, wire
+from countersign.dialects.interface import Change, Entry, Place, Text, View, Wanted
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
-from countersign.forges.interface import Change, Entry, Place, Text, View, Wanted
 
 OID = "a" * 40
 PLACE = Place(owner="acme", repository="fleet", base_branch="main")

@@ -17,12 +17,12 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import TokenKind
 from countersign.contracts.secret import Secret
-from countersign.forges import statuses
-from countersign.forges.exchange import Answer
-from countersign.forges.github import inspection, oauth_answers, wire
+from countersign.dialects import statuses
+from countersign.dialects.exchange import Answer
+from countersign.dialects.github import inspection, oauth_answers, wire
+from countersign.dialects.interface import Change, Entry, Place, Pull, PullState, Text, View, Wanted
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
-from countersign.forges.interface import Change, Entry, Place, Pull, PullState, Text, View, Wanted
 
 Json = Any
 OID = "a" * 40

@@ -6,9 +6,9 @@ import pytest
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Answer, Basic, Call, Request
+from countersign.dialects.exchange import Answer, Basic, Call, Request
+from countersign.dialects.statuses import wait_s
 from countersign.forges.http import ForgeHttp
-from countersign.forges.statuses import wait_s
 
 TOKEN = "made-up-token"
 FORGE = Forge(name="Forge", kind="github", origin="https://forge.example")

@@ -7,9 +7,9 @@ import pytest
 
 from countersign.contracts.messages import TokenKind, TokenValidity
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Answer
-from countersign.forges.github import inspection
-from countersign.forges.github.inspection import Inspection
+from countersign.dialects.exchange import Answer
+from countersign.dialects.github import inspection
+from countersign.dialects.github.inspection import Inspection
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 USER = json.dumps({"id": 7, "login": "ada", "type": "User"}).encode()

@@ -17,8 +17,8 @@ from doubles.github_oauth import (
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
+from countersign.dialects.oauth import LIFETIME_S_MAX, Delegated, challenge_of
 from countersign.forges.github.oauth import GitHubOAuth
-from countersign.forges.oauth import LIFETIME_S_MAX, Delegated, challenge_of
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 VERIFIER = Secret("made-up-verifier-of-more-than-forty-three-characters")

@@ -21,7 +21,7 @@ from countersign.contracts.messages import (
     PromotionRequested,
     Revision,
 )
-from countersign.forges.github import shapes
+from countersign.dialects import shapes
 from countersign.forges.http import ForgeHttp
 from countersign.pr_writer.executor.following import read_pull
 from countersign.pr_writer.executor.minting import installation_token

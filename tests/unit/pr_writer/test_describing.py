@@ -7,7 +7,7 @@ from doubles import stories
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import Content, CredentialMode, ForgeUser, Person, Revision
 from countersign.contracts.promotion import Promotion, State
-from countersign.forges.interface import Text
+from countersign.dialects.interface import Text
 from countersign.pr_writer.executor.describing import BODY_CHARACTERS_MAX, describe
 from countersign.pr_writer.jobs.model import opening
 

@@ -3,7 +3,7 @@
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.forges.interface import Entry, Folder, Tip, View
+from countersign.dialects.interface import Entry, Folder, Tip, View
 from countersign.pr_writer.executor import survey
 from countersign.pr_writer.jobs.model import Known
 

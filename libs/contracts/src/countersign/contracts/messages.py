@@ -45,6 +45,25 @@ class EnvironmentCondition(ProtoEnum):
     MISSING = "ENVIRONMENT_CONDITION_MISSING"
 
 
+class GateReason(ProtoEnum):
+    UNSPECIFIED = "GATE_REASON_UNSPECIFIED"
+    SAME_CONTENT = "GATE_REASON_SAME_CONTENT"
+    READY = "GATE_REASON_READY"
+    UNDER_WAY = "GATE_REASON_UNDER_WAY"
+    INVALID_PIPELINE = "GATE_REASON_INVALID_PIPELINE"
+    NO_STRATEGY = "GATE_REASON_NO_STRATEGY"
+    NO_TARGETS = "GATE_REASON_NO_TARGETS"
+    NOT_REPRODUCIBLE = "GATE_REASON_NOT_REPRODUCIBLE"
+    OWN_REPOSITORY = "GATE_REASON_OWN_REPOSITORY"
+    TARGETS_DISAGREE = "GATE_REASON_TARGETS_DISAGREE"
+    PROGRESSING = "GATE_REASON_PROGRESSING"
+    UNHEALTHY = "GATE_REASON_UNHEALTHY"
+    SUSPENDED = "GATE_REASON_SUSPENDED"
+    UNKNOWN = "GATE_REASON_UNKNOWN"
+    MISSING = "GATE_REASON_MISSING"
+    TRIED_AND_FAILED = "GATE_REASON_TRIED_AND_FAILED"
+
+
 class GateState(ProtoEnum):
     UNSPECIFIED = "GATE_STATE_UNSPECIFIED"
     LEVEL = "GATE_STATE_LEVEL"
@@ -66,6 +85,16 @@ class OpeningStep(ProtoEnum):
     EDITING = "OPENING_STEP_EDITING"
     COMMITTING = "OPENING_STEP_COMMITTING"
     OPENING = "OPENING_STEP_OPENING"
+
+
+class FailureDetail(ProtoEnum):
+    UNSPECIFIED = "FAILURE_DETAIL_UNSPECIFIED"
+    BRANCH_MISSING = "FAILURE_DETAIL_BRANCH_MISSING"
+    MARKER_UNUSABLE = "FAILURE_DETAIL_MARKER_UNUSABLE"
+    FILE_TOO_LARGE = "FAILURE_DETAIL_FILE_TOO_LARGE"
+    FOLDER_MISSING = "FAILURE_DETAIL_FOLDER_MISSING"
+    SECRET_FORBIDDEN = "FAILURE_DETAIL_SECRET_FORBIDDEN"
+    CLUSTER_UNAVAILABLE = "FAILURE_DETAIL_CLUSTER_UNAVAILABLE"
 
 
 class FailureReason(ProtoEnum):
@@ -210,14 +239,6 @@ class DeadLetter(Message):
     body: Bytes = b""
 
 
-class Finding(Message):
-    code: Annotated[str, Field(min_length=1)]
-    """Stable, for instance `duplicate_environment`."""
-    message: Annotated[str, Field(min_length=1)]
-    """What is wrong, on which object, and what to do."""
-    level: FindingLevel = FindingLevel.UNSPECIFIED
-
-
 class Problem(Message):
     """Why a request was not carried out. Absent means it was."""
 
@@ -295,6 +316,8 @@ class TargetObserved(Message):
     message: str = ""
     revision: Revision | None = None
     """What it last ran healthily, even if it no longer does."""
+    code: str = ""
+    """Why it cannot be read, by the code of the finding that says the same; empty where it can."""
 
 
 class Gate(Message):
@@ -307,6 +330,24 @@ class Gate(Message):
     manual: bool = False
     mode: CredentialMode = CredentialMode.UNSPECIFIED
     destination: Destination | None = None
+    reason: GateReason = GateReason.UNSPECIFIED
+    """Why the gate is in its state; `message` says the same to a person."""
+    hindered_by: str = Field(alias="hinderedBy", default="")
+    """Whose condition hinders, where one does: this environment or the one before."""
+    cause: str = ""
+    """What Flux said of it, word for word; a part of `message`."""
+
+
+class Finding(Message):
+    code: Annotated[str, Field(min_length=1)]
+    """Stable, for instance `duplicate_environment`."""
+    message: Annotated[str, Field(min_length=1)]
+    """What is wrong, on which object, and what to do."""
+    level: FindingLevel = FindingLevel.UNSPECIFIED
+    subject: ObjectRef | None = None
+    """The object that it is about; absent for the Pipeline or the credential itself."""
+    path: str = ""
+    """Field of the object, `spec.environments[1].promotion`; empty where it is about the whole."""
 
 
 class PipelineDeleted(Message):
@@ -571,6 +612,11 @@ class PullRequestFailed(Message):
     approval_id: str = Field(alias="approvalId", default="")
     step: OpeningStep = OpeningStep.UNSPECIFIED
     failed_at: Timestamp | None = Field(alias="failedAt", default=None)
+    detail: FailureDetail = FailureDetail.UNSPECIFIED
+    """More than `reason` tells, where there is more."""
+    path: str = ""
+    """The file or folder in the repository that it is about; its line, from 1, where one is known."""
+    line: int = 0
 
 
 class PullRequestUpdated(Message):

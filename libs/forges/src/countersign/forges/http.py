@@ -16,9 +16,9 @@ import httpx2
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.forges import statuses
-from countersign.forges.exchange import Answer, Call, Request
-from countersign.forges.origins import api_base, origin_of
+from countersign.dialects import statuses
+from countersign.dialects.exchange import Answer, Call, Request
+from countersign.dialects.github.addresses import api_base, origin_of
 
 CONNECTIONS_MAX: Final = 8
 CONNECT_S: Final = 5.0

@@ -1,6 +1,6 @@
 """Calls to forges as spans."""
 
-from countersign.forges.exchange import Call
+from countersign.dialects.exchange import Call
 from countersign.telemetry.tracing import record_span
 
 

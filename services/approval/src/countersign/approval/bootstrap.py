@@ -39,9 +39,9 @@ from countersign.approval.vault.sign_ins import SignIns
 from countersign.approval.vault.vault import Vault
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.secret import Secret
+from countersign.dialects.oauth import Client
 from countersign.forges.github.oauth import GitHubOAuth
 from countersign.forges.http import ForgeHttp
-from countersign.forges.oauth import Client
 from countersign.forges.recording import record_call
 from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.messaging.bus import Bus, open_bus

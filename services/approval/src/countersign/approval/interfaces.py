@@ -10,7 +10,7 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Person
 from countersign.contracts.promotion import Promotion
-from countersign.forges.oauth import OAuth
+from countersign.dialects.oauth import OAuth
 
 Clock = Callable[[], datetime]
 

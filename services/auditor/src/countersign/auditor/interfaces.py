@@ -9,7 +9,7 @@ from countersign.auditor.model import CredentialKey
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
 from countersign.contracts.secret import Secret
-from countersign.forges.github.inspection import Inspection
+from countersign.dialects.github.inspection import Inspection
 
 Clock = Callable[[], datetime]
 Jitter = Callable[[], float]

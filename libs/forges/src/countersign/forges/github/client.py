@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Answer, Request
-from countersign.forges.github import documents, graphql, shapes, wire
-from countersign.forges.http import ForgeHttp
-from countersign.forges.interface import (
+from countersign.dialects import shapes
+from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.github import documents, graphql, wire
+from countersign.dialects.github.addresses import graphql_url
+from countersign.dialects.interface import (
     Blob,
     Change,
     Comparison,
@@ -27,7 +28,7 @@ from countersign.forges.interface import (
     View,
     Wanted,
 )
-from countersign.forges.origins import graphql_url
+from countersign.forges.http import ForgeHttp
 
 PULL_PAGES_MAX: Final = 20
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.

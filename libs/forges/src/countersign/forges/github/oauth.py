@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Answer, Basic, Request
-from countersign.forges.github import oauth_answers as answers
+from countersign.dialects.exchange import Answer, Basic, Request
+from countersign.dialects.github import oauth_answers as answers
+from countersign.dialects.oauth import LIFETIME_S_MAX, Client, Delegated, Narrowed
 from countersign.forges.http import ForgeHttp
-from countersign.forges.oauth import LIFETIME_S_MAX, Client, Delegated, Narrowed
 
 PERMISSIONS: Final = {"contents": "write", "pull_requests": "write", "metadata": "read"}
 # A narrowed token reaches one installation; whoever sees more than this is refused anyway.

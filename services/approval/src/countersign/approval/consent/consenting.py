@@ -36,7 +36,7 @@ from countersign.contracts.messages import CompleteRequest, Person
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.secret import Secret
 from countersign.contracts.sign_in import state_for
-from countersign.forges.oauth import challenge_of
+from countersign.dialects.oauth import challenge_of
 from countersign.telemetry.attributes import (
     APPROVAL_ID,
     PROMOTION_ID,

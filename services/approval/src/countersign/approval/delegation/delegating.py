@@ -16,7 +16,7 @@ from countersign.approval.vault.vault import Delegation, Job, Spent, Vault
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
-from countersign.forges.oauth import Delegated, Narrowed
+from countersign.dialects.oauth import Delegated, Narrowed
 from countersign.telemetry.attributes import (
     SPAN_EXCHANGE_CODE,
     SPAN_IDENTIFY_USER,

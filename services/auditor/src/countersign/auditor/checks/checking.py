@@ -25,7 +25,7 @@ from countersign.contracts.messages import (
     TokenKind,
     TokenValidity,
 )
-from countersign.forges.github.inspection import Inspection, is_sendable, token_kind, unanswered
+from countersign.dialects.github.inspection import Inspection, is_sendable, token_kind, unanswered
 from countersign.telemetry import attributes
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter

@@ -8,9 +8,9 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import TokenKind
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Answer, Request
-from countersign.forges.github import inspection
-from countersign.forges.github.inspection import Inspection
+from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.github import inspection
+from countersign.dialects.github.inspection import Inspection
 from countersign.forges.http import ForgeHttp, tls_context
 from countersign.forges.recording import record_call
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from countersign.contracts.messages import CredentialMode, ForgeUser
 from countersign.contracts.revision import short
-from countersign.forges.interface import Text
+from countersign.dialects.interface import Text
 from countersign.pr_writer.jobs.model import Job
 
 TITLE_CHARACTERS_MAX: Final = 200

@@ -19,7 +19,7 @@ from countersign.contracts.messages import (
     RedeemRequest,
 )
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Call
+from countersign.dialects.exchange import Call
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp, tls_context
 from countersign.pr_writer.executor import credentials, following, minting, redeeming

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from countersign.contracts.messages import ForgeUser
-from countersign.forges.github import shapes
+from countersign.dialects import shapes
 from countersign.forges.github.client import GitHub
 from countersign.pr_writer.executor.remains import place_of
 from countersign.pr_writer.jobs.model import Job, Outcome

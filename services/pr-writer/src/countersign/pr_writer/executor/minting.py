@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Request
-from countersign.forges.github import inspection, shapes
-from countersign.forges.github.wire import rest_path
+from countersign.dialects import shapes
+from countersign.dialects.exchange import Request
+from countersign.dialects.github import inspection
+from countersign.dialects.github.wire import rest_path
 from countersign.forges.http import ForgeHttp
 from countersign.pr_writer.executor.remains import place_of
 from countersign.pr_writer.jobs.model import Job

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.forges.interface import (
+from countersign.dialects.interface import (
     Entry,
     Place,
     Pull,

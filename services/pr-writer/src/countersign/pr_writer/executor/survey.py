@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.contracts.errors import Rejected
-from countersign.forges.interface import Entry, View
+from countersign.dialects.interface import Entry, View
 from countersign.pr_writer.jobs.markers import suffix_of
 from countersign.pr_writer.jobs.model import Known
 from countersign.pr_writer.parser.manifests import is_candidate

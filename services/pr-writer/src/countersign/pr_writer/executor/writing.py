@@ -14,7 +14,7 @@ from countersign.contracts.messages import (
     OpeningStep,
     PullRequestRef,
 )
-from countersign.forges.interface import (
+from countersign.dialects.interface import (
     Change,
     Pull,
     PullState,

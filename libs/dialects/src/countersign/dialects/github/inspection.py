@@ -13,9 +13,9 @@ from typing import Any, Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser, TokenKind, TokenValidity
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Answer, Request
-from countersign.forges.github import shapes
-from countersign.forges.statuses import wait_s
+from countersign.dialects import shapes
+from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.statuses import wait_s
 
 # Source: https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats
 _KIND_BY_PREFIX: Final = {

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
-from countersign.forges.exchange import Request
-from countersign.forges.github import graphql, shapes
-from countersign.forges.github.shapes import Json
-from countersign.forges.interface import (
+from countersign.dialects import shapes
+from countersign.dialects.exchange import Request
+from countersign.dialects.github import graphql
+from countersign.dialects.interface import (
     Blob,
     Comparison,
     Entry,
@@ -21,6 +21,7 @@ from countersign.forges.interface import (
     View,
     Wanted,
 )
+from countersign.dialects.shapes import Json
 
 TREE_BYTES_MAX: Final = 16 * 1024 * 1024  # 100,000 entries, where GitHub truncates, are about 20
 BLOBS_BYTES_MAX: Final = 8 * 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.forges.exchange import Answer
+from countersign.dialects.exchange import Answer
 
 _REASONS: Final = {
     "NOT_FOUND": "not_found",

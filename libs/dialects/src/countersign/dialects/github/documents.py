@@ -5,7 +5,7 @@ Source: https://docs.github.com/en/graphql/reference
 
 from typing import Any, Final
 
-from countersign.forges.interface import Change, Place, Text, View, Wanted
+from countersign.dialects.interface import Change, Place, Text, View, Wanted
 
 PULLS_PER_PAGE: Final = 50
 _PULL: Final = """number id state title headRefName headRefOid baseRefName

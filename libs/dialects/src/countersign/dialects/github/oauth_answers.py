@@ -10,9 +10,9 @@ from typing import Any, Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Answer
-from countersign.forges.github import shapes
-from countersign.forges.oauth import LIFETIME_S_MAX, Delegated
+from countersign.dialects import shapes
+from countersign.dialects.exchange import Answer
+from countersign.dialects.oauth import LIFETIME_S_MAX, Delegated
 
 # `ghu_`: a GitHub App acting for a person. All other kinds are refused: `gho_` never expires,
 # `ghp_` and `github_pat_` are nobody's delegation, `ghs_` is no person.

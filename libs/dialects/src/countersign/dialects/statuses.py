@@ -6,7 +6,7 @@ from typing import Final, NoReturn
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
-from countersign.forges.exchange import Answer, Request
+from countersign.dialects.exchange import Answer, Request
 
 # Source: https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 SECONDARY_LIMIT_S: Final = 60.0  # "wait for at least one minute" where no header says how long

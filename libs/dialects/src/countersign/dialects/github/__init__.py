@@ -1,0 +1,1 @@
+"""GitHub, at github.com and as an Enterprise Server."""
