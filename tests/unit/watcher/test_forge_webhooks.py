@@ -28,10 +28,11 @@ from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
+from countersign.dialects.fates import Fate
+from countersign.dialects.schemes import SCHEMES
+from countersign.dialects.shapes import NUMBER_MAX
+from countersign.dialects.webhooks import Delivery, Scheme
 from countersign.watcher.http import read_secrets
-from countersign.watcher.pulls.fates import NUMBER_MAX, Fate
-from countersign.watcher.pulls.webhooks.interface import Delivery, Scheme
-from countersign.watcher.pulls.webhooks.schemes import SCHEMES
 
 ORIGIN = "https://github.com"
 BY_NAME = {sender.name: sender for sender in SENDERS}

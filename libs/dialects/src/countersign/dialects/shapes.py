@@ -1,6 +1,7 @@
-"""Parts of GitHub's answers, by name and type: whatever else is there is `bad_answer`.
+"""Parts of a forge's JSON, by name and type.
 
-Plain functions, because a tree has a hundred thousand lines.
+Of an answer whatever else is there is `bad_answer`; of a webhook, which says more than we read, it
+is absent. Plain functions, because a tree has a hundred thousand lines.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
 
-# GraphQL's Int, in which it gives the numbers of pull requests, has 32 bits.
+# As our messages have it, GraphQL's Int too; no forge counts that far.
 NUMBER_MAX: Final = 2**31 - 1
 ID_MAX: Final = 2**63 - 1
 CHARACTERS_MAX: Final = 4096
@@ -22,7 +23,7 @@ Json = Any
 
 
 class OddError(Exception):
-    """A part is not what GitHub documents; its name is all that is told of it."""
+    """A part is not what the forge documents; its name is all that is told of it."""
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def reading(call: str) -> Iterator[None]:
     try:
         yield
     except OddError as error:
-        raise Rejected("bad_answer", f"{call}: GitHub's answer has no usable {error}") from None
+        raise Rejected("bad_answer", f"{call}: the forge's answer has no usable {error}") from None
 
 
 def part(node: Json, name: str) -> Json:
@@ -131,3 +132,25 @@ def moment_s(node: Json, name: str) -> float:
     except (ValueError, OverflowError):
         pass
     raise OddError(repr(name))
+
+
+def part_at(node: Json, *path: str) -> Json:
+    """What is there, null for nothing on the way."""
+    for name in path:
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
+def fields_at(node: Json, *path: str) -> dict[str, Json]:
+    found = part_at(node, *path)
+    return found if isinstance(found, dict) else {}
+
+
+def text_at(node: Json, *path: str) -> str:
+    found = part_at(node, *path)
+    return found if isinstance(found, str) else ""
+
+
+def integer_at(node: Json, *path: str) -> int | None:
+    found = part_at(node, *path)
+    return found if type(found) is int else None

@@ -15,6 +15,8 @@ from starlette.routing import Route
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
+from countersign.dialects.schemes import SCHEMES
+from countersign.dialects.webhooks import Delivery
 from countersign.process.secret_files import read_secret
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.promotion_hook import (
@@ -25,8 +27,6 @@ from countersign.watcher.hints.promotion_hook import (
 )
 from countersign.watcher.measuring import WEBHOOKS
 from countersign.watcher.pulls.following import Following
-from countersign.watcher.pulls.webhooks.interface import Delivery
-from countersign.watcher.pulls.webhooks.schemes import SCHEMES
 
 log = get_logger()
 

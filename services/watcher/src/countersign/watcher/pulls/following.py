@@ -11,12 +11,13 @@ from typing import Final
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS, PullRequestOpened
+from countersign.dialects.fates import Fate
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.interfaces import Publisher
 from countersign.watcher.observation.projection import Entry, Projection
-from countersign.watcher.pulls.fates import Fate, event_of, is_ours
+from countersign.watcher.pulls.fate_events import event_of, is_ours
 
 log = get_logger()
 

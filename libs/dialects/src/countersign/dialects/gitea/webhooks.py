@@ -1,17 +1,16 @@
 """Gitea and Forgejo, each by the headers that have its own name.
 
-Both send GitHub's and Gitea's headers as well; what counts is the kind on the forge list.
+Both sign in the name of others as well; what counts is the kind on the forge list.
 Source: https://docs.gitea.com/usage/webhooks and https://forgejo.org/docs/latest/user/webhooks/
 """
 
 from dataclasses import replace
 from typing import Final
 
-from countersign.kube.objects import mapping, text
-from countersign.watcher.pulls.fates import Fate, parse
-from countersign.watcher.pulls.webhooks.github import EVENT, fate_in
-from countersign.watcher.pulls.webhooks.interface import Delivery, Scheme, id_in
-from countersign.watcher.pulls.webhooks.macs import mac_in
+from countersign.dialects.fates import Fate, parse
+from countersign.dialects.pull_request_event import EVENT, fate_in
+from countersign.dialects.shapes import fields_at, text_at
+from countersign.dialects.webhooks import Delivery, Scheme, id_in, mac_in
 
 
 def _scheme(vendor: str) -> Scheme:
@@ -23,8 +22,8 @@ def _scheme(vendor: str) -> Scheme:
         if fate is None or fate.head_branch != f"refs/pull/{fate.number}/head":
             return fate
         # Its branch was deleted, which closes it; only the label still has the name.
-        head = mapping(payload, "pull_request", "head")
-        return replace(fate, head_branch=text(head, "label"))
+        head = fields_at(payload, "pull_request", "head")
+        return replace(fate, head_branch=text_at(head, "label"))
 
     return Scheme(
         is_authentic=mac_in(f"x-{vendor}-signature"),

@@ -9,8 +9,7 @@ import hmac
 from typing import Final
 
 from countersign.contracts.secret import Secret
-from countersign.kube.objects import mapping, text
-from countersign.watcher.pulls.fates import (
+from countersign.dialects.fates import (
     Fate,
     branch_at,
     commit_at,
@@ -20,7 +19,8 @@ from countersign.watcher.pulls.fates import (
     time_at,
     user,
 )
-from countersign.watcher.pulls.webhooks.interface import Delivery, Scheme
+from countersign.dialects.shapes import fields_at, text_at
+from countersign.dialects.webhooks import Delivery, Scheme
 
 # `merged` is sent when a merge commit was tried, which happens all the time; only the status of the
 # pull request says whether it is over.
@@ -43,30 +43,30 @@ def _is_authentic(delivery: Delivery, secret: Secret, _now_s: float) -> bool:
 
 def _read(delivery: Delivery) -> Fate | None:
     payload = parse(delivery.body)
-    if text(payload, "eventType") not in _EVENTS:
+    if text_at(payload, "eventType") not in _EVENTS:
         return None
-    pull = mapping(payload, "resource")
+    pull = fields_at(payload, "resource")
     repository_id = id_at(pull, "repository", "id")
     number = number_at(pull, "pullRequestId")
-    merged = _MERGED_BY_STATUS.get(text(pull, "status"))
+    merged = _MERGED_BY_STATUS.get(text_at(pull, "status"))
     if merged is None:
         return None
-    who = mapping(pull, "closedBy")
-    fork = mapping(pull, "forkSource")
+    who = fields_at(pull, "closedBy")
+    fork = fields_at(pull, "forkSource")
     return Fate(
         repository_id=repository_id,
         number=number,
-        head_repository_id=text(fork, "repository", "id") if fork else repository_id,
+        head_repository_id=text_at(fork, "repository", "id") if fork else repository_id,
         head_branch=branch_at(pull, "sourceRefName"),
         merged=merged,
-        by=user(text(who, "id"), login=text(who, "uniqueName")),
+        by=user(text_at(who, "id"), login=text_at(who, "uniqueName")),
         merge_commit=commit_at(pull, "lastMergeCommit", "commitId") if merged else "",
         at=time_at(pull, "closedDate"),
     )
 
 
 def _delivery_id(delivery: Delivery) -> str:
-    return text(parse(delivery.body), "id")
+    return text_at(parse(delivery.body), "id")
 
 
 SCHEME: Final = Scheme(is_authentic=_is_authentic, read_fate=_read, delivery_id=_delivery_id)

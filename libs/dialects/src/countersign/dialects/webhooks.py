@@ -1,10 +1,15 @@
-"""What the webhooks of all forges have in common."""
+"""Webhooks as every forge sends them: a delivery, its proof, and the news in it."""
 
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from countersign.contracts.secret import Secret
-from countersign.watcher.pulls.fates import Fate
+from countersign.dialects.fates import Fate
+
+HUB_PREFIX: Final = "sha256="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +49,13 @@ class Scheme:
 
 def id_in(header: str) -> Callable[[Delivery], str]:
     return lambda delivery: delivery.headers.get(header, "")
+
+
+def mac_in(header: str, *, prefix: str = "") -> Check:
+    """Check that a header has the HMAC-SHA256 of the raw body, in hexadecimal."""
+
+    def is_signed(delivery: Delivery, secret: Secret, _now_s: float) -> bool:
+        digest = hmac.new(secret.reveal().encode(), delivery.body, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(f"{prefix}{digest}".encode(), delivery.header(header))
+
+    return is_signed

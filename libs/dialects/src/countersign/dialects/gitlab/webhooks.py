@@ -11,14 +11,15 @@ import hmac
 from typing import Any, Final
 
 from countersign.contracts.secret import Secret
-from countersign.kube.objects import integer, mapping, text
-from countersign.watcher.hints.signatures import FRESH_S
-from countersign.watcher.pulls.fates import Fate, commit_at, id_at, number_at, parse, time_at, user
-from countersign.watcher.pulls.webhooks.interface import Delivery, Scheme
+from countersign.dialects.fates import Fate, commit_at, id_at, number_at, parse, time_at, user
+from countersign.dialects.shapes import fields_at, integer_at, text_at
+from countersign.dialects.webhooks import Delivery, Scheme
 
 SIGNING_PREFIX: Final = "whsec_"
 # While a token is changed there are two; more would only cost time.
 SIGNATURES_MAX: Final = 8
+# As Standard Webhooks advises.
+FRESH_S: Final = 300
 _TIMESTAMP_DIGITS_MAX: Final = 12
 # What was done, and the state that it leads to.
 _MERGED: Final = ("merge", "merged")
@@ -61,24 +62,24 @@ def _flaw(secret: Secret) -> str:
 def _read(delivery: Delivery) -> Fate | None:
     # By the body: system hooks have another `X-Gitlab-Event`.
     payload = parse(delivery.body)
-    if text(payload, "object_kind") != "merge_request":
+    if text_at(payload, "object_kind") != "merge_request":
         return None
-    merge_request = mapping(payload, "object_attributes")
+    merge_request = fields_at(payload, "object_attributes")
     repository_id = id_at(merge_request, "target_project_id")
     number = number_at(merge_request, "iid")
-    step = (text(merge_request, "action"), text(merge_request, "state"))
+    step = (text_at(merge_request, "action"), text_at(merge_request, "state"))
     if step not in {_MERGED, _CLOSED}:
         return None
     merged = step == _MERGED
-    source = integer(merge_request, "source_project_id")
-    who = mapping(payload, "user")
+    source = integer_at(merge_request, "source_project_id")
+    who = fields_at(payload, "user")
     return Fate(
         repository_id=repository_id,
         number=number,
         head_repository_id=str(source) if source is not None else "",
-        head_branch=text(merge_request, "source_branch"),
+        head_branch=text_at(merge_request, "source_branch"),
         merged=merged,
-        by=user(integer(who, "id"), login=text(who, "username")),
+        by=user(integer_at(who, "id"), login=text_at(who, "username")),
         merge_commit=commit_at(merge_request, "merge_commit_sha") if merged else "",
         at=time_at(_in_iso(merge_request), "updated_at"),
     )
@@ -86,7 +87,7 @@ def _read(delivery: Delivery) -> Fate | None:
 
 def _in_iso(merge_request: Any) -> dict[str, str]:
     """Some versions write `2026-11-23 09:00:00 UTC`."""
-    return {"updated_at": text(merge_request, "updated_at").replace(" UTC", "+00:00")}
+    return {"updated_at": text_at(merge_request, "updated_at").replace(" UTC", "+00:00")}
 
 
 def _delivery_id(delivery: Delivery) -> str:

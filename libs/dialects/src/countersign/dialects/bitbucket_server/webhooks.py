@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from countersign.kube.objects import integer, mapping, text
-from countersign.watcher.pulls.fates import (
+from countersign.dialects.fates import (
     Fate,
     branch_at,
     commit_at,
@@ -18,8 +17,8 @@ from countersign.watcher.pulls.fates import (
     time_at,
     user,
 )
-from countersign.watcher.pulls.webhooks.interface import Delivery, Scheme, id_in
-from countersign.watcher.pulls.webhooks.macs import HUB_PREFIX, mac_in
+from countersign.dialects.shapes import fields_at, integer_at, text_at
+from countersign.dialects.webhooks import HUB_PREFIX, Delivery, Scheme, id_in, mac_in
 
 _STATE_AFTER: Final = {"pr:merged": "MERGED", "pr:declined": "DECLINED"}
 _DELETED: Final = "pr:deleted"
@@ -28,33 +27,33 @@ _DELETED: Final = "pr:deleted"
 def _read(delivery: Delivery) -> Fate | None:
     # By the body: the header with the name of the event is not signed.
     payload = parse(delivery.body)
-    event = text(payload, "eventKey")
+    event = text_at(payload, "eventKey")
     if event != _DELETED and event not in _STATE_AFTER:
         return None
-    pull = mapping(payload, "pullRequest")
+    pull = fields_at(payload, "pullRequest")
     repository_id = id_at(pull, "toRef", "repository", "id")
     number = number_at(pull, "id")
-    state = text(pull, "state")
+    state = text_at(pull, "state")
     # One that is deleted while it is open keeps the state; one that was merged stays so.
     fits = state != "MERGED" if event == _DELETED else state == _STATE_AFTER[event]
     if not fits:
         return None
-    merged, source, who = state == "MERGED", mapping(pull, "fromRef"), mapping(payload, "actor")
-    head = integer(source, "repository", "id")
+    merged, source, who = state == "MERGED", fields_at(pull, "fromRef"), fields_at(payload, "actor")
+    head = integer_at(source, "repository", "id")
     return Fate(
         repository_id=repository_id,
         number=number,
         head_repository_id=str(head) if head is not None else "",
         head_branch=branch_at(source, "id"),
         merged=merged,
-        by=user(integer(who, "id"), login=text(who, "name")),
+        by=user(integer_at(who, "id"), login=text_at(who, "name")),
         merge_commit=commit_at(pull, "properties", "mergeCommit", "id") if merged else "",
         at=_closed_at(pull) or time_at(payload, "date"),
     )
 
 
 def _closed_at(pull: Mapping[str, Any]) -> datetime | None:
-    milliseconds = integer(pull, "closedDate")
+    milliseconds = integer_at(pull, "closedDate")
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
     except (OverflowError, ValueError, OSError):

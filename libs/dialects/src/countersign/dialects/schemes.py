@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from countersign.contracts.messages import ForgeKind
-from countersign.watcher.pulls.webhooks import (
-    azure_devops,
-    bitbucket_cloud,
-    bitbucket_server,
-    gitea,
-    github,
-    gitlab,
-)
-from countersign.watcher.pulls.webhooks.interface import Scheme
+from countersign.dialects.azure_devops import webhooks as azure_devops
+from countersign.dialects.bitbucket_cloud import webhooks as bitbucket_cloud
+from countersign.dialects.bitbucket_server import webhooks as bitbucket_server
+from countersign.dialects.gitea import webhooks as gitea
+from countersign.dialects.github import webhooks as github
+from countersign.dialects.gitlab import webhooks as gitlab
+from countersign.dialects.webhooks import Scheme
 
 SCHEMES: Final[Mapping[ForgeKind, Scheme]] = {
     ForgeKind.GITHUB: github.SCHEME,
