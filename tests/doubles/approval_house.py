@@ -22,11 +22,11 @@ from countersign.approval.delegation.signing import Writers
 from countersign.approval.interfaces import Application, Applications
 from countersign.approval.model import NotPermitted
 from countersign.contracts import messages as m
+from countersign.contracts.consent.redemption import canonical_bytes, hpke_info
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
 from countersign.contracts.promotion import Promotion
-from countersign.contracts.redemption import canonical_bytes, hpke_info
 from countersign.contracts.subjects import inbox_prefix
 
 SESSION = "5" * 64

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from doubles.local_forge import RunningForge, running_forge
 
+from countersign.contracts.consent.redemption import hpke_info
 from countersign.contracts.forge_list import Forge, ForgeList, destination
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
@@ -31,7 +32,6 @@ from countersign.contracts.messages import (
     SecretRef,
 )
 from countersign.contracts.promotion import Promotion, State
-from countersign.contracts.redemption import hpke_info
 from countersign.contracts.revision import parse_revision
 from countersign.contracts.secret import Secret
 from countersign.kube.access.http_api import KubeSettings

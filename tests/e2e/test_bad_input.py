@@ -43,7 +43,7 @@ from e2e.systems import assert_never_twice, changes, git, pulls, system
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from countersign.contracts import messages as m
-from countersign.contracts.redemption import NONCE_BYTES, UNSIGNED, canonical_bytes
+from countersign.contracts.consent.redemption import NONCE_BYTES, UNSIGNED, canonical_bytes
 from countersign.contracts.subjects import EVENT_ROOT, INTAKE_ROOT, RPC_ROOT
 from countersign.local.demo.layout import FORGE_SLUG
 from countersign.local.demo.manifests import BOT, NAMESPACE, NEW, OLD

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts import messages as m
+from countersign.contracts.consent.redemption import canonical_bytes, hpke_info
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
-from countersign.contracts.redemption import canonical_bytes, hpke_info
 from countersign.messaging.administration.local_server import LocalServer, local_server
 from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, Received, open_bus

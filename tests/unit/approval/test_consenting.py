@@ -17,9 +17,9 @@ from doubles.approval_house import (
 
 from countersign.approval.bootstrap import Service
 from countersign.contracts import messages as m
+from countersign.contracts.consent.sign_in import replica_of
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
-from countersign.contracts.sign_in import replica_of
 
 STORED = {
     "mode": m.CredentialMode.STORED,

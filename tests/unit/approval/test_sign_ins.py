@@ -9,10 +9,10 @@ from countersign.approval.model import Entry
 from countersign.approval.vault import sign_ins
 from countersign.approval.vault.ciphers import Cipher
 from countersign.approval.vault.sign_ins import SIGN_INS_PER_PERSON_MAX, SignIn, SignIns
+from countersign.contracts.consent.sign_in import replica_of, state_for
 from countersign.contracts.errors import Rejected
 from countersign.contracts.promotion import Promotion, State
 from countersign.contracts.secret import Secret
-from countersign.contracts.sign_in import replica_of, state_for
 
 
 def sign_in(number: int, *, clock: Clock, who: str = "ada") -> SignIn:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from countersign.contracts.consent.redemption import canonical_bytes, hpke_info
+from countersign.contracts.consent.sign_in import replica_of, session_digest, state_for
 from countersign.contracts.messages import RedeemRequest
-from countersign.contracts.redemption import canonical_bytes, hpke_info
-from countersign.contracts.sign_in import replica_of, session_digest, state_for
 
 
 def request(**changes: Any) -> RedeemRequest:

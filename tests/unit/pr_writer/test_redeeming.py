@@ -9,10 +9,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
+from countersign.contracts.consent.redemption import canonical_bytes, hpke_info
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Problem, RedeemRequest, RedeemResponse
-from countersign.contracts.redemption import canonical_bytes, hpke_info
 from countersign.pr_writer.executor import redeeming
 from countersign.pr_writer.jobs.model import DELEGATED_TRIES_MAX, Job
 from countersign.pr_writer.parent.signing import SigningRedeemer, signing_key

@@ -6,6 +6,7 @@ Owns the words of its refusals. Never sees a token: `complete` passes on what th
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from countersign.contracts.consent.sign_in import replica_of
 from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
@@ -23,7 +24,6 @@ from countersign.contracts.messages import (
     RetryResponse,
     RevokeRequest,
 )
-from countersign.contracts.sign_in import replica_of
 from countersign.gateway.interfaces import Requests
 
 REQUEST_TIMEOUT_S: Final = 10.0

@@ -31,11 +31,11 @@ from countersign.approval.promotions.standing import drop_withdrawn
 from countersign.approval.vault.ciphers import Cipher
 from countersign.approval.vault.sign_ins import SignIn, SignIns
 from countersign.approval.vault.vault import Job
+from countersign.contracts.consent.sign_in import state_for
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import CompleteRequest, Person
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.secret import Secret
-from countersign.contracts.sign_in import state_for
 from countersign.dialects.oauth import challenge_of
 from countersign.telemetry.attributes import (
     APPROVAL_ID,

@@ -15,14 +15,14 @@ from countersign.approval.interfaces import Applications, Authorizer, Caller, Cl
 from countersign.approval.model import ASKABLE, Entry, NotPermitted
 from countersign.approval.promotions.projection import Promotions
 from countersign.approval.vault.vault import Job, Vault
-from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import RedeemRequest, RedeemResponse
-from countersign.contracts.promotion import State
-from countersign.contracts.redemption import (
+from countersign.contracts.consent.redemption import (
     NONCE_BYTES,
     PUBLIC_KEY_BYTES,
     hpke_info,
 )
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import RedeemRequest, RedeemResponse
+from countersign.contracts.promotion import State
 from countersign.contracts.secret import Secret
 from countersign.contracts.subjects import inbox_prefix
 from countersign.telemetry.attributes import APPROVAL_ID, PROMOTION_ID, SPAN_REDEEM

@@ -7,9 +7,9 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from countersign.contracts.consent.redemption import canonical_bytes
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import RedeemRequest
-from countersign.contracts.redemption import canonical_bytes
 
 _NKEY_BYTES: Final = 35
 _USER_PREFIX: Final = 20 << 3

@@ -14,8 +14,8 @@ from typing import Final
 
 from itsdangerous import BadSignature, Signer
 
+from countersign.contracts.consent.sign_in import session_digest
 from countersign.contracts.messages import Person
-from countersign.contracts.sign_in import session_digest
 from countersign.gateway.interfaces import Clock
 
 ID_BYTES: Final = 32

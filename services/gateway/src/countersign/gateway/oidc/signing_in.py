@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
+from countersign.contracts.consent.sign_in import session_digest
 from countersign.contracts.errors import Rejected
-from countersign.contracts.sign_in import session_digest
 from countersign.gateway.interfaces import SignedIn
 from countersign.gateway.oidc.claims import ClaimRules, person_of
 from countersign.gateway.oidc.id_tokens import Expected, key_id, verified

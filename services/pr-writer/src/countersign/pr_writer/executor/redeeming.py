@@ -6,9 +6,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from countersign.contracts.consent.redemption import hpke_info
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import RedeemRequest
-from countersign.contracts.redemption import hpke_info
 from countersign.contracts.secret import Secret
 from countersign.pr_writer.jobs.model import Job
 

@@ -8,10 +8,10 @@ from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from countersign.contracts.consent.redemption import NONCE_BYTES, UNSIGNED, canonical_bytes
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Problem, RedeemRequest, RedeemResponse
-from countersign.contracts.redemption import NONCE_BYTES, UNSIGNED, canonical_bytes
 from countersign.pr_writer.jobs.model import Job
 from countersign.pr_writer.parent.interfaces import Clock
 

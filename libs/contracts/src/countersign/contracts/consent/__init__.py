@@ -1,0 +1,1 @@
+"""What approval and those who ask it for consent must compute alike."""
