@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import Destination, ForgeKind
+from countersign.contracts.refusals import ContractRefusal
 
 # No user info, no path, no trailing dot: one spelling for each origin, so that equality of strings
 # is equality of origins.
@@ -124,7 +125,7 @@ class ForgeList(BaseModel):
             if forge.origin == origin:
                 return forge
         raise Rejected(
-            "forge_not_listed",
+            ContractRefusal.FORGE_NOT_LISTED,
             f"forge {origin!r} is not on the forge list; ask the administrator to add it",
         )
 
@@ -142,7 +143,7 @@ def parse_repository_url(url: str) -> tuple[str, str, str]:
     sound = fits and all(map(_is_segment, segments))
     if not match or not sound or not _may_get_a_token(match[1]):
         raise Rejected(
-            "bad_repository_url",
+            ContractRefusal.BAD_REPOSITORY_URL,
             f"repository URL {url!r} is not like https://host/owner/repository",
         )
     return match[1], "/".join(segments[:-1]), segments[-1]

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from countersign.contracts.errors import Rejected
+from countersign.contracts.refusals import ContractRefusal
 
 
 class ProtoEnum(StrEnum):
@@ -106,7 +107,7 @@ class Message(BaseModel):
         try:
             return cls.model_validate_json(body)
         except ValidationError as error:
-            raise Rejected("malformed", f"{cls.__name__}: {_places(error)}") from None
+            raise Rejected(ContractRefusal.MALFORMED, f"{cls.__name__}: {_places(error)}") from None
 
 
 def _places(error: ValidationError) -> str:

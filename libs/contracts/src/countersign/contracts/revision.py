@@ -5,6 +5,7 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import Revision
+from countersign.contracts.refusals import ContractRefusal
 
 _COMMIT = re.compile(r"(?:^|@)sha1:([0-9a-f]{40})$")
 _DIGEST = re.compile(r"(?:^|@)(sha256:[0-9a-f]{64})$")
@@ -58,7 +59,7 @@ def marker_value(revision: Revision, suffix: str) -> str:
     }.get(suffix)
     if not value:
         raise Rejected(
-            "not_promotable",
+            ContractRefusal.NOT_PROMOTABLE,
             f"revision {revision.recorded!r} has no {suffix or 'value'}; use another marker suffix",
         )
     return value

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
+from countersign.kube.refusals import ClusterRefusal
 
 Manifest = Mapping[str, Any]
 # Longest that Kubernetes accepts for names of objects, in characters.
@@ -86,8 +87,12 @@ def key_of(manifest: Any) -> ObjectKey:
     name = text(manifest, "metadata", "name")
     api_version = text(manifest, "apiVersion")
     if not (kind and name and api_version):
-        raise Rejected("not_an_object", "apiVersion, kind and metadata.name are needed")
+        raise Rejected(
+            ClusterRefusal.NOT_AN_OBJECT, "apiVersion, kind and metadata.name are needed"
+        )
     if len(name) > NAME_CHARACTERS_MAX:
-        raise Rejected("not_an_object", f"a name is longer than {NAME_CHARACTERS_MAX} characters")
+        raise Rejected(
+            ClusterRefusal.NOT_AN_OBJECT, f"a name is longer than {NAME_CHARACTERS_MAX} characters"
+        )
     namespace = text(manifest, "metadata", "namespace") or "default"
     return ObjectKey(group=group_of(api_version), kind=kind, namespace=namespace, name=name)

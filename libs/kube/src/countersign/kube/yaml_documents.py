@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from countersign.contracts.errors import Rejected
+from countersign.kube.refusals import ClusterRefusal
 
 # Schemas of CRDs, the deepest that people write, have about fifty.
 DEPTH_MAX: Final = 200
@@ -49,6 +50,6 @@ def documents(body: str | bytes) -> Iterator[Any]:
         mark = error.problem_mark
         place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = (error.problem or "")[:PROBLEM_CHARACTERS_MAX]
-        raise Rejected("bad_yaml", f"is no YAML{place}: {problem}") from None
+        raise Rejected(ClusterRefusal.BAD_YAML, f"is no YAML{place}: {problem}") from None
     except _NO_YAML as error:
-        raise Rejected("bad_yaml", f"is no YAML: {type(error).__name__}") from None
+        raise Rejected(ClusterRefusal.BAD_YAML, f"is no YAML: {type(error).__name__}") from None

@@ -8,6 +8,7 @@ from countersign.contracts.message import Message
 from countersign.messaging.connection import BusClient, ConnectionState, barrier, close, connect
 from countersign.messaging.envelope import Received, place_of_answer, read_event
 from countersign.messaging.publishing import AlreadyExists, Published, publish_event
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.replaying import last_on_subject
 from countersign.messaging.requests.answering import Answer, Call
 from countersign.messaging.requests.requesting import REQUEST_TIMEOUT_S, Requester
@@ -134,7 +135,7 @@ class Bus:
         )
         if not isinstance(received.message, model):
             name = type(received.message).__name__
-            raise Rejected("malformed", f"{subject!r} holds another event: {name}")
+            raise Rejected(BusRefusal.MALFORMED, f"{subject!r} holds another event: {name}")
         return received
 
     def serving(

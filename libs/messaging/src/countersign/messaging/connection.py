@@ -19,6 +19,7 @@ from countersign.contracts.errors import Retryable
 from countersign.contracts.subjects import inbox_prefix
 from countersign.messaging.envelope import STEERED
 from countersign.messaging.meters import RECONNECTS, VIOLATIONS
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.redaction import redact
@@ -186,7 +187,7 @@ async def barrier(client: Client) -> None:
             await client.flush(_BARRIER_TIMEOUT_S)
             await client.flush(_BARRIER_TIMEOUT_S)
     except NatsError as error:
-        raise Retryable("bus_unavailable", type(error).__name__) from error
+        raise Retryable(BusRefusal.UNAVAILABLE, type(error).__name__) from error
 
 
 async def close(client: Client, state: ConnectionState) -> None:

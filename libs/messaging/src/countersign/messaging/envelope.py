@@ -13,6 +13,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS
 from countersign.contracts.subjects import EVENT_ROOT, event_model, event_subject
+from countersign.messaging.refusals import BusRefusal
 from countersign.telemetry.tracing import trace_of
 
 CONTENT_TYPE: Final = "content-type"
@@ -84,13 +85,19 @@ def read_event(*, subject: str, headers: Mapping[str, str], body: bytes, place: 
 
     """
     if STEERED in headers:
-        raise Rejected("steered", f"{place.stream} {place.sequence}: not published by a service")
+        raise Rejected(
+            BusRefusal.STEERED, f"{place.stream} {place.sequence}: not published by a service"
+        )
     model = event_model(subject)
     if model is None:
-        raise Rejected("malformed", f"{place.stream} {place.sequence}: no such event: {subject!r}")
+        raise Rejected(
+            BusRefusal.MALFORMED, f"{place.stream} {place.sequence}: no such event: {subject!r}"
+        )
     message = model.from_json(body)
     if event_subject(message) != subject:
-        raise Rejected("malformed", f"{place.stream} {place.sequence}: body is not of {subject!r}")
+        raise Rejected(
+            BusRefusal.MALFORMED, f"{place.stream} {place.sequence}: body is not of {subject!r}"
+        )
     return Received(
         message=message,
         subject=subject,

@@ -18,6 +18,7 @@ from countersign.contracts.subjects import INTAKE_ROOT, event_subject
 from countersign.messaging.connection import ask
 from countersign.messaging.envelope import EXPECTED_LAST_SUBJECT_SEQUENCE, event_headers
 from countersign.messaging.meters import PUBLISHED_SECONDS
+from countersign.messaging.refusals import BusRefusal
 from countersign.telemetry import attributes as names
 from countersign.telemetry.tracing import SpanKind, carrier, span
 
@@ -44,7 +45,7 @@ class AlreadyExists(Rejected):
     """Somebody published on this subject before: what was to be created once exists."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("exists", message)
+        super().__init__(BusRefusal.EXISTS, message)
 
 
 async def publish_event(
@@ -86,13 +87,13 @@ async def store(client: Client, subject: str, body: bytes, headers: dict[str, st
     try:
         answer = await ask(client, subject, body, timeout_s=PUBLISH_TIMEOUT_S, headers=headers)
     except NoRespondersError:
-        raise Retryable("no_stream", f"no stream takes {subject!r}") from None
+        raise Retryable(BusRefusal.NO_STREAM, f"no stream takes {subject!r}") from None
     except NatsTimeoutError:
-        raise Retryable("timeout", f"{subject!r} was not acknowledged in time") from None
+        raise Retryable(BusRefusal.TIMEOUT, f"{subject!r} was not acknowledged in time") from None
     except MaxPayloadError:
-        raise Rejected("too_large", f"{subject!r}: {len(body)} bytes") from None
+        raise Rejected(BusRefusal.TOO_LARGE, f"{subject!r}: {len(body)} bytes") from None
     except NatsError as error:
-        raise Retryable("bus_unavailable", f"{subject!r}: {type(error).__name__}") from error
+        raise Retryable(BusRefusal.UNAVAILABLE, f"{subject!r}: {type(error).__name__}") from error
     return read_acknowledgement(answer.data, subject=subject)
 
 
@@ -104,7 +105,7 @@ def _refuse_large(client: Client, subject: str, body: bytes, headers: dict[str, 
     """
     told = sum(len(f"{k}{v}".encode()) + _HEADER_BYTES for k, v in headers.items()) + _HEADERS_BYTES
     if len(subject.encode()) > SUBJECT_BYTES_MAX or told + len(body) > client.max_payload:
-        raise Rejected("too_large", f"{subject[:200]!r}: {told + len(body)} bytes")
+        raise Rejected(BusRefusal.TOO_LARGE, f"{subject[:200]!r}: {told + len(body)} bytes")
 
 
 def read_acknowledgement(data: bytes, *, subject: str) -> Published:
@@ -117,12 +118,12 @@ def read_acknowledgement(data: bytes, *, subject: str) -> Published:
             )
         code, description = int(error["code"]), str(error.get("description", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Retryable("stream_refused", f"{subject!r}: not an acknowledgement") from None
+        raise Retryable(BusRefusal.STREAM_REFUSED, f"{subject!r}: not an acknowledgement") from None
     if error.get("err_code") == _WRONG_LAST_SEQUENCE:
         raise AlreadyExists(f"{subject!r}: {description}")
     if code >= _SERVER_TROUBLE:
-        raise Retryable("stream_refused", f"{subject!r}: {description}")
-    raise Rejected("stream_refused", f"{subject!r}: {description}")
+        raise Retryable(BusRefusal.STREAM_REFUSED, f"{subject!r}: {description}")
+    raise Rejected(BusRefusal.STREAM_REFUSED, f"{subject!r}: {description}")
 
 
 async def _store(client: Client, subject: str, body: bytes, headers: dict[str, str]) -> Published:

@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.messaging.connection import ask
 from countersign.messaging.envelope import parse_time
+from countersign.messaging.refusals import BusRefusal
 
 ANSWER_TIMEOUT_S: Final = 5.0
 BATCH_MESSAGES: Final = 512
@@ -45,10 +46,10 @@ async def stream_state(client: Client, stream: str) -> StreamState:
     try:
         answer = await ask(client, f"$JS.API.STREAM.INFO.{stream}", timeout_s=ANSWER_TIMEOUT_S)
     except NatsError as error:
-        raise Retryable("bus_unavailable", f"{stream}: {type(error).__name__}") from error
+        raise Retryable(BusRefusal.UNAVAILABLE, f"{stream}: {type(error).__name__}") from error
     body: dict[str, Any] = json.loads(answer.data)
     if "error" in body:
-        raise Retryable("no_stream", f"{stream}: {body['error'].get('description', '')}")
+        raise Retryable(BusRefusal.NO_STREAM, f"{stream}: {body['error'].get('description', '')}")
     return StreamState(
         created=parse_time(body["created"]),
         first_sequence=int(body["state"]["first_seq"]),
@@ -91,7 +92,7 @@ class Reader:
             elif status in {_END, _NOT_FOUND}:
                 return found
             else:
-                raise Retryable("bus_unavailable", f"{self._stream}: status {status}")
+                raise Retryable(BusRefusal.UNAVAILABLE, f"{self._stream}: status {status}")
 
     async def _publish(self, body: bytes) -> None:
         subject = f"$JS.API.DIRECT.GET.{self._stream}"
@@ -99,7 +100,7 @@ class Reader:
             await self._client.publish(subject, body, reply=f"{self._inbox}.{self._round}")
         except NatsError as error:
             name = type(error).__name__
-            raise Retryable("bus_unavailable", f"{self._stream}: {name}") from error
+            raise Retryable(BusRefusal.UNAVAILABLE, f"{self._stream}: {name}") from error
 
     async def _next(self) -> Msg:
         if not self._answers.empty():
@@ -108,7 +109,7 @@ class Reader:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 return await self._answers.get()
         except TimeoutError:
-            raise Retryable("timeout", f"no answer about {self._stream}") from None
+            raise Retryable(BusRefusal.TIMEOUT, f"no answer about {self._stream}") from None
 
 
 @asynccontextmanager
@@ -129,10 +130,10 @@ async def last_on_subject(client: Client, *, stream: str, subject: str) -> Msg |
     try:
         answer = await ask(client, f"$JS.API.DIRECT.GET.{stream}", body, timeout_s=ANSWER_TIMEOUT_S)
     except NatsError as error:
-        raise Retryable("bus_unavailable", f"{stream}: {type(error).__name__}") from error
+        raise Retryable(BusRefusal.UNAVAILABLE, f"{stream}: {type(error).__name__}") from error
     status = (answer.headers or {}).get("Status")
     if status == _NOT_FOUND:
         return None
     if status is not None:
-        raise Rejected("bad_request", f"{stream}: status {status}")
+        raise Rejected(BusRefusal.BAD_REQUEST, f"{stream}: status {status}")
     return answer

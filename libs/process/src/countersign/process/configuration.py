@@ -7,6 +7,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from countersign.contracts.errors import Rejected
+from countersign.process.refusals import ProcessRefusal
 
 DOCUMENT_BYTES_MAX: Final = 1024 * 1024
 FAULTS_MAX: Final = 5  # told at once
@@ -37,18 +38,18 @@ def read_document(path: Path, model: type[_Document]) -> _Document:
         Rejected: `bad_document`; says which field is wrong and never what it holds.
 
     """
-    body = read_bounded(path, bytes_max=DOCUMENT_BYTES_MAX, reason="bad_document")
+    body = read_bounded(path, bytes_max=DOCUMENT_BYTES_MAX, reason=ProcessRefusal.BAD_DOCUMENT)
     try:
         # Not the loader in C: it crashes on what is nested too deeply.
         return model.model_validate(yaml.safe_load(body) or {})
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f": line {mark.line + 1}" if mark else ""
-        raise Rejected("bad_document", f"{path} is not YAML{place}") from None
+        raise Rejected(ProcessRefusal.BAD_DOCUMENT, f"{path} is not YAML{place}") from None
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         faults = (f"{'.'.join(map(str, d['loc']))}: {d['msg']}" for d in details[:FAULTS_MAX])
-        raise Rejected("bad_document", f"{path}: {'; '.join(faults)}") from None
+        raise Rejected(ProcessRefusal.BAD_DOCUMENT, f"{path}: {'; '.join(faults)}") from None
 
 
 def read_bounded(path: Path, *, bytes_max: int, reason: str) -> bytes:

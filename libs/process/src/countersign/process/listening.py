@@ -16,6 +16,7 @@ import uvicorn
 from countersign.contracts.errors import Rejected
 from countersign.process.asgi import App, Receive, Scope, Send
 from countersign.process.promptness import PromptBodies, prompt_protocol
+from countersign.process.refusals import ProcessRefusal
 
 STOP_TIMEOUT_S: Final = 3
 BACKLOG: Final = 128
@@ -47,7 +48,9 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         where = f"{host}:{port}"
-        raise Rejected("address", f"cannot listen on {where}: {error.strerror}") from error
+        raise Rejected(
+            ProcessRefusal.ADDRESS, f"cannot listen on {where}: {error.strerror}"
+        ) from error
     return listener
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
 from countersign.process.configuration import read_bounded
+from countersign.process.refusals import ProcessRefusal
 
 # The longest key or token of any forge has a few KiB.
 SECRET_BYTES_MAX: Final = 16 * 1024
@@ -23,7 +24,7 @@ AUTHORITY_BYTES_MAX: Final = 256 * 1024
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
-def read_secret(path: Path, *, reason: str = "bad_secret") -> Secret:
+def read_secret(path: Path, *, reason: str = ProcessRefusal.BAD_SECRET) -> Secret:
     """Read it, without the spaces and line ends around it.
 
     Raises:
@@ -64,7 +65,9 @@ def read_credential(directory: Path, *, namespace: str, name: str) -> Credential
     file = directory / namespace / name / AUTHORITY_KEY
     if not file.is_file():
         return Credential(token=token)
-    body = read_bounded(file, bytes_max=AUTHORITY_BYTES_MAX, reason="credential_missing")
+    body = read_bounded(
+        file, bytes_max=AUTHORITY_BYTES_MAX, reason=ProcessRefusal.CREDENTIAL_MISSING
+    )
     return Credential(token=token, authority=body.decode(errors="replace"))
 
 
@@ -83,7 +86,7 @@ def read_token(directory: Path, *, namespace: str, name: str) -> Secret:
     """
     files = token_files(directory, namespace=namespace, name=name)
     if not files:
-        raise Rejected("credential_missing", "its name is not one of a Secret")
+        raise Rejected(ProcessRefusal.CREDENTIAL_MISSING, "its name is not one of a Secret")
     for path in files:
         try:
             with path.open("rb") as file:
@@ -92,11 +95,11 @@ def read_token(directory: Path, *, namespace: str, name: str) -> Secret:
             continue
         except OSError as error:
             why = f"its key {path.name!r} cannot be read: {error.strerror}"
-            raise Rejected("credential_missing", why) from None
+            raise Rejected(ProcessRefusal.CREDENTIAL_MISSING, why) from None
         return _token(body, key=path.name)
     if (directory / namespace / name).is_dir():
         return token_of({})
-    raise Rejected("credential_missing", "it is not there")
+    raise Rejected(ProcessRefusal.CREDENTIAL_MISSING, "it is not there")
 
 
 def token_of(keys: Mapping[str, Secret]) -> Secret:
@@ -110,7 +113,7 @@ def token_of(keys: Mapping[str, Secret]) -> Secret:
         if key in keys:
             return _token(keys[key].reveal().encode(), key=key)
     names = " or ".join(map(repr, TOKEN_KEYS))
-    raise Rejected("credential_missing", f"it has no key {names}")
+    raise Rejected(ProcessRefusal.CREDENTIAL_MISSING, f"it has no key {names}")
 
 
 def _token(body: bytes, *, key: str) -> Secret:
@@ -123,4 +126,4 @@ def _token(body: bytes, *, key: str) -> Secret:
         why = "is not of plain characters, as tokens are"
     else:
         return Secret(text.decode("ascii"))
-    raise Rejected("credential_missing", f"its key {key!r} {why}")
+    raise Rejected(ProcessRefusal.CREDENTIAL_MISSING, f"its key {key!r} {why}")

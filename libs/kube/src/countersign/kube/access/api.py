@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import Manifest, mapping, text
+from countersign.kube.refusals import ClusterRefusal
 
 CALL_TIMEOUT_S: Final = 10.0
 # A server that asks to be left alone for longer is asked nevertheless, once in a while.
@@ -16,15 +17,15 @@ MERGE: Final = "application/merge-patch+json"
 # What an API server says of a failure may quote what was sent.
 MESSAGE_CHARACTERS_MAX: Final = 300
 _REASONS: Final = {
-    400: "invalid",
-    403: "forbidden",
-    404: "not_found",
-    405: "not_found",  # a resource that has no such verb is none of ours
-    409: "conflict",
-    410: "gone",
-    413: "invalid",
-    415: "invalid",
-    422: "invalid",
+    400: ClusterRefusal.INVALID,
+    403: ClusterRefusal.FORBIDDEN,
+    404: ClusterRefusal.NOT_FOUND,
+    405: ClusterRefusal.NOT_FOUND,  # a resource that has no such verb is none of ours
+    409: ClusterRefusal.CONFLICT,
+    410: ClusterRefusal.GONE,
+    413: ClusterRefusal.INVALID,
+    415: ClusterRefusal.INVALID,
+    422: ClusterRefusal.INVALID,
 }
 _UNAUTHORIZED: Final = 401
 # What YAML wants escaped, and halves of characters, which are none.
@@ -98,12 +99,12 @@ def refuse(status: int, body: bytes, *, asked: str, retry_after: str = "") -> No
     """
     message = f"{asked}: {_said(body) or status}"
     if status == _UNAUTHORIZED:
-        raise Retryable("unauthorized", message)
+        raise Retryable(ClusterRefusal.UNAUTHORIZED, message)
     if status in _REASONS:
         raise Rejected(_REASONS[status], message)
     told = retry_after.isascii() and retry_after.isdigit()
     after_s = min(float(retry_after), RETRY_AFTER_MAX_S) if told else None
-    raise Retryable("cluster_unavailable", message, after_s=after_s)
+    raise Retryable(ClusterRefusal.UNAVAILABLE, message, after_s=after_s)
 
 
 def _said(body: bytes) -> str:

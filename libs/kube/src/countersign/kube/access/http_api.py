@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from countersign.contracts.errors import Retryable
 from countersign.kube.access.api import CALL_TIMEOUT_S, encoded, refuse
 from countersign.kube.objects import Manifest, mapping
+from countersign.kube.refusals import ClusterRefusal
 
 IN_CLUSTER: Final = "in-cluster"
 ACCOUNT_DIR: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -139,17 +140,19 @@ class HttpClusterApi:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 status, answer, retry_after = await self._exchange(request)
         except TimeoutError:
-            raise Retryable("cluster_unavailable", f"{asked}: no answer in time") from None
+            raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: no answer in time") from None
         except (OSError, httpx2.HTTPError) as error:
             # Not chained: its request carries the token.
             word = type(error).__name__
-            raise Retryable("cluster_unavailable", f"{asked}: {word}") from None
+            raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: {word}") from None
         if not httpx2.codes.is_success(status):
             refuse(status, answer, asked=asked, retry_after=retry_after)
         try:
             return mapping(json.loads(answer))
         except (ValueError, RecursionError):
-            raise Retryable("cluster_unavailable", f"{asked}: the answer is not JSON") from None
+            raise Retryable(
+                ClusterRefusal.UNAVAILABLE, f"{asked}: the answer is not JSON"
+            ) from None
 
     async def _exchange(self, request: httpx2.Request) -> tuple[int, bytes, str]:
         self._trust.context()

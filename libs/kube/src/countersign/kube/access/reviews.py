@@ -13,6 +13,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.subjects import encode_free
 from countersign.kube.access.api import ClusterApi
 from countersign.kube.objects import Manifest, mapping
+from countersign.kube.refusals import ClusterRefusal
 
 GROUP: Final = "pipelines.weave.works"
 RESOURCE: Final = "pipelines"
@@ -40,7 +41,9 @@ class Subject:
     def __post_init__(self) -> None:
         for name in (self.user, *self.groups):
             if not name.strip() or name.strip() != name or name.startswith(RESERVED):
-                raise Rejected("bad_identity", "an empty or reserved name has no rights")
+                raise Rejected(
+                    ClusterRefusal.BAD_IDENTITY, "an empty or reserved name has no rights"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

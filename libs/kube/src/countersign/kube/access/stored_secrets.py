@@ -17,9 +17,10 @@ from countersign.contracts.secret import Secret
 from countersign.kube.access.api import ClusterApi, MetadataApi
 from countersign.kube.granting import grant_line
 from countersign.kube.objects import Manifest, mapping, moment, sequence, text
+from countersign.kube.refusals import ClusterRefusal
 
-FORBIDDEN: Final = "secret_forbidden"
-MISSING: Final = "secret_missing"
+FORBIDDEN: Final = ClusterRefusal.SECRET_FORBIDDEN
+MISSING: Final = ClusterRefusal.SECRET_MISSING
 # As Kubernetes names objects; a name with a slash would be another path.
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
@@ -74,7 +75,7 @@ def _path(namespace: str, name: str) -> str:
 
 
 def _refused(refusal: Rejected, *, namespace: str, name: str) -> Rejected:
-    if refusal.reason == "forbidden":
+    if refusal.reason == ClusterRefusal.FORBIDDEN:
         line = grant_line(namespace=namespace, secret=name, refusal=refusal.message)
         return Rejected(FORBIDDEN, f"Countersign may not read it; this allows it: `{line}`")
     return Rejected(MISSING, "it is not there")

@@ -27,6 +27,7 @@ from countersign.kube.pipelines.hook_secrets import HookSecret, read_hook_secret
 from countersign.kube.pipelines.manifests import as_written, generation_of
 from countersign.kube.pipelines.pipeline_fields import unknown_fields
 from countersign.kube.pipelines.strategies import PullRequests, read_strategy
+from countersign.kube.refusals import ClusterRefusal
 
 GROUP: Final = "pipelines.weave.works"
 KIND: Final = "Pipeline"
@@ -224,7 +225,9 @@ def _findings_of_sizes(manifest: Manifest, *, key: ObjectKey) -> Iterator[Findin
 
 def _refuse_long_name(name: str) -> None:
     if len(name.encode()) > ENVIRONMENT_NAME_BYTES_MAX:
-        raise Rejected("no_strategy", f"a name has at most {ENVIRONMENT_NAME_BYTES_MAX} bytes")
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY, f"a name has at most {ENVIRONMENT_NAME_BYTES_MAX} bytes"
+        )
 
 
 def _targets(entries: tuple[object, ...], *, namespace: str) -> tuple[Target, ...]:

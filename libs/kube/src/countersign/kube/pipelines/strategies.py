@@ -11,6 +11,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import destination
 from countersign.contracts.messages import CredentialMode, Destination, SecretRef
 from countersign.kube.objects import Manifest, integer, mapping, text
+from countersign.kube.refusals import ClusterRefusal
 
 FORGE_TYPES: Final = frozenset(
     {
@@ -59,15 +60,20 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
     if not ask:
         what = "only notifies" if "notification" in strategy else "has no promotion strategy"
         raise Rejected(
-            "no_strategy", f"this environment {what}; add spec.promotion.strategy.pull-request"
+            ClusterRefusal.NO_STRATEGY,
+            f"this environment {what}; add spec.promotion.strategy.pull-request",
         )
     kind, url, branch = (text(ask, field) for field in ("type", "url", "baseBranch"))
     kind = _ALSO_CALLED.get(kind, kind)
     if kind not in FORGE_TYPES:
         known = ", ".join(sorted(FORGE_TYPES))
-        raise Rejected("no_strategy", f"pull-request.type {kind!r} is not one of {known}")
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY, f"pull-request.type {kind!r} is not one of {known}"
+        )
     if not branch:
-        raise Rejected("no_strategy", "pull-request.baseBranch is missing; name the branch")
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY, "pull-request.baseBranch is missing; name the branch"
+        )
     secret = text(ask, "secretRef", "name")
     approvals = _approvals(promotion)
     return PullRequests(
@@ -84,7 +90,9 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
 def _own(ask: Manifest, field: str) -> str:
     """A field that the API server does not look at: to leave it out would promote otherwise."""
     if ask.get(field) is not None and not isinstance(ask[field], str):
-        raise Rejected("no_strategy", f"pull-request.{field} is not a text; mend or remove it")
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY, f"pull-request.{field} is not a text; mend or remove it"
+        )
     return text(ask, field)
 
 
@@ -94,7 +102,7 @@ def _approvals(promotion: Manifest) -> int:
     approvals = integer(promotion, "approvals")
     if approvals is None or not 1 <= approvals <= APPROVALS_MAX:
         raise Rejected(
-            "no_strategy",
+            ClusterRefusal.NO_STRATEGY,
             f"promotion.approvals is not a number from 1 to {APPROVALS_MAX}; say how many people "
             "must approve, or leave it out",
         )
@@ -104,7 +112,9 @@ def _approvals(promotion: Manifest) -> int:
 def _solo(promotion: Manifest) -> bool:
     solo = mapping(promotion).get("soloMode")
     if solo is not None and not isinstance(solo, bool):
-        raise Rejected("no_strategy", "promotion.soloMode is neither true nor false; choose one")
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY, "promotion.soloMode is neither true nor false; choose one"
+        )
     return solo is True
 
 
@@ -114,7 +124,12 @@ def _mode(word: str, *, secret: str) -> CredentialMode:
         return CredentialMode.STORED if secret else CredentialMode.DELEGATED
     if word not in _MODES:
         known = ", ".join(_MODES)
-        raise Rejected("no_strategy", f"pull-request.credential {word!r} is not one of {known}")
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY, f"pull-request.credential {word!r} is not one of {known}"
+        )
     if word == "stored" and not secret:
-        raise Rejected("no_strategy", "pull-request.credential is stored, but secretRef is missing")
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY,
+            "pull-request.credential is stored, but secretRef is missing",
+        )
     return _MODES[word]

@@ -15,6 +15,7 @@ from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.kube.granting import NAMESPACE
 from countersign.kube.objects import Manifest, mapping, sequence, text
 from countersign.kube.rbac.secret_roles import LABELS, NamedSecrets, named_secrets, secret_roles
+from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.yaml_documents import documents
 
 PROGRAM: Final = "countersign-rbac"
@@ -90,7 +91,9 @@ def _read(options: argparse.Namespace) -> Iterator[Manifest]:
     if options.cluster:
         settings = KubeSettings()
         if not settings.in_use:
-            raise Rejected("no_cluster", "COUNTERSIGN_KUBE_URL is not set; say which cluster")
+            raise Rejected(
+                ClusterRefusal.NO_CLUSTER, "COUNTERSIGN_KUBE_URL is not set; say which cluster"
+            )
         yield from asyncio.run(_list(settings))
         return
     for path in options.files:
@@ -102,7 +105,7 @@ def _read(options: argparse.Namespace) -> Iterator[Manifest]:
 
 def _manifests(body: bytes, *, name: str) -> Iterator[Manifest]:
     if len(body) > INPUT_BYTES_MAX:
-        raise Rejected("too_large", f"{name} has more than {INPUT_BYTES_MAX} bytes")
+        raise Rejected(ClusterRefusal.TOO_LARGE, f"{name} has more than {INPUT_BYTES_MAX} bytes")
     try:
         for document in documents(body.decode()):
             yield from _flattened(document)
@@ -136,7 +139,7 @@ async def _list(settings: KubeSettings) -> list[Manifest]:
                 try:
                     page = await api.call("GET", path, query=query)
                 except Rejected as refusal:
-                    if refusal.reason == "not_found":  # its CRD is not installed
+                    if refusal.reason == ClusterRefusal.NOT_FOUND:  # its CRD is not installed
                         break
                     raise
                 found += _items(page)

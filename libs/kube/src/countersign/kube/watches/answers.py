@@ -13,6 +13,7 @@ import msgspec
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import refuse
 from countersign.kube.objects import Manifest, group_of, integer, text
+from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.watches.discovering import Resource
 from countersign.kube.watches.reflections import T
 from countersign.telemetry.logs import get_logger
@@ -94,7 +95,7 @@ class Answers(Generic[T]):
         try:
             page = _PAGE.decode(body)
         except _NO_JSON:
-            raise Retryable("cluster_unavailable", f"GET {self._path}: is no list") from None
+            raise Retryable(ClusterRefusal.UNAVAILABLE, f"GET {self._path}: is no list") from None
         found = (self._found(raw) for raw in page.items or ())
         return Page(
             found=tuple(each for each in found if each is not None),
@@ -114,7 +115,9 @@ class Answers(Generic[T]):
             told = event.type in {_ERROR, _BOOKMARK}
             said = msgspec.json.decode(event.object) if told else None
         except _NO_JSON:
-            raise Retryable("cluster_unavailable", f"watch {self._path}: is no event") from None
+            raise Retryable(
+                ClusterRefusal.UNAVAILABLE, f"watch {self._path}: is no event"
+            ) from None
         if event.type == _ERROR:
             code = integer(said, "code") or 500
             refuse(code, bytes(event.object), asked=f"watch {self._path}")
@@ -149,4 +152,4 @@ class Answers(Generic[T]):
         """Whoever answers for HelmReleases of another cluster must not make Pipelines of ours."""
         kind = group_of(text(manifest, "apiVersion")), text(manifest, "kind")
         if kind != (self._resource.group, self._resource.kind):
-            raise Rejected("other_kind", "it is of another kind than was asked for")
+            raise Rejected(ClusterRefusal.OTHER_KIND, "it is of another kind than was asked for")

@@ -8,6 +8,7 @@ import msgspec
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import mapping, sequence, text
+from countersign.kube.refusals import ClusterRefusal
 
 CORE_VERSION: Final = "v1"
 # Subresources have a slash. It becomes part of paths, and of lines for a shell.
@@ -59,7 +60,7 @@ async def discover(api: Getting, *, group: str, kind: str) -> Resource | None:
                         namespaced=mapping(entry).get("namespaced") is not False,
                     )
     except Rejected as refusal:
-        if refusal.reason != "not_found":
+        if refusal.reason != ClusterRefusal.NOT_FOUND:
             raise
     return None
 
@@ -79,4 +80,4 @@ def _decoded(body: bytes, path: str) -> object:
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise Retryable("cluster_unavailable", f"GET {path}: the answer is not JSON") from None
+        raise Retryable(ClusterRefusal.UNAVAILABLE, f"GET {path}: the answer is not JSON") from None

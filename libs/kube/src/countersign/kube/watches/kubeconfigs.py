@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
 from countersign.kube.objects import Manifest, mapping, moment, sequence, text
+from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.watches.watching_api import WatchingApi, connected
 from countersign.kube.yaml_documents import documents
 
@@ -82,7 +83,7 @@ def read_kubeconfig(body: Secret, *, may_exec: bool) -> Kubeconfig:
 
 
 def _bad(what: str) -> Rejected:
-    return Rejected("bad_kubeconfig", f"its kubeconfig {what}")
+    return Rejected(ClusterRefusal.BAD_KUBECONFIG, f"its kubeconfig {what}")
 
 
 def _named(document: Any, plural: str, name: str, field: str) -> Manifest:
@@ -170,10 +171,10 @@ class _Plugin:
             status = await ExecProvider(node).run()
         except Exception:  # noqa: BLE001 - it raises `Exception`s, with what the program wrote
             message = f"the program {text(self._described, 'command')!r} gave no token"
-            raise Retryable("exec_failed", message) from None
+            raise Retryable(ClusterRefusal.EXEC_FAILED, message) from None
         token = text(status, "token")
         if not token:
-            raise Retryable("exec_failed", "its program gave no token")
+            raise Retryable(ClusterRefusal.EXEC_FAILED, "its program gave no token")
         expires_at = moment(status, "expirationTimestamp")
         self._expires_at = expires_at.timestamp() if expires_at else time.time() + EXEC_LIFE_S
         configuration.api_key["BearerToken"] = f"Bearer {token}"

@@ -11,6 +11,7 @@ from typing import Final, Generic
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import ObjectKey
+from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.watches.answers import DELETED, Answers, Event, Page
 from countersign.kube.watches.discovering import Resource
 from countersign.kube.watches.pausing import Pauses
@@ -27,7 +28,10 @@ OBJECTS_MAX: Final = 100_000
 # A page may be empty, and lead on; one after the other leads nowhere.
 EMPTY_PAGES_MAX: Final = 10
 _READ_BEFORE: Final = frozenset({Standing.READ, Standing.UNREACHABLE})
-_STANDINGS: Final = {"not_found": Standing.ABSENT, "forbidden": Standing.FORBIDDEN}
+_STANDINGS: Final[Mapping[str, Standing]] = {
+    ClusterRefusal.NOT_FOUND: Standing.ABSENT,
+    ClusterRefusal.FORBIDDEN: Standing.FORBIDDEN,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ class Reflector(Generic[T]):
             except Retryable as error:
                 await self._failed(error)
             except Rejected as refusal:
-                if refusal.reason == "gone" and self._at:
+                if refusal.reason == ClusterRefusal.GONE and self._at:
                     await self._expired()
                 else:
                     await self._refused(refusal)
@@ -121,11 +125,11 @@ class Reflector(Generic[T]):
             try:
                 await self._list_once()
             except Rejected as refusal:
-                if refusal.reason != "gone":
+                if refusal.reason != ClusterRefusal.GONE:
                     raise
             else:
                 return
-        raise Retryable("cluster_unavailable", f"GET {self._path}: expires while it is read")
+        raise Retryable(ClusterRefusal.UNAVAILABLE, f"GET {self._path}: expires while it is read")
 
     async def _list_once(self) -> None:
         changed: dict[ObjectKey, T] = {}
@@ -144,7 +148,7 @@ class Reflector(Generic[T]):
             if not page.further:
                 break
             if empty > EMPTY_PAGES_MAX:
-                raise Retryable("cluster_unavailable", f"GET {self._path}: pages without end")
+                raise Retryable(ClusterRefusal.UNAVAILABLE, f"GET {self._path}: pages without end")
             query = {**query, "continue": page.further}
         self._listed = _Listed(versions=versions, changed=changed)
         self._at = page.version
@@ -154,7 +158,7 @@ class Reflector(Generic[T]):
         try:
             body = await self._api.get(self._path, query)
         except Retryable as error:
-            if error.reason == "too_large":
+            if error.reason == ClusterRefusal.TOO_LARGE:
                 self._page_objects = max(1, self._page_objects // 4)
             raise
         return self._answers.page(body)
@@ -175,7 +179,7 @@ class Reflector(Generic[T]):
                 heard = True
                 await self._on_event(self._answers.event(line))
         if not heard and self._pauses.now() - began < self._pauses.first_s:
-            raise Retryable("cluster_unavailable", f"GET {self._path}: its watch ends at once")
+            raise Retryable(ClusterRefusal.UNAVAILABLE, f"GET {self._path}: its watch ends at once")
 
     async def _on_event(self, event: Event[T]) -> None:
         self._at = event.version or self._at
@@ -192,7 +196,9 @@ class Reflector(Generic[T]):
 
     def _refuse_too_many(self, objects: int) -> None:
         if objects > OBJECTS_MAX:
-            raise Retryable("too_large", f"GET {self._path}: more than {OBJECTS_MAX} objects")
+            raise Retryable(
+                ClusterRefusal.TOO_LARGE, f"GET {self._path}: more than {OBJECTS_MAX} objects"
+            )
 
     async def _succeeded(self) -> None:
         """Changes are handed on together with what is gone, so that nobody sees half of a list."""
@@ -214,10 +220,10 @@ class Reflector(Generic[T]):
         self._refused_since = None
         if not self._failures:
             log.info("reflector.failed", path=self._path, reason=error.reason)
-        if error.reason == "too_large":
+        if error.reason == ClusterRefusal.TOO_LARGE:
             self._at = ""
         # A token that is being replaced is refused once.
-        refused = error.reason == "unauthorized" and self._failures > 0
+        refused = error.reason == ClusterRefusal.UNAUTHORIZED and self._failures > 0
         if self._standing is Standing.UNREAD or refused or now - since >= self._pauses.away_s:
             await self._tell(Standing.UNREACHABLE, error)
         await self._pauses.after(self._failures, at_least_s=error.after_s or 0.0)
@@ -226,7 +232,7 @@ class Reflector(Generic[T]):
     async def _refused(self, refusal: Rejected) -> None:
         """Nothing to hurry for: somebody installs a kind, or grants a right."""
         again = self._standing is Standing.ABSENT
-        absent = refusal.reason == "not_found"
+        absent = refusal.reason == ClusterRefusal.NOT_FOUND
         now = self._pauses.now()
         since = self._refused_since = self._refused_since or now
         self._at, self._failing_since = "", None

@@ -15,6 +15,7 @@ import aiohttp
 from countersign.contracts.errors import Retryable
 from countersign.kube.access.api import CALL_TIMEOUT_S, refuse
 from countersign.kube.access.http_api import KubeSettings, Trust
+from countersign.kube.refusals import ClusterRefusal
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient, Configuration
@@ -53,7 +54,9 @@ class WatchingApi:
             async for chunk in self._chunks(answer.content, path=path):
                 content += chunk
                 if len(content) > PAGE_BYTES_MAX:
-                    raise Retryable("too_large", f"GET {path}: more than {PAGE_BYTES_MAX} bytes")
+                    raise Retryable(
+                        ClusterRefusal.TOO_LARGE, f"GET {path}: more than {PAGE_BYTES_MAX} bytes"
+                    )
             return bytes(content)
 
     @asynccontextmanager
@@ -89,11 +92,11 @@ class WatchingApi:
                 finally:
                     _abort(answer)
         except TimeoutError:
-            raise Retryable("cluster_unavailable", f"{asked}: no answer in time") from None
+            raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: no answer in time") from None
         except (OSError, aiohttp.ClientError) as error:
             # Not chained: its request carries the token.
             word = type(error).__name__
-            raise Retryable("cluster_unavailable", f"{asked}: {word}") from None
+            raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: {word}") from None
 
     async def _asked(
         self,
@@ -108,7 +111,7 @@ class WatchingApi:
             connect=CALL_TIMEOUT_S, sock_connect=CALL_TIMEOUT_S, sock_read=silence_s
         )
         if rest.pool_manager.closed:
-            raise Retryable("cluster_unavailable", f"GET {path}: the connection is replaced")
+            raise Retryable(ClusterRefusal.UNAVAILABLE, f"GET {path}: the connection is replaced")
         try:
             # Not its `request`, which follows redirects to wherever they lead.
             answer: aiohttp.ClientResponse = await self._until_given_up(
@@ -128,7 +131,7 @@ class WatchingApi:
         except ValueError as error:
             # An address, a header or a name that can be none: what somebody wrote into a Secret.
             word = type(error).__name__
-            raise Retryable("cluster_unavailable", f"GET {path}: {word}") from None
+            raise Retryable(ClusterRefusal.UNAVAILABLE, f"GET {path}: {word}") from None
         return answer
 
     async def _chunks(self, content: aiohttp.StreamReader, *, path: str) -> AsyncIterator[bytes]:
@@ -146,10 +149,10 @@ class WatchingApi:
         except TimeoutError:
             if not wait.expired():
                 raise
-            raise Retryable("cluster_unavailable", message) from None
+            raise Retryable(ClusterRefusal.UNAVAILABLE, message) from None
         except RuntimeError:
             # What aiohttp raises for a session that was closed before.
-            raise Retryable("cluster_unavailable", message) from None
+            raise Retryable(ClusterRefusal.UNAVAILABLE, message) from None
         finally:
             self._waits.discard(wait)
 
@@ -172,7 +175,9 @@ async def _lines(chunks: AsyncIterator[bytes], *, path: str) -> AsyncIterator[by
                 if line:
                     yield line
         if len(rest) > LINE_BYTES_MAX:
-            raise Retryable("too_large", f"GET {path}: a line of more than {LINE_BYTES_MAX} bytes")
+            raise Retryable(
+                ClusterRefusal.TOO_LARGE, f"GET {path}: a line of more than {LINE_BYTES_MAX} bytes"
+            )
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import DeadLetter
 from countersign.messaging.connection import ask
 from countersign.messaging.envelope import parse_time
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.replaying import reader
 from countersign.messaging.topology.topology import DEAD_LETTERS, Durable, Json, Stream, differences
 
@@ -94,7 +95,7 @@ async def _config(client: Client, path: str) -> Json | None:
     try:
         body = await _call(client, path, None)
     except Rejected as error:
-        if error.reason == "not_found":
+        if error.reason == BusRefusal.NOT_FOUND:
             return None
         raise
     config: Json = body["config"]
@@ -106,11 +107,12 @@ async def _call(client: Client, path: str, body: Json | None) -> Json:
     try:
         answer = await ask(client, f"$JS.API.{path}", payload, timeout_s=REQUEST_TIMEOUT_S)
     except NatsError as error:
-        raise Retryable("bus_unavailable", f"{path}: {type(error).__name__}") from error
+        raise Retryable(BusRefusal.UNAVAILABLE, f"{path}: {type(error).__name__}") from error
     result: Json = json.loads(answer.data)
     refusal = result.get("error")
     if refusal is not None:
-        reason = "not_found" if refusal.get("code") == _NOT_FOUND else "refused"
+        missing = refusal.get("code") == _NOT_FOUND
+        reason = BusRefusal.NOT_FOUND if missing else BusRefusal.REFUSED
         raise Rejected(reason, f"{path}: {refusal.get('description', 'no reason given')}")
     return result
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.messaging.administration.provisioning import apply_topology, dead_letters
 from countersign.messaging.connection import ConnectionState, close, connect
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
 from countersign.messaging.topology.permissions import TOPOLOGY
 from countersign.messaging.topology.topology import DURABLES, STREAMS, with_replicas
@@ -74,7 +75,7 @@ async def _run(settings: BusSettings, options: argparse.Namespace) -> int:
             client = await connect(settings, service=TOPOLOGY, state=state)
     except TimeoutError:
         raise Retryable(
-            "bus_unavailable", f"{settings.nats_url}: {state.reason() or 'no answer'}"
+            BusRefusal.UNAVAILABLE, f"{settings.nats_url}: {state.reason() or 'no answer'}"
         ) from None
     try:
         if options.command == "dead-letters":

@@ -21,6 +21,7 @@ from countersign.contracts.metadata import MethodInfo
 from countersign.contracts.subjects import rpc_subject
 from countersign.messaging.envelope import CONTENT_TYPE, JSON
 from countersign.messaging.meters import REQUEST_SECONDS
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.topology.permissions import reply_prefix
 from countersign.telemetry import attributes as names
 from countersign.telemetry.tracing import SpanKind, carrier, span
@@ -87,7 +88,9 @@ class Requester:
         if not reply.startswith(self._prefix):
             raise ValueError("the reply subject is not one of reply_subject()")
         if len(self._waiting) >= WAITING_MAX:
-            raise Retryable("limit", f"{WAITING_MAX} requests wait for their responses already")
+            raise Retryable(
+                BusRefusal.LIMIT, f"{WAITING_MAX} requests wait for their responses already"
+            )
         future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
         self._waiting[reply] = future
         try:
@@ -95,11 +98,13 @@ class Requester:
             async with asyncio.timeout(timeout_s):
                 message = await future
         except TimeoutError:
-            raise Retryable("timeout", f"no response from {subject!r} in {timeout_s} s") from None
+            raise Retryable(
+                BusRefusal.TIMEOUT, f"no response from {subject!r} in {timeout_s} s"
+            ) from None
         finally:
             self._waiting.pop(reply, None)
         if (message.headers or {}).get("Status") == _NO_RESPONDERS:
-            raise Retryable("no_responder", f"nobody answers {subject!r}")
+            raise Retryable(BusRefusal.NO_RESPONDER, f"nobody answers {subject!r}")
         return message
 
     async def _publish(self, subject: str, request: Message, reply: str) -> None:
@@ -107,7 +112,9 @@ class Requester:
         try:
             await self._client.publish(subject, request.to_json(), reply=reply, headers=headers)
         except NatsError as error:
-            raise Retryable("bus_unavailable", f"{subject!r}: {type(error).__name__}") from error
+            raise Retryable(
+                BusRefusal.UNAVAILABLE, f"{subject!r}: {type(error).__name__}"
+            ) from error
 
     async def _on_response(self, message: Msg) -> None:
         future = self._waiting.get(message.subject)

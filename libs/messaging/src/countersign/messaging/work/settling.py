@@ -17,6 +17,7 @@ from countersign.contracts.messages import DeadLetter
 from countersign.contracts.subjects import event_model
 from countersign.messaging.envelope import Place
 from countersign.messaging.meters import DEAD_LETTERS, HANDLED, HANDLING_SECONDS
+from countersign.messaging.refusals import BusRefusal
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -126,7 +127,7 @@ async def settle(
 async def _run(delivery: Delivery, handle: Callable[[], Awaitable[None]]) -> Exception | None:
     if delivery.place.deliveries > delivery.tries_max:
         # Its handler took the process with it so often that nobody ever settled it.
-        return Rejected("never_settled", f"{delivery.place.deliveries} deliveries")
+        return Rejected(BusRefusal.NEVER_SETTLED, f"{delivery.place.deliveries} deliveries")
     try:
         async with asyncio.timeout(delivery.timeout_s):
             await handle()

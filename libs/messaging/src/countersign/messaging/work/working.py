@@ -27,6 +27,7 @@ from countersign.messaging.envelope import (
 )
 from countersign.messaging.meters import IN_FLIGHT
 from countersign.messaging.publishing import store
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.topology.topology import DURABLES, Durable
 from countersign.messaging.work.pulling import Puller
 from countersign.messaging.work.settling import NAK, PROGRESS, Delivery, message_type, settle
@@ -162,7 +163,7 @@ class Worker:
         try:
             await self._client.publish(subject, body, reply=self.inbox)
         except NatsError as error:
-            raise Retryable("bus_unavailable", type(error).__name__) from error
+            raise Retryable(BusRefusal.UNAVAILABLE, type(error).__name__) from error
 
     async def _flush(self) -> None:
         await barrier(self._client)

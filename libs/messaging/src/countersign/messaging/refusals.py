@@ -1,0 +1,25 @@
+"""The reasons for which the bus refuses something, or fails for now."""
+
+from enum import StrEnum
+
+
+class BusRefusal(StrEnum):
+    """What the bus did not do. The first group may work later, the second does not."""
+
+    UNAVAILABLE = "bus_unavailable"
+    NO_STREAM = "no_stream"
+    NO_RESPONDER = "no_responder"
+    TIMEOUT = "timeout"
+    LIMIT = "limit"
+
+    # For now, as the server being in trouble, or for good.
+    STREAM_REFUSED = "stream_refused"
+
+    EXISTS = "exists"
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    STEERED = "steered"
+    NEVER_SETTLED = "never_settled"
+    BAD_REQUEST = "bad_request"
+    NOT_FOUND = "not_found"
+    REFUSED = "refused"
