@@ -1,27 +1,45 @@
 # One verb per line; `make help` lists them.
-PYTHON ?= python3.11
-BIN := .venv/bin
+# PYTHON names the interpreter (3.11 to 3.14); without it the newest that is found makes $(VENV).
+VENV ?= .venv
+BIN := $(VENV)/bin
 UV := $(BIN)/uv
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 
-.PHONY: help demo test check bench format lint types imports proto generate lock browser clean
+.PHONY: help demo test check pythons bench format lint types imports proto generate lock clean anew
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+# Another Python than the one that made the environment makes it anew.
+ifneq ($(PYTHON),)
+ifneq ($(shell $(PYTHON) -V 2>&1),$(shell $(BIN)/python -V 2>&1))
+$(BIN)/.ready: anew
+endif
+endif
+
 $(BIN)/.ready: requirements.lock $(wildcard libs/*/pyproject.toml) $(wildcard services/*/pyproject.toml)
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
-	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check uv==0.13.9; }
+	@test -z "$(PYTHON)" && $(UV) --version >/dev/null 2>&1 && $(BIN)/python -V >/dev/null 2>&1 || { \
+	  python=$$(.ci/python $(PYTHON)) && "$$python" -m venv --clear $(VENV) && \
+	  $(BIN)/pip install -q --disable-pip-version-check uv==0.13.9; }
 	$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install -q --python $(BIN)/python --no-deps $(addprefix -e ,$(MEMBERS))
 	@touch $@
 
 demo: $(BIN)/.ready ## start everything on loopback (AUTO=1: walk a promotion by itself)
+	@.ci/provide git
 	@$(BIN)/countersign-demo $(if $(AUTO),--auto) $(if $(DIR),--dir $(DIR))
 
 test: $(BIN)/.ready ## all tests
+	@.ci/provide git browser node
 	$(BIN)/python tests/prerequisites.py
 	$(BIN)/pytest -n auto --no-loadscope-reorder
+
+pythons: ## walk the demonstration with every Python of 3.11 to 3.14 on this machine
+	@for python in $$(.ci/python --all); do \
+	  echo "$$($$python -V), $$python"; \
+	  $(MAKE) --no-print-directory demo AUTO=1 PYTHON=$$python \
+	    VENV=.venv/pythons/$$(basename $$python) DIR=.demo/$$(basename $$python) || exit 1; \
+	done
 
 check: $(BIN)/.ready lint types imports proto ## what CI checks beside the tests
 
@@ -40,6 +58,7 @@ imports: $(BIN)/.ready ## the rule of direction
 	$(BIN)/lint-imports --config importlinter.toml
 
 proto: $(BIN)/.ready ## lint the contracts, compare with the released ones, generated files current
+	@.ci/provide node
 	cd proto && npm exec --yes --package=@bufbuild/buf@1.75.0 -- buf lint
 	cd proto && npm exec --yes --package=@bufbuild/buf@1.75.0 -- buf breaking --against baseline.binpb
 	$(BIN)/python proto/generate.py --check
@@ -55,4 +74,4 @@ lock: ## resolve dependencies anew
 	$(UV) export -q --all-packages --all-extras --no-emit-workspace --format requirements-txt --no-annotate --no-header -o requirements.lock
 
 clean: ## remove what was installed and what demonstrations left
-	rm -rf .venv .demo
+	rm -rf $(VENV) .demo

@@ -1,4 +1,7 @@
-"""Says what the tests need that no Python package brings, and how to get it. Installs nothing."""
+"""The programs and material that tests need and no Python package brings.
+
+Run as a script it says what is absent and how to get it; `.ci/provide` is what installs.
+"""
 
 import os
 import shutil
@@ -8,17 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import apiserver
+import pytest
 import reference
 
 
 @dataclass(frozen=True)
 class Prerequisite:
-    """A program, the Debian package that brings it, and what cannot be tested without it."""
+    """A program by any of its names, the Debian packages that bring it, and its purpose."""
 
     programs: tuple[str, ...]
     package: str
     purpose: str
-    required: bool
+    required: bool = False
+
+    @property
+    def path(self) -> str | None:
+        return next(filter(None, map(shutil.which, self.programs)), None)
+
+    @property
+    def remedy(self) -> str:
+        return f"apt-get install --no-install-recommends {self.package}"
 
 
 @dataclass(frozen=True)
@@ -41,16 +53,15 @@ def _has(part: str) -> bool:
     return found is not None and (found / part).exists()
 
 
-PREREQUISITES = (
-    Prerequisite(("git",), "git", "repositories of the local forge", required=True),
-    Prerequisite(
-        ("chromium", "chromium-browser", "google-chrome"),
-        "chromium",
-        "tests that walk the pages as a person does",
-        required=False,
-    ),
-    Prerequisite(("node",), "nodejs npm", "buf, which `make proto` runs", required=False),
+GIT = Prerequisite(("git",), "git", "repositories of the local forge", required=True)
+BROWSER = Prerequisite(
+    ("chromium", "chromium-browser", "google-chrome"),
+    "chromium",
+    "tests that use the pages as a person does",
 )
+NODE = Prerequisite(("node",), "nodejs", "an identity provider to sign in at")
+NPM = Prerequisite(("npm",), "npm", "the packages of that provider and of axe, and for buf")
+PREREQUISITES = (GIT, BROWSER, NODE, NPM)
 _FOLDER = f"{reference.VARIABLE}=a folder"
 PLACES = (
     Place(
@@ -80,18 +91,19 @@ PLACES = (
 )
 
 
-def missing() -> tuple[Prerequisite, ...]:
-    return tuple(p for p in PREREQUISITES if not any(map(shutil.which, p.programs)))
+def path_or_skip(wanted: Prerequisite) -> str:
+    """The path of a program; where it is absent the test is skipped, with the command to type."""
+    if (found := wanted.path) is None:
+        pytest.skip(f"{wanted.programs[0]} is absent; {wanted.remedy}")
+    return found
 
 
 def main() -> int:
-    absent = missing()
+    absent = [entry for entry in PREREQUISITES if entry.path is None]
     for entry in absent:
         weight = "needed" if entry.required else "optional"
         sys.stdout.write(f"missing ({weight}): {entry.programs[0]}, for {entry.purpose}\n")
-    if absent:
-        packages = " ".join(entry.package for entry in absent)
-        sys.stdout.write(f"  apt-get install --no-install-recommends {packages}\n")
+        sys.stdout.write(f"  {entry.remedy}\n")
     for place in PLACES:
         if not place.is_there():
             sys.stdout.write(f"missing (optional): {place.what}; skipped: {place.skipped}\n")

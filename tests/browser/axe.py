@@ -1,12 +1,11 @@
 """axe-core, the accessibility checker: fetched from npm, run in a page."""
 
 import asyncio
-import shutil
 import tarfile
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
+import prerequisites
 from playwright.async_api import Page
 
 VERSION: Final = "4.14.1"
@@ -17,13 +16,8 @@ _RUN: Final = "() => axe.run(document, {resultTypes: ['violations']})"
 
 
 async def fetch(directory: Path) -> str:
-    """The checker's script; npm verifies the package's digest.
-
-    Fails rather than skips where npm cannot be had.
-    """
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.fail("there is no npm; apt-get install --no-install-recommends nodejs npm")
+    """The checker's script; npm verifies the package's digest."""
+    npm = prerequisites.path_or_skip(prerequisites.NPM)
     command = (npm, "pack", f"axe-core@{VERSION}", "--silent", "--cache", str(directory / "npm"))
     process = await asyncio.create_subprocess_exec(
         *command, cwd=directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

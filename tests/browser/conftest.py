@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import prerequisites
 import pytest
 from browser.staging import stage
 
@@ -10,5 +11,6 @@ from countersign.local.demo.running import Running
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    prerequisites.path_or_skip(prerequisites.BROWSER)
     with stage(tmp_path_factory.mktemp("stage")) as running:
         yield running

@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-import pytest
+import prerequisites
 from playwright.async_api import (
     BrowserContext,
     ConsoleMessage,
@@ -23,7 +22,6 @@ from countersign.local.demo.layout import Ports
 
 PATIENCE_MS: Final = 20_000
 WIDE: Final = (1280, 800)
-_PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -115,13 +113,8 @@ def runs(page: Page, name: str, environment: str) -> Locator:
 
 @asynccontextmanager
 async def visit(ports: Ports, *, javascript: bool = True) -> AsyncIterator[Visit]:
-    """A fresh browser; at the end nothing in it may have complained.
-
-    Fails rather than skips: a machine without the browser cannot vouch for the pages.
-    """
-    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
-    if program is None:
-        pytest.fail("there is no chromium; apt-get install --no-install-recommends chromium")
+    """A fresh browser; at the end nothing in it may have complained."""
+    program = prerequisites.path_or_skip(prerequisites.BROWSER)
     expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=[*_ARGUMENTS])

@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
-import pytest
+import prerequisites
 from joserfc.jwk import RSAKey
 
 from countersign.local.demo.layout import free_port
@@ -44,9 +44,8 @@ PEOPLE: Final[Mapping[str, Mapping[str, Any]]] = {
 
 def fetch(directory: Path) -> Path:
     """Install it below the directory; skips with the reason where npm or node is absent."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        pytest.skip("there is no npm, which fetches oidc-provider; apt-get install nodejs npm")
+    prerequisites.path_or_skip(prerequisites.NODE)
+    npm = prerequisites.path_or_skip(prerequisites.NPM)
     command = (npm, "install", "--no-audit", "--no-fund", "--silent", "--prefix", directory)
     subprocess.run(
         (*command, "--cache", directory / "cache", PACKAGE),
@@ -86,8 +85,7 @@ class IdentityProvider:
             "jwks": {"keys": [self.key.as_dict(private=True)]},
             "people": PEOPLE,
         }
-        node = shutil.which("node")
-        assert node is not None
+        node = prerequisites.path_or_skip(prerequisites.NODE)
         self.process = await asyncio.create_subprocess_exec(
             node,
             "provider.mjs",

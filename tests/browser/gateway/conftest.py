@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
+import prerequisites
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 from unit.gateway.doubles import NOW, World
 from unit.gateway.gallery import rich_board
 from unit.gateway.serving import serving, world_on_a_port
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -27,10 +26,9 @@ PATIENCE_S = 10
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    if not CHROMIUM.exists():  # noqa: ASYNC240 - once, before anything runs
-        pytest.skip(f"there is no {CHROMIUM}; apt-get install chromium")
+    program = prerequisites.path_or_skip(prerequisites.BROWSER)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
         await browser.close()
 
