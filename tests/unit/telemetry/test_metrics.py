@@ -1,5 +1,7 @@
 """Metrics cannot grow without end."""
 
+import pytest
+
 from countersign.telemetry.metrics import SERIES_MAX, counter, exposition, gauge, histogram
 
 
@@ -30,3 +32,8 @@ def test_too_many_series_are_counted_together() -> None:
     ]
     assert len(lines) == SERIES_MAX + 1
     assert 'countersign_test_many_total{id="other"} 50.0' in lines
+
+
+def test_name_with_our_prefix_is_refused_before_it_is_exported_with_two() -> None:
+    with pytest.raises(ValueError, match="prefix"):
+        counter("countersign_things_total", "Things.")

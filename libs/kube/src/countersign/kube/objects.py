@@ -96,3 +96,14 @@ def key_of(manifest: Any) -> ObjectKey:
         )
     namespace = text(manifest, "metadata", "namespace") or "default"
     return ObjectKey(group=group_of(api_version), kind=kind, namespace=namespace, name=name)
+
+
+def is_earlier(version: str, *, than: str) -> bool:
+    """Compare two versions of one resource; those that are no versions have no order.
+
+    They are numbers that grow, without zeros before them, and are not read as numbers: of what
+    another cluster says Python refuses the very long.
+    Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    are_numbers = all(text.isascii() and text.isdecimal() for text in (version, than))
+    return are_numbers and (len(version), version) < (len(than), than)

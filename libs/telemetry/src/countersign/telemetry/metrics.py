@@ -12,6 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 SERIES_MAX: Final = 200
 OTHER: Final = "other"
+_PREFIX: Final = "countersign_"
 # From half a millisecond, a publish, to half a minute, a slow forge.
 SECONDS: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -41,11 +42,11 @@ class Bounded(Generic[_Metric]):
 
 
 def counter(name: str, documentation: str, labels: Sequence[str] = ()) -> Bounded[Counter]:
-    return Bounded(Counter(f"countersign_{name}", documentation, labels), labels)
+    return Bounded(Counter(_exported(name), documentation, labels), labels)
 
 
 def gauge(name: str, documentation: str, labels: Sequence[str] = ()) -> Bounded[Gauge]:
-    return Bounded(Gauge(f"countersign_{name}", documentation, labels), labels)
+    return Bounded(Gauge(_exported(name), documentation, labels), labels)
 
 
 def histogram(
@@ -55,7 +56,13 @@ def histogram(
     *,
     buckets: Sequence[float] = SECONDS,
 ) -> Bounded[Histogram]:
-    return Bounded(Histogram(f"countersign_{name}", documentation, labels, buckets=buckets), labels)
+    return Bounded(Histogram(_exported(name), documentation, labels, buckets=buckets), labels)
+
+
+def _exported(name: str) -> str:
+    if name.startswith(_PREFIX):
+        raise ValueError(f"{name!r} gets its prefix here; declare it without")
+    return _PREFIX + name
 
 
 def exposition() -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Generic
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.kube.objects import ObjectKey
+from countersign.kube.objects import ObjectKey, is_earlier
 from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.watches.answers import DELETED, Answers, Event, Page
 from countersign.kube.watches.discovering import Resource
@@ -106,7 +106,7 @@ class Reflector(Generic[T]):
         since = self._failing_since
         if since is not None and self._pauses.now() - since >= self._pauses.away_s:
             self._at = ""
-        elif _is_earlier((await self._page({"limit": "1"})).version, than=self._at):
+        elif is_earlier((await self._page({"limit": "1"})).version, than=self._at):
             log.warning("reflector.went_back", path=self._path)
             self._at = ""
 
@@ -263,13 +263,3 @@ class Reflector(Generic[T]):
         await self._deliver(
             Update(standing=standing, removed=removed, reason=error.reason, message=error.message)
         )
-
-
-def _is_earlier(version: str, *, than: str) -> bool:
-    """Versions of one resource are numbers that grow, without zeros before them.
-
-    They are not read as numbers: of what another cluster says Python refuses the very long.
-    Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-    """
-    are_numbers = version.isdecimal() and than.isdecimal()
-    return are_numbers and (len(version), version) < (len(than), than)

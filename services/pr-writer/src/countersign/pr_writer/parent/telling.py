@@ -29,11 +29,9 @@ from countersign.telemetry.tracing import record_span
 
 log = get_logger()
 
-JOBS: Final = counter("countersign_pull_requests_total", "Jobs by outcome.", ("outcome",))
-OWN_SECONDS: Final = histogram(
-    "countersign_pull_request_own_seconds", "Time of a job without the forge's.", ()
-)
-FORGE_CALLS: Final = histogram("countersign_pull_request_forge_calls", "Calls of a job.", ())
+JOBS: Final = counter("pull_requests_total", "Jobs by outcome.", ("outcome",))
+OWN_SECONDS: Final = histogram("pull_request_own_seconds", "Time of a job without the forge's.", ())
+FORGE_CALLS: Final = histogram("pull_request_forge_calls", "Calls of a job.", ())
 # Spans of calls by what the executor says they are for; anything else gets the common name.
 _SPANS: Final = {
     "look at the repository": names.SPAN_READ_REPOSITORY,

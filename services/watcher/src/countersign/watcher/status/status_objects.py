@@ -17,7 +17,7 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import APPLY, ClusterApi
-from countersign.kube.objects import Manifest, ObjectKey, mapping, text
+from countersign.kube.objects import Manifest, ObjectKey, is_earlier, mapping, text
 from countersign.kube.pipelines.pipelines import Pipeline
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.measuring import STATUSES
@@ -159,8 +159,8 @@ class StatusObjects:
             self._take(kept, pipeline)
             while len(self._kept) > KEPT_MAX:
                 self._due.pop(self._kept.popitem(last=False)[0], None)
-        elif kept.status is not pipeline.status and not _is_newer(
-            kept.version, than=pipeline.resource_version
+        elif kept.status is not pipeline.status and not is_earlier(
+            pipeline.resource_version, than=kept.version
         ):
             self._take(kept, pipeline)
         self._kept.move_to_end(pipeline.key)
@@ -244,13 +244,3 @@ class StatusObjects:
         elif error.after_s:
             wait_s = max(wait_s, error.after_s)
         self._put_off(key, wait_s * (1 + self._random()))
-
-
-def _is_newer(version: str, *, than: str) -> bool:
-    """Versions of one resource are numbers that grow.
-
-    Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-    """
-    if version.isdecimal() and than.isdecimal():
-        return int(version) > int(than)
-    return False
