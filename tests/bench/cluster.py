@@ -28,7 +28,7 @@ from countersign.kube.access.api import ClusterApi
 from countersign.kube.access.http_api import cluster_api
 from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.bus import open_bus
-from countersign.messaging.projections.projecting import follow
+from countersign.messaging.projections.follower import follow
 from countersign.process.health import Health
 
 AT_ONCE = 8

@@ -31,7 +31,7 @@ from countersign.contracts.messages import (
     PullRequestRef,
 )
 from countersign.messaging.bus import Bus, Received, open_bus
-from countersign.messaging.projections.projecting import follow
+from countersign.messaging.projections.follower import follow
 from countersign.process.health import Health
 
 PULL_REQUESTS = 100

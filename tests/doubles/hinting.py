@@ -13,9 +13,9 @@ from countersign.contracts.errors import Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
-from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.hints.hints import Hints
 from countersign.watcher.hints.promotion_hook import Guard, PromotionHook
 from countersign.watcher.hints.rates import RateLimit

@@ -14,7 +14,7 @@ from countersign.contracts.messages import EnvironmentObserved, PipelineObserved
 from countersign.kube.access.api import APPLY, ClusterApi
 from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.kube.objects import ObjectKey
-from countersign.kube.watches.pausing import Pauses
+from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.watching_api import watching_api
 from countersign.watcher.decision.deciding import decide
 from countersign.watcher.interfaces import Changes

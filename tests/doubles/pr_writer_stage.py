@@ -39,8 +39,8 @@ from countersign.messaging.administration.local_server import LocalServer, local
 from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Answer, Bus, Call, Received, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.projections.projecting import follow
-from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.messaging.projections.follower import follow
+from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.pr_writer import bootstrap
 from countersign.pr_writer.jobs.model import Job, Known, Outcome, Progress, opening
 from countersign.pr_writer.parent.executors import ExecutorPool, executor_pool

@@ -11,9 +11,9 @@ from typing import Any
 from countersign.contracts.message import Message
 from countersign.contracts.promotion import Promotion
 from countersign.kube.flux.applications import App, AppState
-from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.decision.deciding import after, decide
 from countersign.watcher.model import Decision, Link, Situation
 

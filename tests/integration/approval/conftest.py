@@ -26,8 +26,8 @@ from countersign.messaging.administration.local_server import LocalServer, local
 from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, Received, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.projections.projecting import follow
-from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.messaging.projections.follower import follow
+from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.health import Health
 
 CLIENT_ID = "Iv1.made-up"

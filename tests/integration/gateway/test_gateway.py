@@ -28,7 +28,7 @@ from countersign.contracts.messages import (
     RevokeResponse,
 )
 from countersign.messaging.administration.local_server import LocalServer
-from countersign.messaging.requests.answering import Answer, Call
+from countersign.messaging.requests.responder import Answer, Call
 
 CHECKOUT = Pipeline("checkout")
 

@@ -25,8 +25,8 @@ from integration.kubernetes.corpus import (
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.http_api import HttpClusterApi, cluster_api
 from countersign.kube.objects import Manifest
-from countersign.kube.pipelines.pipeline_fields import unknown_fields
-from countersign.kube.pipelines.pipelines import read_pipeline
+from countersign.kube.pipelines.fields import unknown_fields
+from countersign.kube.pipelines.pipeline import read_pipeline
 
 OURS: Final = Path(__file__).parents[3] / "k8s" / "crds" / "pipelines.yaml"
 PATH: Final = "/apis/pipelines.weave.works/v1alpha1/namespaces/default/pipelines"

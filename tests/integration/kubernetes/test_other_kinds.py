@@ -11,8 +11,8 @@ from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline
 from integration.kubernetes.test_watching_clusters import gitops_cluster, secret
 
 from countersign.kube.access.http_api import HttpClusterApi
-from countersign.kube.flux.flux import read_object
 from countersign.kube.flux.revision_paths import parse_revision_paths
+from countersign.kube.flux.rules import read_object
 
 
 @pytest.fixture

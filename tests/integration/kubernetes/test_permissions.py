@@ -39,7 +39,7 @@ from countersign.kube.access.api import MERGE, MetadataApi
 from countersign.kube.access.http_api import HttpClusterApi, KubeSettings, cluster_api
 from countersign.kube.access.stored_secrets import read_secret
 from countersign.kube.objects import Manifest
-from countersign.kube.rbac import rbac_cli
+from countersign.kube.rbac import cli
 from countersign.kube.watches.watching_api import watching_api
 from countersign.watcher.hints.hook_keys import ClusterKeys
 from countersign.watcher.interfaces import Changes
@@ -165,7 +165,7 @@ def grant(apiserver: ApiServer, namespace: str, capsys: pytest.CaptureFixture[st
     listed = apiserver.kubectl("-n", namespace, "get", "pipelines,gitopsclusters", "-o", "yaml")
     file = apiserver.directory / "pipelines.yaml"
     file.write_text(listed)
-    assert rbac_cli.main([str(file)]) == 0
+    assert cli.main([str(file)]) == 0
     apiserver.kubectl("apply", "-f", "-", stdin=capsys.readouterr().out)
 
 

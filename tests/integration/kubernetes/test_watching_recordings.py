@@ -25,7 +25,7 @@ from countersign.contracts.errors import Rejected
 from countersign.kube.access.api import MERGE
 from countersign.kube.access.http_api import HttpClusterApi
 from countersign.kube.flux.applications import AppState
-from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.observation.world import World

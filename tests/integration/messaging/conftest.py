@@ -31,7 +31,7 @@ from countersign.messaging.administration.local_server import LocalServer, local
 from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.health import Health
 
 OpenBus = Callable[..., AbstractAsyncContextManager[Bus]]

@@ -10,10 +10,10 @@ from typing import Any, Never
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.messaging.administration import topology_cli
+from countersign.messaging.administration import cli
 from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Work
-from countersign.messaging.topology.topology import DURABLES, STREAMS
+from countersign.messaging.topology.streams import DURABLES, STREAMS
 
 
 async def run(server: Any, *arguments: str, user: Any = "topology") -> Any:
@@ -24,7 +24,7 @@ async def run(server: Any, *arguments: str, user: Any = "topology") -> Any:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "countersign.messaging.administration.topology_cli",
+        "countersign.messaging.administration.cli",
         *arguments,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
@@ -135,7 +135,7 @@ async def test_dead_letters_are_listed(
 
 
 async def test_user_without_rights_is_told(server: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(topology_cli, "CONNECT_TIMEOUT_S", 5)
+    monkeypatch.setattr(cli, "CONNECT_TIMEOUT_S", 5)
 
     code, _, errors = await run(server, "apply", user="auditor")
 
@@ -144,12 +144,12 @@ async def test_user_without_rights_is_told(server: Any, monkeypatch: Any) -> Non
 
 
 def test_without_a_command_it_tells_how_to_be_used(capsys: Any) -> None:
-    assert topology_cli.main([]) == 2
+    assert cli.main([]) == 2
     assert "dead-letters" in capsys.readouterr().out
 
 
 def test_unknown_key_file_is_one_clear_line(capsys: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("COUNTERSIGN_NKEY_FILE", "/nowhere/topology.nk")
 
-    assert topology_cli.main(["apply"]) == 2
+    assert cli.main(["apply"]) == 2
     assert "/nowhere/topology.nk" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from doubles.flux_recordings import FOLDER, Promoter, applications, entries, rec
 from doubles.hinting import HookHouse
 from reference import skip_without
 
-from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.hints.flux_events import BODY_BYTES_MAX, read_event
 from countersign.watcher.interfaces import Changes

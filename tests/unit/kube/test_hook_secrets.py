@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from countersign.kube.pipelines.pipelines import read_pipeline
+from countersign.kube.pipelines.pipeline import read_pipeline
 
 
 def manifest(*, own: str = "", **environments: Any) -> dict[str, Any]:

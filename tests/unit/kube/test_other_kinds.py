@@ -6,8 +6,8 @@ import pytest
 
 from countersign.contracts.messages import EnvironmentCondition as Is
 from countersign.kube.flux.applications import App
-from countersign.kube.flux.flux import read_object
 from countersign.kube.flux.revision_paths import NO_PATHS, RevisionPaths, parse_revision_paths
+from countersign.kube.flux.rules import read_object
 
 PATHS = parse_revision_paths("Release.example.org=.status.deployed.version")
 READY = {"type": "Ready", "status": "True"}

@@ -7,8 +7,8 @@ import yaml
 from reference import skip_without
 
 from countersign.contracts.messages import CredentialMode, FindingLevel, ForgeKind
-from countersign.kube.pipelines.pipeline_fields import unknown_fields
-from countersign.kube.pipelines.pipelines import Pipeline, as_stored, read_pipeline
+from countersign.kube.pipelines.fields import unknown_fields
+from countersign.kube.pipelines.pipeline import Pipeline, as_stored, read_pipeline
 
 
 def ask(**changes: Any) -> dict[str, Any]:

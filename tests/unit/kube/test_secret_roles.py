@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from countersign.kube.rbac import rbac_cli
+from countersign.kube.rbac import cli
 from countersign.kube.rbac.secret_roles import named_secrets, secret_roles
 
 URL = "https://github.com/shop/gitops"
@@ -128,7 +128,7 @@ def run(
 ) -> int:
     stdin = io.TextIOWrapper(io.BytesIO(body.encode(encoding)))
     monkeypatch.setattr("sys.stdin", stdin)
-    return rbac_cli.main(arguments)
+    return cli.main(arguments)
 
 
 @pytest.mark.parametrize("form", ["list", "documents", "json"])
@@ -157,7 +157,7 @@ def test_command_reads_files(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     file = tmp_path / "pipelines.yaml"
     file.write_text(yaml.safe_dump(pipeline({}, {}, promotion=pull_request())))
 
-    assert rbac_cli.main([str(file)]) == 0
+    assert cli.main([str(file)]) == 0
     assert (
         capsys.readouterr().out == "# 1 Pipeline read; no Secret is named, so no right is needed.\n"
     )

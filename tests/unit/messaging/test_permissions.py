@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from countersign.contracts import subjects
 from countersign.contracts.messages import EVENTS, METHODS
 from countersign.messaging.topology.permissions import SERVICES, USERS, permissions, reply_prefix
-from countersign.messaging.topology.topology import DURABLES, READS, STREAMS
+from countersign.messaging.topology.streams import DURABLES, READS, STREAMS
 
 EXPECTED = Path(__file__).with_name("permissions.json")
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from countersign.messaging.administration.provisioning import Change
-from countersign.messaging.topology.topology import DURABLES, STREAMS, differences, with_replicas
+from countersign.messaging.topology.streams import DURABLES, STREAMS, differences, with_replicas
 
 
 def test_same_is_no_difference() -> None:

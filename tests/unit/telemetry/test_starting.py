@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.contracts.errors import Rejected
 from countersign.process.configuration import ExistingFile, ExistingFolder
-from countersign.process.starting import read_arguments, refusals_told
+from countersign.process.startup import read_arguments, refusals_told
 from countersign.telemetry.settings import TelemetrySettings
 
 

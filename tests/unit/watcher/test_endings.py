@@ -6,7 +6,7 @@ import pytest
 from doubles.watched import NOW, pipeline_manifest
 
 from countersign.contracts.messages import PipelineDeleted, PipelineObserved
-from countersign.kube.pipelines.pipelines import read_pipeline
+from countersign.kube.pipelines.pipeline import read_pipeline
 from countersign.watcher.model import UNSEEN, Scope
 from countersign.watcher.observation.endings import endings
 from countersign.watcher.observation.projection import Projection

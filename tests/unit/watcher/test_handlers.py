@@ -12,9 +12,9 @@ from prometheus_client import REGISTRY
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
-from countersign.kube.flux.flux import Record, read_object
+from countersign.kube.flux.rules import Record, read_object
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import Links, Problem, Situation
 from countersign.watcher.observation.handlers import Watching

@@ -9,9 +9,9 @@ from doubles.watched import NOW, pipeline_manifest
 
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.hints.hook_looks import (
     BAD_AGAIN_S,
     DOUBTED_AGAIN_S,

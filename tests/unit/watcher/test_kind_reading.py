@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from countersign.contracts.errors import Rejected
-from countersign.kube.flux.flux import Record, read_object
+from countersign.kube.flux.rules import Record, read_object
 from countersign.kube.objects import ObjectKey
-from countersign.kube.watches.pausing import Pauses
+from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Update
 from countersign.watcher.reading.gitops_clusters import GitopsCluster
 from countersign.watcher.reading.kind_reading import KindReading, Reader

@@ -9,7 +9,7 @@ from doubles.watched import Cluster, Json, namespace, pipeline_manifest, write
 from pydantic import ValidationError
 
 from countersign.kube.flux.applications import App
-from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.rules import read_object
 from countersign.watcher.reading.directory import Directory
 from countersign.watcher.settings import Settings
 

@@ -23,8 +23,8 @@ from countersign.contracts.messages import (
     PullRequestRef,
 )
 from countersign.contracts.promotion import State
-from countersign.kube.flux.flux import read_object
 from countersign.kube.flux.kustomizations import SOURCE_GROUP
+from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.observation.world import World

@@ -6,8 +6,8 @@ import pytest
 from doubles.watched import pipeline_manifest
 
 from countersign.contracts.messages import Content, Revision
-from countersign.kube.flux.flux import read_object
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.flux.rules import read_object
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.model import NO_LINK, Link
 from countersign.watcher.status.status_files import StatusFiles
 

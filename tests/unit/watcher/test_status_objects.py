@@ -15,7 +15,7 @@ from doubles.watched import NOW, Cluster, pipeline_manifest, release
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import Manifest
-from countersign.kube.pipelines.pipelines import Pipeline, as_stored, read_pipeline
+from countersign.kube.pipelines.pipeline import Pipeline, as_stored, read_pipeline
 from countersign.watcher.model import Link, Situation
 from countersign.watcher.status.status_content import status_of
 from countersign.watcher.status.status_objects import Pace, StatusObjects

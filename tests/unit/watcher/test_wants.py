@@ -5,7 +5,7 @@ from doubles.watched import pipeline_manifest
 from countersign.contracts.messages import EnvironmentCondition as Is
 from countersign.kube.flux.applications import App, AppState
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline, read_pipeline
+from countersign.kube.pipelines.pipeline import Pipeline, read_pipeline
 from countersign.watcher.gaps import Gap, forbidden, unreachable
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.observation.world import World

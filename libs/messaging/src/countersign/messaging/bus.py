@@ -6,14 +6,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
 from countersign.messaging.connection import BusClient, ConnectionState, barrier, close, connect
+from countersign.messaging.direct_get import last_on_subject
 from countersign.messaging.envelope import Received, place_of_answer, read_event
 from countersign.messaging.publishing import AlreadyExists, Published, publish_event
 from countersign.messaging.refusals import BusRefusal
-from countersign.messaging.replaying import last_on_subject
-from countersign.messaging.requests.answering import Answer, Call
-from countersign.messaging.requests.requesting import REQUEST_TIMEOUT_S, Requester
+from countersign.messaging.requests.requester import REQUEST_TIMEOUT_S, Requester
+from countersign.messaging.requests.responder import Answer, Call
 from countersign.messaging.settings import BusSettings
-from countersign.messaging.work.working import Work
+from countersign.messaging.work.worker import Work
 from countersign.process.health import Health
 
 __all__ = [

@@ -23,10 +23,10 @@ from nats.errors import Error as NatsError
 from countersign.contracts.message import Message
 from countersign.contracts.subjects import rpc_subject
 from countersign.messaging.connection import CLOSE_TIMEOUT_S, ConnectionState, barrier
-from countersign.messaging.requests import answering
-from countersign.messaging.requests.answering import Answer, Call
+from countersign.messaging.requests import responder
+from countersign.messaging.requests.responder import Answer, Call
 from countersign.messaging.settings import BusSettings
-from countersign.messaging.work.working import Work, Worker
+from countersign.messaging.work.worker import Work, Worker
 from countersign.process.health import Health
 from countersign.process.processes import single_error
 from countersign.telemetry.logs import get_logger
@@ -135,16 +135,16 @@ def _subscribe_answer(broker: NatsBroker, item: Answer, *, client: Client, repli
 
     async def on_request(message: Msg) -> None:
         headers = message.headers or {}
-        service = answering.caller(method, message.reply)
+        service = responder.caller(method, message.reply)
         if service is None:
-            answering.drop(item.name)
+            responder.drop(item.name)
             return
         call = Call(service=service, reply=message.reply, headers=headers)
 
         async def handle() -> Message:
             return await item.handler(method.request.from_json(message.data), call)
 
-        await answering.answer(item.name, call=call, respond=respond, handle=handle)
+        await responder.answer(item.name, call=call, respond=respond, handle=handle)
 
     broker.subscriber(
         rpc_subject(method, replica=replica if method.addressed else ""),

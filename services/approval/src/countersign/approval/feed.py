@@ -6,7 +6,7 @@ from typing import Final
 from countersign.approval.promotions.projection import Promotions
 from countersign.approval.revocation.reacting import Reactions
 from countersign.messaging.bus import Bus
-from countersign.messaging.projections.projecting import follow
+from countersign.messaging.projections.follower import follow
 
 STREAM: Final = "PROMOTIONS"
 

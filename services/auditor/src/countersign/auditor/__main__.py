@@ -10,7 +10,7 @@ from countersign.messaging.settings import BusSettings
 from countersign.process.configuration import read_document
 from countersign.process.processes import forbid_dumps, run_until_signal
 from countersign.process.setup import TelemetrySettings, telemetry
-from countersign.process.starting import read_arguments, refusals_told
+from countersign.process.startup import read_arguments, refusals_told
 
 PROGRAM: Final = "countersign-auditor"
 WHAT: Final = "Checks every stored credential that a Pipeline names, at its forge."

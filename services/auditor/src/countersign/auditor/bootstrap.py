@@ -27,7 +27,7 @@ from countersign.forges.http import ForgeHttp
 from countersign.forges.recording import record_call
 from countersign.kube.access.http_api import cluster_api
 from countersign.messaging.bus import open_bus
-from countersign.messaging.projections.projecting import follow
+from countersign.messaging.projections.follower import follow
 from countersign.messaging.settings import BusSettings
 from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry

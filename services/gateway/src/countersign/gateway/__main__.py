@@ -10,7 +10,7 @@ from countersign.kube.access.http_api import KubeSettings
 from countersign.messaging.settings import BusSettings
 from countersign.process.processes import forbid_dumps, run_until_signal
 from countersign.process.setup import TelemetrySettings, telemetry
-from countersign.process.starting import read_arguments, refusals_told
+from countersign.process.startup import read_arguments, refusals_told
 
 PROGRAM: Final = "countersign-gateway"
 WHAT: Final = "Shows people what can be promoted: pages, a JSON API, server-sent events."

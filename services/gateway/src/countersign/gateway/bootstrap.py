@@ -33,7 +33,7 @@ from countersign.gateway.view.projection import STREAMS, Projection
 from countersign.gateway.web.site import Site
 from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.messaging.bus import Bus
-from countersign.messaging.projections.projecting import follow
+from countersign.messaging.projections.follower import follow
 from countersign.messaging.settings import BusSettings
 from countersign.process.configuration import read_document
 from countersign.process.listening import listen, serve

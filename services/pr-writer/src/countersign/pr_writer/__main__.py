@@ -11,7 +11,7 @@ from countersign.pr_writer.settings import Settings
 from countersign.process.configuration import read_document
 from countersign.process.processes import forbid_dumps, run_until_signal
 from countersign.process.setup import TelemetrySettings, telemetry
-from countersign.process.starting import read_arguments, refusals_told
+from countersign.process.startup import read_arguments, refusals_told
 
 PROGRAM: Final = "countersign-pr-writer"
 WHAT: Final = "Opens pull requests, each from a process of its own that ends with it."

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from countersign.contracts.forge_list import ForgeList
 from countersign.messaging.bus import Bus, open_bus
-from countersign.messaging.projections.projecting import follow
+from countersign.messaging.projections.follower import follow
 from countersign.messaging.settings import BusSettings
 from countersign.pr_writer.jobs.model import ClusterAddress
 from countersign.pr_writer.parent.board import Board

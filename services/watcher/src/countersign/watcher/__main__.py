@@ -8,7 +8,7 @@ from countersign.messaging.settings import BusSettings
 from countersign.process.configuration import read_document
 from countersign.process.processes import forbid_dumps, run_until_signal
 from countersign.process.setup import TelemetrySettings, telemetry
-from countersign.process.starting import read_arguments, refusals_told
+from countersign.process.startup import read_arguments, refusals_told
 from countersign.watcher import bootstrap
 from countersign.watcher.http import read_secrets
 from countersign.watcher.settings import Settings

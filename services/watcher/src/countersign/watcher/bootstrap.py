@@ -13,7 +13,7 @@ from typing import Final
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.kube.access.http_api import cluster_api
-from countersign.kube.flux.flux import read_object
+from countersign.kube.flux.rules import read_object
 from countersign.kube.watches.watching_api import watching_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings

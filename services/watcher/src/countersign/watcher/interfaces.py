@@ -7,9 +7,9 @@ from typing import Protocol
 from countersign.contracts.message import Message
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
-from countersign.kube.flux.flux import Record
+from countersign.kube.flux.rules import Record
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.gaps import Gap
 from countersign.watcher.model import Links, Problem, Situation
 

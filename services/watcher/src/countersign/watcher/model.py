@@ -17,7 +17,7 @@ from countersign.contracts.messages import (
 from countersign.contracts.promotion import Promotion
 from countersign.kube.flux.applications import AppState
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Environment, Pipeline
+from countersign.kube.pipelines.pipeline import Environment, Pipeline
 
 # A watch that broke in silence is noticed within 90 s, and doubted 15 s later.
 UNSEEN: Final = timedelta(seconds=120)

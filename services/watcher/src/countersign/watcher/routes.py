@@ -9,8 +9,8 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import PullRequestOpened
 from countersign.contracts.subjects import FLUX_HINT
 from countersign.messaging.bus import Bus, Received
-from countersign.messaging.projections.hearing import hear
-from countersign.messaging.projections.projecting import follow
+from countersign.messaging.projections.core_subjects import hear
+from countersign.messaging.projections.follower import follow
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.flux_events import read_event
 from countersign.watcher.hints.hints import Hints

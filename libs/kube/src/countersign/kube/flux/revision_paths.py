@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from countersign.kube.flux import helm_releases, kustomizations
 from countersign.kube.objects import Manifest
-from countersign.kube.pipelines import pipelines
+from countersign.kube.pipelines import pipeline as pipelines
 
 # Beginning of what the object tells; what its `spec` wants is not what runs.
 _STATUS: Final = "status"

@@ -13,8 +13,8 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import CredentialMode
 from countersign.kube.granting import ACCOUNT_PREFIX, NAMESPACE
 from countersign.kube.objects import Manifest, group_of, key_of, text
-from countersign.kube.pipelines import pipelines
-from countersign.kube.pipelines.pipelines import Pipeline, read_pipeline
+from countersign.kube.pipelines import pipeline as pipelines
+from countersign.kube.pipelines.pipeline import Pipeline, read_pipeline
 
 API_VERSION: Final = "rbac.authorization.k8s.io/v1"
 LABELS: Final = {

@@ -14,7 +14,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import refuse
 from countersign.kube.objects import Manifest, group_of, integer, text
 from countersign.kube.refusals import ClusterRefusal
-from countersign.kube.watches.discovering import Resource
+from countersign.kube.watches.discovery import Resource
 from countersign.kube.watches.reflections import T
 from countersign.telemetry.logs import get_logger
 

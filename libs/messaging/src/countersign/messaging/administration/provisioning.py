@@ -14,10 +14,10 @@ from nats.errors import Error as NatsError
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import DeadLetter
 from countersign.messaging.connection import ask
+from countersign.messaging.direct_get import reader
 from countersign.messaging.envelope import parse_time
 from countersign.messaging.refusals import BusRefusal
-from countersign.messaging.replaying import reader
-from countersign.messaging.topology.topology import DEAD_LETTERS, Durable, Json, Stream, differences
+from countersign.messaging.topology.streams import DEAD_LETTERS, Durable, Json, Stream, differences
 
 REQUEST_TIMEOUT_S: Final = 10.0
 _NOT_FOUND: Final = 404

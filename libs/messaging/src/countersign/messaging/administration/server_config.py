@@ -10,7 +10,7 @@ from typing import Final
 import nkeys  # type: ignore[import-untyped]  # it has no types
 
 from countersign.messaging.topology.permissions import USERS, Permissions, permissions
-from countersign.messaging.topology.topology import MESSAGE_BYTES_MAX
+from countersign.messaging.topology.streams import MESSAGE_BYTES_MAX
 
 ACCOUNT: Final = "COUNTERSIGN"
 _SEED_BYTES: Final = 32

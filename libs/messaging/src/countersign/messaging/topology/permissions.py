@@ -19,7 +19,7 @@ from countersign.contracts.subjects import (
     STREAM_BY_NOUN,
     inbox_prefix,
 )
-from countersign.messaging.topology.topology import DEAD_LETTERS, DURABLES, READS, STREAMS
+from countersign.messaging.topology.streams import DEAD_LETTERS, DURABLES, READS, STREAMS
 
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")
 TOPOLOGY: Final = "topology"

@@ -16,7 +16,7 @@ from countersign.contracts.messages import (
 )
 from countersign.kube.flux import kustomizations
 from countersign.kube.objects import group_of
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.model import Problem, Situation, Stage
 
 TOO_LONG: Final = (

@@ -15,7 +15,7 @@ from countersign.contracts.messages import (
 from countersign.contracts.revision import short
 from countersign.kube.flux.applications import AppState
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Environment, Pipeline, Target
+from countersign.kube.pipelines.pipeline import Environment, Pipeline, Target
 from countersign.watcher.decision.contents import is_there
 from countersign.watcher.model import Situation, Stage
 

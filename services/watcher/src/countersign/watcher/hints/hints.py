@@ -15,7 +15,7 @@ from typing import Final
 from countersign.contracts.forge_pages import pull_request_page
 from countersign.contracts.messages import CredentialMode, SecretRef
 from countersign.kube.objects import ObjectKey, group_of
-from countersign.kube.pipelines.pipelines import Environment, Pipeline
+from countersign.kube.pipelines.pipeline import Environment, Pipeline
 from countersign.watcher.hints.flux_events import FluxEvent
 from countersign.watcher.observation.projection import Projection
 from countersign.watcher.observation.world import World

@@ -5,7 +5,7 @@ from typing import Final
 
 from countersign.contracts.messages import Finding, FindingLevel, SecretRef, TokenChecked
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 
 # What the token itself is worth is said on the page of credentials.
 SHOWN: Final = frozenset({"secret_forbidden", "secret_missing"})

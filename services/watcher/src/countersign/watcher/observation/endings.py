@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from countersign.contracts.message import Message
 from countersign.contracts.promotion import OVER
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.decision.deciding import decide_deleted
 from countersign.watcher.model import Scope
 from countersign.watcher.observation.projection import Projection

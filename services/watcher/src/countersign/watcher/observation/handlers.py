@@ -16,7 +16,7 @@ from countersign.contracts.messages import (
     TokenChecked,
 )
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.decision.deciding import decide
 from countersign.watcher.interfaces import Changes, LinkStore, Publisher

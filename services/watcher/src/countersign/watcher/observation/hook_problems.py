@@ -8,7 +8,7 @@ from typing import Final
 
 from countersign.contracts.messages import Finding, PipelineObserved
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.model import Problem
 
 NO_KEY: Final = "no_hmac_key"

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from countersign.kube.flux.applications import App, AppState, Source
-from countersign.kube.flux.flux import Record
 from countersign.kube.flux.kustomizations import settle
+from countersign.kube.flux.rules import Record
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import GROUP, KIND, Pipeline
+from countersign.kube.pipelines.pipeline import GROUP, KIND, Pipeline
 from countersign.watcher.decision.stages import keys_of
 from countersign.watcher.gaps import Gap
 from countersign.watcher.interfaces import Changes

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from countersign.kube.flux.flux import Record, read_object
+from countersign.kube.flux.rules import Record, read_object
 from countersign.kube.objects import ObjectKey, group_of, text
-from countersign.kube.pipelines import pipelines
-from countersign.kube.pipelines.pipelines import Pipeline, as_stored
-from countersign.kube.watches.pausing import Pauses
+from countersign.kube.pipelines import pipeline as pipelines
+from countersign.kube.pipelines.pipeline import Pipeline, as_stored
+from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Api, Update
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.gaps import Gap

@@ -12,7 +12,7 @@ from typing import Final
 
 from watchfiles import Change, awatch
 
-from countersign.kube.flux.flux import Record, read_object
+from countersign.kube.flux.rules import Record, read_object
 from countersign.kube.objects import ObjectKey
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.interfaces import Changes, Deliver

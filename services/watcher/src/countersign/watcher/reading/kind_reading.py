@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import CALL_TIMEOUT_S
-from countersign.kube.flux.flux import Record
+from countersign.kube.flux.rules import Record
 from countersign.kube.objects import ObjectKey
-from countersign.kube.watches.discovering import Resource, discover
-from countersign.kube.watches.pausing import Pauses
-from countersign.kube.watches.reflecting import Reflector
+from countersign.kube.watches.discovery import Resource, discover
+from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Api, Handling, Standing, Update
+from countersign.kube.watches.reflector import Reflector
 from countersign.watcher.gaps import Gap, forbidden, not_installed, unreachable, unread
 from countersign.watcher.reading.gitops_clusters import GitopsCluster
 from countersign.watcher.reading.wants import Kind

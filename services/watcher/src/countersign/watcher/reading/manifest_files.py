@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
-from countersign.kube.flux.flux import Record
+from countersign.kube.flux.rules import Record
 from countersign.kube.objects import Manifest, ObjectKey
 from countersign.kube.yaml_documents import documents
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import ClusterApi
 from countersign.kube.access.stored_secrets import read_secret
-from countersign.kube.flux.flux import Record, placed_in
+from countersign.kube.flux.rules import Record, placed_in
 from countersign.kube.objects import ObjectKey
 from countersign.kube.watches.kubeconfigs import read_kubeconfig, remote_api
-from countersign.kube.watches.pausing import Pauses
+from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Api, Standing, Update
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.gaps import UNREACHABLE, Gap

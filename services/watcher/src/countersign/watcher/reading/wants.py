@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from countersign.kube.flux.applications import App
-from countersign.kube.flux.flux import Record
+from countersign.kube.flux.rules import Record
 from countersign.kube.objects import ObjectKey
-from countersign.kube.pipelines.pipelines import NO_APPLICATIONS, Pipeline
+from countersign.kube.pipelines.pipeline import NO_APPLICATIONS, Pipeline
 from countersign.watcher.reading import gitops_clusters
 from countersign.watcher.reading.gitops_clusters import GitopsCluster
 

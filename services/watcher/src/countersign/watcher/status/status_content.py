@@ -18,7 +18,7 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.promotion import OVER, Promotion
 from countersign.kube.access.api import fits_as_key
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.decision.chains import into
 from countersign.watcher.gaps import FORBIDDEN
 from countersign.watcher.model import NO_LINK, Links, Situation

@@ -14,7 +14,7 @@ import yaml
 from countersign.contracts.errors import Rejected
 from countersign.contracts.subjects import encode_name
 from countersign.kube.objects import ObjectKey, mapping, text
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.kube.yaml_documents import documents
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.model import NO_LINK, Links, Situation

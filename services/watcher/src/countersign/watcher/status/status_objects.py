@@ -18,7 +18,7 @@ from typing import Final
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import APPLY, ClusterApi
 from countersign.kube.objects import Manifest, ObjectKey, is_earlier, mapping, text
-from countersign.kube.pipelines.pipelines import Pipeline
+from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.measuring import STATUSES
 from countersign.watcher.model import Links, Situation

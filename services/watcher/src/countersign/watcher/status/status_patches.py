@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
 from countersign.kube.objects import Manifest, ObjectKey, mapping, sequence, text
-from countersign.kube.pipelines import pipelines
+from countersign.kube.pipelines import pipeline as pipelines
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.model import Links
 from countersign.watcher.status.link_fields import read_link

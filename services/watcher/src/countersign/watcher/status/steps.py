@@ -29,7 +29,7 @@ from countersign.contracts.messages import (
     PullRequestMerged,
     PullRequestOpened,
 )
-from countersign.kube.pipelines import pipelines
+from countersign.kube.pipelines import pipeline as pipelines
 from countersign.watcher.status.shortening import BOARD, shortened
 from countersign.watcher.status.status_patches import API_VERSION
 

@@ -10,11 +10,11 @@ from typing import Any, Never
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.messaging import replaying
+from countersign.messaging import direct_get
 from countersign.messaging.bus import Bus, Received
-from countersign.messaging.projections import projecting
-from countersign.messaging.projections.projecting import follow
-from countersign.messaging.replaying import stream_state
+from countersign.messaging.direct_get import stream_state
+from countersign.messaging.projections import follower
+from countersign.messaging.projections.follower import follow
 from countersign.process.health import Health
 
 
@@ -81,7 +81,7 @@ async def test_everything_stored_is_applied_in_order_before_it_is_caught_up(
     server: Any, bus_of: Any, requested: Any, monkeypatch: Any
 ) -> None:
     """Also when it takes several batches."""
-    monkeypatch.setattr(replaying, "BATCH_MESSAGES", 7)
+    monkeypatch.setattr(direct_get, "BATCH_MESSAGES", 7)
     async with bus_of("watcher") as watcher, bus_of("gateway") as gateway:
         await publish(watcher, requested, *range(30))
 
@@ -116,7 +116,7 @@ async def test_what_is_published_afterwards_is_applied_live(
 async def test_nothing_is_lost_or_repeated_between_replay_and_live(
     server: Any, bus_of: Any, requested: Any, until: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(replaying, "BATCH_MESSAGES", 5)
+    monkeypatch.setattr(direct_get, "BATCH_MESSAGES", 5)
     async with bus_of("watcher") as watcher, bus_of("gateway") as gateway:
         await publish(watcher, requested, *range(40))
         async with asyncio.TaskGroup() as tasks:
@@ -169,7 +169,7 @@ async def test_lost_live_message_is_read_when_the_next_one_comes(
 async def test_lost_last_message_is_noticed_without_another(
     server: Any, bus_of: Any, requested: Any, until: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(projecting, "CHECK_INTERVAL_S", 0.2)
+    monkeypatch.setattr(follower, "CHECK_INTERVAL_S", 0.2)
     async with (
         bus_of("watcher") as watcher,
         bus_of("gateway") as gateway,

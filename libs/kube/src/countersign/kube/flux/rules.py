@@ -7,9 +7,9 @@ from countersign.kube.flux.applications import App, Source
 from countersign.kube.flux.other_kinds import read_other_kind
 from countersign.kube.flux.revision_paths import DEFAULT, NO_PATHS, RevisionPaths
 from countersign.kube.objects import Manifest, key_of
-from countersign.kube.pipelines.pipelines import GROUP as PIPELINES
-from countersign.kube.pipelines.pipelines import KIND as PIPELINE
-from countersign.kube.pipelines.pipelines import Pipeline, read_pipeline
+from countersign.kube.pipelines.pipeline import GROUP as PIPELINES
+from countersign.kube.pipelines.pipeline import KIND as PIPELINE
+from countersign.kube.pipelines.pipeline import Pipeline, read_pipeline
 
 Record = Pipeline | App | Source
 

@@ -13,8 +13,8 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import ObjectKey, is_earlier
 from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.watches.answers import DELETED, Answers, Event, Page
-from countersign.kube.watches.discovering import Resource
-from countersign.kube.watches.pausing import Pauses
+from countersign.kube.watches.discovery import Resource
+from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Api, Handling, Standing, T, Update
 from countersign.telemetry.logs import get_logger
 

@@ -23,9 +23,9 @@ from countersign.kube.objects import (
     sequence,
     text,
 )
+from countersign.kube.pipelines.fields import unknown_fields
 from countersign.kube.pipelines.hook_secrets import HookSecret, read_hook_secrets
 from countersign.kube.pipelines.manifests import as_written, generation_of
-from countersign.kube.pipelines.pipeline_fields import unknown_fields
 from countersign.kube.pipelines.strategies import PullRequests, read_strategy
 from countersign.kube.refusals import ClusterRefusal
 

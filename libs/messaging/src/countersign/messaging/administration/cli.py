@@ -18,7 +18,7 @@ from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
 from countersign.messaging.topology.permissions import TOPOLOGY
-from countersign.messaging.topology.topology import DURABLES, STREAMS, with_replicas
+from countersign.messaging.topology.streams import DURABLES, STREAMS, with_replicas
 
 CONNECT_TIMEOUT_S: Final = 60.0
 EXIT_FAILED: Final = 1

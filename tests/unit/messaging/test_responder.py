@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from countersign.contracts.messages import METHODS
-from countersign.messaging.requests.answering import caller
+from countersign.messaging.requests.responder import caller
 
 BEGIN, REDEEM = METHODS["approval.begin"], METHODS["approval.redeem"]
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from countersign.contracts.errors import Retryable
-from countersign.messaging.topology.topology import Durable
+from countersign.messaging.topology.streams import Durable
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()

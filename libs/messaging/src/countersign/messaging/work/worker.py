@@ -28,8 +28,8 @@ from countersign.messaging.envelope import (
 from countersign.messaging.meters import IN_FLIGHT
 from countersign.messaging.publishing import store
 from countersign.messaging.refusals import BusRefusal
-from countersign.messaging.topology.topology import DURABLES, Durable
-from countersign.messaging.work.pulling import Puller
+from countersign.messaging.topology.streams import DURABLES, Durable
+from countersign.messaging.work.puller import Puller
 from countersign.messaging.work.settling import NAK, PROGRESS, Delivery, message_type, settle
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger

@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.subjects import EVENT_ROOT, STREAM_BY_NOUN
 from countersign.messaging.bus import Bus
+from countersign.messaging.direct_get import Reader, StreamState, reader, stream_state
 from countersign.messaging.envelope import (
     SEQUENCE,
     STREAM,
@@ -27,7 +28,6 @@ from countersign.messaging.envelope import (
     read_event,
 )
 from countersign.messaging.meters import APPLIED, GAPS, POSITION
-from countersign.messaging.replaying import Reader, StreamState, reader, stream_state
 from countersign.process.processes import single_error
 from countersign.telemetry.logs import get_logger
 

@@ -10,8 +10,8 @@ import pytest
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.messaging.administration.provisioning import dead_letters
 from countersign.messaging.bus import Work
-from countersign.messaging.topology.topology import DURABLES
-from countersign.messaging.work import working
+from countersign.messaging.topology.streams import DURABLES
+from countersign.messaging.work import worker
 from countersign.process.health import Health
 
 JOBS = "pr-writer-jobs"
@@ -100,7 +100,7 @@ async def test_retryable_is_a_dead_letter_after_the_last_try(
     server: Any, bus_of: Any, requested: Any, connect_as: Any, monkeypatch: Any
 ) -> None:
     tries = []
-    monkeypatch.setattr(working, "DURABLES", {JOBS: replace(DURABLES[JOBS], tries_max=3)})
+    monkeypatch.setattr(worker, "DURABLES", {JOBS: replace(DURABLES[JOBS], tries_max=3)})
 
     async def on_job(received: Any) -> Never:
         tries.append(received.deliveries)
@@ -233,7 +233,7 @@ async def test_handler_that_outlasts_the_acknowledgement_wait_runs_once(
     server: Any, bus_of: Any, requested: Any, connect_as: Any, monkeypatch: Any
 ) -> None:
     short = replace(DURABLES[JOBS], ack_wait_s=0.6)
-    monkeypatch.setattr(working, "DURABLES", {JOBS: short})
+    monkeypatch.setattr(worker, "DURABLES", {JOBS: short})
     async with connect_as("topology") as topology:
         body = {"stream_name": "PROMOTIONS", "config": short.config()}
         await topology.request(

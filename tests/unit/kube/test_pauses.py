@@ -2,7 +2,7 @@
 
 import pytest
 
-from countersign.kube.watches.pausing import Pauses
+from countersign.kube.watches.pauses import Pauses
 
 
 async def waits(random: float) -> list[float]:

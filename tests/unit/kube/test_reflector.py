@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.kube.flux.flux import Record, read_object
-from countersign.kube.watches import reflecting
-from countersign.kube.watches.discovering import Resource
-from countersign.kube.watches.pausing import Pauses
-from countersign.kube.watches.reflecting import Reflector
+from countersign.kube.flux.rules import Record, read_object
+from countersign.kube.watches import reflector
+from countersign.kube.watches.discovery import Resource
+from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Handling, Standing, Update
+from countersign.kube.watches.reflector import Reflector
 
 RELEASES = Resource(
     group="helm.toolkit.fluxcd.io", version="v2", kind="HelmRelease", plural="helmreleases"
@@ -170,7 +170,7 @@ async def test_object_of_another_kind_than_was_asked_for_is_left_out() -> None:
 
 
 async def test_list_without_end_is_given_up(monkeypatch: Any) -> None:
-    monkeypatch.setattr(reflecting, "OBJECTS_MAX", 10)
+    monkeypatch.setattr(reflector, "OBJECTS_MAX", 10)
     server = Server(*(page(item(f"a{n}"), item(f"b{n}"), further="on") for n in range(20)))
 
     told = await updates(server)
@@ -208,7 +208,7 @@ async def test_watch_that_breaks_off_is_taken_up_where_it_was() -> None:
     await updates(server)
 
     assert server.versions == ["7", "7"]
-    assert server.limits == [str(reflecting.PAGE_OBJECTS), "1"]
+    assert server.limits == [str(reflector.PAGE_OBJECTS), "1"]
 
 
 async def test_server_that_was_restored_from_a_backup_is_listed_again() -> None:

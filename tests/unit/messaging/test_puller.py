@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from countersign.contracts.errors import Retryable
-from countersign.messaging.topology.topology import DURABLES
-from countersign.messaging.work import pulling
-from countersign.messaging.work.pulling import Puller
+from countersign.messaging.topology.streams import DURABLES
+from countersign.messaging.work import puller
+from countersign.messaging.work.puller import Puller
 
 
 class Server:
@@ -89,7 +89,7 @@ async def test_expired_request_is_made_again() -> None:
 
 
 async def test_missing_durable_is_told_and_asked_for_calmly(monkeypatch: Any) -> None:
-    monkeypatch.setattr(pulling, "RETRY_S", 0.05)
+    monkeypatch.setattr(puller, "RETRY_S", 0.05)
     async with running() as server:
         server.refusing = ("503", {})
         await server.request()
@@ -104,7 +104,7 @@ async def test_missing_durable_is_told_and_asked_for_calmly(monkeypatch: Any) ->
 
 
 async def test_bus_that_cannot_be_asked_is_told_and_asked_again(monkeypatch: Any) -> None:
-    monkeypatch.setattr(pulling, "RETRY_S", 0.02)
+    monkeypatch.setattr(puller, "RETRY_S", 0.02)
     async with running() as server:
         honest = server.puller._send
 
@@ -126,9 +126,9 @@ async def test_deleted_durable_is_told() -> None:
 
 
 async def test_silent_server_is_told_and_asked_again(monkeypatch: Any) -> None:
-    monkeypatch.setattr(pulling, "HEARTBEAT_S", 0.02)
-    monkeypatch.setattr(pulling, "SILENCE_MAX_S", 0.05)
-    monkeypatch.setattr(pulling, "RETRY_S", 0.02)
+    monkeypatch.setattr(puller, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(puller, "SILENCE_MAX_S", 0.05)
+    monkeypatch.setattr(puller, "RETRY_S", 0.02)
     async with running() as server:
         await server.request()
         assert await server.request() == 4
