@@ -16,7 +16,11 @@ DESTINATION = m.Destination(
     base_branch="main",
 )
 PULL_REQUEST = m.PullRequestRef(
-    origin="https://github.com", owner="shop", repository="gitops", number=7
+    kind=m.ForgeKind.GITHUB,
+    origin="https://github.com",
+    owner="shop",
+    repository="gitops",
+    number=7,
 )
 
 

@@ -17,10 +17,11 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import TokenKind
 from countersign.contracts.secret import Secret
-from countersign.dialects import statuses
 from countersign.dialects.exchange import Answer
 from countersign.dialects.github import inspection, oauth_answers, wire
+from countersign.dialects.github.limits import LIMITS
 from countersign.dialects.interface import Change, Entry, Place, Pull, PullState, Text, View, Wanted
+from countersign.dialects.limits import LIMIT_WAIT_S_MAX
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
 
@@ -318,4 +319,4 @@ def test_damaged_answer_about_a_token_is_understood(body: Json, expiry: str) -> 
 def test_limit_whose_end_is_a_number_without_end_is_waited_for() -> None:
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9" * 5000}
 
-    assert statuses.wait_s(headers, now_s=0) == statuses.LIMIT_WAIT_S_MAX
+    assert LIMITS.wait_s(headers, 0) == LIMIT_WAIT_S_MAX

@@ -7,7 +7,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.dialects.exchange import Answer, Basic, Call, Request
-from countersign.dialects.statuses import wait_s
+from countersign.dialects.github.limits import LIMITS
 from countersign.forges.http import ForgeHttp
 
 TOKEN = "made-up-token"
@@ -184,4 +184,4 @@ async def test_client_tells_of_each_call() -> None:
 def test_wait_is_until_the_reset_that_the_forge_names() -> None:
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1030"}
 
-    assert wait_s(headers, now_s=1000) == 30
+    assert LIMITS.wait_s(headers, 1000) == 30

@@ -22,6 +22,7 @@ from countersign.contracts.messages import (
     CredentialMode,
     Destination,
     Finding,
+    ForgeKind,
     ForgeUser,
     GateState,
     Person,
@@ -175,7 +176,13 @@ def test_link_to_a_forge_is_not_built_from_what_is_no_origin(ref: PullRequestRef
 
 
 def test_link_to_a_pull_request_is_built_from_its_parts() -> None:
-    ref = PullRequestRef(origin="https://github.com", owner="a", repository="b/../c?", number=7)
+    ref = PullRequestRef(
+        kind=ForgeKind.GITHUB,
+        origin="https://github.com",
+        owner="a",
+        repository="b/../c?",
+        number=7,
+    )
 
     assert addresses.pull_request(ref) == "https://github.com/a/b%2F..%2Fc%3F/pull/7"
 

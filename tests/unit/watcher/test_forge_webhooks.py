@@ -28,10 +28,10 @@ from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.dialects.fates import Fate
-from countersign.dialects.schemes import SCHEMES
+from countersign.dialects.hooks.fates import Fate
+from countersign.dialects.hooks.schemes import Delivery, Scheme
+from countersign.dialects.kinds import KINDS
 from countersign.dialects.shapes import NUMBER_MAX
-from countersign.dialects.webhooks import Delivery, Scheme
 from countersign.watcher.http import read_secrets
 
 ORIGIN = "https://github.com"
@@ -44,7 +44,7 @@ def forge_of(sender: Sender) -> Forge:
 
 
 def scheme_of(sender: Sender) -> Scheme:
-    return SCHEMES[forge_of(sender).forge_kind]
+    return KINDS[forge_of(sender).forge_kind].webhooks
 
 
 def house_of(sender: Sender, *more: Forge) -> House:
@@ -77,7 +77,7 @@ def test_every_kind_of_forge_that_can_be_listed_has_a_scheme_and_a_sender() -> N
     kinds = set(get_args(Forge.model_fields["kind"].annotation))
 
     assert kinds == {sender.kind for sender in SENDERS}
-    assert {forge_of(sender).forge_kind for sender in SENDERS} == set(SCHEMES)
+    assert {forge_of(sender).forge_kind for sender in SENDERS} == set(KINDS)
 
 
 @every_sender
@@ -387,7 +387,7 @@ def test_azures_password_is_compared_with_what_is_listed(
     *, listed: str, sent: str, taken: bool
 ) -> None:
     delivery = Delivery(headers=basic(b"", sent), body=b"")
-    check = SCHEMES[m.ForgeKind.AZURE_DEVOPS].is_authentic
+    check = KINDS[m.ForgeKind.AZURE_DEVOPS].webhooks.is_authentic
 
     assert check(delivery, Secret(listed), NOW_S) is taken
 
@@ -396,7 +396,9 @@ def test_azures_proof_by_another_scheme_is_not_taken() -> None:
     token = base64.b64encode(b"hook:pass").decode()
     delivery = Delivery(headers={"authorization": f"Bearer {token}"}, body=b"")
 
-    assert not SCHEMES[m.ForgeKind.AZURE_DEVOPS].is_authentic(delivery, Secret("pass"), NOW_S)
+    assert not KINDS[m.ForgeKind.AZURE_DEVOPS].webhooks.is_authentic(
+        delivery, Secret("pass"), NOW_S
+    )
 
 
 def test_azures_pull_request_from_a_fork_has_the_forks_id() -> None:

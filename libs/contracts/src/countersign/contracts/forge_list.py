@@ -24,7 +24,9 @@ _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
 # `0x7f000001`). Source: https://url.spec.whatwg.org/#ends-in-a-number-checker
 _ADDRESS = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _LOOPBACK = re.compile(r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]+)?(?:/.*)?")
-KIND_BY_NAME: Final = {k.name.lower().replace("_", "-"): k for k in ForgeKind}
+KIND_BY_NAME: Final = {
+    k.name.lower().replace("_", "-"): k for k in ForgeKind if k is not ForgeKind.UNSPECIFIED
+}
 SEGMENTS_MAX: Final = 6
 URL_CHARACTERS_MAX: Final = 1024
 PORT_MAX: Final = 65535

@@ -1,4 +1,4 @@
-"""What goes to a forge and what comes back, as values: no I/O here."""
+"""Requests to a forge and its answers, as values: no I/O here."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ TIMEOUT_S: Final = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Basic:
-    """An application's own name and secret, where a forge wants them."""
+    """A name and a secret: an application's own, or a token where a forge wants it so."""
 
     user: str
     password: Secret
@@ -57,6 +57,29 @@ class Request:
         body = self.json if isinstance(self.json, dict) else (self.form or {})
         own = tuple(value for value in body.values() if isinstance(value, Secret))
         return (*own, self.basic.password) if self.basic else own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """A request and the token that it is sent with, none where it is anonymous.
+
+    A secret goes as a bearer token; `Basic` is a token that a forge wants with a name.
+    """
+
+    request: Request
+    token: Secret | Basic | None = None
+
+    @property
+    def token_secret(self) -> Secret:
+        """The token itself, empty where there is none."""
+        if isinstance(self.token, Basic):
+            return self.token.password
+        return self.token or Secret("")
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All that it carries and nobody may see."""
+        return (*self.request.secrets, *([self.token_secret] if self.token else []))
 
 
 @dataclass(frozen=True, kw_only=True)

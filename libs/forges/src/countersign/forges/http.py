@@ -17,8 +17,9 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.dialects import statuses
-from countersign.dialects.exchange import Answer, Call, Request
-from countersign.dialects.github.addresses import api_base, origin_of
+from countersign.dialects.addresses import origin_of
+from countersign.dialects.exchange import Answer, Basic, Call, Request, Sent
+from countersign.dialects.kinds import kind_of, sign_in_origins
 
 CONNECTIONS_MAX: Final = 8
 CONNECT_S: Final = 5.0
@@ -45,8 +46,11 @@ class ForgeHttp:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.forge = forge
-        self._base = api_base(forge)
+        kind = kind_of(forge)
+        self._limits = kind.limits
+        self._base = kind.addresses.api_of(forge)
         self._api_origin = origin_of(self._base)
+        self._sign_in_origins = sign_in_origins(forge)
         self._observe = observe
         self._client = httpx2.AsyncClient(
             verify=tls or tls_context(forge),
@@ -71,7 +75,7 @@ class ForgeHttp:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def send(self, request: Request, token: Secret | None = None) -> Answer:
+    async def send(self, request: Request, token: Secret | Basic | None = None) -> Answer:
         """Send it once.
 
         Raises:
@@ -80,14 +84,15 @@ class ForgeHttp:
                 `forge_not_listed` for an URL elsewhere, of which nothing is sent.
 
         """
-        url = self._url(request, token)
+        sent = Sent(request=request, token=token)
+        url = self._url(sent)
         host = httpx2.URL(url).netloc.decode()
         start_ns = time.time_ns()
         status = 0
         try:
             # The client's own timeouts are for each read; this one is for the whole exchange.
             async with asyncio.timeout(request.timeout_s):
-                answer = await self._exchange(request, url=url, token=token)
+                answer = await self._exchange(sent, url=url)
             status = answer.status
         except (httpx2.TimeoutException, TimeoutError):
             where = f"{host}: {request.name}"
@@ -107,19 +112,22 @@ class ForgeHttp:
                     end_ns=time.time_ns(),
                 )
             )
-        statuses.check(answer, request, host=host, token=token, now_s=time.time())
+        statuses.check(answer, sent, host=host, limits=self._limits, now_s=time.time())
         return answer
 
-    def _url(self, request: Request, token: Secret | None) -> str:
-        """The whole URL.
+    def _url(self, sent: Sent) -> str:
+        """Return the whole URL.
 
         Raises:
             Rejected: `forge_not_listed`; a token goes to the API alone, an application's own name
-                and secret also to the forge's pages, where its OAuth is.
+                and secret also to where people sign in.
 
         """
+        request = sent.request
         url = self._base + request.url if request.url.startswith("/") else request.url
-        allowed = {self._api_origin} if token is not None else {self._api_origin, self.forge.origin}
+        allowed = {self._api_origin}
+        if sent.token is None:
+            allowed.update(self._sign_in_origins)
         # By prefix, not by parsing: no two parsers can disagree about it.
         if not any(url.startswith(f"{origin}/") for origin in allowed):
             raise Rejected(
@@ -128,11 +136,12 @@ class ForgeHttp:
             )
         return url
 
-    async def _exchange(self, request: Request, *, url: str, token: Secret | None) -> Answer:
+    async def _exchange(self, sent: Sent, *, url: str) -> Answer:
+        request = sent.request
         headers = {"Accept": request.accept, **request.headers}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token.reveal()}"
-        basic = request.basic
+        if isinstance(sent.token, Secret):
+            headers["Authorization"] = f"Bearer {sent.token.reveal()}"
+        basic = sent.token if isinstance(sent.token, Basic) else request.basic
         built = self._client.build_request(
             request.method,
             url,

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.dialects.schemes import SCHEMES
-from countersign.dialects.webhooks import Delivery
+from countersign.dialects.hooks.schemes import Delivery
+from countersign.dialects.kinds import KINDS
 from countersign.process.secret_files import read_secret
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.promotion_hook import (
@@ -46,7 +46,7 @@ def read_secrets(forges: Iterable[Forge]) -> dict[str, tuple[Forge, Secret]]:
         if not forge.webhook_secret_file:
             continue
         secret = read_secret(Path(forge.webhook_secret_file))
-        flaw = SCHEMES[forge.forge_kind].flaw(secret)
+        flaw = KINDS[forge.forge_kind].webhooks.flaw(secret)
         if flaw:
             raise Rejected("bad_secret", f"{forge.webhook_secret_file} {flaw}")
         found[forge.slug] = (forge, secret)
@@ -67,7 +67,7 @@ def webhook_app(
             return _unauthorized()
         forge, secret = known
         delivery = Delivery(headers=request.headers, body=body)
-        if not SCHEMES[forge.forge_kind].is_authentic(delivery, secret, clock()):
+        if not KINDS[forge.forge_kind].webhooks.is_authentic(delivery, secret, clock()):
             return _unauthorized()
         outcome = await _handle(delivery, forge=forge, following=following)
         WEBHOOKS.labels(outcome=outcome).inc()
@@ -101,7 +101,7 @@ def _unauthorized() -> Response:
 
 
 async def _handle(delivery: Delivery, *, forge: Forge, following: Following) -> str:
-    scheme = SCHEMES[forge.forge_kind]
+    scheme = KINDS[forge.forge_kind].webhooks
     try:
         fate = scheme.read_fate(delivery)
         if fate is None:

@@ -9,7 +9,7 @@ import hmac
 from typing import Final
 
 from countersign.contracts.secret import Secret
-from countersign.dialects.fates import (
+from countersign.dialects.hooks.fates import (
     Fate,
     branch_at,
     commit_at,
@@ -19,8 +19,8 @@ from countersign.dialects.fates import (
     time_at,
     user,
 )
+from countersign.dialects.hooks.schemes import Delivery, Scheme
 from countersign.dialects.shapes import fields_at, text_at
-from countersign.dialects.webhooks import Delivery, Scheme
 
 # `merged` is sent when a merge commit was tried, which happens all the time; only the status of the
 # pull request says whether it is over.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from countersign.dialects.fates import (
+from countersign.dialects.hooks.fates import (
     Fate,
     branch_at,
     commit_at,
@@ -17,8 +17,8 @@ from countersign.dialects.fates import (
     time_at,
     user,
 )
+from countersign.dialects.hooks.schemes import HUB_PREFIX, Delivery, Scheme, id_in, mac_in
 from countersign.dialects.shapes import fields_at, integer_at, text_at
-from countersign.dialects.webhooks import HUB_PREFIX, Delivery, Scheme, id_in, mac_in
 
 _STATE_AFTER: Final = {"pr:merged": "MERGED", "pr:declined": "DECLINED"}
 _DELETED: Final = "pr:deleted"

@@ -7,10 +7,10 @@ Source: https://docs.gitea.com/usage/webhooks and https://forgejo.org/docs/lates
 from dataclasses import replace
 from typing import Final
 
-from countersign.dialects.fates import Fate, parse
-from countersign.dialects.pull_request_event import EVENT, fate_in
+from countersign.dialects.hooks.fates import Fate, parse
+from countersign.dialects.hooks.pull_request_event import EVENT, fate_in
+from countersign.dialects.hooks.schemes import Delivery, Scheme, id_in, mac_in
 from countersign.dialects.shapes import fields_at, text_at
-from countersign.dialects.webhooks import Delivery, Scheme, id_in, mac_in
 
 
 def _scheme(vendor: str) -> Scheme:

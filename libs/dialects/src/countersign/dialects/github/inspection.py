@@ -15,7 +15,7 @@ from countersign.contracts.messages import ForgeUser, TokenKind, TokenValidity
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.exchange import Answer, Request
-from countersign.dialects.statuses import wait_s
+from countersign.dialects.github.limits import LIMITS, is_spent
 
 # Source: https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats
 _KIND_BY_PREFIX: Final = {
@@ -36,7 +36,7 @@ _EXPIRY_HEADER: Final = "github-authentication-token-expiration"
 _EXPIRY_FORMATS: Final = ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S %z")
 _API_TYPE: Final = "application/vnd.github+json"
 _API_VERSION: Final = "2022-11-28"
-_OK, _MOVED, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _BROKEN = 200, 300, 401, 403, 429, 500
+_OK, _MOVED, _UNAUTHORIZED, _FORBIDDEN, _BROKEN = 200, 300, 401, 403, 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,16 +120,13 @@ def read(answer: Answer, *, kind: TokenKind, now: datetime) -> Inspection:
 def _of_headers(headers: Mapping[str, str], *, kind: TokenKind, now: datetime) -> Inspection:
     text = headers.get(_EXPIRY_HEADER, "")
     expires_at = _moment(text)
-    spent = headers.get("x-ratelimit-remaining") == "0"
     return Inspection(
         kind=kind,
         validity=TokenValidity.UNKNOWN,
         scopes=_scopes(headers.get("x-oauth-scopes")),
         expires_at=expires_at,
         expiry_known=expires_at is not None,
-        rest_until=now + timedelta(seconds=wait_s(headers, now_s=now.timestamp()))
-        if spent
-        else None,
+        rest_until=_wait(headers, now=now) if is_spent(headers) else None,
     )
 
 
@@ -165,7 +162,7 @@ def _owner(body: Mapping[str, Any]) -> ForgeUser | None:
 
 def _unknown_reason(answer: Answer) -> str:
     status, headers = answer.status, answer.headers
-    if _is_limited(answer):
+    if LIMITS.is_limit(answer):
         return "the forge limits our questions; it is asked again later"
     if status == _FORBIDDEN and "x-github-sso" in headers:
         return "the organization wants single sign-on for this token; its owner must authorize it"
@@ -178,16 +175,12 @@ def _unknown_reason(answer: Answer) -> str:
     return f"the forge answered {status}"
 
 
-def _is_limited(answer: Answer) -> bool:
-    spent = answer.headers.get("x-ratelimit-remaining") == "0"
-    waits = spent or "retry-after" in answer.headers or b"secondary rate limit" in answer.body
-    return answer.status == _TOO_MANY or (answer.status == _FORBIDDEN and waits)
-
-
 def _rest(answer: Answer, *, now: datetime) -> datetime | None:
-    if not _is_limited(answer):
-        return None
-    return now + timedelta(seconds=wait_s(answer.headers, now_s=now.timestamp()))
+    return _wait(answer.headers, now=now) if LIMITS.is_limit(answer) else None
+
+
+def _wait(headers: Mapping[str, str], *, now: datetime) -> datetime:
+    return now + timedelta(seconds=LIMITS.wait_s(headers, now.timestamp()))
 
 
 def _scopes(text: str | None) -> tuple[str, ...] | None:

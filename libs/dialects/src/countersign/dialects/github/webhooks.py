@@ -6,9 +6,9 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
 
 from typing import Final
 
-from countersign.dialects.fates import Fate, parse
-from countersign.dialects.pull_request_event import EVENT, fate_in
-from countersign.dialects.webhooks import HUB_PREFIX, Delivery, Scheme, id_in, mac_in
+from countersign.dialects.hooks.fates import Fate, parse
+from countersign.dialects.hooks.pull_request_event import EVENT, fate_in
+from countersign.dialects.hooks.schemes import HUB_PREFIX, Delivery, Scheme, id_in, mac_in
 
 
 def _read(delivery: Delivery) -> Fate | None:

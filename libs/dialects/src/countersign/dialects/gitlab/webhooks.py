@@ -11,9 +11,9 @@ import hmac
 from typing import Any, Final
 
 from countersign.contracts.secret import Secret
-from countersign.dialects.fates import Fate, commit_at, id_at, number_at, parse, time_at, user
+from countersign.dialects.hooks.fates import Fate, commit_at, id_at, number_at, parse, time_at, user
+from countersign.dialects.hooks.schemes import Delivery, Scheme
 from countersign.dialects.shapes import fields_at, integer_at, text_at
-from countersign.dialects.webhooks import Delivery, Scheme
 
 SIGNING_PREFIX: Final = "whsec_"
 # While a token is changed there are two; more would only cost time.

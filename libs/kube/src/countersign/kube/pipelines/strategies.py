@@ -8,22 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.forge_list import destination
+from countersign.contracts.forge_list import KIND_BY_NAME, destination
 from countersign.contracts.messages import CredentialMode, Destination, SecretRef
 from countersign.kube.objects import Manifest, integer, mapping, text
 from countersign.kube.refusals import ClusterRefusal
 
-FORGE_TYPES: Final = frozenset(
-    {
-        "github",
-        "gitlab",
-        "bitbucket-server",
-        "azure-devops",
-        "bitbucket-cloud",
-        "gitea",
-        "forgejo",
-    }
-)
 _ALSO_CALLED: Final = {"bitbucket": "bitbucket-cloud"}
 # More people than that never look at one change; the number is shown and counted everywhere.
 APPROVALS_MAX: Final = 20
@@ -65,8 +54,8 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
         )
     kind, url, branch = (text(ask, field) for field in ("type", "url", "baseBranch"))
     kind = _ALSO_CALLED.get(kind, kind)
-    if kind not in FORGE_TYPES:
-        known = ", ".join(sorted(FORGE_TYPES))
+    if kind not in KIND_BY_NAME:
+        known = ", ".join(sorted(KIND_BY_NAME))
         raise Rejected(
             ClusterRefusal.NO_STRATEGY, f"pull-request.type {kind!r} is not one of {known}"
         )

@@ -5,7 +5,7 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from countersign.contracts import forge_pages
+from countersign.dialects import pages
 from countersign.gateway.model import PipelineKey
 
 # `=XX` instead of `%XX`: servers and browsers decode `%2F` and remove `%2E%2E` before we see them.
@@ -14,8 +14,8 @@ _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 RETURN_CHARACTERS_MAX: Final = 2_000
 
-repository: Final = forge_pages.repository_page
-pull_request: Final = forge_pages.pull_request_page
+repository: Final = pages.repository_page
+pull_request: Final = pages.pull_request_page
 
 
 def segment(text: str) -> str:

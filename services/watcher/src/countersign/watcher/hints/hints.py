@@ -12,8 +12,8 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
 
-from countersign.contracts.forge_pages import pull_request_page
 from countersign.contracts.messages import CredentialMode, SecretRef
+from countersign.dialects.pages import pull_request_page
 from countersign.kube.objects import ObjectKey, group_of
 from countersign.kube.pipelines.pipeline import Environment, Pipeline
 from countersign.watcher.hints.flux_events import FluxEvent

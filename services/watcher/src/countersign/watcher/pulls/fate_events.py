@@ -5,7 +5,7 @@ from datetime import datetime
 from countersign.contracts.message import Message
 from countersign.contracts.messages import PullRequestClosed, PullRequestMerged, PullRequestRef
 from countersign.contracts.promotion import Promotion
-from countersign.dialects.fates import Fate
+from countersign.dialects.hooks.fates import Fate
 
 
 def is_ours(fate: Fate, ref: PullRequestRef) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS, PullRequestOpened
-from countersign.dialects.fates import Fate
+from countersign.dialects.hooks.fates import Fate
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span

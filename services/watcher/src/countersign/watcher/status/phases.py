@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from countersign.contracts.forge_pages import pull_request_page
 from countersign.contracts.promotion import Note, Promotion, State
+from countersign.dialects.pages import pull_request_page
 
 _PHASES: Final = {
     State.WAITING: "WaitingForApproval",

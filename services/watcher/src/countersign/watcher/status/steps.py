@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import singledispatch
 from typing import Any, Final
 
-from countersign.contracts.forge_pages import pull_request_page
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     ApprovalExpired,
@@ -29,6 +28,7 @@ from countersign.contracts.messages import (
     PullRequestMerged,
     PullRequestOpened,
 )
+from countersign.dialects.pages import pull_request_page
 from countersign.kube.pipelines import pipeline as pipelines
 from countersign.watcher.status.shortening import BOARD, shortened
 from countersign.watcher.status.status_patches import API_VERSION

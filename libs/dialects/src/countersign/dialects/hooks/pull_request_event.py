@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from countersign.dialects.fates import (
+from countersign.dialects.hooks.fates import (
     Fate,
     commit_at,
     id_at,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.contracts.secret import Secret
-from countersign.dialects.fates import Fate
+from countersign.dialects.hooks.fates import Fate
 
 HUB_PREFIX: Final = "sha256="
 

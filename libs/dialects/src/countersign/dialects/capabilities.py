@@ -1,0 +1,67 @@
+"""What a kind of forge can do, as far as a promotion or a page depends on it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reach(StrEnum):
+    """How far a token reaches that a person delegates."""
+
+    ONE_REPOSITORY = "one_repository"
+    REPOSITORIES = "repositories"
+    """Code and pull requests of all repositories that the person may write to."""
+    EVERYTHING = "everything"
+    """All that the person may do."""
+
+
+class Revoker(StrEnum):
+    """Who can end a delegated token before its time."""
+
+    NOBODY = "nobody"
+    APPLICATION = "application"
+    BEARER = "bearer"
+    """Whoever holds it."""
+
+
+class Presentation(StrEnum):
+    """How a stored token is presented."""
+
+    BEARER = "bearer"
+    BASIC = "basic"
+    """As the password of the Secret's user name, or of an empty one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """The differences between kinds of forges.
+
+    Args:
+        reach: of a delegated token, once it is as narrow as the forge makes it.
+        wants_acceptance: whether the administrator has to accept that reach (`broadTokens`).
+        revoked_by: who ends a delegated token.
+        stored_as: how a stored token is presented.
+        narrows: a person's token can be cut down to one repository.
+        tells_expiry: a stored token can be asked when it ends.
+        tells_last_use: a stored token can be asked when anybody last used it.
+        refresh_tokens: an exchange also gives a refresh token, which is dropped unread.
+        app_tokens: an application can mint a token for one repository, in no person's name.
+        one_commit_many_files: a commit can change many files at once.
+        reads_by_id: files and folders have ids by which they can be read and remembered.
+        signs_api_commits: commits made by the API are signed by the forge.
+        device_flow: a person can sign in on another device.
+
+    """
+
+    reach: Reach
+    wants_acceptance: bool
+    revoked_by: Revoker
+    stored_as: Presentation = Presentation.BEARER
+    narrows: bool = False
+    tells_expiry: bool = False
+    tells_last_use: bool = False
+    refresh_tokens: bool = True
+    app_tokens: bool = False
+    one_commit_many_files: bool = True
+    reads_by_id: bool = False
+    signs_api_commits: bool = False
+    device_flow: bool = False

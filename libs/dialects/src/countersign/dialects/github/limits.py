@@ -1,0 +1,48 @@
+"""GitHub's primary and secondary limits.
+
+Source: https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from countersign.dialects.exchange import Answer
+from countersign.dialects.limits import (
+    FORBIDDEN,
+    LIMIT_WAIT_S,
+    LIMIT_WAIT_S_MAX,
+    TOO_MANY,
+    Limits,
+    retry_after_s,
+)
+
+_SECONDARY = re.compile(rb"secondary rate limit|abuse detection", re.IGNORECASE)
+_LOOKED_AT_BYTES_MAX: Final = 4096
+
+
+def _is_limit(answer: Answer) -> bool:
+    if answer.status == TOO_MANY:
+        return True
+    waits = is_spent(answer.headers) or "retry-after" in answer.headers
+    said = waits or _SECONDARY.search(answer.body[:_LOOKED_AT_BYTES_MAX])
+    return answer.status == FORBIDDEN and bool(said)
+
+
+def _wait_s(headers: Mapping[str, str], now_s: float) -> float:
+    after = retry_after_s(headers)
+    if after is not None:
+        return after
+    reset = headers.get("x-ratelimit-reset", "")
+    if is_spent(headers) and reset.isascii() and reset.isdigit():
+        # As a float: an integer of thousands of digits is an error to Python.
+        return min(max(1.0, float(reset) - now_s), LIMIT_WAIT_S_MAX)
+    # "Wait for at least one minute" where no header says how long.
+    return LIMIT_WAIT_S
+
+
+def is_spent(headers: Mapping[str, str]) -> bool:
+    return headers.get("x-ratelimit-remaining") == "0"
+
+
+LIMITS: Final = Limits(is_limit=_is_limit, wait_s=_wait_s)
