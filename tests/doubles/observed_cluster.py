@@ -141,7 +141,7 @@ class Eyes:
         situation = Situation(
             pipeline=pipeline,
             apps=self.world.apps_of(pipeline),
-            problems=self.world.problems_of(pipeline),
+            findings=self.world.findings_of(pipeline),
             complete=self.world.tells_absence,
             reads_clusters=self.world.knows_gaps,
             now=NOW,

@@ -21,7 +21,7 @@ from doubles.observed_cluster import (
 )
 
 from countersign.kube.access.http_api import HttpClusterApi
-from countersign.watcher.gaps import UNREACHABLE
+from countersign.kube.pipelines.findings import FindingCode
 
 RETRY_AFTER_S = 1
 
@@ -59,7 +59,9 @@ async def test_cut_watch_goes_on_where_it_was(
 
         assert proxy.asked["list"] == listed
         gaps = [gap for changes in seen.taken for gap in changes.gaps or ()]
-        assert not [gap for gap in gaps if gap.code == UNREACHABLE and not gap.cluster]
+        assert not [
+            gap for gap in gaps if gap.code is FindingCode.CLUSTER_UNREACHABLE and not gap.cluster
+        ]
 
 
 @pytest.mark.parametrize("how", ["answer", "event"])

@@ -88,8 +88,12 @@ def test_nothing_is_requested_while_the_environment_below_is_not_healthy(phase: 
     world = cluster().apply(release("dev", "6.9.1", phase=phase))
 
     assert world.step() == ()
-    assert world.gate("staging").state is m.GateState.BLOCKED
-    assert world.gate("staging").message.startswith("dev is")
+    gate = world.gate("staging")
+    assert gate.state is m.GateState.BLOCKED
+    assert gate.reason in {m.GateReason.PROGRESSING, m.GateReason.UNHEALTHY}
+    assert gate.hindered_by == "dev"
+    assert gate.cause
+    assert gate.message.endswith(f": {gate.cause}")
 
 
 def test_all_targets_must_run_it() -> None:
@@ -102,7 +106,7 @@ def test_all_targets_must_run_it() -> None:
     )
 
     assert world.step() == ()
-    assert "different revisions" in world.gate("prod").message
+    assert world.gate("prod").reason is m.GateReason.TARGETS_DISAGREE
     world.apply(release("dev", "6.9.0", target=1))
     assert only(world.step(), m.PromotionRequested).content.identity == "6.9.0"
 
@@ -296,7 +300,8 @@ def test_nothing_is_requested_that_the_environment_above_tries_and_fails() -> No
     world = cluster().apply(release("staging", "6.9.0", phase="failed"))
 
     assert world.step() == ()
-    assert world.gate("staging").message.startswith("staging tries 6.9.0 already and fails")
+    assert world.gate("staging").reason is m.GateReason.TRIED_AND_FAILED
+    assert world.gate("staging").hindered_by == "staging"
 
 
 def test_newer_revision_is_requested_for_an_environment_that_fails_on_an_older() -> None:
@@ -332,7 +337,7 @@ def test_pipeline_without_strategy_says_why_nothing_is_promoted() -> None:
 
     assert world.step() == ()
     assert world.gate("prod").state is m.GateState.NOT_PROMOTABLE
-    assert "add spec.promotion.strategy.pull-request" in world.gate("prod").message
+    assert world.gate("prod").reason is m.GateReason.NO_STRATEGY
 
 
 @pytest.mark.parametrize("kind", ["gitlab", "bitbucket-cloud"])
@@ -357,6 +362,7 @@ def test_chart_by_revision_is_not_promotable() -> None:
 
     assert world.step() == ()
     assert world.gate("staging").state is m.GateState.NOT_PROMOTABLE
+    assert world.gate("staging").reason is m.GateReason.NOT_REPRODUCIBLE
 
 
 def test_kustomization_from_the_repository_we_write_to_is_not_promotable() -> None:
@@ -367,9 +373,7 @@ def test_kustomization_from_the_repository_we_write_to_is_not_promotable() -> No
     world.sources = {key: "ssh://git@github.com/shop/gitops.git"}
 
     assert world.step() == ()
-    assert world.gate("staging").message == (
-        "this Kustomization is applied from the repository we would write to"
-    )
+    assert world.gate("staging").reason is m.GateReason.OWN_REPOSITORY
 
 
 def test_remote_cluster_is_unknown_to_this_watcher() -> None:
@@ -382,7 +386,8 @@ def test_remote_cluster_is_unknown_to_this_watcher() -> None:
 
     assert world.step() == ()
     assert world.gate("prod").state is m.GateState.BLOCKED
-    assert "cluster 'eu-2'" in world.gate("prod").message
+    assert world.gate("prod").reason is m.GateReason.UNKNOWN
+    assert "'eu-2'" in world.gate("prod").cause
 
 
 def test_absent_object_is_unknown_while_not_everything_could_be_read() -> None:

@@ -15,9 +15,11 @@ from countersign.contracts.message import Message
 from countersign.kube.flux.rules import Record, read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
+from countersign.watcher.gaps import secret_subject
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.model import Links, Problem, Situation
+from countersign.watcher.model import FileProblem, Links, Situation
 from countersign.watcher.observation.handlers import Watching
+from countersign.watcher.observation.hook_problems import KEY_PATH
 
 TIMEOUT_S = 10.0
 
@@ -163,9 +165,9 @@ async def test_request_that_is_there_and_cannot_be_read_is_told_on_the_board() -
 async def test_file_that_was_never_readable_is_counted() -> None:
     async with watching(Bus()) as service:
         key = next(iter(objects()))
-        shown = Problem(path="a.yaml", message="is no YAML", keys=frozenset({key}))
+        shown = FileProblem(path="a.yaml", message="is no YAML", keys=frozenset({key}))
         await service.on_changes(
-            Changes(problems=(shown, Problem(path="b.yaml", message="is no YAML")))
+            Changes(problems=(shown, FileProblem(path="b.yaml", message="is no YAML")))
         )
 
     assert REGISTRY.get_sample_value("countersign_watcher_unreadable_files") == 1
@@ -293,7 +295,12 @@ async def test_what_another_watcher_says_of_a_key_of_hints_is_doubted() -> None:
     manifest = pipeline_manifest("dev", "prod", strategy={"secretRef": {"name": "key"}})
     pipeline = read_object(manifest)
     assert isinstance(pipeline, Pipeline)
-    said = m.Finding(code="secret_missing", message="Secret 'shop/key' for promotion hints: gone")
+    said = m.Finding(
+        code="secret_missing",
+        message="gone",
+        subject=secret_subject("shop", "key"),
+        path=KEY_PATH,
+    )
     event = m.PipelineObserved(
         pipeline=pipeline.ref, app=pipeline.app, findings=(said,), observed_at=NOW
     )

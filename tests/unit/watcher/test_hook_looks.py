@@ -64,14 +64,19 @@ class Looking:
         return len(self.keys.asked) - before
 
     def codes(self, pipeline: Pipeline) -> list[str]:
-        return [p.code for p in self.problems.problems_of(pipeline, observed=None)]
+        return [p.code for p in self.problems.findings_of(pipeline, observed=None)]
 
 
-def observed(pipeline: Pipeline, *messages: str) -> m.PipelineObserved:
-    findings = tuple(
-        m.Finding(level=m.FindingLevel.WARNING, code="secret_forbidden", message=text)
-        for text in messages
-    )
+# Of the same Secret, as a stored credential.
+FOREIGN = m.Finding(
+    level=m.FindingLevel.WARNING,
+    code="secret_forbidden",
+    message="not ours",
+    subject=m.ObjectRef(api_version="v1", kind="Secret", namespace="shop", name="key"),
+)
+
+
+def observed(pipeline: Pipeline, *findings: m.Finding) -> m.PipelineObserved:
     return m.PipelineObserved(
         pipeline=pipeline.ref,
         app=pipeline.app,
@@ -141,14 +146,14 @@ async def test_watcher_that_starts_takes_nothing_back_before_it_has_looked() -> 
     first, second = Looking(pipeline), Looking(pipeline)
     first.keys.errors = [FORBIDDEN]
     await first.later(0)
-    problems = first.problems.problems_of(pipeline, observed=None)
-    told = observed(pipeline, problems[0].message, "something else is wrong")
+    problems = first.problems.findings_of(pipeline, observed=None)
+    told = observed(pipeline, *problems, FOREIGN)
 
-    before = second.problems.problems_of(pipeline, observed=told)
+    before = second.problems.findings_of(pipeline, observed=told)
     await second.later(0)
 
     assert before == problems
-    assert second.problems.problems_of(pipeline, observed=told) == ()
+    assert second.problems.findings_of(pipeline, observed=told) == ()
 
 
 async def test_secret_that_another_watcher_sees_otherwise_is_looked_at_soon() -> None:
@@ -156,8 +161,8 @@ async def test_secret_that_another_watcher_sees_otherwise_is_looked_at_soon() ->
     looking = Looking(pipeline)
     looking.keys.errors = [FORBIDDEN]
     await looking.later(0)
-    (problem,) = looking.problems.problems_of(pipeline, observed=None)
-    looking.problems.compare(pipeline, observed(pipeline, problem.message))
+    (problem,) = looking.problems.findings_of(pipeline, observed=None)
+    looking.problems.compare(pipeline, observed(pipeline, problem))
     agreed = await looking.later(DOUBTED_AGAIN_S)
     looking.problems.compare(pipeline, observed(pipeline))
     doubted = await looking.later(0)

@@ -109,10 +109,11 @@ def test_what_is_in_a_gap_is_unknown_and_found_again_when_it_closes() -> None:
     assert world.apps_of(found)[key()].condition is Is.HEALTHY
     assert world.apply(Changes(gaps=(gap,))) == {found.key}
     assert world.apps_of(found)[key()].condition is Is.UNKNOWN
-    assert [problem.code for problem in world.problems_of(found)] == ["cluster_unreachable"]
+    assert world.apps_of(found)[key()].code == "cluster_unreachable"
+    assert [finding.code for finding in world.findings_of(found)] == ["cluster_unreachable"]
     assert world.apply(Changes(gaps=())) == {found.key}
     assert world.apps_of(found)[key()].condition is Is.HEALTHY
-    assert world.problems_of(found) == ()
+    assert world.findings_of(found) == ()
 
 
 def test_name_that_would_be_another_path_is_never_asked_for() -> None:

@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
-from countersign.contracts.messages import EnvironmentCondition
+from countersign.contracts.messages import (
+    EnvironmentCondition,
+    Finding,
+    FindingLevel,
+    ObjectRef,
+)
 from countersign.kube.granting import NAMESPACE
 from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines.findings import FindingCode
 
 _ACCOUNT: Final = f"{NAMESPACE}:countersign-watcher"
-NOT_INSTALLED: Final = "kind_not_installed"
-FORBIDDEN: Final = "kind_forbidden"
-UNREACHABLE: Final = "cluster_unreachable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +21,9 @@ class Gap:
     """Objects of a cluster that are not known: all, of one kind, of that kind in one namespace.
 
     Args:
-        code: of the finding that a person sees; empty while there is nothing to be done.
+        code: of the finding that a person sees; none while there is nothing to be done.
         message: what is wrong, and what to do.
+        subject: the one object that it lies with, where it does.
         condition: that what is in the gap has.
 
     """
@@ -28,8 +32,9 @@ class Gap:
     group: str = ""
     kind: str = ""
     namespace: str = ""
-    code: str = ""
+    code: FindingCode | None = None
     message: str
+    subject: ObjectRef | None = None
     condition: EnvironmentCondition = EnvironmentCondition.UNKNOWN
 
     def covers(self, key: ObjectKey) -> bool:
@@ -38,6 +43,18 @@ class Gap:
             and (not self.kind or (self.group, self.kind) == (key.group, key.kind))
             and self.namespace in {"", key.namespace}
         )
+
+    @property
+    def finding(self) -> Finding | None:
+        if self.code is None:
+            return None
+        return Finding(
+            level=FindingLevel.WARNING, code=self.code, message=self.message, subject=self.subject
+        )
+
+
+def secret_subject(namespace: str, name: str) -> ObjectRef:
+    return ObjectRef(api_version="v1", kind="Secret", namespace=namespace, name=name)
 
 
 def unread(*, cluster: str, group: str, kind: str, namespace: str = "") -> Gap:
@@ -51,7 +68,7 @@ def not_installed(*, cluster: str, group: str, kind: str) -> Gap:
         cluster=cluster,
         group=group,
         kind=kind,
-        code=NOT_INSTALLED,
+        code=FindingCode.KIND_NOT_INSTALLED,
         message=(
             f"the kind {kind} ({group or 'core'}) is not installed{_in(cluster)}; install its "
             "CustomResourceDefinition, which is noticed within seconds"
@@ -68,7 +85,7 @@ def forbidden(*, cluster: str, group: str, kind: str, plural: str, namespace: st
         group=group,
         kind=kind,
         namespace=namespace,
-        code=FORBIDDEN,
+        code=FindingCode.KIND_FORBIDDEN,
         message=(
             f"the watcher may not read {resource} in "
             f"{f'namespace {namespace}' if namespace else 'any namespace'}{_of(cluster)}; "
@@ -84,7 +101,7 @@ def unreachable(*, cluster: str, group: str, kind: str, namespace: str, why: str
         group=group,
         kind=kind,
         namespace=namespace,
-        code=UNREACHABLE,
+        code=FindingCode.CLUSTER_UNREACHABLE,
         message=f"{name} does not answer as it should: {why}; what was seen before is not trusted",
     )
 

@@ -11,7 +11,7 @@ from countersign.kube.flux.rules import Record
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.gaps import Gap
-from countersign.watcher.model import Links, Problem, Situation
+from countersign.watcher.model import FileProblem, Links, Situation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Changes:
 
     changed: Mapping[ObjectKey, Record] = field(default_factory=dict)
     removed: frozenset[ObjectKey] = frozenset()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
     complete: bool = True
     gaps: tuple[Gap, ...] | None = None
 

@@ -10,6 +10,7 @@ from countersign.contracts.messages import (
     Content,
     EnvironmentCondition,
     Finding,
+    GateReason,
     PipelineObserved,
     Revision,
     TargetObserved,
@@ -46,15 +47,11 @@ NO_LINK: Final = Link()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A file that cannot be read; `keys` are the objects it last held.
-
-    With a code it is no file; without either it is a request in the stream that is not readable.
-    """
+class FileProblem:
+    """A file that cannot be read; `keys` are the objects it last held."""
 
     path: str
     message: str
-    code: str = ""
     keys: frozenset[ObjectKey] = frozenset()
 
 
@@ -90,13 +87,29 @@ class Situation:
     promotions: Mapping[str, Promotion] = field(default_factory=dict)
     links: Links = field(default_factory=dict)
     observed: PipelineObserved | None = None
-    problems: tuple[Problem, ...] = ()
-    # What keeps promotions from the Secrets that it names.
-    credentials: tuple[Finding, ...] = ()
+    # What is wrong beside the Pipeline's own words: files, clusters, Secrets, what was published.
+    findings: tuple[Finding, ...] = ()
     # Whether everything could be read, so that what is absent is truly absent.
     complete: bool = True
     # Whether other clusters are read as well.
     reads_clusters: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What stands at a gate before a promotion is counted in.
+
+    Args:
+        hindered_by: the environment that hinders, where one does.
+        detail: more than the reason tells; Flux's own words where an environment hinders.
+        wanted: set exactly where a promotion should be requested.
+
+    """
+
+    reason: GateReason
+    hindered_by: str = ""
+    detail: str = ""
+    wanted: Content | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

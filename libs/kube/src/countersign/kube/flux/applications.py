@@ -39,6 +39,8 @@ class AppState:
     # Whether "healthy" rests on checks of what was applied, or only on its having been applied.
     checked: bool = True
     not_promotable: str = ""
+    # Of the finding that says why it cannot be read; empty where it can.
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from countersign.kube.objects import (
     text,
 )
 from countersign.kube.pipelines.fields import unknown_fields
+from countersign.kube.pipelines.findings import FindingCode, error, warning
 from countersign.kube.pipelines.hook_secrets import HookSecret, read_hook_secrets
 from countersign.kube.pipelines.manifests import as_written, generation_of
 from countersign.kube.pipelines.strategies import PullRequests, read_strategy
@@ -155,7 +156,7 @@ def as_stored(pipeline: Pipeline, manifest: Manifest) -> Pipeline:
 def _findings_of_deletion(manifest: Manifest, *, key: ObjectKey) -> Iterator[Finding]:
     if mapping(manifest, "metadata").get("deletionTimestamp"):
         message = f"{key}: is being deleted and waits for its finalizers; nothing is promoted"
-        yield _error("being_deleted", message)
+        yield error(FindingCode.BEING_DELETED, message, path="metadata.deletionTimestamp")
 
 
 def _app(manifest: Manifest, *, key: ObjectKey) -> tuple[ObjectRef, tuple[Finding, ...]]:
@@ -168,13 +169,13 @@ def _app(manifest: Manifest, *, key: ObjectKey) -> tuple[ObjectRef, tuple[Findin
     )
     if not (api_version and kind and name):
         message = f"{key}: spec.appRef needs apiVersion, kind and name; name the application there"
-        return app, (_error("no_application", message),)
+        return app, (error(FindingCode.NO_APPLICATION, message, path="spec.appRef"),)
     if (app.api_version, app.kind, app.name) != (api_version, kind, name):
         message = f"{key}: spec.appRef is longer than what any object is called; mend it"
-        return app, (_error("no_application", message),)
+        return app, (error(FindingCode.NO_APPLICATION, message, path="spec.appRef"),)
     if (group_of(api_version), kind) in NO_APPLICATIONS:
         message = f"{key}: spec.appRef names a {kind}, which is never read; name what deploys it"
-        return app, (_error("no_application", message),)
+        return app, (error(FindingCode.NO_APPLICATION, message, path="spec.appRef"),)
     return app, ()
 
 
@@ -208,19 +209,18 @@ def _findings_of_sizes(manifest: Manifest, *, key: ObjectKey) -> Iterator[Findin
     """Nothing is promoted on the strength of targets that nobody looks at."""
     environments = sequence(manifest, "spec", "environments")
     if len(environments) > ENVIRONMENTS_MAX:
-        yield Finding(
-            level=FindingLevel.WARNING,
-            code="too_many_environments",
-            message=f"{key}: only the first {ENVIRONMENTS_MAX} of {len(environments)} environments "
-            "are looked at; make several Pipelines of it",
+        message = (
+            f"{key}: only the first {ENVIRONMENTS_MAX} of {len(environments)} environments are "
+            "looked at; make several Pipelines of it"
         )
+        yield warning(FindingCode.TOO_MANY_ENVIRONMENTS, message, path="spec.environments")
     counts = [len(sequence(entry, "targets")) for entry in environments[:ENVIRONMENTS_MAX]]
     if max(counts, default=0) > TARGETS_MAX or sum(counts) > TARGETS_IN_ALL_MAX:
         message = (
             f"{key}: has more than {TARGETS_MAX} targets in an environment, or more than "
             f"{TARGETS_IN_ALL_MAX} in all; make several Pipelines of it"
         )
-        yield _error("too_many_targets", message)
+        yield error(FindingCode.TOO_MANY_TARGETS, message, path="spec.environments")
 
 
 def _refuse_long_name(name: str) -> None:
@@ -252,21 +252,24 @@ def _findings_of_environments(
     found: list[Finding] = []
     if not names:
         message = f"{key}: spec.environments is empty; list at least one environment"
-        found.append(_error("no_environments", message))
+        found.append(error(FindingCode.NO_ENVIRONMENTS, message, path="spec.environments"))
     if "" in names:
         message = f"{key}: environment {names.index('') + 1} has no name; give it one"
-        found.append(_error("empty_environment_name", message))
+        path = f"spec.environments[{names.index('')}].name"
+        found.append(error(FindingCode.EMPTY_ENVIRONMENT_NAME, message, path=path))
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         message = f"{key}: environment {name!r} is listed {names.count(name)} times; rename one"
-        found.append(_error("duplicate_environment", message))
+        again = names.index(name, names.index(name) + 1)
+        path = f"spec.environments[{again}].name"
+        found.append(error(FindingCode.DUPLICATE_ENVIRONMENT, message, path=path))
     is_full = sum(len(e.targets) for e in environments) >= TARGETS_IN_ALL_MAX
     found.extend(
-        Finding(
-            level=FindingLevel.WARNING,
-            code="no_targets",
-            message=f"{key}: environment {e.name!r} has no targets; name a namespace",
+        warning(
+            FindingCode.NO_TARGETS,
+            f"{key}: environment {e.name!r} has no targets; name a namespace",
+            path=f"spec.environments[{position}].targets",
         )
-        for e in environments
+        for position, e in enumerate(environments)
         if not (e.targets or is_full)
     )
     return tuple(found)
@@ -277,23 +280,19 @@ def _findings_of_strategies(
 ) -> tuple[Finding, ...]:
     # Nothing is promoted into the first environment, so it needs no strategy.
     return tuple(
-        Finding(
-            level=FindingLevel.WARNING,
-            code="no_strategy",
-            message=f"{key}: environment {e.name!r}: {e.no_strategy}",
+        warning(
+            FindingCode.NO_STRATEGY,
+            f"{key}: environment {e.name!r}: {e.no_strategy}",
+            path=f"spec.environments[{position}].promotion",
         )
-        for e in environments[1:]
-        if e.no_strategy
+        for position, e in enumerate(environments)
+        if position and e.no_strategy
     )
 
 
-def _error(code: str, message: str) -> Finding:
-    return Finding(level=FindingLevel.ERROR, code=code, message=message)
-
-
 def _unknown(key: ObjectKey, path: str) -> Finding:
-    return Finding(
-        level=FindingLevel.WARNING,
-        code="unknown_field",
-        message=f"{key}: field {path} is not known and has no effect; check its spelling",
+    return warning(
+        FindingCode.UNKNOWN_FIELD,
+        f"{key}: field {path} is not known and has no effect; check its spelling",
+        path=path,
     )

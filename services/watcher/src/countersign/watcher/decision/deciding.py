@@ -23,7 +23,7 @@ from countersign.contracts.messages import (
 from countersign.contracts.promotion import OVER, Promotion
 from countersign.watcher.decision.arrivals import arrivals
 from countersign.watcher.decision.chains import follow, into, kept_link, next_id
-from countersign.watcher.decision.gates import Judgement, gate, judge
+from countersign.watcher.decision.gates import gate, judge
 from countersign.watcher.decision.observing import environment_observed, observed
 from countersign.watcher.decision.overtaking import (
     homeless,
@@ -33,7 +33,7 @@ from countersign.watcher.decision.overtaking import (
     why_overtaken,
 )
 from countersign.watcher.decision.stages import stages
-from countersign.watcher.model import Decision, Link, Situation, Stage
+from countersign.watcher.model import Decision, Judgement, Link, Situation, Stage
 
 _DOUBLED: Final = "it was asked for twice"
 
@@ -56,7 +56,7 @@ def decide(situation: Situation) -> Decision:
             link = _settle(draft, above=above, link=link)
             link = _renew(draft, below=below, above=above, judgement=judgement, link=link)
             draft.links[above.name] = link
-        shown.append(_shown(draft, above=above, judgement=judgement))
+        shown.append(_shown(draft, below=below, above=above, judgement=judgement))
     news = observed(situation, stages=found, environments=tuple(shown))
     return Decision(events=(*draft.events, *news), links=draft.links)
 
@@ -186,10 +186,12 @@ def _requested(
     return (event,)
 
 
-def _shown(draft: _Draft, *, above: Stage, judgement: Judgement) -> EnvironmentObserved:
+def _shown(
+    draft: _Draft, *, below: Stage, above: Stage, judgement: Judgement
+) -> EnvironmentObserved:
     alive = [p for p in draft.into(above) if p.state not in OVER]
     current = max(alive, key=_newest) if alive else None
-    return environment_observed(above, gate=gate(judgement, stage=above, current=current))
+    return environment_observed(above, gate=gate(judgement, stages=(below, above), current=current))
 
 
 def _newest(promotion: Promotion) -> tuple[bool, float, str]:

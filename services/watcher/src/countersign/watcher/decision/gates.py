@@ -1,71 +1,84 @@
-"""What stands between two environments, as a sentence with a state.
+"""Judges what stands between two environments: a state, a reason, and whom it lies with."""
 
-A gate says what hinders; `wanted` says what would be promoted if nothing did.
-"""
-
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Final
 
 from countersign.contracts.messages import (
     Content,
     CredentialMode,
     EnvironmentCondition,
     Gate,
+    GateReason,
     GateState,
 )
 from countersign.contracts.promotion import Promotion
-from countersign.contracts.revision import short
 from countersign.kube.flux.repositories import is_destination
 from countersign.kube.pipelines.strategies import PullRequests
 from countersign.watcher.decision.contents import is_level, is_tried
-from countersign.watcher.model import Link, Situation, Stage
+from countersign.watcher.decision.gate_sentences import sentence_of
+from countersign.watcher.model import Judgement, Link, Situation, Stage
 
-_OWN_REPOSITORY = "this Kustomization is applied from the repository we would write to"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """A gate without its promotion; `wanted` is set exactly where one should be requested."""
-
-    state: GateState
-    message: str
-    wanted: Content | None = None
+STATES: Final[Mapping[GateReason, GateState]] = {
+    GateReason.SAME_CONTENT: GateState.LEVEL,
+    GateReason.READY: GateState.PENDING,
+    GateReason.UNDER_WAY: GateState.PENDING,
+    GateReason.INVALID_PIPELINE: GateState.NOT_PROMOTABLE,
+    GateReason.NO_STRATEGY: GateState.NOT_PROMOTABLE,
+    GateReason.NO_TARGETS: GateState.NOT_PROMOTABLE,
+    GateReason.NOT_REPRODUCIBLE: GateState.NOT_PROMOTABLE,
+    GateReason.OWN_REPOSITORY: GateState.NOT_PROMOTABLE,
+    GateReason.TARGETS_DISAGREE: GateState.BLOCKED,
+    GateReason.PROGRESSING: GateState.BLOCKED,
+    GateReason.UNHEALTHY: GateState.BLOCKED,
+    GateReason.SUSPENDED: GateState.BLOCKED,
+    GateReason.UNKNOWN: GateState.BLOCKED,
+    GateReason.MISSING: GateState.BLOCKED,
+    GateReason.TRIED_AND_FAILED: GateState.BLOCKED,
+}
+# Of an environment that does not run one content healthily.
+_HINDRANCES: Final[Mapping[EnvironmentCondition, GateReason]] = {
+    EnvironmentCondition.HEALTHY: GateReason.TARGETS_DISAGREE,
+    EnvironmentCondition.PROGRESSING: GateReason.PROGRESSING,
+    EnvironmentCondition.SUSPENDED: GateReason.SUSPENDED,
+    EnvironmentCondition.UNKNOWN: GateReason.UNKNOWN,
+    EnvironmentCondition.MISSING: GateReason.MISSING,
+    EnvironmentCondition.FAILED: GateReason.UNHEALTHY,
+    EnvironmentCondition.UNSPECIFIED: GateReason.UNHEALTHY,
+}
 
 
 def judge(situation: Situation, *, below: Stage, above: Stage, link: Link) -> Judgement:
-    """Whether what runs below should be brought above.
+    """Decide whether what runs below should be brought above.
 
     The order matters: what can never be promoted is said first, then what hinders now.
     """
     never = _never(situation, below=below, above=above)
-    if never:
-        return Judgement(state=GateState.NOT_PROMOTABLE, message=never)
+    if never is not None:
+        return never
     if below.content is None:
-        return Judgement(state=GateState.BLOCKED, message=_unhealthy(below))
-    name = short(below.content.revision)
+        return _hindered_by(below)
     if is_level(below.content, above.content, link):
-        message = f"{above.name} runs {short(above.current)}, as {below.name} does"
-        return Judgement(state=GateState.LEVEL, message=message)
+        return Judgement(reason=GateReason.SAME_CONTENT)
     hindrance = _hindrance(above, content=below.content)
-    if hindrance:
-        return Judgement(state=GateState.BLOCKED, message=hindrance)
-    message = f"{name} is ready for {above.name}"
-    return Judgement(state=GateState.PENDING, message=message, wanted=below.content)
+    if hindrance is not None:
+        return hindrance
+    return Judgement(reason=GateReason.READY, wanted=below.content)
 
 
-def _never(situation: Situation, *, below: Stage, above: Stage) -> str:
+def _never(situation: Situation, *, below: Stage, above: Stage) -> Judgement | None:
     if not situation.pipeline.is_sound:
-        return "the Pipeline has errors that must be mended first"
+        return Judgement(reason=GateReason.INVALID_PIPELINE)
     strategy = above.environment.strategy
     if strategy is None:
-        return above.environment.no_strategy
+        return Judgement(reason=GateReason.NO_STRATEGY, detail=above.environment.no_strategy)
     if not above.environment.targets:
-        return f"{above.name} has no targets; name a namespace"
+        return Judgement(reason=GateReason.NO_TARGETS)
     for app in (*below.apps, *above.apps):
         if app.not_promotable:
-            return app.not_promotable
+            return Judgement(reason=GateReason.NOT_REPRODUCIBLE, detail=app.not_promotable)
     if _is_own_repository(situation, stages=(below, above), strategy=strategy):
-        return _OWN_REPOSITORY
-    return ""
+        return Judgement(reason=GateReason.OWN_REPOSITORY)
+    return None
 
 
 def _is_own_repository(
@@ -80,43 +93,40 @@ def _is_own_repository(
     return any(is_destination(url, strategy.destination) for url in urls if url)
 
 
-def _unhealthy(stage: Stage) -> str:
-    word = {
-        EnvironmentCondition.HEALTHY: "does not agree with itself",
-        EnvironmentCondition.PROGRESSING: "is progressing",
-        EnvironmentCondition.SUSPENDED: "is suspended",
-        EnvironmentCondition.UNKNOWN: "cannot be read",
-        EnvironmentCondition.MISSING: "runs nothing",
-    }.get(stage.condition, "is not healthy")
-    return f"{stage.name} {word}: {stage.message}" if stage.message else f"{stage.name} {word}"
+def _hindered_by(stage: Stage) -> Judgement:
+    return Judgement(
+        reason=_HINDRANCES[stage.condition], hindered_by=stage.name, detail=stage.message
+    )
 
 
-def _hindrance(above: Stage, *, content: Content) -> str:
+def _hindrance(above: Stage, *, content: Content) -> Judgement | None:
     """Why a promotion would be premature, or would bring nothing new."""
-    if above.condition is EnvironmentCondition.UNKNOWN:
-        return _unhealthy(above)
-    if above.condition is EnvironmentCondition.PROGRESSING:
-        return _unhealthy(above)
+    if above.condition in {EnvironmentCondition.UNKNOWN, EnvironmentCondition.PROGRESSING}:
+        return _hindered_by(above)
     if above.condition is EnvironmentCondition.FAILED and any(
         is_tried(content, app.attempted) and app.condition is EnvironmentCondition.FAILED
         for app in above.apps
     ):
-        return f"{above.name} tries {short(content.revision)} already and fails: {above.message}"
-    return ""
+        return Judgement(
+            reason=GateReason.TRIED_AND_FAILED, hindered_by=above.name, detail=above.message
+        )
+    return None
 
 
-def gate(judgement: Judgement, *, stage: Stage, current: Promotion | None) -> Gate:
-    """As it is published; a promotion under way outweighs what would hinder the next."""
-    strategy = stage.environment.strategy
-    state, message = judgement.state, judgement.message
+def gate(judgement: Judgement, *, stages: tuple[Stage, Stage], current: Promotion | None) -> Gate:
+    """Make the gate that is published; a promotion under way outweighs what hinders the next."""
+    below, above = stages
+    strategy = above.environment.strategy
     if current is not None:
-        revision = short(current.request.content.revision)
-        state, message = GateState.PENDING, f"{revision} is on its way to {stage.name}"
+        judgement = Judgement(reason=GateReason.UNDER_WAY, wanted=current.request.content)
     return Gate(
-        state=state,
-        message=message,
+        state=STATES[judgement.reason],
+        message=sentence_of(judgement, below=below, above=above),
         promotion_id=current.promotion_id if current else "",
         manual=strategy.manual if strategy else False,
         mode=strategy.mode if strategy else CredentialMode.UNSPECIFIED,
         destination=strategy.destination if strategy else None,
+        reason=judgement.reason,
+        hindered_by=judgement.hindered_by,
+        cause=judgement.detail if judgement.hindered_by else "",
     )

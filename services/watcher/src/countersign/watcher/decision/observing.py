@@ -16,8 +16,9 @@ from countersign.contracts.messages import (
 )
 from countersign.kube.flux import kustomizations
 from countersign.kube.objects import group_of
+from countersign.kube.pipelines.findings import FindingCode
 from countersign.kube.pipelines.pipeline import Pipeline
-from countersign.watcher.model import Problem, Situation, Stage
+from countersign.watcher.model import Situation, Stage
 
 TOO_LONG: Final = (
     "what would be told of it is more than the bus takes at once; shorten what is long in the "
@@ -53,8 +54,7 @@ def observed(
             *pipeline.findings,
             *_unwritten(situation.pipeline),
             *_unchecked(stages, app=pipeline.app),
-            *(_of_problem(p) for p in situation.problems),
-            *situation.credentials,
+            *situation.findings,
         ),
         manifest=pipeline.manifest,
         observed_at=situation.now,
@@ -68,7 +68,7 @@ def without_what_is_long(event: PipelineObserved) -> PipelineObserved:
     message = (
         f"{event.pipeline.namespace}/{event.pipeline.name}: nothing of it is shown: {TOO_LONG}"
     )
-    finding = Finding(level=FindingLevel.ERROR, code="too_large", message=message)
+    finding = Finding(level=FindingLevel.ERROR, code=FindingCode.TOO_LARGE, message=message)
     return event.model_copy(
         update={"environments": (), "findings": (finding,), "manifest": "", "credentials": ()}
     )
@@ -93,26 +93,28 @@ def _credentials(situation: Situation) -> Iterator[CredentialUse]:
 
 
 def _unwritten(pipeline: Pipeline) -> Iterator[Finding]:
-    for environment in pipeline.environments[1:]:
-        strategy = environment.strategy
+    for position, environment in enumerate(pipeline.environments):
+        strategy = environment.strategy if position else None
         if strategy is not None and strategy.destination.kind is not ForgeKind.GITHUB:
             kind = strategy.destination.kind.name.lower().replace("_", "-")
             yield Finding(
                 level=FindingLevel.WARNING,
-                code="forge_not_written_to",
+                code=FindingCode.FORGE_NOT_WRITTEN_TO,
                 message=f"environment {environment.name!r}: pull requests are opened on GitHub "
                 f"only, so far; those of type {kind} fail, so promote there by hand",
+                path=f"spec.environments[{position}].promotion",
             )
 
 
 def _unchecked(stages: tuple[Stage, ...], *, app: ObjectRef) -> Iterator[Finding]:
-    for stage in stages:
+    for position, stage in enumerate(stages):
         healthy = stage.condition is EnvironmentCondition.HEALTHY
         if healthy and any(not app.checked for app in stage.apps):
             yield Finding(
                 level=FindingLevel.INFO,
-                code="health_not_checked",
+                code=FindingCode.HEALTH_NOT_CHECKED,
                 message=f"environment {stage.name!r}: {_promise(app)}",
+                path=f"spec.environments[{position}]",
             )
 
 
@@ -123,15 +125,3 @@ def _promise(app: ObjectRef) -> str:
             "of its Kustomization"
         )
     return f"its {app.kind} says that it is ready; the health of what it brought is not known"
-
-
-def _of_problem(problem: Problem) -> Finding:
-    if problem.code:
-        return Finding(level=FindingLevel.WARNING, code=problem.code, message=problem.message)
-    if not problem.path:
-        return Finding(level=FindingLevel.ERROR, code="request_unreadable", message=problem.message)
-    return Finding(
-        level=FindingLevel.WARNING,
-        code="file_unreadable",
-        message=f"{problem.path}: {problem.message}; what it held before is still used",
-    )

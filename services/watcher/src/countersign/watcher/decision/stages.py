@@ -88,6 +88,7 @@ def _target(target: Target, *, app: AppState, before: EnvironmentObserved | None
         condition=app.condition,
         message=app.message,
         revision=app.last or earlier,
+        code=app.code,
     )
 
 

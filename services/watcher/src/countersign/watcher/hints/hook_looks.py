@@ -5,17 +5,18 @@ depend on whether a Secret was looked at here.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import SecretRef
 from countersign.kube.access.stored_secrets import FORBIDDEN, MISSING
 from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines.findings import FindingCode
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.hook_keys import KEY, LOOKUPS_AT_ONCE_MAX, is_usable
 from countersign.watcher.interfaces import HmacKeys
-from countersign.watcher.observation.hook_problems import NO_KEY, HookProblems, Place, places_of
+from countersign.watcher.observation.hook_problems import HookProblems, Place, places_of
 from countersign.watcher.observation.world import World
 
 log = get_logger()
@@ -28,6 +29,11 @@ BAD_AGAIN_S: Final = 10.0
 GOOD_AGAIN_S: Final = 600.0
 # Where another watcher says something else, one of both has not looked since it changed.
 DOUBTED_AGAIN_S: Final = 2.0
+# By why a Secret was refused; a key that is there and unusable is as good as none.
+_CODES: Final[Mapping[str, FindingCode]] = {
+    FORBIDDEN: FindingCode.SECRET_FORBIDDEN,
+    MISSING: FindingCode.SECRET_MISSING,
+}
 
 Look = Callable[[Iterable[ObjectKey]], None]
 
@@ -96,19 +102,18 @@ class HookLooks:
             async with self._turns, asyncio.timeout(LOOK_TIMEOUT_S):
                 key = await self._keys.read(secret)
         except Rejected as refusal:
-            message, known = refusal.message, refusal.reason in {FORBIDDEN, MISSING}
-            if refusal.reason == MISSING:
+            code, message = _CODES.get(refusal.reason, FindingCode.NO_HMAC_KEY), refusal.message
+            if code is FindingCode.SECRET_MISSING:
                 message = f"{message}; create it with a key {KEY}"
-            code = refusal.reason if known else NO_KEY
             return self._tell(place, code=code, message=message)
         except (Retryable, TimeoutError):
             return False
         if not is_usable(key):
             message = f"it has no key {KEY} that is text; add one, or nobody can sign"
-            return self._tell(place, code=NO_KEY, message=message)
+            return self._tell(place, code=FindingCode.NO_HMAC_KEY, message=message)
         return self._tell(place)
 
-    def _tell(self, place: Place, *, code: str = "", message: str = "") -> bool:
+    def _tell(self, place: Place, *, code: FindingCode | None = None, message: str = "") -> bool:
         is_news = self._problems.tell(place, code=code, message=message)
         if is_news and code:
             namespace, name = place

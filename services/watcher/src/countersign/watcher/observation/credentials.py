@@ -5,10 +5,12 @@ from typing import Final
 
 from countersign.contracts.messages import Finding, FindingLevel, SecretRef, TokenChecked
 from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines.findings import FindingCode
 from countersign.kube.pipelines.pipeline import Pipeline
+from countersign.watcher.gaps import secret_subject
 
 # What the token itself is worth is said on the page of credentials.
-SHOWN: Final = frozenset({"secret_forbidden", "secret_missing"})
+SHOWN: Final = frozenset({FindingCode.SECRET_FORBIDDEN, FindingCode.SECRET_MISSING})
 
 Place = tuple[str, str]
 
@@ -22,7 +24,7 @@ class Credentials:
     def apply(self, event: TokenChecked) -> bool:
         """Returns whether something else is wrong with the Secret now, or nothing any more."""
         place = (event.credential.namespace, event.credential.name)
-        found = tuple(_warning(f) for f in event.findings if f.code in SHOWN)
+        found = tuple(_warning(f, *place) for f in event.findings if f.code in SHOWN)
         if found == self._found.get(place, ()):
             return False
         self._found.pop(place, None)
@@ -52,6 +54,12 @@ def naming(pipelines: Mapping[ObjectKey, Pipeline], secret: SecretRef) -> list[O
     return [key for key, pipeline in pipelines.items() if secret in secrets_of(pipeline)]
 
 
-def _warning(finding: Finding) -> Finding:
+def _warning(finding: Finding, namespace: str, name: str) -> Finding:
     """The Pipeline itself is sound, and what it runs is still known."""
-    return Finding(level=FindingLevel.WARNING, code=finding.code, message=finding.message)
+    return Finding(
+        level=FindingLevel.WARNING,
+        code=finding.code,
+        message=finding.message,
+        subject=secret_subject(namespace, name),
+        path=finding.path,
+    )

@@ -11,6 +11,7 @@ from typing import Final
 from countersign.contracts.errors import Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
+    Finding,
     PipelineDeleted,
     PipelineObserved,
     TokenChecked,
@@ -21,7 +22,7 @@ from countersign.telemetry.logs import get_logger
 from countersign.watcher.decision.deciding import decide
 from countersign.watcher.interfaces import Changes, LinkStore, Publisher
 from countersign.watcher.measuring import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
-from countersign.watcher.model import UNSEEN, Problem, Scope, Situation
+from countersign.watcher.model import UNSEEN, Scope, Situation
 from countersign.watcher.observation.credentials import naming
 from countersign.watcher.observation.endings import endings
 from countersign.watcher.observation.hook_problems import HookProblems
@@ -173,10 +174,10 @@ class Watching:
             if pipeline.is_sound:
                 # Remembered first: what is published is found again, what is forgotten is not.
                 self._links.write(pipeline, decision.links)
-            told = self._publishing.forget_problem(key)
+            told = self._publishing.forget_finding(key)
             await self._publishing.publish(decision.events)
             self._links.published(self._situation(pipeline))
-            if self._publishing.problem_of(key) != told:
+            if self._publishing.finding_of(key) != told:
                 self._dirty.add(key)
         except (Retryable, OSError) as error:
             log.warning("pipeline.put_off", pipeline=str(key), reason=str(error))
@@ -192,20 +193,20 @@ class Watching:
             promotions=self.projection.promotions_of(pipeline.ref.uid),
             links=self._links.read(pipeline),
             observed=observed,
-            problems=tuple(self._problems_of(pipeline, observed=observed)),
-            credentials=self.projection.credentials.findings_of(pipeline),
+            findings=tuple(self._findings_of(pipeline, observed=observed)),
             complete=self.world.tells_absence,
             reads_clusters=self.world.knows_gaps,
             now=self._clock(),
         )
 
-    def _problems_of(
+    def _findings_of(
         self, pipeline: Pipeline, *, observed: PipelineObserved | None
-    ) -> Iterator[Problem]:
-        yield from self.world.problems_of(pipeline)
-        yield from self.hook_problems.problems_of(pipeline, observed=observed)
-        if (unreadable := self._publishing.problem_of(pipeline.key)) is not None:
-            yield unreadable
+    ) -> Iterator[Finding]:
+        yield from self.world.findings_of(pipeline)
+        yield from self.hook_problems.findings_of(pipeline, observed=observed)
+        if (unpublished := self._publishing.finding_of(pipeline.key)) is not None:
+            yield unpublished
+        yield from self.projection.credentials.findings_of(pipeline)
 
     async def _end_gone(self) -> None:
         scope = replace(self._scope, now=self._clock(), gone=self.world.gone)

@@ -1,4 +1,4 @@
-"""What keeps senders of promotion hints from signing, by the Secrets that hold their keys. Pure.
+"""Remembers what keeps senders of promotion hints from signing, by the Secrets of their keys. Pure.
 
 No caller of the hook can see any of it.
 """
@@ -6,12 +6,14 @@ No caller of the hook can see any of it.
 from collections.abc import Iterator
 from typing import Final
 
-from countersign.contracts.messages import Finding, PipelineObserved
+from countersign.contracts.messages import Finding, FindingLevel, ObjectRef, PipelineObserved
 from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines.findings import FindingCode
 from countersign.kube.pipelines.pipeline import Pipeline
-from countersign.watcher.model import Problem
+from countersign.watcher.gaps import secret_subject
 
-NO_KEY: Final = "no_hmac_key"
+# Tells what is wrong with a Secret of a key from what is wrong with one of a credential.
+KEY_PATH: Final = "data.hmac-key"
 
 Place = tuple[str, str]
 
@@ -24,16 +26,22 @@ class HookProblems:
     """
 
     def __init__(self) -> None:
-        self._found: dict[Place, Problem | None] = {}
+        self._found: dict[Place, Finding | None] = {}
         self._doubted: set[ObjectKey] = set()
 
-    def tell(self, place: Place, *, code: str = "", message: str = "") -> bool:
+    def tell(self, place: Place, *, code: FindingCode | None = None, message: str = "") -> bool:
         """Without a code it is as it should be; returns whether that is news."""
-        problem = None
-        if code:
-            problem = Problem(path="", code=code, message=_beginning(place) + message)
-        is_news = place not in self._found or self._found[place] != problem
-        self._found[place] = problem
+        finding = None
+        if code is not None:
+            finding = Finding(
+                level=FindingLevel.WARNING,
+                code=code,
+                message=f"Secret {'/'.join(place)!r} for promotion hints: {message}",
+                subject=secret_subject(*place),
+                path=KEY_PATH,
+            )
+        is_news = place not in self._found or self._found[place] != finding
+        self._found[place] = finding
         return is_news
 
     def keep(self, places: set[Place]) -> None:
@@ -44,44 +52,37 @@ class HookProblems:
     def is_well(self, place: Place) -> bool:
         return place in self._found and self._found[place] is None
 
-    def problems_of(
+    def findings_of(
         self, pipeline: Pipeline, *, observed: PipelineObserved | None
-    ) -> tuple[Problem, ...]:
-        return tuple(self._problems(pipeline, observed=observed))
+    ) -> tuple[Finding, ...]:
+        return tuple(self._findings(pipeline, observed=observed))
 
     def compare(self, pipeline: Pipeline, observed: PipelineObserved) -> None:
         """Doubt what was found if somebody says something else."""
-        places = places_of(pipeline)
-        said = {f.message for place in places for f in _said_of(place, observed)}
-        ours = {p.message for p in self._problems(pipeline, observed=observed)}
-        if said != ours:
+        said = [f for place in places_of(pipeline) for f in _said_of(place, observed)]
+        if said != list(self._findings(pipeline, observed=observed)):
             self._doubted.add(pipeline.key)
 
     def take_doubted(self) -> frozenset[ObjectKey]:
         doubted, self._doubted = frozenset(self._doubted), set()
         return doubted
 
-    def _problems(
+    def _findings(
         self, pipeline: Pipeline, *, observed: PipelineObserved | None
-    ) -> Iterator[Problem]:
+    ) -> Iterator[Finding]:
         for place in places_of(pipeline):
             if place in self._found:
-                problem = self._found[place]
-                if problem is not None:
-                    yield problem
+                finding = self._found[place]
+                if finding is not None:
+                    yield finding
             elif observed is not None:
-                for finding in _said_of(place, observed):
-                    yield Problem(path="", code=finding.code, message=finding.message)
+                yield from _said_of(place, observed)
 
 
 def places_of(pipeline: Pipeline) -> list[Place]:
     return sorted({(h.secret.namespace, h.secret.name) for h in pipeline.hook_secrets})
 
 
-def _beginning(place: Place) -> str:
-    return f"Secret {'/'.join(place)!r} for promotion hints: "
-
-
 def _said_of(place: Place, observed: PipelineObserved) -> Iterator[Finding]:
-    beginning = _beginning(place)
-    return (f for f in observed.findings if f.message.startswith(beginning))
+    subject: ObjectRef = secret_subject(*place)
+    return (f for f in observed.findings if f.path == KEY_PATH and f.subject == subject)

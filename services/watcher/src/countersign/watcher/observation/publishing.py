@@ -7,6 +7,8 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     EVENTS,
+    Finding,
+    FindingLevel,
     PipelineDeleted,
     PipelineObserved,
     PromotionRef,
@@ -14,12 +16,12 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.subjects import event_subject, stream_of
 from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines.findings import FindingCode
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.decision.observing import TOO_LONG, says_the_same, without_what_is_long
 from countersign.watcher.interfaces import Publisher
-from countersign.watcher.model import Problem
 from countersign.watcher.observation.projection import Projection
 from countersign.watcher.observation.world import pipeline_key
 
@@ -32,13 +34,13 @@ class Publishing:
     def __init__(self, publisher: Publisher, *, projection: Projection) -> None:
         self._publisher = publisher
         self._projection = projection
-        self._problems: dict[ObjectKey, Problem] = {}
+        self._findings: dict[ObjectKey, Finding] = {}
 
-    def problem_of(self, key: ObjectKey) -> Problem | None:
-        return self._problems.get(key)
+    def finding_of(self, key: ObjectKey) -> Finding | None:
+        return self._findings.get(key)
 
-    def forget_problem(self, key: ObjectKey) -> Problem | None:
-        return self._problems.pop(key, None)
+    def forget_finding(self, key: ObjectKey) -> Finding | None:
+        return self._findings.pop(key, None)
 
     async def publish(self, events: Iterable[Message]) -> None:
         for event in events:
@@ -100,9 +102,9 @@ class Publishing:
                 await self._send(less)
         elif isinstance(event, PromotionRequested):
             ref = event.promotion.pipeline
-            self._problems[pipeline_key(ref.namespace, ref.name)] = Problem(
-                path="",
-                code="too_large",
+            self._findings[pipeline_key(ref.namespace, ref.name)] = Finding(
+                level=FindingLevel.WARNING,
+                code=FindingCode.TOO_LARGE,
                 message=f"nothing can be promoted into {event.promotion.environment}: {TOO_LONG}",
             )
 
@@ -118,8 +120,9 @@ class Publishing:
             await self._publisher.last(kind, event_subject(event), stream=stream_of(kind))
         except Rejected as refusal:
             log.warning("request.unreadable", promotion_id=ref.promotion_id, reason=refusal.reason)
-            self._problems[key] = Problem(
-                path="",
+            self._findings[key] = Finding(
+                level=FindingLevel.ERROR,
+                code=FindingCode.REQUEST_UNREADABLE,
                 message=f"promotion {ref.promotion_id} into {ref.environment} was requested, but "
                 "what the stream holds of it cannot be read, so nobody can approve it; whoever "
                 "runs NATS must look at it",

@@ -5,15 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from countersign.contracts.messages import Finding, FindingLevel
 from countersign.kube.flux.applications import App, AppState, Source
 from countersign.kube.flux.kustomizations import settle
 from countersign.kube.flux.rules import Record
 from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines.findings import FindingCode
 from countersign.kube.pipelines.pipeline import GROUP, KIND, Pipeline
 from countersign.watcher.decision.stages import keys_of
 from countersign.watcher.gaps import Gap
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.model import Problem
+from countersign.watcher.model import FileProblem
 
 # Those that go at once before anybody looks: all of a large cluster.
 GONE_MAX: Final = 20_000
@@ -26,7 +28,7 @@ class World:
         self._pipelines: dict[ObjectKey, Pipeline] = {}
         # Uids of Pipelines that were there; the last ones.
         self.gone: OrderedDict[str, None] = OrderedDict()
-        self._problems: tuple[Problem, ...] = ()
+        self._problems: tuple[FileProblem, ...] = ()
         self._gaps: tuple[Gap, ...] | None = None
         # Application to Pipelines that name it; source to applications applied from it.
         self._named_by: dict[ObjectKey, set[ObjectKey]] = {}
@@ -46,7 +48,7 @@ class World:
         return self._pipelines
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[FileProblem, ...]:
         return self._problems
 
     @property
@@ -108,17 +110,15 @@ class World:
                 found[key] = source.url
         return found
 
-    def problems_of(self, pipeline: Pipeline) -> tuple[Problem, ...]:
+    def findings_of(self, pipeline: Pipeline) -> tuple[Finding, ...]:
+        """What keeps us from knowing what its environments run."""
         if not self._problems and not self._gaps:
             return ()
         keys = self._seen_by(pipeline)
+        gaps = (g.finding for g in self._gaps or () if any(g.covers(key) for key in keys))
         return (
-            *(problem for problem in self._problems if problem.keys & keys),
-            *(
-                Problem(path="", code=gap.code, message=gap.message)
-                for gap in self._gaps or ()
-                if gap.code and any(gap.covers(key) for key in keys)
-            ),
+            *(_unreadable(problem) for problem in self._problems if problem.keys & keys),
+            *(finding for finding in gaps if finding is not None),
         )
 
     def _seen_by(self, pipeline: Pipeline) -> set[ObjectKey]:
@@ -155,7 +155,7 @@ class World:
             found.add(key)
         return found
 
-    def _concerned_by_problems(self, now: Iterable[Problem]) -> set[ObjectKey]:
+    def _concerned_by_problems(self, now: Iterable[FileProblem]) -> set[ObjectKey]:
         different = set(now) ^ set(self._problems)
         return {p for problem in different for key in problem.keys for p in self._concerned(key)}
 
@@ -196,7 +196,15 @@ def pipeline_key(namespace: str, name: str) -> ObjectKey:
     return ObjectKey(group=GROUP, kind=KIND, namespace=namespace, name=name)
 
 
+def _unreadable(problem: FileProblem) -> Finding:
+    return Finding(
+        level=FindingLevel.WARNING,
+        code=FindingCode.FILE_UNREADABLE,
+        message=f"{problem.path}: {problem.message}; what it held before is still used",
+    )
+
+
 def _in_gap(gap: Gap, *, app: App | None) -> AppState:
     """What ran last is still told; nothing is promoted on the strength of it."""
-    state = AppState(condition=gap.condition, message=gap.message)
+    state = AppState(condition=gap.condition, message=gap.message, code=gap.code or "")
     return replace(state, last=app.state.last) if app else state

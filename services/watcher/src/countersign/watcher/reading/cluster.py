@@ -182,10 +182,10 @@ class Cluster:
                 yield from self._remote[name].gaps()
             else:
                 message = f"cluster {name}: {blind.message}"
-                yield Gap(cluster=name, code=blind.code, message=message)
+                yield Gap(cluster=name, code=blind.code, message=message, subject=blind.subject)
 
     def _measure(self) -> None:
-        counted = Counter(gap.code or "unread" for gap in self._gaps)
+        counted = Counter(str(gap.code or "unread") for gap in self._gaps)
         # A gap that is closed is counted as none.
         self._codes |= counted.keys()
         for code in self._codes:

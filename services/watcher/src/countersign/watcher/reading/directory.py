@@ -16,7 +16,7 @@ from countersign.kube.flux.rules import Record, read_object
 from countersign.kube.objects import ObjectKey
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.interfaces import Changes, Deliver
-from countersign.watcher.model import Problem
+from countersign.watcher.model import FileProblem
 from countersign.watcher.reading.manifest_files import (
     SUFFIXES,
     ManifestFile,
@@ -152,18 +152,18 @@ class Directory:
             and all(f.was_good or not f.problem for f in self._files.values()),
         )
 
-    def _problems(self) -> Iterator[Problem]:
+    def _problems(self) -> Iterator[FileProblem]:
         if self._listing_problem:
             keys = frozenset(self._holders)
-            yield Problem(path=str(self._root), message=self._listing_problem, keys=keys)
+            yield FileProblem(path=str(self._root), message=self._listing_problem, keys=keys)
         for path, file in self._files.items():
             if file.problem:
                 where = str(path.relative_to(self._root))
-                yield Problem(path=where, message=file.problem, keys=frozenset(file.records))
+                yield FileProblem(path=where, message=file.problem, keys=frozenset(file.records))
         for path, doubled in self._doubled().items():
             where = str(path.relative_to(self._root))
             message = f"{min(doubled)} is in another file too, which counts instead"
-            yield Problem(path=where, message=message, keys=frozenset(doubled))
+            yield FileProblem(path=where, message=message, keys=frozenset(doubled))
 
     def _doubled(self) -> dict[Path, set[ObjectKey]]:
         found: dict[Path, set[ObjectKey]] = {}

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from countersign.contracts.messages import ObjectRef
 from countersign.contracts.secret import Secret
 from countersign.kube.objects import Manifest, ObjectKey, key_of, text
 
 GROUP: Final = "gitops.weave.works"
 KIND: Final = "GitopsCluster"
+API_VERSION: Final = f"{GROUP}/v1alpha1"
 # Cluster API writes `value`, and so do the tests of Weave's own controller.
 # https://cluster-api.sigs.k8s.io/tasks/certs/generate-kubeconfig
 KEYS: Final = ("kubeconfig", "value")
@@ -40,6 +42,12 @@ def read_gitops_cluster(manifest: Manifest) -> GitopsCluster:
 def key_of_cluster(cluster: str) -> ObjectKey:
     namespace, _, name = cluster.partition("/")
     return ObjectKey(group=GROUP, kind=KIND, namespace=namespace, name=name)
+
+
+def subject_of_cluster(cluster: str) -> ObjectRef:
+    """The GitopsCluster, as a finding names it."""
+    key = key_of_cluster(cluster)
+    return ObjectRef(api_version=API_VERSION, kind=KIND, namespace=key.namespace, name=key.name)
 
 
 def kubeconfig_in(keys: Mapping[str, Secret]) -> Secret | None:

@@ -12,6 +12,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import CALL_TIMEOUT_S
 from countersign.kube.flux.rules import Record
 from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines.findings import FindingCode
 from countersign.kube.watches.discovery import Resource, discover
 from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Api, Handling, Standing, Update
@@ -103,7 +104,7 @@ class KindReading:
                     group=self._group,
                     kind=self._kind,
                     namespace=namespace,
-                    code="too_many_namespaces",
+                    code=FindingCode.TOO_MANY_NAMESPACES,
                     message=f"{self._kind} objects are named in more than {NAMESPACES_MAX} "
                     "namespaces; let the watcher read all namespaces at once",
                 )

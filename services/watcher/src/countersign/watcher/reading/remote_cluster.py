@@ -10,17 +10,23 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import ObjectRef
 from countersign.kube.access.api import ClusterApi
 from countersign.kube.access.stored_secrets import read_secret
 from countersign.kube.flux.rules import Record, placed_in
 from countersign.kube.objects import ObjectKey
+from countersign.kube.pipelines.findings import FindingCode
 from countersign.kube.watches.kubeconfigs import read_kubeconfig, remote_api
 from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Api, Standing, Update
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.gaps import UNREACHABLE, Gap
+from countersign.watcher.gaps import Gap, secret_subject
 from countersign.watcher.reading.cluster_reading import ClusterReading
-from countersign.watcher.reading.gitops_clusters import GitopsCluster, kubeconfig_in
+from countersign.watcher.reading.gitops_clusters import (
+    GitopsCluster,
+    kubeconfig_in,
+    subject_of_cluster,
+)
 from countersign.watcher.reading.kind_reading import Reader, Told
 from countersign.watcher.reading.wants import Kind
 
@@ -28,6 +34,9 @@ log = get_logger()
 
 # However often something asks for it, a Secret is read no more often than that.
 LOOK_LEAST_S: Final = 1.0
+_OF_ITS_SECRET: Final = frozenset(
+    {FindingCode.SECRET_FORBIDDEN, FindingCode.SECRET_MISSING, FindingCode.BAD_KUBECONFIG}
+)
 
 
 class SwitchedApi:
@@ -153,28 +162,41 @@ class RemoteCluster:
             self._gap = None
         except Retryable as error:
             if not self._switch.is_connected:
-                self._gap = self._trouble(UNREACHABLE, error.message)
+                self._gap = self._trouble(FindingCode.CLUSTER_UNREACHABLE, error.message)
         except Rejected as refusal:
-            if refusal.reason != "secret_forbidden":
+            if refusal.reason != FindingCode.SECRET_FORBIDDEN:
                 # Who takes the way to it away does not want it to be used any longer.
                 await self._use(AsyncExitStack(), None, version="")
-            self._gap = self._trouble(refusal.reason, refusal.message)
+            self._gap = self._trouble(FindingCode(refusal.reason), refusal.message)
         if self._gap != before:
-            reason = self._gap.code if self._gap else ""
+            reason = self._gap.code or "" if self._gap else ""
             log.info("remote_cluster.changed", cluster=self.name, reason=reason)
             await self._tell(self.name, Update(standing=Standing.READ))
 
-    def _trouble(self, code: str, message: str) -> Gap:
-        return Gap(cluster=self.name, code=code, message=f"cluster {self.name}: {message}")
+    def _trouble(self, code: FindingCode, message: str) -> Gap:
+        return Gap(
+            cluster=self.name,
+            code=code,
+            message=f"cluster {self.name}: {message}",
+            subject=self._subject(code),
+        )
+
+    def _subject(self, code: FindingCode) -> ObjectRef:
+        """The object that somebody has to mend."""
+        described = self._described
+        if described is not None and described.secret and code in _OF_ITS_SECRET:
+            return secret_subject(described.key.namespace, described.secret)
+        return subject_of_cluster(self.name)
 
     async def _connect(self) -> None:
         described = self._described
         if described is None:
-            raise Rejected("cluster_missing", "there is no such GitopsCluster; make it")
+            raise Rejected(FindingCode.CLUSTER_MISSING, "there is no such GitopsCluster; make it")
         namespace, name = described.key.namespace, described.secret
         if not name:
             raise Rejected(
-                "cluster_incomplete", "its GitopsCluster names no Secret; set spec.secretRef"
+                FindingCode.CLUSTER_INCOMPLETE,
+                "its GitopsCluster names no Secret; set spec.secretRef",
             )
         where = f"its Secret {namespace}/{name}"
         try:
@@ -185,7 +207,7 @@ class RemoteCluster:
             return
         body = kubeconfig_in(stored.keys)
         if body is None:
-            raise Rejected("bad_kubeconfig", f"{where} has no key kubeconfig or value")
+            raise Rejected(FindingCode.BAD_KUBECONFIG, f"{where} has no key kubeconfig or value")
         config = read_kubeconfig(body, may_exec=self._ways.may_exec)
         connection = AsyncExitStack()
         api = await connection.enter_async_context(remote_api(config))

@@ -18,9 +18,9 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.promotion import OVER, Promotion
 from countersign.kube.access.api import fits_as_key
+from countersign.kube.pipelines.findings import FindingCode
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.decision.chains import into
-from countersign.watcher.gaps import FORBIDDEN
 from countersign.watcher.model import NO_LINK, Links, Situation
 from countersign.watcher.reading.gitops_clusters import KIND as GITOPS_CLUSTER
 from countersign.watcher.status.link_fields import shown_link
@@ -42,7 +42,6 @@ TARGETS_MAX: Final = 500
 FINDINGS_MAX: Final = 20
 # So that `kubectl get` stays readable.
 WAITING_FOR_BYTES_MAX: Final = 120
-CLUSTER_MISSING: Final = "cluster_missing"
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _UNREADABLE: Final = frozenset({EnvironmentCondition.UNKNOWN, EnvironmentCondition.MISSING})
 
@@ -183,9 +182,7 @@ def _ready(seen: PipelineObserved) -> Fields:
     environment, target = min(unread, key=lambda pair: pair[1].condition is not _worst(unread))
     more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
     message = f"{environment.name}: {target.message}{more}"
-    code = {f.message: f.code for f in seen.findings}.get(target.message, "")
-    reason = _why(target, code=code)
-    return _condition(seen, "Ready", reason=reason, message=message, status=False)
+    return _condition(seen, "Ready", reason=_why(target), message=message, status=False)
 
 
 def _worst(unread: Iterable[tuple[EnvironmentObserved, TargetObserved]]) -> EnvironmentCondition:
@@ -193,10 +190,12 @@ def _worst(unread: Iterable[tuple[EnvironmentObserved, TargetObserved]]) -> Envi
     return EnvironmentCondition.UNKNOWN if unknown else EnvironmentCondition.MISSING
 
 
-def _why(target: TargetObserved, *, code: str) -> str:
-    if target.condition is EnvironmentCondition.MISSING or not target.cluster or code == FORBIDDEN:
+def _why(target: TargetObserved) -> str:
+    forbidden = target.code == FindingCode.KIND_FORBIDDEN
+    if target.condition is EnvironmentCondition.MISSING or not target.cluster or forbidden:
         return "TargetNotReadable"
-    return "TargetClusterNotFound" if code == CLUSTER_MISSING else "TargetClusterNotReady"
+    missing = target.code == FindingCode.CLUSTER_MISSING
+    return "TargetClusterNotFound" if missing else "TargetClusterNotReady"
 
 
 def _pending(seen: PipelineObserved) -> Iterator[Fields]:
