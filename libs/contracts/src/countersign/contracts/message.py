@@ -1,4 +1,4 @@
-"""What every message shares: it is frozen, tolerant of what it does not know, and canonical.
+"""The base of all messages: frozen, tolerant of unknown fields, and canonical.
 
 The body of a message is JSON in the canonical proto3 form: names in lowerCamelCase, defaults left
 out, times in UTC with 0, 3, 6 or 9 digits of a second, bytes in base64, enum values by name.

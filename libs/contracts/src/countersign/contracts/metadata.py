@@ -1,4 +1,4 @@
-"""What the `.proto` files say about messages beside their shape."""
+"""Facts about messages that the `.proto` files state beside their shape."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Scope(Enum):
-    """How far the subject of an event goes below its noun and verb."""
+    """The identifiers that the subject of an event has below its noun and verb."""
 
     PIPELINE = auto()
     PROMOTION = auto()
@@ -18,7 +18,7 @@ class Scope(Enum):
 
 @dataclass(frozen=True)
 class EventInfo:
-    """`name` is `<noun>.<past-verb>`; `publishers` are the services that may publish it."""
+    """An event's `<noun>.<past-verb>`, scope, and the services that may publish it."""
 
     name: str
     scope: Scope

@@ -1,4 +1,4 @@
-"""What Flux prints for what is deployed, taken apart, and what of it a marker gets."""
+"""Revisions as Flux prints them, taken apart, and the value that a marker gets."""
 
 import re
 from typing import Final
@@ -42,7 +42,7 @@ def parse_revision(recorded: str, *, digest: str = "") -> Revision:
 
 
 def marker_value(revision: Revision, suffix: str) -> str:
-    """What is written at a marker.
+    """Return the value to write at a marker.
 
     A plain marker gets the chart version, or else the recorded string.
 

@@ -114,12 +114,12 @@ def identifiers(event: Message) -> tuple[str, ...]:
 
 
 def event_subject(event: Message, *, root: str = EVENT_ROOT) -> str:
-    """Where the event is heard; with `root=INTAKE_ROOT`, where its service publishes it."""
+    """Return the subject of the event; with `root=INTAKE_ROOT`, the one it is published to."""
     return ".".join([root, EVENTS[type(event)].name, *identifiers(event)])
 
 
 def event_model(subject: str) -> type[Message] | None:
-    """Which message is published on a subject below any of our event roots."""
+    """Return the type of message that a subject below one of our event roots carries."""
     parts = subject.split(".")
     return _MODEL_BY_NAME.get(".".join(parts[2:4]))
 
@@ -130,7 +130,7 @@ def rpc_template(method: MethodInfo) -> str:
 
 
 def rpc_subject(method: MethodInfo, *, replica: str = "") -> str:
-    """Where a request goes; `replica` is needed exactly where the method is addressed."""
+    """Return the subject of a request; addressed methods need `replica`, others have none."""
     if method.addressed != bool(replica):
         raise ValueError(f"{method.verb}: replica needed: {method.addressed}, given: {replica!r}")
     tail = f".{encode_free(replica)}" if replica else ""
@@ -138,7 +138,7 @@ def rpc_subject(method: MethodInfo, *, replica: str = "") -> str:
 
 
 def inbox_prefix(service: str) -> str:
-    """Private to the NATS user of that service; without a trailing dot."""
+    """Return the inbox that only the NATS user of that service may read, without a trailing dot."""
     return f"_INBOX_{service}"
 
 

@@ -1,4 +1,4 @@
-"""How somebody gives our service accounts the right to read a Secret."""
+"""The shell line that gives our service accounts the right to read a Secret."""
 
 import re
 from typing import Final

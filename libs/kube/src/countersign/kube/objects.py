@@ -1,4 +1,4 @@
-"""Which object it is, and how the fields of untyped manifests are read.
+"""Identity of objects, and the fields of untyped manifests.
 
 Everything that comes from a manifest passes through here once; a field of the wrong type reads as
 absent, because another version of the API may well have changed it.
@@ -78,7 +78,8 @@ def group_of(api_version: str) -> str:
 
 
 def key_of(manifest: Any) -> ObjectKey:
-    """
+    """Return the identity of a manifest's object.
+
     Raises:
         Rejected: `not_an_object`; it lacks what every object has.
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class ClusterRefusal(StrEnum):
-    """What an API server did not do, and objects that are not as they should be."""
+    """A failure of an API server, or an object that is not as it should be."""
 
     UNAVAILABLE = "cluster_unavailable"
     UNAUTHORIZED = "unauthorized"

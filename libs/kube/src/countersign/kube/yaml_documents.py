@@ -39,7 +39,8 @@ class _Loader(yaml.CSafeLoader):
 
 
 def documents(body: str | bytes) -> Iterator[Any]:
-    """
+    """Parse the documents of a YAML stream one after the other.
+
     Raises:
         Rejected: `bad_yaml`; the message is one line, names the place, and never the content.
 

@@ -40,7 +40,7 @@ Callback = Callable[[], None]
 
 
 class ConnectionState:
-    """What callbacks of the client library tell; one for each connection."""
+    """The condition of one connection, as callbacks of the client library report it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -50,7 +50,7 @@ class ConnectionState:
         self._on_reconnect: list[Callback] = []
 
     def reason(self) -> str | None:
-        """Why the bus cannot be used, or None."""
+        """Return the reason for which the bus cannot be used, or None."""
         return self._trouble or self._violation
 
     def when_reconnected(self, callback: Callback) -> Callback:

@@ -52,7 +52,7 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where in which stream, and how often it was delivered."""
+    """A position in a stream, and how often the message there was delivered."""
 
     stream: str
     sequence: int

@@ -1,4 +1,4 @@
-"""What is measured on the bus, labelled with message types, methods and outcomes only."""
+"""Metrics of the bus, labelled with message types, methods and outcomes only."""
 
 from typing import Final
 

@@ -35,7 +35,7 @@ _SERVER_TROUBLE: Final = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """Where it is stored. `duplicate`: it was there already under the same message id."""
+    """A stored event. `duplicate`: it was there already under the same message id."""
 
     sequence: int
     duplicate: bool

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class BusRefusal(StrEnum):
-    """What the bus did not do. The first group may work later, the second does not."""
+    """A failure of the bus. The first group may work later, the last does not."""
 
     UNAVAILABLE = "bus_unavailable"
     NO_STREAM = "no_stream"

@@ -40,7 +40,7 @@ GRACE_S: Final = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who serves, and where its condition is told."""
+    """The service that serves, and the health that its condition is reported to."""
 
     service: str
     settings: BusSettings

@@ -1,4 +1,4 @@
-"""Where the bus is, and who we are on it."""
+"""Settings of the bus: its address, and our name and key."""
 
 import os
 import socket

@@ -1,1 +1,1 @@
-"""What runs a process from its start to its end: settings, health, serving, secret files."""
+"""Everything that runs a process from start to end: settings, health, serving, secret files."""

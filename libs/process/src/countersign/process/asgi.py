@@ -1,4 +1,4 @@
-"""What an ASGI application is.
+"""The types of an ASGI application.
 
 Source: https://asgi.readthedocs.io/en/latest/specs/www.html
 """

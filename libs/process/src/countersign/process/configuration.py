@@ -53,7 +53,8 @@ def read_document(path: Path, model: type[_Document]) -> _Document:
 
 
 def read_bounded(path: Path, *, bytes_max: int, reason: str) -> bytes:
-    """
+    """Read a file of at most so many bytes.
+
     Raises:
         Rejected: for the `reason` given; it cannot be read, or is larger.
 

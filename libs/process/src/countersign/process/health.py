@@ -1,4 +1,4 @@
-"""Whether a service lives, and whether it can do its work, with the reasons."""
+"""Liveness and readiness of a service, with the reasons against them."""
 
 from collections.abc import Callable
 

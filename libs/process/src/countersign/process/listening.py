@@ -125,7 +125,7 @@ def is_loopback(host: str) -> bool:
 
 
 def names_loopback(host: str) -> bool:
-    """Whether a `Host` header names this machine, with any port."""
+    """Tell whether a `Host` header names this machine, with any port."""
     name, colon, port = host.rpartition(":")
     if not colon or not port.isdigit():
         name = host

@@ -42,7 +42,7 @@ def read_secret(path: Path, *, reason: str = ProcessRefusal.BAD_SECRET) -> Secre
 
 
 def token_files(directory: Path, *, namespace: str, name: str) -> tuple[Path, ...]:
-    """Where a Secret's token may be, as it is mounted: `<directory>/<namespace>/<name>/<key>`.
+    """Return the paths a mounted Secret's token may have: `<directory>/<namespace>/<name>/<key>`.
 
     None for names that no Secret has: they come with events, and may not lead out of the directory.
     """

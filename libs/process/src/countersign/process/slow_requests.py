@@ -1,4 +1,4 @@
-"""Whoever takes too long to ask is turned away: connections are few, and silence costs nothing.
+"""Requests that take too long to arrive are refused: connections are few, and silence is cheap.
 
 Answers may take as long as they like.
 """

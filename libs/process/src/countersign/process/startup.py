@@ -1,4 +1,4 @@
-"""How a service starts: `--help` names its variables, and what is wrong with them is one line."""
+"""The start of a service: `--help` lists its variables, and a wrong one costs one line."""
 
 import argparse
 import inspect

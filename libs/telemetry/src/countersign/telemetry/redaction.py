@@ -1,4 +1,4 @@
-"""What looks like a token never leaves the process in a log line or a span.
+"""Redaction: nothing that looks like a token leaves the process in a log line or a span.
 
 The last net, not the first: tokens are `contracts.secret.Secret` and have no text. Shapes are
 those that the forges document, for instance

@@ -1,4 +1,4 @@
-"""What can be said about telemetry from outside."""
+"""Settings of telemetry."""
 
 from typing import Literal
 

@@ -1,1 +1,1 @@
-"""What approval and those who ask it for consent must compute alike."""
+"""Values that approval and its callers must compute alike."""

@@ -1,4 +1,4 @@
-"""What both ends of a redemption compute alike: the bytes that are signed, and HPKE's `info`.
+"""The two values both ends of a redemption compute alike: the signed bytes, and HPKE's `info`.
 
 The pr-writer signs `canonical_bytes` with its nkey (Ed25519); the approval service seals with
 `hpke_info` and the executor opens with it, so an answer made for another approval, promotion,
@@ -21,7 +21,7 @@ _SEALED_AS: Final = "countersign/sealed/v1"
 
 
 def canonical_bytes(request: RedeemRequest) -> bytes:
-    """What the signature covers: the canonical JSON of all fields but the signature itself."""
+    """Return the signed bytes: the canonical JSON of all fields but the signature itself."""
     body = request.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"signature"})
     return _SIGNED_AS + body.encode()
 

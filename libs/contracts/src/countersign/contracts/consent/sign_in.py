@@ -1,4 +1,4 @@
-"""What the gateway and the approval service must agree on about a sign-in at a forge."""
+"""The names that the gateway and approval must agree on during a sign-in at a forge."""
 
 import hashlib
 from typing import Final
@@ -20,5 +20,5 @@ def replica_of(state: str) -> str:
 
 
 def session_digest(session_id: str) -> str:
-    """How a browser session is named to others: nobody can come back from it to the cookie."""
+    """Name a browser session to others; the cookie cannot be found from it."""
     return hashlib.sha256(session_id.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a service asks of an API server, and how it may fail."""
+"""The interface to an API server, and the meaning of its refusals."""
 
 import json
 import re
@@ -79,7 +79,7 @@ def encoded(body: Manifest) -> bytes:
 
 
 def fits_as_key(name: str) -> bool:
-    """Whether the API server takes what is applied under that key."""
+    """Tell whether the API server accepts a key of that length when it is applied."""
     return len(json.dumps(name, ensure_ascii=False)) <= KEY_CHARACTERS_MAX
 
 

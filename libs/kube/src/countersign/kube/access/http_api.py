@@ -34,7 +34,7 @@ _METADATA: Final = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class KubeSettings(BaseSettings):
-    """Which cluster; without an address there is none."""
+    """The cluster to use; without an address there is none."""
 
     model_config = SettingsConfigDict(
         env_prefix="COUNTERSIGN_KUBE_", frozen=True, extra="ignore", hide_input_in_errors=True
@@ -80,7 +80,7 @@ class KubeSettings(BaseSettings):
 
 
 class Trust:
-    """Who vouches for the API server, as `ca.crt` says now.
+    """The authorities that vouch for the API server, as `ca.crt` has them now.
 
     Authorities are added while the service runs; those of before are believed until it restarts.
     """
@@ -91,7 +91,8 @@ class Trust:
         self._context = ssl.create_default_context(cafile=str(self._file))
 
     def context(self) -> ssl.SSLContext:
-        """
+        """Return the TLS context, with the authorities of this moment.
+
         Raises:
             OSError: the file is none.
 

@@ -1,4 +1,4 @@
-"""Whether a person may do something to Pipelines, asked of the API server.
+"""Access reviews: the API server says whether a person may act on Pipelines.
 
 The right to promote is a verb of our own on a subresource named like the environment, so that a
 Role may allow staging and not prod. RBAC reads `pipelines/*` as a name and not as a pattern; it is
@@ -27,7 +27,7 @@ RESERVED: Final = "system:"
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """Who is asked about, as RoleBindings name them.
+    """The person whom an access review is about, as RoleBindings name them.
 
     Raises:
         Rejected: `bad_identity`; an empty name would be asked about as nobody in particular, a
@@ -48,7 +48,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """What is to be done; an empty namespace means all of them, an empty name any."""
+    """An act on Pipelines; an empty namespace means all of them, an empty name any."""
 
     verb: str
     subresource: str = ""
@@ -71,7 +71,8 @@ def promoting_everywhere(*, namespace: str, name: str = "") -> Act:
 
 
 async def may(api: ClusterApi, subject: Subject, act: Act) -> bool:
-    """
+    """Ask whether the person may do it.
+
     Raises:
         Retryable: nobody answers; nothing is allowed then.
         Rejected: `forbidden`; this service may not ask.
@@ -101,7 +102,7 @@ async def may(api: ClusterApi, subject: Subject, act: Act) -> bool:
 async def may_promote(
     api: ClusterApi, subject: Subject, environment: str, *, namespace: str, name: str
 ) -> bool:
-    """Whether this person may promote this pipeline into this environment; errors as of `may`."""
+    """Tell whether the person may promote the pipeline into the environment; errors as of `may`."""
     for act in (
         promoting(environment, namespace=namespace, name=name),
         promoting_everywhere(namespace=namespace, name=name),

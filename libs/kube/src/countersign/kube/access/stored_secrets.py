@@ -43,7 +43,8 @@ class StoredSecret:
 
 
 async def read_secret(api: ClusterApi, *, namespace: str, name: str) -> StoredSecret:
-    """
+    """Read a Secret by its name.
+
     Raises:
         Rejected: `secret_forbidden`, `secret_missing`; the message goes on after the Secret's name.
         Retryable: `cluster_unavailable`, `unauthorized`.

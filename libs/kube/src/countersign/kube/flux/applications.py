@@ -1,4 +1,4 @@
-"""What an application object says of itself, whatever its kind."""
+"""The state of an application object, whatever its kind."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppState:
-    """What runs, and whether healthily.
+    """The running content and its condition.
 
     `content` is set exactly while it is healthy; `last` is what was last known to be healthy,
     `attempted` what Flux works on or tried last. `rolled_back` is set when the attempt failed for
@@ -54,7 +54,7 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a Kustomization comes from: GitRepository, OCIRepository or Bucket."""
+    """The origin of a Kustomization: a GitRepository, OCIRepository or Bucket."""
 
     key: ObjectKey
     artifact_revision: str

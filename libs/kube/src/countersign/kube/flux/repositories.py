@@ -1,4 +1,4 @@
-"""Whether two URLs name the same repository, however they are spelled."""
+"""Comparison of repository URLs, however they are spelled."""
 
 import re
 from typing import Final
@@ -23,7 +23,7 @@ def _place(url: str) -> tuple[str, str, str] | None:
 
 
 def is_destination(url: str, to: Destination) -> bool:
-    """Whether a source's URL is the repository that pull requests go to."""
+    """Tell whether a source's URL is the repository that pull requests go to."""
     found = _place(url)
     ours = _place(f"{to.origin}/{to.owner}/{to.repository}")
     if found is None or ours is None:

@@ -1,4 +1,4 @@
-"""Where objects of other kinds than Flux's say which revision they run, as written in a setting.
+"""The fields that name the revision of objects of other kinds than Flux's, as a setting has them.
 
 `Kind.group=.status.path`, several separated by commas. A path is fields with dots between them,
 each with the number of an entry behind it where it is a list: `.status.components[0].version`.
@@ -35,7 +35,8 @@ NO_PATHS: Final[RevisionPaths] = {}
 
 
 def parse_revision_paths(written: str) -> RevisionPaths:
-    """
+    """Parse the setting.
+
     Raises:
         ValueError: with the entry that is wrong and what is expected.
 

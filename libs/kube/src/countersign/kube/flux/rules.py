@@ -1,4 +1,4 @@
-"""Which rule reads which kind of object."""
+"""The table of kinds and the rules that read them."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ Record = Pipeline | App | Source
 
 
 def placed_in(cluster: str, record: Record) -> Record:
-    """What was read, as an object of another cluster."""
+    """Return the record as that of an object in another cluster."""
     key = replace(record.key, cluster=cluster)
     if isinstance(record, App) and record.source is not None:
         return replace(record, key=key, source=replace(record.source, cluster=cluster))

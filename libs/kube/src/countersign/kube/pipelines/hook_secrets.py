@@ -1,4 +1,4 @@
-"""Which Secrets hold the keys that senders of promotion hints sign with.
+"""The Secrets with the keys that senders of promotion hints sign with.
 
 Weave's controller reads only the Pipeline's own; one that an environment names is read here too.
 Source: https://github.com/weaveworks/pipeline-controller/blob/main/server/sign_verifier.go

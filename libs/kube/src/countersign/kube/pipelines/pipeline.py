@@ -87,7 +87,7 @@ class Pipeline:
 
     @property
     def is_sound(self) -> bool:
-        """Whether it can be acted on at all."""
+        """Tell whether the Pipeline can be acted on at all."""
         return all(f.level is not FindingLevel.ERROR for f in self.findings)
 
     def app_key(self, target: Target) -> ObjectKey:
@@ -107,7 +107,8 @@ class Pipeline:
 
 
 def read_pipeline(manifest: Manifest) -> Pipeline:
-    """
+    """Read a Pipeline; its faults become findings.
+
     Raises:
         Rejected: `not_an_object`; it has no name.
 

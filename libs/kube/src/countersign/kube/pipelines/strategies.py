@@ -1,4 +1,4 @@
-"""How to promote into an environment: the `promotion` of a Pipeline, or of one environment.
+"""The strategy of an environment: the `promotion` of a Pipeline, or of one environment.
 
 What cannot be understood is refused as a whole: to guess how many people must approve, or with
 whose token, would be worse than not to promote.
@@ -25,7 +25,7 @@ _MODES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequests:
-    """How to promote into an environment by pull request.
+    """The settings for promoting into an environment by pull request.
 
     `solo`: who asked for another attempt may approve it too, even as the only one.
     """
@@ -39,7 +39,8 @@ class PullRequests:
 
 
 def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
-    """
+    """Read the strategy of an environment.
+
     Raises:
         Rejected: `no_strategy`, with what a person should change.
 

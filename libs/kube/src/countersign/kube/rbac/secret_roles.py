@@ -1,4 +1,4 @@
-"""Which Secrets each service has to read, and the Roles that let it read those and no other. Pure.
+"""Roles that let each service read the Secrets it needs and no other. Pure.
 
 Who may write a Pipeline thereby names Secrets of its namespace; that is why a person prints these
 Roles, looks at them, and applies them, and no service makes them for itself.

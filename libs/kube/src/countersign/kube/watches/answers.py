@@ -1,4 +1,4 @@
-"""What an API server answers about the objects of one kind: pages of a list, events of a watch.
+"""Answers of an API server about the objects of one kind: pages of a list, events of a watch.
 
 Another cluster may answer anything; what is not as it should be is refused, or left out.
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
@@ -63,7 +63,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(Generic[T]):
-    """What became of an object, or none: then only that the watch has come as far as `version`."""
+    """A change of an object; without one, the watch has merely come as far as `version`."""
 
     type: str
     version: str
@@ -71,7 +71,8 @@ class Event(Generic[T]):
 
 
 class Answers(Generic[T]):
-    """
+    """Parses the answers about one kind.
+
     Args:
         resource: what was asked for; objects of other kinds are left out.
         path: what was asked.
@@ -87,7 +88,8 @@ class Answers(Generic[T]):
         self._read = read
 
     def page(self, body: bytes) -> Page[T]:
-        """
+        """Parse a page of a list.
+
         Raises:
             Retryable: `cluster_unavailable`; it is none.
 
@@ -104,7 +106,8 @@ class Answers(Generic[T]):
         )
 
     def event(self, line: bytes) -> Event[T]:
-        """
+        """Parse an event of a watch.
+
         Raises:
             Retryable: `cluster_unavailable`; it is none.
             Rejected, Retryable: what the API server refuses in the middle of a watch.
@@ -149,7 +152,7 @@ class Answers(Generic[T]):
         return None
 
     def _refuse_other_kind(self, manifest: Manifest) -> None:
-        """Whoever answers for HelmReleases of another cluster must not make Pipelines of ours."""
+        """A server asked for HelmReleases of another cluster must not add Pipelines to ours."""
         kind = group_of(text(manifest, "apiVersion")), text(manifest, "kind")
         if kind != (self._resource.group, self._resource.kind):
             raise Rejected(ClusterRefusal.OTHER_KIND, "it is of another kind than was asked for")

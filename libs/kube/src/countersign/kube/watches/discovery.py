@@ -1,4 +1,4 @@
-"""How the API server calls the objects of a kind, and whether it has them at all."""
+"""Discovery: the resource name and version of a kind, where the API server has it at all."""
 
 import re
 from dataclasses import dataclass

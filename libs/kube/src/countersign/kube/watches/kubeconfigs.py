@@ -46,7 +46,8 @@ class Kubeconfig:
 
 
 def read_kubeconfig(body: Secret, *, may_exec: bool) -> Kubeconfig:
-    """
+    """Read the current context of a kubeconfig.
+
     Raises:
         Rejected: `bad_kubeconfig`; the message names fields and never repeats their values.
 
@@ -111,7 +112,8 @@ def _token(user: Manifest) -> Secret | None:
 
 @asynccontextmanager
 async def remote_api(config: Kubeconfig) -> AsyncIterator[WatchingApi]:
-    """
+    """Connect to the cluster that a kubeconfig describes.
+
     Raises:
         Rejected: `bad_kubeconfig`; its certificates or its key are none.
         Retryable: `exec_failed`.

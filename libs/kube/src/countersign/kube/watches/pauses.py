@@ -1,4 +1,4 @@
-"""How long is waited before an API server is asked again."""
+"""Pauses before an API server is asked again."""
 
 import asyncio
 import random

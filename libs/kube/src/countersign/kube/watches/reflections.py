@@ -1,4 +1,4 @@
-"""What is told of the objects of one kind, and how well they are known."""
+"""Updates about the objects of one kind, and how well they are known."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -10,7 +10,7 @@ from countersign.kube.objects import ObjectKey
 
 
 class Standing(StrEnum):
-    """How well the objects of a kind are known."""
+    """The degree to which the objects of a kind are known."""
 
     UNREAD = "unread"
     READ = "read"
@@ -25,7 +25,7 @@ class Keyed(Protocol):
 
 
 class Api(Protocol):
-    """What `WatchingApi` does, and whatever stands before one."""
+    """The interface of `WatchingApi`, and of whatever stands before one."""
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes: ...
 
@@ -39,7 +39,7 @@ T = TypeVar("T", bound=Keyed)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update(Generic[T]):
-    """What became of the objects since the last time, and how well they are known now."""
+    """The changes of objects since the last update, and how well they are known now."""
 
     standing: Standing
     changed: Mapping[ObjectKey, T] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Update(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handling(Generic[T]):
-    """What is made of an object, and who is told; `read` may refuse one with `Rejected`."""
+    """The reader of objects and the receiver of updates; `read` may refuse one with `Rejected`."""
 
     read: Callable[[dict[str, Any]], T]
     deliver: Callable[[Update[T]], Awaitable[None]]

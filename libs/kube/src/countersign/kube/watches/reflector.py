@@ -98,7 +98,7 @@ class Reflector(Generic[T]):
                     await self._refused(refusal)
 
     async def _doubt(self) -> None:
-        """Who was away may come back from a backup, and its versions go on from an earlier one.
+        """List again if the server came back from a backup and counts on from an earlier version.
 
         A watch from a later one would be silent until they get there, and leave out what they were
         about meanwhile. After a long absence they may be there already.
@@ -111,7 +111,7 @@ class Reflector(Generic[T]):
             self._at = ""
 
     async def _expired(self) -> None:
-        """What expires again and again, as soon as it was listed, is not listed without a pause."""
+        """Pause before listing again if the list keeps expiring as soon as it was read."""
         log.info("reflector.expired", path=self._path)
         self._at = ""
         if self._pauses.now() - self._listed_at >= self._pauses.longest_s:
@@ -214,7 +214,7 @@ class Reflector(Generic[T]):
             await self._deliver(Update(standing=Standing.READ, changed=changed, removed=removed))
 
     async def _failed(self, error: Retryable) -> None:
-        """What is known stays, and for a moment nobody is told: an API server is restarted."""
+        """Keep what is known, and stay silent for a moment: API servers restart."""
         now = self._pauses.now()
         since = self._failing_since = self._failing_since or now
         self._refused_since = None

@@ -38,12 +38,13 @@ class WatchingApi:
         self._waits: set[asyncio.Timeout] = set()
 
     def give_up(self) -> None:
-        """Who waits for an answer hears that there will be none."""
+        """Fail everybody who still waits for an answer."""
         for wait in self._waits:
             wait.reschedule(asyncio.get_running_loop().time())
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
-        """
+        """Read a whole answer.
+
         Raises:
             Retryable: `cluster_unavailable`, `unauthorized`, `too_large`.
             Rejected: `forbidden`, `not_found`, `gone`, `invalid`.
@@ -139,7 +140,7 @@ class WatchingApi:
             yield chunk
 
     async def _until_given_up(self, work: Awaitable[T], *, path: str) -> T:
-        """Who waits when a session is closed is neither woken by aiohttp nor timed out."""
+        """Await, until `give_up`: aiohttp wakes nobody who waits on a closed session."""
         message = f"GET {path}: the connection is replaced"
         wait = asyncio.timeout(None)
         try:

@@ -25,7 +25,7 @@ _NOT_FOUND: Final = 404
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What is not as it should be. `fields`: name → (found, wanted)."""
+    """A stream or durable that differs from what is wanted. `fields`: name → (found, wanted)."""
 
     kind: str
     name: str
@@ -91,7 +91,7 @@ def _compare(kind: str, name: str, *, wanted: Json, existing: Json | None) -> Ch
 
 
 async def _config(client: Client, path: str) -> Json | None:
-    """What the server has, or None."""
+    """Return the server's configuration, or None where there is none."""
     try:
         body = await _call(client, path, None)
     except Rejected as error:

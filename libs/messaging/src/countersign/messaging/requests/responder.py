@@ -27,7 +27,7 @@ _PLAIN_SUBJECT: Final = re.compile(r"[A-Za-z0-9_.=-]{1,200}")
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """Who asks: `service` is the NATS user whose inbox `reply` lies in."""
+    """The origin of a request: `service` is the NATS user whose inbox `reply` lies in."""
 
     service: str
     reply: str
@@ -54,7 +54,7 @@ class Respond(Protocol):
 
 
 def caller(method: MethodInfo, reply: str) -> str | None:
-    """Which service asks, or None where the reply leads to nobody who may."""
+    """Return the service that asks, or None where the reply leads to nobody who may."""
     if not _PLAIN_SUBJECT.fullmatch(reply) or ".." in reply or reply.endswith("."):
         return None
     return next((name for name in method.callers if reply.startswith(reply_prefix(name))), None)

@@ -1,4 +1,4 @@
-"""What each NATS user may publish and subscribe; nothing else is allowed.
+"""The subjects that each NATS user may publish and subscribe to; nothing else is allowed.
 
 Derived from the contracts: who publishes an event, who answers and who calls a method. Nobody may
 publish below `countersign.v1`, nobody has another's inbox, and only `topology` may manage streams
@@ -61,7 +61,7 @@ def permissions(user: str) -> Permissions:
 
 
 def reply_prefix(user: str) -> str:
-    """Where answers to its requests go: apart from the rest of its inbox, so that whoever may
+    """Return the inbox for answers, apart from the rest of the inbox, so that whoever may
     answer it cannot slip it an acknowledgement or a job.
     """
     return f"{inbox_prefix(user)}.rpc."

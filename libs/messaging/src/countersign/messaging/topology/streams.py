@@ -178,7 +178,7 @@ def with_replicas(streams: Mapping[str, Stream], replicas: int) -> dict[str, Str
 
 
 def differences(*, wanted: Json, found: Json) -> dict[str, tuple[Any, Any]]:
-    """What must change, `name → (found, wanted)`; what we do not speak of is left alone."""
+    """Return the settings to change, `name → (found, wanted)`; others are left alone."""
     return {
         key: (found.get(key), value)
         for key, value in wanted.items()

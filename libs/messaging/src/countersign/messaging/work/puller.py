@@ -44,7 +44,7 @@ class Puller:
         self._changed = asyncio.Event()
 
     def reason(self) -> str | None:
-        """Why no work would be noticed, or None."""
+        """Return the reason for which new work would go unnoticed, or None."""
         return self._trouble
 
     async def run(self) -> None:

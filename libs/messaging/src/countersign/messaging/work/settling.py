@@ -1,4 +1,4 @@
-"""What becomes of a message of a durable: the one place that maps our errors to the bus.
+"""Settling a message of a durable: the one place that maps our errors to the bus.
 
 Done → acknowledged. `Retryable` → again, later. `Rejected`, malformed, or failed too often → a dead
 letter. Anything else is a bug: a dead letter and an error log.
@@ -94,7 +94,7 @@ class Delivery:
 
 
 class Post(Protocol):
-    """What settling needs of the bus."""
+    """The part of the bus that settling needs."""
 
     async def settle(self, reply: str, payload: bytes) -> None: ...
 
@@ -155,7 +155,10 @@ async def _carry_out(delivery: Delivery, decided: Verdict, post: Post) -> None:
 
 
 def nak(after_s: float) -> bytes:
-    """Source: https://docs.nats.io/using-nats/developer/develop_jetstream/consumers."""
+    """Return a negative acknowledgement that asks for redelivery after a delay.
+
+    Source: https://docs.nats.io/using-nats/developer/develop_jetstream/consumers
+    """
     if after_s <= 0:
         return NAK
     return NAK + b" " + json.dumps({"delay": int(after_s * 1_000_000_000)}).encode()
