@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts.consent.redemption import hpke_info
-from countersign.contracts.forge_list import Forge, ForgeList, destination
+from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
@@ -35,6 +35,7 @@ from countersign.contracts.promotion import Promotion, State
 from countersign.contracts.revision import parse_revision
 from countersign.contracts.secret import Secret
 from countersign.kube.access.http_api import KubeSettings
+from countersign.kube.pipelines.strategies import destination
 from countersign.messaging.administration.local_server import LocalServer, local_server
 from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Answer, Bus, Call, Received, open_bus

@@ -77,7 +77,8 @@ def test_credential_is_the_field_or_else_what_a_secret_means(
     ],
 )  # fmt: skip
 def test_every_type_of_forge_is_read(kind: str) -> None:
-    promotion = {"strategy": {"pull-request": ask(type=kind)}}
+    url = f"https://forge.example/shop/{'_git/' if kind == 'azure-devops' else ''}gitops"
+    promotion = {"strategy": {"pull-request": ask(type=kind, url=url)}}
 
     read = read_pipeline(pipeline("dev", "prod", promotion=promotion))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import Destination, ForgeKind
+from countersign.contracts.messages import ForgeKind
 from countersign.contracts.refusals import ContractRefusal
 
 # No user info, no path, no trailing dot: one spelling for each origin, so that equality of strings
@@ -17,9 +17,7 @@ _ORIGIN = rf"https?://(?:{_LABEL}\.)*{_LABEL}(?::[1-9][0-9]{{0,4}})?"
 Origin = Annotated[str, StringConstraints(pattern=f"^{_ORIGIN}$", max_length=255)]
 # Segments begin with a letter or digit: no `//`, no `..`, and neither query nor fragment.
 _API = re.compile(rf"({_ORIGIN})(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*/?")
-_REPOSITORY_URL = re.compile(rf"({_ORIGIN})/(.+?)(?:\.git)?/?")
-# No percent sign: `o%2Fr` would be one name to the forge and two to us.
-_SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
+_URL = re.compile(rf"({_ORIGIN})/(.+)")
 # A host whose last label is a number is an address, however it is written (`2130706433`, `127.1`,
 # `0x7f000001`). Source: https://url.spec.whatwg.org/#ends-in-a-number-checker
 _ADDRESS = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
@@ -27,7 +25,6 @@ _LOOPBACK = re.compile(r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]+)?(?:/.*)?
 KIND_BY_NAME: Final = {
     k.name.lower().replace("_", "-"): k for k in ForgeKind if k is not ForgeKind.UNSPECIFIED
 }
-SEGMENTS_MAX: Final = 6
 URL_CHARACTERS_MAX: Final = 1024
 PORT_MAX: Final = 65535
 
@@ -132,23 +129,13 @@ class ForgeList(BaseModel):
         )
 
 
-def parse_repository_url(url: str) -> tuple[str, str, str]:
-    """Origin, owner and repository of an https clone URL; owners may be nested (GitLab).
+def split_origin(url: str) -> tuple[str, str]:
+    """Return the origin of an URL that a token may be sent to, and what is behind its slash.
 
-    Raises:
-        Rejected: `bad_repository_url`.
-
+    Both are empty for any other text.
     """
-    match = _REPOSITORY_URL.fullmatch(url) if len(url) <= URL_CHARACTERS_MAX else None
-    segments = match[2].split("/") if match else []
-    fits = 2 <= len(segments) <= SEGMENTS_MAX  # noqa: PLR2004 - owner and repository
-    sound = fits and all(map(_is_segment, segments))
-    if not match or not sound or not _may_get_a_token(match[1]):
-        raise Rejected(
-            ContractRefusal.BAD_REPOSITORY_URL,
-            f"repository URL {url!r} is not like https://host/owner/repository",
-        )
-    return match[1], "/".join(segments[:-1]), segments[-1]
+    match = _URL.fullmatch(url) if len(url) <= URL_CHARACTERS_MAX else None
+    return (match[1], match[2]) if match and _may_get_a_token(match[1]) else ("", "")
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -164,27 +151,3 @@ def _may_get_a_token(origin: str) -> bool:
     host, _, port = origin.partition("://")[2].partition(":")
     named = not _ADDRESS.fullmatch(host) and int(port or 443) <= PORT_MAX
     return named and origin.startswith("https://")
-
-
-def _is_segment(text: str) -> bool:
-    # GitLab puts `/-/` between a project and what is in it.
-    hidden = text.startswith(".") or text == "-"
-    return bool(_SEGMENT.fullmatch(text)) and not hidden and ".." not in text
-
-
-def destination(*, kind: str, url: str, base_branch: str, path: str = "") -> Destination:
-    """Where the pull request of a Pipeline goes.
-
-    Raises:
-        Rejected: `bad_repository_url`.
-
-    """
-    origin, owner, repository = parse_repository_url(url)
-    return Destination(
-        kind=KIND_BY_NAME.get(kind, ForgeKind.UNSPECIFIED),
-        origin=origin,
-        owner=owner,
-        repository=repository,
-        base_branch=base_branch,
-        path=path.strip("/"),
-    )

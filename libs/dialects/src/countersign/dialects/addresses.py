@@ -1,10 +1,42 @@
-"""Where a forge's API and pages are, from the administrator's entry alone, never from an answer."""
+"""Where a forge's API, pages and repositories are, and which repository a clone URL names.
 
-from collections.abc import Callable
+All of it comes from the administrator's entry and from Pipelines, never from an answer.
+"""
+
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote, urlsplit
 
-from countersign.contracts.forge_list import Forge
+from countersign.contracts.errors import Rejected
+from countersign.contracts.forge_list import Forge, split_origin
+from countersign.contracts.refusals import ContractRefusal
+
+# What a git host calls a repository of somebody's: owner and name, or none for what is no such.
+Layout = Callable[[str, Sequence[str]], tuple[str, str] | None]
+SEGMENTS_MAX: Final = 6
+# No percent sign: `o%2Fr` would be one name to the forge and two to us.
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def owner_and_name(_origin: str, segments: Sequence[str]) -> tuple[str, str] | None:
+    """Read `owner/name`."""
+    owner, *rest = without_git(segments)
+    return (owner, rest[0]) if len(rest) == 1 and are_plain((owner, *rest)) else None
+
+
+def without_git(segments: Sequence[str]) -> tuple[str, ...]:
+    """Take git's own ending from the last one."""
+    return (*segments[:-1], segments[-1].removesuffix(".git"))
+
+
+def are_plain(segments: Sequence[str]) -> bool:
+    """Whether they mean what they say: nothing hidden, nothing escaped, and no way up."""
+    return all(
+        _SEGMENT.fullmatch(segment) and not segment.startswith(".") and ".." not in segment
+        for segment in segments
+    )
 
 
 def plain_repository_path(owner: str, repository: str) -> str:
@@ -22,6 +54,9 @@ class Addresses:
         repository_path: of a repository's page, below the origin.
         reference: how texts at this forge refer to a pull request.
         sign_in_origins: where people sign in beside the forge itself.
+        layout: reads what a clone URL has behind the origin.
+        plain_url: takes from a clone URL what its vendor writes into it beside.
+        example: a clone URL, for whoever wrote one that is none.
 
     """
 
@@ -30,6 +65,26 @@ class Addresses:
     repository_path: Callable[[str, str], str] = plain_repository_path
     reference: str = "#{number}"
     sign_in_origins: tuple[str, ...] = ()
+    layout: Layout = owner_and_name
+    plain_url: Callable[[str], str] = lambda url: url
+    example: str = "https://host/owner/repository"
+
+    def place_of(self, clone_url: str) -> tuple[str, str, str]:
+        """Return origin, owner and repository of an https clone URL.
+
+        Raises:
+            Rejected: `bad_repository_url`.
+
+        """
+        origin, path = split_origin(self.plain_url(clone_url))
+        segments = path.removesuffix("/").split("/")
+        found = self.layout(origin, segments) if origin and len(segments) <= SEGMENTS_MAX else None
+        if found is None:
+            raise Rejected(
+                ContractRefusal.BAD_REPOSITORY_URL,
+                f"repository URL {clone_url!r} is not like {self.example}",
+            )
+        return origin, *found
 
     def api_of(self, forge: Forge) -> str:
         """Return the base of the REST API, without a trailing slash."""

@@ -11,6 +11,7 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeKind
 from countersign.dialects.addresses import Addresses, below
 from countersign.dialects.azure_devops import webhooks as azure_devops_webhooks
+from countersign.dialects.azure_devops.addresses import ADDRESSES as AZURE_DEVOPS_ADDRESSES
 from countersign.dialects.bitbucket_cloud import webhooks as bitbucket_cloud_webhooks
 from countersign.dialects.bitbucket_server import webhooks as bitbucket_server_webhooks
 from countersign.dialects.bitbucket_server.addresses import ADDRESSES as BITBUCKET_SERVER_ADDRESSES
@@ -20,6 +21,7 @@ from countersign.dialects.github import webhooks as github_webhooks
 from countersign.dialects.github.addresses import ADDRESSES as GITHUB_ADDRESSES
 from countersign.dialects.github.limits import LIMITS as GITHUB_LIMITS
 from countersign.dialects.gitlab import webhooks as gitlab_webhooks
+from countersign.dialects.gitlab.addresses import ADDRESSES as GITLAB_ADDRESSES
 from countersign.dialects.hooks.schemes import Scheme
 from countersign.dialects.limits import STANDARD, Limits
 
@@ -74,9 +76,7 @@ _GITLAB: Final = Kind(
         reads_by_id=True,
         device_flow=True,
     ),
-    addresses=Addresses(
-        api_base=below("/api/v4"), pull_path="-/merge_requests", reference="!{number}"
-    ),
+    addresses=GITLAB_ADDRESSES,
     webhooks=gitlab_webhooks.SCHEME,
 )
 _BITBUCKET_CLOUD: Final = Kind(
@@ -117,14 +117,7 @@ _AZURE_DEVOPS: Final = Kind(
         reads_by_id=True,
         device_flow=True,
     ),
-    addresses=Addresses(
-        api_base=below(""),
-        pull_path="pullrequest",
-        # `#12` is a work item there.
-        reference="!{number}",
-        # Source: https://learn.microsoft.com/en-us/azure/devops/integrate/get-started/authentication/entra-oauth
-        sign_in_origins=("https://login.microsoftonline.com",),
-    ),
+    addresses=AZURE_DEVOPS_ADDRESSES,
     webhooks=azure_devops_webhooks.SCHEME,
 )
 _GITEA_CAPABILITIES: Final = Capabilities(

@@ -1,18 +1,33 @@
 """Bitbucket Server's addresses: git's say `/scm/PROJ/repo`, pages `/projects/PROJ/repos/repo`."""
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from countersign.dialects.addresses import Addresses, below
+from countersign.dialects.addresses import Addresses, are_plain, below, without_git
+
+_OF_GIT: Final = "scm"
+# In front of a person's own project.
+_PERSONAL: Final = "~"
+
+
+def _layout(_origin: str, segments: Sequence[str]) -> tuple[str, str] | None:
+    *above, project, name = ("", "", *without_git(segments))
+    plain = are_plain((project.removeprefix(_PERSONAL), name))
+    fits = "".join(above) in {"", _OF_GIT} and project != _OF_GIT
+    return (project, name) if plain and fits else None
 
 
 def _repository_path(owner: str, repository: str) -> str:
-    project = quote(owner.removeprefix("scm/"), safe="")
-    return f"projects/{project}/repos/{quote(repository, safe='')}"
+    of_person = owner.startswith(_PERSONAL)
+    room = f"users/{owner[1:]}" if of_person else f"projects/{owner}"
+    return f"{quote(room, safe='/')}/repos/{quote(repository, safe='')}"
 
 
 ADDRESSES: Final = Addresses(
     api_base=below("/rest/api/latest"),
     pull_path="pull-requests",
     repository_path=_repository_path,
+    layout=_layout,
+    example="https://host/scm/PROJECT/repository",
 )

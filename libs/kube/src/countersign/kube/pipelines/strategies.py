@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.forge_list import KIND_BY_NAME, destination
+from countersign.contracts.forge_list import KIND_BY_NAME
 from countersign.contracts.messages import CredentialMode, Destination, SecretRef
+from countersign.dialects.kinds import KINDS
 from countersign.kube.objects import Manifest, integer, mapping, text
 from countersign.kube.refusals import ClusterRefusal
 
@@ -74,6 +75,25 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
         manual=mapping(promotion).get("manual") is True or approvals > 0,
         approvals=approvals,
         solo=_solo(promotion),
+    )
+
+
+def destination(*, kind: str, url: str, base_branch: str, path: str = "") -> Destination:
+    """Return where a pull request goes, by the kind's name and the repository's clone URL.
+
+    Raises:
+        Rejected: `bad_repository_url`.
+
+    """
+    forge_kind = KIND_BY_NAME[kind]
+    origin, owner, repository = KINDS[forge_kind].addresses.place_of(url)
+    return Destination(
+        kind=forge_kind,
+        origin=origin,
+        owner=owner,
+        repository=repository,
+        base_branch=base_branch,
+        path=path.strip("/"),
     )
 
 

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.forge_list import destination, parse_repository_url
-from countersign.contracts.messages import ForgeKind
+from countersign.contracts.messages import ForgeKind, PullRequestRef
+from countersign.dialects.kinds import KINDS
+from countersign.dialects.pages import pull_request_page
+from countersign.kube.pipelines.strategies import destination
 
 GOOD = {
     "https://github.com/shop/gitops": ("https://github.com", "shop", "gitops"),
@@ -15,7 +17,6 @@ GOOD = {
     "https://github.com/shop/gitops.git/": ("https://github.com", "shop", "gitops"),
     "https://github.com/Shop/Git_Ops.2": ("https://github.com", "Shop", "Git_Ops.2"),
     "https://git.example.com:8443/shop/gitops": ("https://git.example.com:8443", "shop", "gitops"),
-    "https://gitlab.com/a/b/c/gitops": ("https://gitlab.com", "a/b/c", "gitops"),
     "https://xn--bcher-kva.example/shop/gitops": (
         "https://xn--bcher-kva.example", "shop", "gitops",
     ),
@@ -124,47 +125,157 @@ BAD = [
     "https://github.com/shop\\evil/gitops",
     "https://github.com/shop/\u202egitops",
     "https://github.com/shop/git\u00f6ps",
-    "https://gitlab.com/shop/gitops/-/tree",
-    "https://gitlab.com/a/b/c/d/e/f/gitops",
+    "https://github.com/group/shop/gitops",
     "https://github.com/shop/" + "g" * 2000,
 ]
 
 
+# With a repository's page, where it is not what the clone URL says.
+ELSEWHERE = {
+    ForgeKind.GITLAB: {
+        "https://gitlab.com/a/b/c/gitops.git": ("https://gitlab.com", "a/b/c", "gitops"),
+    },
+    ForgeKind.BITBUCKET_SERVER: {
+        "https://git.example/scm/SHOP/gitops.git": ("https://git.example", "SHOP", "gitops"),
+        "https://git.example/SHOP/gitops": ("https://git.example", "SHOP", "gitops"),
+        "https://git.example/scm/~ada/gitops.git": ("https://git.example", "~ada", "gitops"),
+    },
+    ForgeKind.AZURE_DEVOPS: {
+        "https://dev.azure.com/acme/Web%20Shop/_git/git%20ops": (
+            "https://dev.azure.com", "acme/Web Shop", "git ops",
+        ),
+        "https://acme@dev.azure.com/acme/shop/_git/gitops": (
+            "https://dev.azure.com", "acme/shop", "gitops",
+        ),
+        "https://dev.azure.com/acme/_git/shop": ("https://dev.azure.com", "acme/shop", "shop"),
+        "https://dev.azure.com/acme/K%C3%BCche/_git/gitops.git": (
+            "https://dev.azure.com", "acme/Küche", "gitops.git",
+        ),
+        "https://acme.visualstudio.com/shop/_git/gitops": (
+            "https://acme.visualstudio.com", "shop", "gitops",
+        ),
+        "https://tfs.example/tfs/Default/shop/_git/gitops": (
+            "https://tfs.example", "tfs/Default/shop", "gitops",
+        ),
+    },
+}  # fmt: skip
+BAD_ELSEWHERE = {
+    ForgeKind.GITLAB: [
+        "https://gitlab.com/shop/gitops/-/tree",
+        "https://gitlab.com/a/b/c/d/e/f/gitops",
+        "https://gitlab.com/gitops",
+    ],
+    ForgeKind.BITBUCKET_SERVER: [
+        "https://git.example/scm/SHOP",
+        "https://git.example/projects/SHOP/repos/gitops",
+        "https://git.example/scm/scm/SHOP/gitops",
+        "https://git.example/scm/~/gitops",
+    ],
+    ForgeKind.AZURE_DEVOPS: [
+        "https://dev.azure.com/acme/shop/gitops",
+        "https://dev.azure.com/_git/gitops",
+        "https://dev.azure.com/acme/shop/_git/a/b",
+        "https://dev.azure.com/acme/_git/_git/gitops",
+        "https://evil@dev.azure.com/acme/shop/_git/gitops",
+        "https://acme:secret@dev.azure.com/acme/shop/_git/gitops",
+        "https://acme@evil.example/acme/shop/_git/gitops",
+        "https://dev.azure.com/acme/a%2Fb/_git/gitops",
+        "https://dev.azure.com/acme/%252e/_git/gitops",
+        "https://dev.azure.com/acme/%2e%2e/_git/gitops",
+        "https://dev.azure.com/acme/shop%0a/_git/gitops",
+        "https://dev.azure.com/acme/%E2%80%AEshop/_git/gitops",
+        "https://dev.azure.com/acme/%20shop/_git/gitops",
+        "https://dev.azure.com/acme/sh%FFop/_git/gitops",
+        "https://dev.azure.com/acme/web shop/_git/gitops",
+        "https://dev.azure.com/acme/shop/_git/gitops?path=/",
+    ],
+}
+PAGES = {
+    ForgeKind.GITHUB: ("acme", "gitops", "acme/gitops/pull/7"),
+    ForgeKind.GITLAB: ("a/b", "gitops", "a/b/gitops/-/merge_requests/7"),
+    ForgeKind.BITBUCKET_CLOUD: ("acme", "gitops", "acme/gitops/pull-requests/7"),
+    ForgeKind.BITBUCKET_SERVER: ("SHOP", "gitops", "projects/SHOP/repos/gitops/pull-requests/7"),
+    ForgeKind.AZURE_DEVOPS: (
+        "acme/Web Shop", "git ops", "acme/Web%20Shop/_git/git%20ops/pullrequest/7",
+    ),
+    ForgeKind.GITEA: ("acme", "gitops", "acme/gitops/pulls/7"),
+    ForgeKind.FORGEJO: ("acme", "gitops", "acme/gitops/pulls/7"),
+}  # fmt: skip
+
+
+def place_of(url: str, kind: ForgeKind = ForgeKind.GITHUB) -> tuple[str, str, str]:
+    return KINDS[kind].addresses.place_of(url)
+
+
 @pytest.mark.parametrize(("url", "parts"), GOOD.items(), ids=GOOD)
 def test_repository_url_is_taken_apart(url: str, parts: tuple[str, str, str]) -> None:
-    assert parse_repository_url(url) == parts
+    assert place_of(url) == parts
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "parts"),
+    [(kind, *case) for kind, cases in ELSEWHERE.items() for case in cases.items()],
+)
+def test_repository_url_is_taken_apart_as_its_kind_has_it(
+    kind: ForgeKind, url: str, parts: tuple[str, str, str]
+) -> None:
+    assert place_of(url, kind) == parts
 
 
 @pytest.mark.parametrize("url", BAD, ids=ascii)
-def test_tricky_repository_url_is_rejected(url: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_tricky_repository_url_is_rejected_of_every_kind(url: str, kind: ForgeKind) -> None:
+    if kind is ForgeKind.GITLAB and url == "https://github.com/group/shop/gitops":
+        return
+
     with pytest.raises(Rejected) as caught:
-        parse_repository_url(url)
+        place_of(url, kind)
 
     assert caught.value.reason == "bad_repository_url"
 
 
-@given(st.text(max_size=60))
-def test_any_text_is_either_taken_apart_or_rejected(text: str) -> None:
-    """And what is taken apart says the same when it is put together again."""
-    for url in (text, f"https://{text}", f"https://github.com/{text}"):
+@pytest.mark.parametrize(
+    ("kind", "url"), [(kind, url) for kind, urls in BAD_ELSEWHERE.items() for url in urls]
+)
+def test_url_that_its_kind_does_not_have_is_rejected(kind: ForgeKind, url: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        place_of(url, kind)
+
+    assert caught.value.reason == "bad_repository_url"
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), text=st.text(max_size=60))
+def test_any_text_is_either_taken_apart_or_rejected(kind: ForgeKind, text: str) -> None:
+    """And what is taken apart has sound names."""
+    for url in (text, f"https://{text}", f"https://dev.azure.com/a/_git/{text}"):
         try:
-            origin, owner, repository = parse_repository_url(url)
+            origin, owner, repository = place_of(url, kind)
         except Rejected:
             continue
-        together = f"{origin}/{owner}/{repository}"
-        assert parse_repository_url(together) == (origin, owner, repository)
-        assert url.startswith(together)
+        assert origin == "https://dev.azure.com" or url.startswith(origin)
+        assert (owner + repository).isprintable()
+        assert ".." not in f"{owner}/{repository}".split("/")
 
 
 @given(st.text("@:/\\.?#%gihub.com", max_size=20))
 def test_origin_is_what_stands_before_the_first_slash(junk: str) -> None:
     try:
-        origin, _, _ = parse_repository_url(f"https://github.com{junk}/shop/gitops")
+        origin, _, _ = place_of(f"https://github.com{junk}/shop/gitops")
     except Rejected:
         return
     assert origin == "https://github.com" or origin.removeprefix("https://github.com")[0] in (
         ":.gihubcom"
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_page_is_built_as_its_kind_has_it(kind: ForgeKind) -> None:
+    owner, repository, path = PAGES[kind]
+    ref = PullRequestRef(
+        kind=kind, origin="https://forge.example", owner=owner, repository=repository, number=7
+    )
+
+    assert pull_request_page(ref) == f"https://forge.example/{path}"
 
 
 def test_destination_knows_its_kind_and_folder() -> None:
@@ -173,9 +284,3 @@ def test_destination_knows_its_kind_and_folder() -> None:
     )
 
     assert (to.kind, to.path) == (ForgeKind.GITHUB, "apps")
-
-
-def test_destination_of_an_unknown_kind_is_unspecified() -> None:
-    to = destination(kind="svn", url="https://example.com/shop/gitops", base_branch="main")
-
-    assert to.kind is ForgeKind.UNSPECIFIED
