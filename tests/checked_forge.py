@@ -8,7 +8,7 @@ import vendor_api
 from countersign.contracts.secret import Secret
 
 REPO = "acme/config"
-FILES = {
+FILES: dict[str, str | bytes] = {
     "README.md": "Configuration of acme\n",
     "apps/prod.yaml": "version: 6.9.0 # marked\n",
     "apps/crlf.yaml": b"\xef\xbb\xbfa: 1\r\nb: 2\r\n",

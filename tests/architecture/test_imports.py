@@ -15,7 +15,7 @@ def test_imports_keep_their_direction() -> None:
     """`importlinter.toml` is kept; its output names file and line of what breaks it."""
     linter = Path(sys.executable).with_name("lint-imports")
 
-    command = [linter, "--config", "importlinter.toml"]
+    command = [str(linter), "--config", "importlinter.toml"]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout

@@ -170,7 +170,8 @@ def _pss_kib(process: int) -> int:
         text = Path(f"/proc/{process}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0  # an executor that did its job meanwhile
-    return int(re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)[1])
+    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def _cpu_s(process: int) -> float:

@@ -18,9 +18,8 @@ from pathlib import Path
 import httpx2
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from watching import Ear, free_port, is_ready, lay, scene, watcher
+from bench.watching import Ear, free_port, is_ready, lay, scene, watcher
 
 from countersign.contracts.identity import head_branch
 from countersign.contracts.messages import (

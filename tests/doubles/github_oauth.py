@@ -25,7 +25,7 @@ CLIENT_ID = "Iv1.madeup"
 CLIENT_SECRET = "x7-of-nobody-q9-made-up"
 REDIRECT = "https://countersign.example/oauth/callback/forge"
 FORGE = Forge(
-    name="Forge", kind="github", origin=ORIGIN, clientId=CLIENT_ID, clientSecretFile="/dev/null"
+    name="Forge", kind="github", origin=ORIGIN, client_id=CLIENT_ID, client_secret_file="/dev/null"
 )
 USER_ID = {"ada": 11, "grace": 12}
 

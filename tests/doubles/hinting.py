@@ -110,13 +110,16 @@ class HookHouse:
         self.hints = Hints(
             world=self.watching.world, projection=self.watching.projection, look=self._look
         )
+        timing: dict[str, Any] = (
+            {"monotonic_s": clock.monotonic_s, "sleep": clock.wait} if clock else {}
+        )
         guard = Guard(
             keys=self.keys,
             signatures=Signatures(clock=lambda: self.now, mac=self._mac),
             rate=RateLimit(requests_max=requests_max, clock=lambda: self.now),
             not_ready=self.watching.not_ready,
             refusal_s=refusal_s,
-            **({"monotonic_s": clock.monotonic_s, "sleep": clock.wait} if clock else {}),
+            **timing,
         )
         self.keys.clock = clock or self.keys.clock
         following = Following(

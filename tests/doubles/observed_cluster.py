@@ -125,7 +125,7 @@ class Eyes:
         self.world = World()
         self.taken: list[Changes] = []
         # Called after each change, however short the state lasts that it made.
-        self.then: Callable[[], None] = lambda: None
+        self.then: Callable[[], object] = lambda: None
         self._changed = asyncio.Event()
 
     async def take(self, changes: Changes) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
@@ -215,7 +216,7 @@ class Stage:
                 self.news.clear()
                 await self.news.wait()
 
-    def of(self, kind: type[Message]) -> list[Message]:
+    def of(self, kind: type[Message]) -> list[Any]:
         return [m for m in self.heard if isinstance(m, kind)]
 
     async def request(self, event: PromotionRequested) -> None:

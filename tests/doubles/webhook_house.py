@@ -40,6 +40,9 @@ class Recorder:
         self.events.append(event)
         return Stored()
 
+    async def last(self, model: type[Message], subject: str, *, stream: str) -> None:
+        raise NotImplementedError
+
 
 def our_pull_request(**changes: Any) -> m.PullRequestRef:
     ours = {"repository_id": "55", "head_repository_id": "55", "head_branch": "countersign/x"}

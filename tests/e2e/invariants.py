@@ -24,7 +24,7 @@ from countersign.messaging.envelope import Received
 
 # Each is said once of a promotion's attempt, however often it is found out.
 _ONCE: Final = (PullRequestOpened, PullRequestMerged, PullRequestClosed, PromotionCompleted)
-_AFTER: Final = {
+_AFTER: Final[dict[type, type]] = {
     PullRequestMerged: PullRequestOpened,
     PullRequestClosed: PullRequestOpened,
 }

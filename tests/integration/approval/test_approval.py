@@ -45,7 +45,7 @@ async def grant(site: Any, event: m.PromotionRequested) -> m.BeginResponse:
     assert begun.problem is None
     done = await site.complete(begun, await sign_in(site, begun))
     assert done.problem is None, done.problem
-    return begun  # type: ignore[no-any-return]
+    return begun
 
 
 async def test_delegation_from_consent_to_its_end(site: Any) -> None:

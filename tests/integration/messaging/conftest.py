@@ -77,7 +77,9 @@ def make_topology(bare_server: LocalServer) -> Callable[[], object]:
 
 @pytest.fixture
 def bus_of(bare_server: LocalServer) -> OpenBus:
-    def open_as(service: str, *, replica: str = "", health: Health | None = None) -> object:
+    def open_as(
+        service: str, *, replica: str = "", health: Health | None = None
+    ) -> AbstractAsyncContextManager[Bus]:
         settings = bare_server.settings(service, replica=replica or f"{service}-0")
         return open_bus(settings, service=service, health=health or Health())
 

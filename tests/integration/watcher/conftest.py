@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ class Heard:
     def forget(self, stream: str) -> None:
         self.events = [r for r in self.events if r.stream != stream]
 
-    def of(self, kind: type[Message]) -> list[Message]:
+    def of(self, kind: type[Message]) -> list[Any]:
         return [r.message for r in self.events if isinstance(r.message, kind)]
 
     async def until_soon(self, met: Callable[[], bool]) -> None:

@@ -70,7 +70,9 @@ async def test_change_of_a_file_is_noticed_until_it_is_read(
     after = await mounted.changed([KEY])
     await mounted.read(KEY)
 
-    assert (before, after, await mounted.changed([KEY])) == (set(), {KEY}, set())
+    assert before == frozenset()
+    assert after == {KEY}
+    assert await mounted.changed([KEY]) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class Model(BaseModel):
     token: Secret
 
 
-WAYS_TO_SHOW: dict[str, Callable[[Secret], object]] = {
+WAYS_TO_SHOW: dict[str, Callable[[Any], object]] = {
     "str": str,
     "format": lambda s: f"{s}",
     "format-width": lambda s: f"{s:>20}",

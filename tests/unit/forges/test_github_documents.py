@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import httpx2
 import pytest
@@ -10,9 +11,9 @@ import vendor_api
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.dialects.exchange import Answer
+from countersign.dialects.exchange import Answer, Request
 from countersign.dialects.github import documents, graphql, wire
-from countersign.dialects.interface import Change, Entry, Place, Text, View, Wanted
+from countersign.dialects.interface import Blob, Change, Entry, Place, Text, View, Wanted
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
 
@@ -74,7 +75,7 @@ def test_document_is_valid_for_githubs_schema(sent: documents.Sent) -> None:
         wire.pull_request(PLACE, number=3, etag='"x"'),
     ],
 )
-def test_request_is_described_by_github(request_: wire.Request) -> None:
+def test_request_is_described_by_github(request_: Request) -> None:
     vendor_api.check_request(request_.method, request_.url)
 
 
@@ -85,9 +86,14 @@ def test_names_cannot_leave_their_place_in_a_path() -> None:
 
 
 def test_text_is_taken_only_if_its_object_id_is_the_forges() -> None:
-    node = {"oid": wire.blob_id(b"a: 1\n"), "byteSize": 5, "isTruncated": False, "text": "a: 1\n"}
+    node: Any = {
+        "oid": wire.blob_id(b"a: 1\n"),
+        "byteSize": 5,
+        "isTruncated": False,
+        "text": "a: 1\n",
+    }
 
-    assert wire.blob_of(node) == wire.Blob(oid=node["oid"], size_bytes=5, body=b"a: 1\n")  # type: ignore[arg-type]
+    assert wire.blob_of(node) == Blob(oid=node["oid"], size_bytes=5, body=b"a: 1\n")
     recoded = wire.blob_of(node | {"text": "a: 2\n"})
     assert recoded is not None
     assert recoded.body is None

@@ -44,7 +44,7 @@ def test_prefixes_are_put_before_names_and_groups() -> None:
         ({"username_prefix": "sso:"}, "sso:"),
     ],
 )
-def test_prefix_of_names_is_that_of_kube_apiserver(settings: dict[str, str], prefix: str) -> None:
+def test_prefix_of_names_is_that_of_kube_apiserver(settings: dict[str, Any], prefix: str) -> None:
     made = OidcSettings(issuer_url=ISSUER, client_id="countersign", **settings)
 
     assert made.user_prefix == prefix

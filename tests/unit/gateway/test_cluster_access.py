@@ -40,8 +40,11 @@ class Server:
         self.asked: list[Mapping[str, Any]] = []
         self.failure: Exception | None = None
 
-    async def call(self, method: str, path: str, *, body: Manifest, **how: Any) -> Manifest:
+    async def call(
+        self, method: str, path: str, *, body: Manifest | None = None, **how: Any
+    ) -> Manifest:
         del method, path, how
+        assert body is not None
         self.asked.append(body["spec"])
         if self.failure is not None:
             raise self.failure

@@ -1,5 +1,6 @@
 """What keeps the pages closed: hosts, sessions, forms from elsewhere, headers, redirects."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -187,7 +188,7 @@ async def test_body_that_is_too_large_is_refused() -> None:
     async with browser(World()) as client:
         announced = await client.post("/sign-out", content=b"x" * 70_000)
 
-        async def drops() -> object:
+        async def drops() -> AsyncIterator[bytes]:
             for _ in range(80):
                 yield b"x" * 1_000
 
@@ -265,7 +266,8 @@ async def test_sign_out_ends_the_session_and_tells_approval() -> None:
 
     assert answer.headers["location"] == "/sign-in"
     assert after.status_code == 303
-    (name, request), *_ = world.requests.told
+    told: Any = world.requests.told
+    (name, request), *_ = told
     assert name == "approval.revoke"
     assert request.person.id == "grace"
 

@@ -32,6 +32,7 @@ from countersign.contracts.messages import (
     TokenKind,
 )
 from countersign.gateway.interfaces import FeedStatus
+from countersign.gateway.model import PipelineKey
 from countersign.gateway.view import addresses
 
 PAYLOADS = [
@@ -119,7 +120,7 @@ async def test_hostile_text_stays_text_on_every_page(payload: str) -> None:
 def test_hostile_text_stays_text_in_live_changes(payload: str) -> None:
     world = World()
     pipeline = hostile(world, payload)
-    key = (pipeline.ref.namespace, pipeline.ref.name)
+    key = PipelineKey(pipeline.ref.namespace, pipeline.ref.name)
     track = world.projection.track(key)
     assert track is not None
 
@@ -153,7 +154,7 @@ async def test_environment_of_any_name_has_its_pages(name: str) -> None:
         ),
         story.requested,
     )
-    track = world.projection.track(("shop", "checkout.v2"))
+    track = world.projection.track(PipelineKey("shop", "checkout.v2"))
     assert track is not None
 
     async with browser(world) as client:

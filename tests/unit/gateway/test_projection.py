@@ -21,6 +21,7 @@ from countersign.contracts.messages import (
     TokenUsed,
 )
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL, stream_of
+from countersign.gateway.model import PipelineKey
 from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.view.projection import HISTORY_PER_GATE_MAX, Position, Projection
 
@@ -85,7 +86,7 @@ def test_history_of_a_gate_is_bounded_and_keeps_what_is_under_way() -> None:
         story = pipeline.promotion("prod", f"1.0.{i}")
         world.tell(story.requested, story.superseded())
 
-    entries = world.projection.at_gate(("shop", "checkout"), "prod")
+    entries = world.projection.at_gate(PipelineKey("shop", "checkout"), "prod")
 
     assert len(entries) == HISTORY_PER_GATE_MAX
     assert first.id in {e.promotion_id for e in entries}
@@ -104,7 +105,7 @@ def test_pipeline_of_the_same_name_made_anew_does_not_show_old_promotions() -> N
         )
     )
 
-    track = world.projection.track(("shop", "checkout"))
+    track = world.projection.track(PipelineKey("shop", "checkout"))
     assert track is not None
     assert track.gates[0].promotion_id == ""
 
@@ -115,11 +116,11 @@ def test_deletion_of_an_earlier_object_leaves_the_later_one() -> None:
     earlier = PipelineRef(namespace="shop", name="checkout", uid="earlier")
 
     world.tell(PipelineDeleted(pipeline=earlier))
-    kept = world.projection.track(("shop", "checkout"))
+    kept = world.projection.track(PipelineKey("shop", "checkout"))
     world.tell(PipelineDeleted(pipeline=pipeline.ref))
 
     assert kept is not None
-    assert world.projection.track(("shop", "checkout")) is None
+    assert world.projection.track(PipelineKey("shop", "checkout")) is None
 
 
 def test_use_of_a_delegation_is_no_stored_credential() -> None:
@@ -188,6 +189,6 @@ def test_gate_says_that_a_promotion_is_about_to_be_asked_for() -> None:
         )
     )
 
-    track = world.projection.track(("shop", "checkout"))
+    track = world.projection.track(PipelineKey("shop", "checkout"))
     assert track is not None
     assert track.gates[0].sentence[-1] == " is about to be asked for into prod"

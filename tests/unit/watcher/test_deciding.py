@@ -49,7 +49,7 @@ def walk_to_merge(world: Cluster) -> m.PromotionRequested:
     request = only(world.step(), m.PromotionRequested)
     world.hear(opened(request), merged(request))
     assert world.step() == ()
-    return request  # type: ignore[no-any-return]
+    return request
 
 
 def test_revision_is_requested_for_the_next_environment_only() -> None:
@@ -138,7 +138,7 @@ def test_newer_revision_supersedes_what_waits() -> None:
     world = cluster()
     old = only(world.step(), m.PromotionRequested)
 
-    events = world.apply(release("dev", "6.9.1")).step()
+    events: Any = world.apply(release("dev", "6.9.1")).step()
 
     assert [type(e) for e in events] == [m.PromotionSuperseded, m.PromotionRequested]
     assert events[0].promotion.promotion_id == old.promotion.promotion_id

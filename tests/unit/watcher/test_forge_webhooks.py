@@ -185,8 +185,9 @@ def test_number_that_no_pull_request_has_is_malformed(sender: Sender, value: Any
     (place,), number, _ = IDS.get(sender.kind, (("pull_request",), "number", ""))
     _, payload = sender.write(merged=True)
 
+    changes: Any = {place: {**payload[place], number: value}}
     with pytest.raises(Rejected, match=number):
-        read(sender, **{place: {**payload[place], number: value}})
+        read(sender, **changes)
 
 
 @every_sender
@@ -195,7 +196,7 @@ def test_repository_without_an_id_is_malformed(sender: Sender, value: Any) -> No
     if sender.kind in IDS:
         (place,), _, where = IDS[sender.kind]
         _, payload = sender.write(merged=True)
-        changes = {place: {**payload[place], where: value}}
+        changes: Any = {place: {**payload[place], where: value}}
     else:
         changes = {"repository": {"id": value}}
 
@@ -417,7 +418,8 @@ def test_bitbuckets_unsigned_event_name_makes_no_fate_of_an_open_pull_request(na
     _, payload = sender.write(merged=True)
     place = "pullrequest" if name == "bitbucket-cloud" else "pullRequest"
 
-    assert read(sender, **{place: {**payload[place], "state": "OPEN"}}) is None
+    changes: Any = {place: {**payload[place], "state": "OPEN"}}
+    assert read(sender, **changes) is None
 
 
 @pytest.mark.parametrize(("state", "is_fate"), [("OPEN", True), ("MERGED", False)])

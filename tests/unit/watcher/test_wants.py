@@ -103,7 +103,7 @@ def test_what_is_in_a_gap_is_unknown_and_found_again_when_it_closes() -> None:
     group, kind = HELM
     app = App(key=key(), state=AppState(condition=Is.HEALTHY))
     gap = unreachable(cluster="", group=group, kind=kind, namespace="", why="no answer in time")
-    records = {found.key: found, app.key: app}
+    records: dict[ObjectKey, Pipeline | App] = {found.key: found, app.key: app}
     world.apply(Changes(changed=records, gaps=()))
 
     assert world.apps_of(found)[key()].condition is Is.HEALTHY

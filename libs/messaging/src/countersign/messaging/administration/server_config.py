@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import nkeys  # type: ignore[import-untyped]  # it has no types
+import nkeys
 
 from countersign.messaging.topology.permissions import USERS, Permissions, permissions
 from countersign.messaging.topology.streams import MESSAGE_BYTES_MAX
