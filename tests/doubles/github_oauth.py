@@ -16,9 +16,9 @@ import httpx2
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.dialects.oauth import Client
-from countersign.forges.github.oauth import GitHubOAuth
+from countersign.dialects.delegation.oauth import Registration
 from countersign.forges.http import ForgeHttp
+from countersign.forges.oauth import OAuthClient
 
 ORIGIN = "https://forge.example"
 CLIENT_ID = "Iv1.madeup"
@@ -224,11 +224,15 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
 
 def github(
     double: GitHubDouble, *, now: Callable[[], datetime], secret: str = CLIENT_SECRET
-) -> GitHubOAuth:
+) -> OAuthClient:
     """Our client, talking to the double."""
-    http = ForgeHttp(FORGE, transport=double)
-    client = Client(client_id=CLIENT_ID, secret=lambda: Secret(secret), redirect_uri=REDIRECT)
-    return GitHubOAuth(http, client=client, now=now)
+    registration = Registration(
+        forge=FORGE,
+        client_id=CLIENT_ID,
+        secret=lambda: Secret(secret),
+        redirect_uri=REDIRECT,
+    )
+    return OAuthClient(ForgeHttp(FORGE, transport=double), registration, now=now)
 
 
 def _json(status: int, body: object) -> httpx2.Response:

@@ -17,8 +17,9 @@ from doubles.github_oauth import (
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
-from countersign.dialects.oauth import LIFETIME_S_MAX, Delegated, challenge_of
-from countersign.forges.github.oauth import GitHubOAuth
+from countersign.dialects.delegation.fitness import LIFETIME_S_MAX
+from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, challenge_of
+from countersign.forges.oauth import OAuthClient
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 VERIFIER = Secret("made-up-verifier-of-more-than-forty-three-characters")
@@ -30,14 +31,14 @@ def forge() -> GitHubDouble:
 
 
 @pytest.fixture
-def oauth(forge: GitHubDouble) -> GitHubOAuth:
+def oauth(forge: GitHubDouble) -> OAuthClient:
     return github(forge, now=lambda: NOW)
 
 
-async def delegate(oauth: GitHubOAuth, forge: GitHubDouble, login: str = "ada") -> Delegated:
-    url = oauth.authorize_url(state="s", challenge=challenge_of(VERIFIER))
+async def delegate(oauth: OAuthClient, forge: GitHubDouble, login: str = "ada") -> Delegated:
+    url = oauth.authorize_url(Challenge(state="s", code_challenge=challenge_of(VERIFIER)))
     code = forge.sign_in(url, login)["code"]
-    return await oauth.exchange(code=Secret(code), verifier=VERIFIER)
+    return await oauth.exchange(Grant(code=Secret(code), verifier=VERIFIER))
 
 
 def test_challenge_is_the_one_of_the_standard() -> None:
@@ -47,8 +48,8 @@ def test_challenge_is_the_one_of_the_standard() -> None:
     assert challenge_of(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-def test_authorize_url_has_pkce_state_and_the_fixed_redirect(oauth: GitHubOAuth) -> None:
-    url = oauth.authorize_url(state="r.abc=", challenge="c")
+def test_authorize_url_has_pkce_state_and_the_fixed_redirect(oauth: OAuthClient) -> None:
+    url = oauth.authorize_url(Challenge(state="r.abc=", code_challenge="c"))
 
     assert url.startswith(f"{ORIGIN}/login/oauth/authorize?")
     assert dict(parse_qsl(urlsplit(url).query)) == {
@@ -61,7 +62,7 @@ def test_authorize_url_has_pkce_state_and_the_fixed_redirect(oauth: GitHubOAuth)
 
 
 async def test_exchange_gives_the_token_and_nothing_of_the_refresh_token(
-    oauth: GitHubOAuth, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble
 ) -> None:
     delegated = await delegate(oauth, forge)
 
@@ -76,12 +77,13 @@ def vars_of(delegated: Delegated) -> set[object]:
 
 
 async def test_exchange_with_another_verifier_is_refused(
-    oauth: GitHubOAuth, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble
 ) -> None:
-    code = forge.sign_in(oauth.authorize_url(state="s", challenge="other"), "ada")["code"]
+    url = oauth.authorize_url(Challenge(state="s", code_challenge="other"))
+    code = forge.sign_in(url, "ada")["code"]
 
     with pytest.raises(Rejected) as caught:
-        await oauth.exchange(code=Secret(code), verifier=VERIFIER)
+        await oauth.exchange(Grant(code=Secret(code), verifier=VERIFIER))
 
     assert caught.value.reason == "expired"
 
@@ -97,7 +99,7 @@ async def test_exchange_with_another_verifier_is_refused(
     ],
 )
 async def test_exchange_error_with_status_200_is_an_error(
-    oauth: GitHubOAuth, forge: GitHubDouble, error: str, reason: str
+    oauth: OAuthClient, forge: GitHubDouble, error: str, reason: str
 ) -> None:
     forge.odd.exchange_error = error
 
@@ -124,7 +126,7 @@ async def test_exchange_error_with_status_200_is_an_error(
     ],
 )
 async def test_token_that_lives_too_long_or_is_of_another_kind_is_refused(
-    oauth: GitHubOAuth, forge: GitHubDouble, prefix: str, expires_in: int | None
+    oauth: OAuthClient, forge: GitHubDouble, prefix: str, expires_in: int | None
 ) -> None:
     forge.odd.prefix, forge.odd.expires_in = prefix, expires_in
     delegated = await delegate(oauth, forge)
@@ -136,7 +138,7 @@ async def test_token_that_lives_too_long_or_is_of_another_kind_is_refused(
 
 
 async def test_whose_names_the_user_by_the_id_that_never_changes(
-    oauth: GitHubOAuth, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble
 ) -> None:
     delegated = await delegate(oauth, forge)
 
@@ -146,7 +148,7 @@ async def test_whose_names_the_user_by_the_id_that_never_changes(
 
 
 async def test_narrowed_token_reaches_the_one_repository_with_the_least_rights(
-    oauth: GitHubOAuth, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble
 ) -> None:
     delegated = await delegate(oauth, forge)
 
@@ -193,7 +195,7 @@ def fewer_permissions(answer: dict[str, Any]) -> None:
     ],
 )
 async def test_narrowed_token_that_the_forge_describes_otherwise_is_refused(
-    oauth: GitHubOAuth, forge: GitHubDouble, odd: Any, reason: str
+    oauth: OAuthClient, forge: GitHubDouble, odd: Any, reason: str
 ) -> None:
     delegated = await delegate(oauth, forge)
     forge.odd.child = odd
@@ -205,7 +207,7 @@ async def test_narrowed_token_that_the_forge_describes_otherwise_is_refused(
 
 
 async def test_narrowed_token_that_in_truth_reaches_more_is_refused_and_revoked(
-    oauth: GitHubOAuth, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble
 ) -> None:
     delegated = await delegate(oauth, forge)
     forge.odd.also_reaches = ("shop/other",)
@@ -221,7 +223,7 @@ async def test_narrowed_token_that_in_truth_reaches_more_is_refused_and_revoked(
     ("login", "repository"), [("ada", "read-only"), ("grace", "other"), ("ada", "unknown")]
 )
 async def test_narrowing_for_somebody_who_cannot_write_says_so(
-    oauth: GitHubOAuth, forge: GitHubDouble, login: str, repository: str
+    oauth: OAuthClient, forge: GitHubDouble, login: str, repository: str
 ) -> None:
     delegated = await delegate(oauth, forge, login)
 
@@ -233,7 +235,7 @@ async def test_narrowing_for_somebody_who_cannot_write_says_so(
 
 
 async def test_revoked_token_is_dead_and_revoking_it_again_is_no_error(
-    oauth: GitHubOAuth, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble
 ) -> None:
     delegated = await delegate(oauth, forge)
 
@@ -244,7 +246,7 @@ async def test_revoked_token_is_dead_and_revoking_it_again_is_no_error(
 
 
 async def test_revocation_that_the_forge_cannot_do_now_is_retryable(
-    oauth: GitHubOAuth, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble
 ) -> None:
     delegated = await delegate(oauth, forge)
     forge.odd.fail_revocations = 1
@@ -269,17 +271,17 @@ async def test_wrong_client_secret_is_told_as_the_administrators_business(
 
 
 async def test_page_instead_of_an_answer_is_told_as_the_forge_being_away(
-    oauth: GitHubOAuth, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble
 ) -> None:
     forge.odd.html = True
 
     with pytest.raises(Rejected) as caught:
-        await oauth.exchange(code=Secret("c"), verifier=VERIFIER)
+        await oauth.exchange(Grant(code=Secret("c"), verifier=VERIFIER))
 
     assert caught.value.reason == "forge_unavailable"
 
 
-async def test_errors_never_hold_a_secret(oauth: GitHubOAuth, forge: GitHubDouble) -> None:
+async def test_errors_never_hold_a_secret(oauth: OAuthClient, forge: GitHubDouble) -> None:
     delegated = await delegate(oauth, forge)
     told: list[str] = []
     for path in ("/user", f"/applications/{CLIENT_ID}/token/scoped"):
@@ -297,7 +299,7 @@ async def test_errors_never_hold_a_secret(oauth: GitHubOAuth, forge: GitHubDoubl
 
 
 async def test_requests_and_answers_are_as_github_describes_them(
-    oauth: GitHubOAuth, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble
 ) -> None:
     delegated = await delegate(oauth, forge)
     await oauth.whose(delegated.token)

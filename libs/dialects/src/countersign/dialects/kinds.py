@@ -16,10 +16,12 @@ from countersign.dialects.bitbucket_cloud import webhooks as bitbucket_cloud_web
 from countersign.dialects.bitbucket_server import webhooks as bitbucket_server_webhooks
 from countersign.dialects.bitbucket_server.addresses import ADDRESSES as BITBUCKET_SERVER_ADDRESSES
 from countersign.dialects.capabilities import Capabilities, Presentation, Reach, Revoker
+from countersign.dialects.delegation.oauth import OAuthDialect
 from countersign.dialects.gitea import webhooks as gitea_webhooks
 from countersign.dialects.github import webhooks as github_webhooks
 from countersign.dialects.github.addresses import ADDRESSES as GITHUB_ADDRESSES
 from countersign.dialects.github.limits import LIMITS as GITHUB_LIMITS
+from countersign.dialects.github.oauth import OAUTH as GITHUB_OAUTH
 from countersign.dialects.gitlab import webhooks as gitlab_webhooks
 from countersign.dialects.gitlab.addresses import ADDRESSES as GITLAB_ADDRESSES
 from countersign.dialects.hooks.schemes import Scheme
@@ -32,6 +34,7 @@ class Kind:
 
     Args:
         title: what people call it.
+        oauth: none while nobody can delegate there.
         opens_pulls: whether its repositories can be written to.
 
     """
@@ -42,6 +45,7 @@ class Kind:
     addresses: Addresses
     webhooks: Scheme
     limits: Limits = STANDARD
+    oauth: OAuthDialect | None = None
     opens_pulls: bool = False
 
 
@@ -62,6 +66,7 @@ _GITHUB: Final = Kind(
     addresses=GITHUB_ADDRESSES,
     webhooks=github_webhooks.SCHEME,
     limits=GITHUB_LIMITS,
+    oauth=GITHUB_OAUTH,
     opens_pulls=True,
 )
 _GITLAB: Final = Kind(

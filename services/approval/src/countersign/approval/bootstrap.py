@@ -39,9 +39,10 @@ from countersign.approval.vault.sign_ins import SignIns
 from countersign.approval.vault.vault import Vault
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.secret import Secret
-from countersign.dialects.oauth import Client
-from countersign.forges.github.oauth import GitHubOAuth
+from countersign.dialects.delegation.oauth import Registration
+from countersign.dialects.kinds import kind_of
 from countersign.forges.http import ForgeHttp
+from countersign.forges.oauth import OAuthClient
 from countersign.forges.recording import record_call
 from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.messaging.bus import Bus, open_bus
@@ -220,16 +221,17 @@ async def register(settings: Settings, forges: tuple[Forge, ...]) -> AsyncIterat
     async with AsyncExitStack() as stack:
         registered = []
         for forge in forges:
-            if forge.kind != "github" or not forge.client_id:
+            if kind_of(forge).oauth is None or not forge.client_id:
                 continue
             http = await stack.enter_async_context(ForgeHttp(forge, observe=record_call))
-            client = Client(
+            registration = Registration(
+                forge=forge,
                 client_id=forge.client_id,
                 # It may be replaced while we run, so it is read each time.
                 secret=partial(_client_secret, forge),
                 redirect_uri=f"{settings.public_url}/oauth/callback/{forge.slug}",
             )
-            oauth = GitHubOAuth(http, client=client, now=_utc_now)
+            oauth = OAuthClient(http, registration, now=_utc_now)
             registered.append(Application(forge=forge, oauth=oauth))
         yield Applications(listed=forges, registered=tuple(registered))
 

@@ -1,4 +1,4 @@
-"""What the service needs of the world."""
+"""The ports: what the service needs of forges, the cluster, the bus and other replicas."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from typing import Protocol
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
-from countersign.contracts.messages import Person
+from countersign.contracts.messages import ForgeUser, Person
 from countersign.contracts.promotion import Promotion
-from countersign.dialects.oauth import OAuth
+from countersign.contracts.secret import Secret
+from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, Narrowed
 
 Clock = Callable[[], datetime]
 
@@ -53,6 +54,43 @@ class Caller(Protocol):
     def service(self) -> str: ...
     @property
     def reply(self) -> str: ...
+
+
+class OAuth(Protocol):
+    """Delegation at one forge. All fail with words of `DelegationRefusal`."""
+
+    @property
+    def issuers(self) -> frozenset[str]: ...
+    @property
+    def narrows(self) -> bool:
+        """Whether it makes a token for one repository out of a person's."""
+        ...
+
+    @property
+    def revokes(self) -> bool:
+        """Whether a token can be ended before its time."""
+        ...
+
+    def refuse_unaccepted(self) -> None:
+        """Refuse to ask for more than the administrator accepted."""
+
+    def authorize_url(self, challenge: Challenge) -> str:
+        """Return where the browser goes."""
+        ...
+
+    async def exchange(self, grant: Grant) -> Delegated: ...
+
+    def refuse_unfit(self, delegated: Delegated) -> None:
+        """Refuse a token that lives too long or may do too much."""
+
+    async def whose(self, token: Secret) -> ForgeUser: ...
+
+    async def narrow(self, token: Secret, *, owner: str, repository: str) -> Narrowed:
+        """Make a token that reaches this repository alone, as the forge itself proves."""
+        ...
+
+    async def revoke(self, token: Secret) -> None:
+        """End it. One that has ended already is no error."""
 
 
 @dataclass(frozen=True, kw_only=True)

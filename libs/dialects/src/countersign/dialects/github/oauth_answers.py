@@ -1,4 +1,4 @@
-"""GitHub's answers about user tokens, read without I/O. No message ever quotes one."""
+"""Answers about user tokens, read without I/O. No message ever quotes one."""
 
 import json
 import re
@@ -11,8 +11,9 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
+from countersign.dialects.delegation.oauth import Delegated, Target
+from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Answer
-from countersign.dialects.oauth import LIFETIME_S_MAX, Delegated
 
 # `ghu_`: a GitHub App acting for a person. All other kinds are refused: `gho_` never expires,
 # `ghp_` and `github_pat_` are nobody's delegation, `ghs_` is no person.
@@ -23,6 +24,8 @@ _WORD: Final = re.compile(r"[a-z_]{1,40}")
 # What is taken from the answer to an exchange; the refresh token is not among it.
 _WANTED: Final = frozenset({"access_token", "token_type", "expires_in", "error"})
 INVALID: Final = 422
+# All that a child may do. Source: https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
+PERMISSIONS: Final = {"contents": "write", "pull_requests": "write", "metadata": "read"}
 _OK: Final = 200
 _MISSING: Final = 404
 
@@ -42,7 +45,8 @@ def _only_wanted(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def delegated(answer: Answer, *, where: str) -> Delegated:
-    """
+    """Read the token; one that is no App's never ends, whatever is said of it.
+
     Raises:
         Rejected: `expired`, `no_client`, `denied`, `forge_unavailable`.
 
@@ -52,58 +56,46 @@ def delegated(answer: Answer, *, where: str) -> Delegated:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise Rejected("forge_unavailable", f"{where}: the exchange was answered with no object")
+        raise Rejected(
+            DelegationRefusal.FORGE_UNAVAILABLE,
+            f"{where}: the exchange was answered with no object",
+        )
     # Errors come with status 200. Source: https://docs.github.com/en/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-oauth-app-access-token-request-errors
     if "error" in body or answer.status != _OK:
         raise _exchange_error(body.get("error"), where=where)
-    expires = body.get("expires_in")
-    number = expires if isinstance(expires, int) and not isinstance(expires, bool) else None
-    return Delegated(token=_token(body.get("access_token"), where=where), expires_in_s=number)
+    token, expires = _token(body.get("access_token"), where=where), body.get("expires_in")
+    ends = type(expires) is int and token.reveal().startswith(_APP_USER)
+    return Delegated(token=token, expires_in_s=expires if ends else None)
 
 
 def _exchange_error(error: object, *, where: str) -> Rejected:
     word = error if isinstance(error, str) and _WORD.fullmatch(error) else "an error"
     if word == "bad_verification_code":
-        return Rejected("expired", f"{where}: the sign-in was no longer valid; ask again")
+        return Rejected(
+            DelegationRefusal.EXPIRED, f"{where}: the sign-in was no longer valid; ask again"
+        )
     if word in {"incorrect_client_credentials", "redirect_uri_mismatch"}:
         return Rejected(
-            "no_client", f"{where} answered {word}; the administrator must correct its entry"
+            DelegationRefusal.NO_CLIENT,
+            f"{where} answered {word}; the administrator must correct its entry",
         )
-    return Rejected("denied", f"{where} answered {word}")
+    return Rejected(DelegationRefusal.DENIED, f"{where} answered {word}")
 
 
 def _token(text: object, *, where: str) -> Secret:
     # Checked at once: a line break in a header would be quoted by the HTTP library's error.
     if not isinstance(text, str) or not _TOKEN.fullmatch(text):
-        raise Rejected("forge_unavailable", f"{where}: the answer holds no usable token")
+        raise Rejected(
+            DelegationRefusal.FORGE_UNAVAILABLE, f"{where}: the answer holds no usable token"
+        )
     return Secret(text)
-
-
-def refuse_unfit(delegated: Delegated, *, where: str) -> None:
-    """
-    Raises:
-        Rejected: `token_too_long_lived`.
-
-    """
-    seconds = delegated.expires_in_s
-    if not delegated.token.reveal().startswith(_APP_USER) or seconds is None:
-        raise Rejected(
-            "token_too_long_lived",
-            f"{where} gave a token that does not expire; register a GitHub App with expiring "
-            "user tokens instead of an OAuth app",
-        )
-    if not 0 < seconds <= LIFETIME_S_MAX:
-        raise Rejected(
-            "token_too_long_lived",
-            f"{where} gave a token for {seconds} s, at most {LIFETIME_S_MAX} s are accepted",
-        )
 
 
 def user(answer: Answer, *, where: str) -> ForgeUser:
     body = _body(answer, where=where)
     number, login = body.get("id"), body.get("login")
     if not shapes.is_id(number) or not shapes.is_login(login):
-        raise Rejected("forge_unavailable", f"{where}: the answer names no user")
+        raise Rejected(DelegationRefusal.FORGE_UNAVAILABLE, f"{where}: the answer names no user")
     return ForgeUser(id=str(number), login=str(login))
 
 
@@ -112,7 +104,9 @@ def _body(answer: Answer, *, where: str) -> dict[str, Any]:
     try:
         body = answer.json()
     except Rejected:
-        raise Rejected("forge_unavailable", f"{where} answered with something else") from None
+        raise Rejected(
+            DelegationRefusal.FORGE_UNAVAILABLE, f"{where} answered with something else"
+        ) from None
     return body if isinstance(body, dict) else {}
 
 
@@ -123,22 +117,25 @@ def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
 
     """
     if answer.status == 401:  # noqa: PLR2004
-        raise Rejected("no_client", f"{where} refused the App's own id and secret")
+        raise Rejected(DelegationRefusal.NO_CLIENT, f"{where} refused the App's own id and secret")
     if answer.status == _MISSING:
-        raise Rejected("denied", f"{where}: the token is no longer valid, or {name!r} is unknown")
+        raise Rejected(
+            DelegationRefusal.DENIED,
+            f"{where}: the token is no longer valid, or {name!r} is unknown",
+        )
     if answer.status != _OK:
         raise Rejected(
-            "cannot_write",
+            DelegationRefusal.CANNOT_WRITE,
             f"{where}: no token for {name!r}; is the App installed there, and may you write?",
         )
     body = _body(answer, where=where)
     installation = body.get("installation")
     if not isinstance(installation, dict):
-        raise Rejected("token_too_strong", f"{where} does not say what the token may do")
+        raise Rejected(DelegationRefusal.TOO_STRONG, f"{where} does not say what the token may do")
     narrowed = _token(body.get("token"), where=where)
     text = narrowed.reveal()
     if not text.startswith(_APP_USER) or text == token.reveal():
-        raise Rejected("token_too_strong", f"{where} did not narrow the token")
+        raise Rejected(DelegationRefusal.TOO_STRONG, f"{where} did not narrow the token")
     permissions = installation.get("permissions")
     return Child(
         token=narrowed,
@@ -146,6 +143,35 @@ def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
         permissions=permissions if isinstance(permissions, dict) else {"unknown": "write"},
         selected=installation.get("repository_selection") == "selected",
     )
+
+
+def refuse_wide(child: Child, target: Target, *, where: str) -> datetime:
+    """Return when the child ends.
+
+    Raises:
+        Rejected: `token_too_long_lived`, `token_too_strong`, `cannot_write`.
+
+    """
+    name = target.name
+    if child.expires_at is None or child.expires_at > target.ends_by:
+        raise Rejected(
+            DelegationRefusal.TOO_LONG_LIVED,
+            f"{where}: the token for {name!r} does not end in time",
+        )
+    beyond = {k: v for k, v in child.permissions.items() if PERMISSIONS.get(k) != v}
+    if beyond or not child.selected:
+        raise Rejected(
+            DelegationRefusal.TOO_STRONG,
+            f"{where}: the token for {name!r} may do more than was asked",
+        )
+    missing = sorted(PERMISSIONS.keys() - child.permissions.keys() - {"metadata"})
+    if missing:
+        raise Rejected(
+            DelegationRefusal.CANNOT_WRITE,
+            f"{where}: the App may not write {', '.join(missing)} in {name!r}; "
+            "ask its owner to grant that",
+        )
+    return child.expires_at
 
 
 def _moment(text: object) -> datetime | None:
@@ -162,7 +188,9 @@ def installations(answer: Answer, *, at_most: int, where: str) -> list[int]:
     found = [i for i in listed if isinstance(i, dict)] if isinstance(listed, list) else []
     numbers = [int(i["id"]) for i in found if shapes.is_id(i.get("id"))]
     if type(total) is not int or total > at_most or total != len(numbers):
-        raise Rejected("token_too_strong", f"{where}: what the token reaches cannot be listed")
+        raise Rejected(
+            DelegationRefusal.TOO_STRONG, f"{where}: what the token reaches cannot be listed"
+        )
     return numbers
 
 
@@ -179,16 +207,21 @@ def refuse_other_repositories(pages: Sequence[Answer], *, name: str, where: str)
         body = _body(page, where=where)
         count, listed = body.get("total_count"), body.get("repositories")
         if not isinstance(count, int) or not isinstance(listed, list):
-            raise Rejected("token_too_strong", f"{where}: what the token reaches cannot be listed")
+            raise Rejected(
+                DelegationRefusal.TOO_STRONG, f"{where}: what the token reaches cannot be listed"
+            )
         total += max(count, len(listed))
         found += [r for r in listed if isinstance(r, dict)]
     names = {str(r.get("full_name")).lower() for r in found}
     if total > 1 or names - {name.lower()}:
-        raise Rejected("token_too_strong", f"{where}: the token reaches more than {name!r}")
+        raise Rejected(
+            DelegationRefusal.TOO_STRONG, f"{where}: the token reaches more than {name!r}"
+        )
     rights = found[0].get("permissions") if found else None
     if not isinstance(rights, dict) or rights.get("push") is not True:
         raise Rejected(
-            "cannot_write", f"{where}: you have no permission to write to {name!r}; ask its owner"
+            DelegationRefusal.CANNOT_WRITE,
+            f"{where}: you have no permission to write to {name!r}; ask its owner",
         )
 
 
@@ -202,5 +235,7 @@ def refuse_alive(answer: Answer, *, where: str) -> None:
     if answer.status in {204, _MISSING}:
         return
     if answer.status == 401:  # noqa: PLR2004
-        raise Rejected("no_client", f"{where} refused the App's own id and secret")
-    raise Rejected("refused", f"{where}: the revocation was answered with {answer.status}")
+        raise Rejected(DelegationRefusal.NO_CLIENT, f"{where} refused the App's own id and secret")
+    raise Rejected(
+        DelegationRefusal.REFUSED, f"{where}: the revocation was answered with {answer.status}"
+    )

@@ -36,7 +36,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import CompleteRequest, Person
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.secret import Secret
-from countersign.dialects.oauth import challenge_of
+from countersign.dialects.delegation.oauth import Challenge, challenge_of
 from countersign.telemetry.attributes import (
     APPROVAL_ID,
     PROMOTION_ID,
@@ -83,6 +83,7 @@ class Consents:
         entry = await self._entry(promotion_id, person)
         refuse_consent(entry.promotion, person)
         application = self.applications.find(entry.promotion.request.destination.origin)
+        application.oauth.refuse_unaccepted()
         consent = entry.consent(approval_id=self.new_id(), person=person, session=session)
         with _in_trace(SPAN_BEGIN_APPROVAL, consent):
             job = await self._reuse(application, consent, entry.promotion)
@@ -124,7 +125,8 @@ class Consents:
             until = await self.announcements.begun(consent, lasting=lasting)
             undo.pop_all()
         log.info("approval.begun", **_names(consent))
-        url = application.oauth.authorize_url(state=state, challenge=challenge_of(verifier))
+        challenge = Challenge(state=state, code_challenge=challenge_of(verifier))
+        url = application.oauth.authorize_url(challenge)
         return Begun(
             approval_id=consent.approval_id, authorize_url=url, expires_at=until, granted=False
         )

@@ -1,4 +1,4 @@
-"""Getting a delegation from a forge: the code for the token, whose it is, and its narrow child.
+"""Obtains delegations from forges: the code for the token, whose it is, and its narrow child.
 
 A token that is refused is revoked; whatever goes wrong, none is forgotten alive.
 """
@@ -12,11 +12,12 @@ from countersign.approval.model import Consent, Ending
 from countersign.approval.revocation.revoking import Revocations
 from countersign.approval.vault.ciphers import Cipher, Sealed
 from countersign.approval.vault.sign_ins import SignIn
-from countersign.approval.vault.vault import Delegation, Job, Spent, Vault
+from countersign.approval.vault.vault import OWN_NAME, Delegation, Job, Spent, Vault
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
-from countersign.dialects.oauth import Delegated, Narrowed
+from countersign.dialects.delegation.fitness import lifetime_s
+from countersign.dialects.delegation.oauth import Delegated, Grant, Narrowed
 from countersign.telemetry.attributes import (
     SPAN_EXCHANGE_CODE,
     SPAN_IDENTIFY_USER,
@@ -48,24 +49,37 @@ class Delegations:
 
         """
         consent = sign_in.consent
-        verifier = self._cipher.open(sign_in.verifier)
+        grant = Grant(code=code, verifier=self._cipher.open(sign_in.verifier))
         with span(SPAN_EXCHANGE_CODE):
-            delegated = await application.oauth.exchange(code=code, verifier=verifier)
+            delegated = await application.oauth.exchange(grant)
         own = self._cipher.seal(delegated.token)
         async with AsyncExitStack() as undo:
-            undo.push_async_callback(self._refuse, consent, own, "own")
+            undo.push_async_callback(self._refuse, consent, own, OWN_NAME)
             delegation = await self._inspect(application, consent, delegated, own)
             refuse(delegation.forge_user)
-            child = await self._narrow(application, consent, delegated.token)
+            if application.oauth.narrows:
+                gone = await self._keep(application, delegation, delegated.token)
+            else:
+                self._vault.add_job(_job(consent, delegation, own=own))
+                gone = []
+            undo.pop_all()
+        await self._revocations.add(*gone)
+        return self._vault.job(consent.approval_id)
+
+    async def _keep(
+        self, application: Application, delegation: Delegation, token: Secret
+    ) -> list[Spent]:
+        """Take in a token and its first child; returns what gives way to it."""
+        consent = delegation.consent
+        async with AsyncExitStack() as undo:
+            child = await self._narrow(application, consent, token)
             ready = self._cipher.seal(child.token)
             undo.push_async_callback(self._refuse, consent, ready, "child-0")
-            job = _job(consent, delegation, ready)
-            self._vault.add_job(job)
+            self._vault.add_job(_job(consent, delegation, ready=ready))
             undo.callback(self._vault.end, consent.approval_id, Ending.REFUSED)
             gone = self._vault.keep(delegation)
             undo.pop_all()
-        await self._revocations.add(*gone)
-        return job
+        return gone
 
     async def _refuse(self, consent: Consent, token: Sealed, name: str) -> None:
         await self._revocations.add(
@@ -76,7 +90,7 @@ class Delegations:
         self, application: Application, consent: Consent, delegated: Delegated, own: Sealed
     ) -> Delegation:
         application.oauth.refuse_unfit(delegated)
-        lasting_s = min(application.forge.minutes * 60, delegated.expires_in_s or 0)
+        lasting_s = lifetime_s(delegated, minutes=application.forge.minutes)
         until = self._now() + timedelta(seconds=lasting_s)
         with span(SPAN_IDENTIFY_USER):
             forge_user = await application.oauth.whose(delegated.token)
@@ -99,7 +113,7 @@ class Delegations:
         ready = self._cipher.seal(child.token)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._refuse, consent, ready, "child-0")
-            job = _job(consent, held, ready)
+            job = _job(consent, held, ready=ready)
             self._vault.add_job(job)
             undo.pop_all()
         return job
@@ -113,16 +127,16 @@ class Delegations:
         spent += self._vault.drop(job.consent.owner, Ending.WITHDRAWN)
         await self._revocations.add(*spent)
 
-    async def child_for(self, application: Application, job: Job, *, key: bytes) -> Secret:
+    async def token_for(self, application: Application, job: Job, *, key: bytes) -> Secret:
         """The token for one redemption, counted before it is made.
 
         Raises:
             Rejected: `expired`, `limit`, `replay`, or the forge's refusal.
 
         """
-        ready = self._vault.reserve(job, key=key)
-        if ready is not None:
-            return self._cipher.open(ready)
+        known = self._vault.reserve(job, key=key)
+        if known is not None:
+            return self._cipher.open(known)
         held = self._vault.held(job.consent.owner)
         if held is None:
             name = job.consent.approval_id
@@ -139,7 +153,17 @@ class Delegations:
             return await application.oauth.narrow(token, owner=to.owner, repository=to.repository)
 
 
-def _job(consent: Consent, delegation: Delegation, child: Sealed) -> Job:
+def _job(
+    consent: Consent,
+    delegation: Delegation,
+    *,
+    ready: Sealed | None = None,
+    own: Sealed | None = None,
+) -> Job:
     return Job(
-        consent=consent, forge_user=delegation.forge_user, until=delegation.until, ready=child
+        consent=consent,
+        forge_user=delegation.forge_user,
+        until=delegation.until,
+        ready=ready,
+        own=own,
     )

@@ -147,7 +147,7 @@ class Redemptions:
         entry = await self._opening(job)
         await self._refuse_withdrawn(job, entry)
         application = self.applications.find(job.consent.destination.origin)
-        token = await self.delegations.child_for(application, job, key=request.public_key)
+        token = await self.delegations.token_for(application, job, key=request.public_key)
         sealed = seal(token, request)
         log.info(
             "delegation.redeemed",

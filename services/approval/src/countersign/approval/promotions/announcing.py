@@ -109,7 +109,7 @@ class Announcements:
             granted_at=self._now(),
             expires_at=job.until if count.completes else None,
             consent_digest=consent.digest,
-            narrowed=True,
+            narrowed=job.own is None,
             count=count.count,
             needed=count.needed,
             notice=notice,

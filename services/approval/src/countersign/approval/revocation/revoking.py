@@ -93,6 +93,8 @@ class Revocations:
 
     async def _try(self, spent: Spent) -> RevocationOutcome:
         oauth = self._applications.find(spent.consent.destination.origin).oauth
+        if not oauth.revokes:
+            return RevocationOutcome.FORGOTTEN
         attempt = 0
         while True:
             try:

@@ -1,7 +1,8 @@
 """The delegations that this replica holds, for minutes, in memory, as ciphertext.
 
-A person's own token stays here and never leaves. What leaves is a child of it for one repository,
-made for one job. Every token that goes in comes out again exactly once, as `Spent`, to be revoked.
+Where a forge narrows, a person's own token stays here and never leaves, and what leaves is a child
+of it for one repository, made for one job. Elsewhere the own token is its job's and leaves with it.
+Every token that goes in comes out again exactly once, as `Spent`, to be revoked.
 No I/O and no waiting here.
 """
 
@@ -19,6 +20,7 @@ DELEGATIONS_MAX: Final = 1_000  # of all people; a token each, some 2 KB with it
 DELEGATIONS_PER_PERSON_MAX: Final = 4  # sessions and forges of one person; the oldest gives way
 JOBS_MAX: Final = 4_000
 JOBS_PER_PERSON_MAX: Final = 64
+OWN_NAME: Final = "own"  # of a person's own token, among those of the same approval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,9 @@ class Job:
     forge_user: ForgeUser
     until: datetime
     # Made and proven at consent, handed out by the first redemption.
-    ready: Sealed | None
+    ready: Sealed | None = None
+    # The person's own, where the forge makes no children: every redemption gets this one.
+    own: Sealed | None = None
     children: list[Sealed] = field(default_factory=list)
     keys: set[bytes] = field(default_factory=set)
     # Why it gives nothing any more; it stays, so that whoever asks again hears why.
@@ -127,7 +131,7 @@ class Vault:
         """Count one redemption, before anything is waited for.
 
         Returns:
-            The child that is ready, or none: then one has to be made.
+            The token for it, or none: then a child has to be made.
 
         Raises:
             Rejected: `replay` of a key, `limit`.
@@ -141,6 +145,8 @@ class Vault:
                 f"approval {job.consent.approval_id!r} was redeemed {REDEMPTIONS_MAX} times",
             )
         job.keys.add(key)
+        if job.own is not None:
+            return job.own
         ready, job.ready = job.ready, None
         if ready:
             job.children.append(ready)
@@ -154,14 +160,14 @@ class Vault:
         return [_child(job, len(job.children) - 1, child, Ending.EXPIRED)]
 
     def end(self, approval_id: str, reason: Ending) -> list[Spent]:
-        """End one job; its children are spent."""
+        """End one job; its tokens are spent."""
         job = self._jobs.pop(approval_id, None)
-        return list(_children(job, reason)) if job else []
+        return list(_tokens(job, reason)) if job else []
 
     def withdraw(self, job: Job, *, refusal: str) -> list[Spent]:
         """Spend what one job holds, and let it refuse from now on."""
-        spent = list(_children(job, Ending.WITHDRAWN))
-        job.refusal, job.ready, job.children = refusal, None, []
+        spent = list(_tokens(job, Ending.WITHDRAWN))
+        job.refusal, job.own, job.ready, job.children = refusal, None, None, []
         return spent
 
     def due(self) -> list[Job]:
@@ -192,14 +198,16 @@ class Vault:
 
 
 def _own(delegation: Delegation, reason: Ending) -> Spent:
-    return Spent(consent=delegation.consent, token=delegation.token, name="own", reason=reason)
+    return Spent(consent=delegation.consent, token=delegation.token, name=OWN_NAME, reason=reason)
 
 
 def _child(job: Job, number: int, child: Sealed, reason: Ending) -> Spent:
     return Spent(consent=job.consent, token=child, name=f"child-{number}", reason=reason)
 
 
-def _children(job: Job, reason: Ending) -> Iterator[Spent]:
+def _tokens(job: Job, reason: Ending) -> Iterator[Spent]:
+    if job.own:
+        yield Spent(consent=job.consent, token=job.own, name=OWN_NAME, reason=reason)
     children = [*job.children, *([job.ready] if job.ready else [])]
     for number, child in enumerate(children):
         yield _child(job, number, child, reason)

@@ -1,0 +1,1 @@
+"""Tokens that people delegate: how a forge gives, narrows and ends them, and which are refused."""

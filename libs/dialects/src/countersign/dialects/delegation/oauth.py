@@ -1,0 +1,120 @@
+"""How one kind of forge signs people in and gives, narrows and ends their tokens. Pure.
+
+Tokens are passed as secrets and kept by nobody here.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.messages import ForgeUser
+from countersign.contracts.secret import Secret
+from countersign.dialects.conversation import Conversation
+from countersign.dialects.exchange import Basic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """Our application at one forge. The secret is read when it is needed, so it can be rotated."""
+
+    forge: Forge
+    client_id: str
+    secret: Callable[[], Secret]
+    redirect_uri: str
+
+    @property
+    def where(self) -> str:
+        """The forge as people call it, for messages."""
+        return self.forge.name
+
+    @property
+    def credentials(self) -> Basic:
+        return Basic(user=self.client_id, password=self.secret())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Challenge:
+    """What goes to the forge with the browser: `state` comes back, `code_challenge` is kept."""
+
+    state: str
+    code_challenge: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """What the browser brought back, and the verifier that never left us."""
+
+    code: Secret
+    verifier: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delegated:
+    """A person's token as the forge gave it.
+
+    Args:
+        expires_in_s: none where it never ends, or where that is not told.
+        scopes: as the forge itself tells them; none where it has permissions instead.
+
+    """
+
+    token: Secret
+    expires_in_s: int | None
+    scopes: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The repository that a narrowed token is for, and the latest moment at which it may end."""
+
+    owner: str
+    repository: str
+    ends_by: datetime
+
+    @property
+    def name(self) -> str:
+        return f"{self.owner}/{self.repository}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Narrowed:
+    """A token for one repository."""
+
+    token: Secret
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class OAuthDialect:
+    """One kind's way. All conversations fail with words of `DelegationRefusal`.
+
+    Args:
+        issuers: names by which the forge may call itself in its answer to a browser (RFC 9207).
+        authorize_url: where the browser goes.
+        exchange: gives the code, once, for the token; the refresh token is dropped unread.
+        whose: asks whose token it is.
+        narrow: makes a token that reaches one repository alone, as the forge itself proves; none
+            where it cannot, and the person's own token is what is handed out.
+        revoke: ends a token; one that has ended already is no error. None where nobody can.
+        scopes: all that a token may have; none where the forge has permissions instead.
+        advice: what the administrator does about tokens that do not end in time.
+
+    """
+
+    issuers: Callable[[Forge], frozenset[str]]
+    authorize_url: Callable[[Registration, Challenge], str]
+    exchange: Callable[[Registration, Grant], Conversation[Delegated]]
+    whose: Callable[[Registration, Secret], Conversation[ForgeUser]]
+    narrow: Callable[[Registration, Secret, Target], Conversation[Narrowed]] | None = None
+    revoke: Callable[[Registration, Secret], Conversation[None]] | None = None
+    scopes: frozenset[str] | None = None
+    advice: str = ""
+
+
+def challenge_of(verifier: Secret) -> str:
+    """Return the S256 challenge. Source: https://www.rfc-editor.org/rfc/rfc7636#section-4.2."""
+    digest = hashlib.sha256(verifier.reveal().encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

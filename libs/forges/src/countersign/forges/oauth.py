@@ -1,0 +1,127 @@
+"""Delegation at one forge of any kind: its dialect, held as conversations."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import ForgeUser
+from countersign.contracts.secret import Secret
+from countersign.dialects.capabilities import Capabilities
+from countersign.dialects.delegation import fitness
+from countersign.dialects.delegation.oauth import (
+    Challenge,
+    Delegated,
+    Grant,
+    Narrowed,
+    OAuthDialect,
+    Registration,
+    Target,
+)
+from countersign.dialects.delegation.refusals import DelegationRefusal
+from countersign.dialects.exchange import Answer, Sent
+from countersign.dialects.kinds import kind_of
+from countersign.forges.conversations import converse
+from countersign.forges.http import ForgeHttp
+
+
+class OAuthClient:
+    """
+    Args:
+        http: the client of that forge.
+        registration: our application there.
+        now: the clock, for when a narrowed token ends.
+
+    Raises:
+        ValueError: nobody can delegate at forges of that kind.
+
+    """
+
+    def __init__(
+        self, http: ForgeHttp, registration: Registration, *, now: Callable[[], datetime]
+    ) -> None:
+        row = kind_of(http.forge)
+        if row.oauth is None:
+            raise ValueError(f"nobody can delegate at {row.title} yet")
+        self._dialect: OAuthDialect = row.oauth
+        self._http = http
+        self._registration = registration
+        self._now = now
+        self.capabilities: Capabilities = row.capabilities
+        self.issuers = row.oauth.issuers(http.forge)
+
+    @property
+    def narrows(self) -> bool:
+        return self._dialect.narrow is not None
+
+    @property
+    def revokes(self) -> bool:
+        return self._dialect.revoke is not None
+
+    def authorize_url(self, challenge: Challenge) -> str:
+        return self._dialect.authorize_url(self._registration, challenge)
+
+    def refuse_unaccepted(self) -> None:
+        """Refuse to ask anybody for more than the administrator accepted.
+
+        Raises:
+            Rejected: `token_too_strong`.
+
+        """
+        fitness.refuse_unaccepted(self.capabilities, self._http.forge)
+
+    def refuse_unfit(self, delegated: Delegated) -> None:
+        """
+        Raises:
+            Rejected: `token_too_long_lived`, `token_too_strong`.
+
+        """
+        self.refuse_unaccepted()
+        fitness.refuse_unfit(delegated, self._dialect, where=self._registration.where)
+
+    async def exchange(self, grant: Grant) -> Delegated:
+        """
+        Raises:
+            Rejected: `expired` (the code), `no_client` (our registration is wrong), `denied`,
+                `forge_unavailable`.
+
+        """
+        return await converse(self._send, self._dialect.exchange(self._registration, grant))
+
+    async def whose(self, token: Secret) -> ForgeUser:
+        return await converse(self._send, self._dialect.whose(self._registration, token))
+
+    async def narrow(self, token: Secret, *, owner: str, repository: str) -> Narrowed:
+        """
+        Raises:
+            Rejected: `cannot_write`, `token_too_strong`, `token_too_long_lived`, `denied`.
+
+        """
+        if self._dialect.narrow is None:
+            raise TypeError(f"{self._registration.where} narrows no tokens")
+        ends_by = self._now() + timedelta(seconds=fitness.LIFETIME_S_MAX)
+        target = Target(owner=owner, repository=repository, ends_by=ends_by)
+        return await converse(self._send, self._dialect.narrow(self._registration, token, target))
+
+    async def revoke(self, token: Secret) -> None:
+        """
+        Raises:
+            Rejected: `no_client`, `refused`.
+            Retryable: `forge_unavailable`.
+
+        """
+        if self._dialect.revoke is None:
+            raise TypeError(f"{self._registration.where} ends no tokens")
+        await converse(self._send, self._dialect.revoke(self._registration, token))
+
+    async def _send(self, sent: Sent) -> Answer:
+        """Send; what the forge's own trouble is called towards a person is the same for all."""
+        try:
+            return await self._http.send(sent.request, sent.token)
+        except Retryable as error:
+            raise Retryable(
+                DelegationRefusal.FORGE_UNAVAILABLE, error.message, after_s=error.after_s
+            ) from None
+        except Rejected as error:
+            denied = error.reason in {"unauthorized", "forbidden"}
+            word = DelegationRefusal.DENIED if denied else DelegationRefusal.FORGE_UNAVAILABLE
+            raise Rejected(word, error.message) from None
