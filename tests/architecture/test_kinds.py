@@ -39,8 +39,7 @@ NOT_YET = frozenset(
         "services/pr-writer/src/countersign/pr_writer/executor/following.py",
         "services/pr-writer/src/countersign/pr_writer/executor/minting.py",
         "services/pr-writer/src/countersign/pr_writer/executor/writing.py",
-        "services/watcher/src/countersign/watcher/decision/observing.py",
-        "services/watcher/src/countersign/watcher/http.py",
+        "services/watcher/src/countersign/watcher/decision/observations.py",
     }
 )
 

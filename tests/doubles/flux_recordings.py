@@ -17,11 +17,11 @@ from reference import directory, skip_without
 from countersign.contracts.message import Message
 from countersign.contracts.messages import PromotionRequested
 from countersign.kube.objects import ObjectKey
-from countersign.watcher.decision.deciding import decide
+from countersign.watcher.decision.decisions import decide
 from countersign.watcher.decision.stages import stages
 from countersign.watcher.model import Links, Situation
+from countersign.watcher.observation.inventory import Inventory, pipeline_key
 from countersign.watcher.observation.projection import Projection
-from countersign.watcher.observation.world import World, pipeline_key
 
 FOLDER: Final = "recordings/flux"
 APPLICATIONS: Final = ("HelmRelease", "Kustomization")
@@ -152,7 +152,7 @@ class Promoter:
     """Decides upon a world with what was decided before, as the service does."""
 
     def __init__(
-        self, world: World, apps: list[Application], projection: Projection | None = None
+        self, world: Inventory, apps: list[Application], projection: Projection | None = None
     ) -> None:
         self.projection = Projection() if projection is None else projection
         self.requested: dict[str, list[tuple[int, str]]] = {app.label: [] for app in apps}

@@ -1,4 +1,4 @@
-"""The promotion hook around a real `Watching`, and requests to it."""
+"""The promotion hook around a real `Observer`, and requests to it."""
 
 import hmac
 import json
@@ -16,15 +16,15 @@ from countersign.contracts.secret import Secret
 from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
-from countersign.watcher.hints.hints import Hints
-from countersign.watcher.hints.promotion_hook import Guard, PromotionHook
+from countersign.watcher.hints.endpoint import Guard, PromotionHook
 from countersign.watcher.hints.rates import RateLimit
+from countersign.watcher.hints.reception import Hints
 from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import Links, Situation
-from countersign.watcher.observation.handlers import Watching
-from countersign.watcher.pulls.following import Following
+from countersign.watcher.observation.observer import Observer
+from countersign.watcher.pulls.news import PullRequestNews
 
 KEY = "made-up-hmac-key"
 PROD_KEY = "made-up-hmac-key-of-prod"
@@ -101,14 +101,14 @@ class HookHouse:
         clock: StoppedClock | None = None,
     ) -> None:
         self.bus = Silent()
-        self.watching = Watching(publisher=self.bus, links=self.bus, clock=lambda: NOW)
+        self.watching = Observer(publisher=self.bus, links=self.bus, clock=lambda: NOW)
         self.watching.caught_up.set()
         self.keys = Keys()
         self.looks: list[ObjectKey] = []
         self.macs = 0
         self.now = UNIX_NOW
         self.hints = Hints(
-            world=self.watching.world, projection=self.watching.projection, look=self._look
+            inventory=self.watching.inventory, projection=self.watching.projection, look=self._look
         )
         timing: dict[str, Any] = (
             {"monotonic_s": clock.monotonic_s, "sleep": clock.wait} if clock else {}
@@ -122,11 +122,11 @@ class HookHouse:
             **timing,
         )
         self.keys.clock = clock or self.keys.clock
-        following = Following(
+        following = PullRequestNews(
             projection=self.watching.projection, publisher=self.bus, clock=lambda: NOW
         )
         app = webhook_app(
-            following=following, secrets={}, clock=time.time, hook=PromotionHook(self.hints, guard)
+            news=following, secrets={}, clock=time.time, hook=PromotionHook(self.hints, guard)
         )
         self.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app), base_url="http://hook.example"

@@ -16,12 +16,12 @@ from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.kube.objects import ObjectKey
 from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.watching_api import watching_api
-from countersign.watcher.decision.deciding import decide
+from countersign.watcher.decision.decisions import decide
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import Situation
-from countersign.watcher.observation.world import World, pipeline_key
-from countersign.watcher.reading.cluster import Cluster
-from countersign.watcher.reading.remote_cluster import Ways
+from countersign.watcher.observation.inventory import Inventory, pipeline_key
+from countersign.watcher.reading.clusters import Clusters
+from countersign.watcher.reading.remote import Ways
 
 Json = dict[str, Any]
 # The same as in earnest, only sooner.
@@ -120,9 +120,9 @@ def true_pipeline(namespace: str, *names: str, name: str = "checkout", **more: A
 class Eyes:
     """Takes changes as the service does, and tells what it would publish of a Pipeline."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Clusters) -> None:
         self.cluster = cluster
-        self.world = World()
+        self.world = Inventory()
         self.taken: list[Changes] = []
         # Called after each change, however short the state lasts that it made.
         self.then: Callable[[], object] = lambda: None
@@ -187,7 +187,7 @@ async def eyes(
 ) -> AsyncIterator[Eyes]:
     async with cluster_api(settings) as single, watching_api(settings) as long:
         ways = Ways(secrets=single)
-        watched = Eyes(Cluster(long, ways=ways, pauses=pauses, **more))
+        watched = Eyes(Clusters(long, ways=ways, pauses=pauses, **more))
         job = asyncio.create_task(watched.cluster.follow(watched.take))
         try:
             yield watched

@@ -24,7 +24,7 @@ from countersign.messaging.bus import Bus, open_bus
 from countersign.process.health import Health
 from countersign.watcher import bootstrap
 from countersign.watcher.settings import Settings
-from countersign.watcher.status.status_objects import Pace
+from countersign.watcher.status.objects import Pace
 
 Json = dict[str, Any]
 UNTIL_S: Final = 30.0

@@ -14,7 +14,7 @@ from countersign.kube.flux.applications import App, AppState
 from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
-from countersign.watcher.decision.deciding import after, decide
+from countersign.watcher.decision.decisions import after, decide
 from countersign.watcher.model import Decision, Link, Situation
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from countersign.contracts.secret import Secret
 from countersign.process.listening import LoopbackHosts
 from countersign.watcher.http import webhook_app
 from countersign.watcher.observation.projection import Projection
-from countersign.watcher.pulls.following import Following
+from countersign.watcher.pulls.news import PullRequestNews
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -55,11 +55,11 @@ class House:
     def __init__(self, *forges: Forge, secret: str) -> None:
         self.projection = Projection()
         self.recorder = Recorder()
-        self.following = Following(
+        self.following = PullRequestNews(
             projection=self.projection, publisher=self.recorder, clock=lambda: NOW
         )
         app = webhook_app(
-            following=self.following,
+            news=self.following,
             secrets={forge.slug: (forge, Secret(secret)) for forge in forges},
             clock=NOW.timestamp,
         )

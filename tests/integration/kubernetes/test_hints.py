@@ -29,7 +29,7 @@ from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.bus import open_bus
 from countersign.process.health import Health
 from countersign.watcher import bootstrap
-from countersign.watcher.hints.hook_keys import KEPT_S, ClusterKeys, KeptKeys
+from countersign.watcher.hints.keys import KEPT_S, ClusterKeys, KeptKeys
 from countersign.watcher.settings import Settings
 
 KEY, PROD_KEY = "made-up-hmac-key", "made-up-hmac-key-of-prod"

@@ -41,13 +41,13 @@ from countersign.kube.access.stored_secrets import read_secret
 from countersign.kube.objects import Manifest
 from countersign.kube.rbac import cli
 from countersign.kube.watches.watching_api import watching_api
-from countersign.watcher.hints.hook_keys import ClusterKeys
+from countersign.watcher.hints.keys import ClusterKeys
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.observation.handlers import Watching
-from countersign.watcher.reading.cluster import Cluster
-from countersign.watcher.reading.remote_cluster import Ways
-from countersign.watcher.status.status_objects import StatusObjects
-from countersign.watcher.status.step_events import StepEvents
+from countersign.watcher.observation.observer import Observer
+from countersign.watcher.reading.clusters import Clusters
+from countersign.watcher.reading.remote import Ways
+from countersign.watcher.status.events import StepEvents
+from countersign.watcher.status.objects import StatusObjects
 
 BASE: Final = ROOT / "k8s" / "base"
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")
@@ -295,18 +295,18 @@ async def running_watcher(api: RecordedWatching, single: RecordedApi) -> AsyncIt
     """All of the service that speaks to the API server."""
     steps = StepEvents(single, clock=utc_now, instance="watcher-0")
     statuses = StatusObjects(single, clock=utc_now, random=lambda: 0.5, not_ready=lambda: None)
-    watching = Watching(publisher=Nobody(), links=statuses, clock=utc_now)
+    watching = Observer(publisher=Nobody(), links=statuses, clock=utc_now)
     watching.caught_up.set()
 
     async def on_changes(changes: Changes) -> None:
         assert not [gap.message for gap in changes.gaps if gap.code == "kind_forbidden"]
         await watching.on_changes(changes)
-        for pipeline in watching.world.pipelines.values():
+        for pipeline in watching.inventory.pipelines.values():
             ref = PromotionRef(promotion_id="p", pipeline=pipeline.ref, environment="prod")
             steps.on_event(PromotionCompleted(promotion=ref), recorded_at=utc_now())
 
     jobs = (
-        Cluster(api, ways=Ways(secrets=single)).follow(on_changes),
+        Clusters(api, ways=Ways(secrets=single)).follow(on_changes),
         watching.run(),
         statuses.run(),
         steps.run(),

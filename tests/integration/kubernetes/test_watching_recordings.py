@@ -28,7 +28,7 @@ from countersign.kube.flux.applications import AppState
 from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.observation.world import World
+from countersign.watcher.observation.inventory import Inventory
 
 SHOWN = (*APPLICATIONS, "GitRepository", "OCIRepository")
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ class Replayed:
         self._api = api
         self._last: dict[ObjectKey, Json] = {}
         self._applied: dict[ObjectKey, Json] = {}
-        self._world = World()
+        self._world = Inventory()
 
     async def take(self, kind: str, manifest: Json) -> None:
         key = key_of(manifest)

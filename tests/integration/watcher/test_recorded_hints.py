@@ -43,7 +43,7 @@ class Replay:
         self.line = 0
         watching = self.house.watching
         self.apps = {(a.kind, a.name): a for a in applications(recording) if a.has_all_targets}
-        self.promoter = Promoter(watching.world, [*self.apps.values()], watching.projection)
+        self.promoter = Promoter(watching.inventory, [*self.apps.values()], watching.projection)
 
     async def begin(self) -> Self:
         """With a Pipeline for each application, whose second environment is still empty."""

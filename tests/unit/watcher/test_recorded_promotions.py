@@ -27,7 +27,7 @@ from countersign.kube.flux.kustomizations import SOURCE_GROUP
 from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.observation.world import World
+from countersign.watcher.observation.inventory import Inventory
 
 Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ class Replay:
         self.apps = applications(recording)
         self.manifests: dict[ObjectKey, Json] = {}
         self.completed: dict[str, list[str]] = {app.label: [] for app in self.apps}
-        self._world = World()
+        self._world = Inventory()
         self.promoter = Promoter(self._world, self.apps)
         for app in self.apps:
             made = app.pipeline()

@@ -11,7 +11,7 @@ from doubles.flux_recordings import lines, recordings
 from countersign.contracts.messages import EnvironmentCondition as Is
 from countersign.kube.flux.applications import AppState
 from countersign.kube.objects import ObjectKey, key_of
-from countersign.watcher.observation.world import World
+from countersign.watcher.observation.inventory import Inventory
 from countersign.watcher.reading.directory import Directory
 
 # Charts that the README calls bad: the API server refuses them, or they never become ready.
@@ -50,7 +50,7 @@ class Moment:
 def replay(name: str, root: Path) -> Iterator[Moment]:
     """Each event becomes a change of a file, which the watcher reads."""
     source = Directory(root, reread_s=60)
-    world = World()
+    world = Inventory()
     for number, kind, manifest in lines(name):
         key = key_of(manifest)
         path = root / key.namespace / f"{key.kind}-{key.name}.yaml"
@@ -65,7 +65,7 @@ def replay(name: str, root: Path) -> Iterator[Moment]:
         yield Moment(line=number, states=_states(world))
 
 
-def _states(world: World) -> dict[ObjectKey, AppState]:
+def _states(world: Inventory) -> dict[ObjectKey, AppState]:
     return {key: state for key, state in world.applications() if key.kind != "Receiver"}
 
 

@@ -7,8 +7,8 @@ from doubles.watched import Cluster, pipeline_manifest, release
 
 from countersign.contracts import messages as m
 from countersign.kube.granting import grant_line
-from countersign.watcher.status.status_content import status_of
-from countersign.watcher.status.status_patches import patch_of
+from countersign.watcher.status.content import status_of
+from countersign.watcher.status.patches import patch_of
 
 Json = dict[str, Any]
 PAGE = "https://github.com/shop/gitops/pull/7"

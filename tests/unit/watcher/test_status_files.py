@@ -9,7 +9,7 @@ from countersign.contracts.messages import Content, Revision
 from countersign.kube.flux.rules import read_object
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.model import NO_LINK, Link
-from countersign.watcher.status.status_files import StatusFiles
+from countersign.watcher.status.files import StatusFiles
 
 CONTENT = Content(identity="6.9.0", revision=Revision(recorded="6.9.0", version="6.9.0"))
 LINK = Link(

@@ -17,9 +17,9 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import Manifest
 from countersign.kube.pipelines.pipeline import Pipeline, as_stored, read_pipeline
 from countersign.watcher.model import Link, Situation
-from countersign.watcher.status.status_content import status_of
-from countersign.watcher.status.status_objects import Pace, StatusObjects
-from countersign.watcher.status.status_patches import essence
+from countersign.watcher.status.content import status_of
+from countersign.watcher.status.objects import Pace, StatusObjects
+from countersign.watcher.status.patches import essence
 
 FAST = Pace(soon_s=0.01, calm_s=0, review_s=0.05, review_max_s=0.4, retry_s=0.01, retry_max_s=0.05)
 Json = dict[str, Any]

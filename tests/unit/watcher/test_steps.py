@@ -16,7 +16,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS
 from countersign.kube.objects import Manifest
-from countersign.watcher.status.step_events import PIPELINE_STEPS_MAX, QUEUE_MAX, RECENT, StepEvents
+from countersign.watcher.status.events import PIPELINE_STEPS_MAX, QUEUE_MAX, RECENT, StepEvents
 from countersign.watcher.status.steps import NOTE_BYTES_MAX, event_object, step_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

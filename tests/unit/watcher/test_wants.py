@@ -8,7 +8,7 @@ from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline, read_pipeline
 from countersign.watcher.gaps import Gap, forbidden, unreachable
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.observation.world import World
+from countersign.watcher.observation.inventory import Inventory
 from countersign.watcher.reading.wants import Wants
 
 HELM = ("helm.toolkit.fluxcd.io", "HelmRelease")
@@ -99,7 +99,7 @@ def test_line_for_another_cluster_is_not_said_to_fit_there_as_it_is() -> None:
 
 
 def test_what_is_in_a_gap_is_unknown_and_found_again_when_it_closes() -> None:
-    world, found = World(), pipeline()
+    world, found = Inventory(), pipeline()
     group, kind = HELM
     app = App(key=key(), state=AppState(condition=Is.HEALTHY))
     gap = unreachable(cluster="", group=group, kind=kind, namespace="", why="no answer in time")

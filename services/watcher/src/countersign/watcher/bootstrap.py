@@ -24,24 +24,24 @@ from countersign.process.listening import serve as serve_app
 from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.hints.hints import Hints
-from countersign.watcher.hints.hook_keys import ClusterKeys, FolderKeys, KeptKeys
-from countersign.watcher.hints.hook_looks import HookLooks
-from countersign.watcher.hints.promotion_hook import LOOKUP_S, Guard, PromotionHook
+from countersign.watcher.hints.endpoint import LOOKUP_S, Guard, PromotionHook
+from countersign.watcher.hints.key_checks import KeyChecks
+from countersign.watcher.hints.keys import ClusterKeys, FolderKeys, KeptKeys
 from countersign.watcher.hints.rates import RateLimit
+from countersign.watcher.hints.reception import Hints
 from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app
 from countersign.watcher.interfaces import HmacKeys, LinkStore
-from countersign.watcher.observation.handlers import Watching
-from countersign.watcher.pulls.following import Following
-from countersign.watcher.reading.cluster import Cluster
+from countersign.watcher.observation.observer import Observer
+from countersign.watcher.pulls.news import PullRequestNews
+from countersign.watcher.reading.clusters import Clusters
 from countersign.watcher.reading.directory import Directory
-from countersign.watcher.reading.remote_cluster import Ways
+from countersign.watcher.reading.remote import Ways
 from countersign.watcher.routes import Tell, follow_hints, follow_streams
 from countersign.watcher.settings import Settings
-from countersign.watcher.status.status_files import StatusFiles
-from countersign.watcher.status.status_objects import Pace, StatusObjects
-from countersign.watcher.status.step_events import StepEvents
+from countersign.watcher.status.events import StepEvents
+from countersign.watcher.status.files import StatusFiles
+from countersign.watcher.status.objects import Pace, StatusObjects
 
 log = get_logger()
 
@@ -68,31 +68,31 @@ async def serve(
 ) -> None:
     """Until cancelled."""
     async with _ground(settings, health, replica=bus.replica, pace=pace) as ground:
-        watching = Watching(
+        observer = Observer(
             publisher=bus,
             links=ground.links,
             clock=_utc_now,
             namespaces=settings.only_namespaces if settings.kube.in_use else frozenset(),
         )
-        following = Following(projection=watching.projection, publisher=bus, clock=_utc_now)
-        health.add("objects", watching.not_ready)
-        hints = Hints(world=watching.world, projection=watching.projection, look=watching.on_hint)
+        news = PullRequestNews(projection=observer.projection, publisher=bus, clock=_utc_now)
+        health.add("objects", observer.not_ready)
+        hints = Hints(
+            inventory=observer.inventory, projection=observer.projection, look=observer.on_hint
+        )
         keys = ground.keys
-        hook = _hook(hints, settings, keys=keys, watching=watching) if keys else None
-        looks = _looks(keys, watching) if keys else None
+        hook = _hook(hints, settings, keys=keys, observer=observer) if keys else None
+        looks = _looks(keys, observer) if keys else None
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(ground.source.follow(watching.on_changes))
-            tasks.create_task(
-                follow_streams(bus, watching=watching, following=following, tell=ground.tell)
-            )
+            tasks.create_task(ground.source.follow(observer.on_changes))
+            tasks.create_task(follow_streams(bus, observer=observer, news=news, tell=ground.tell))
             tasks.create_task(follow_hints(bus, hints))
-            tasks.create_task(watching.run())
+            tasks.create_task(observer.run())
             for job in ground.jobs:
                 tasks.create_task(job())
             if looks is not None:
                 tasks.create_task(looks.run())
             if secrets or hook:
-                app = webhook_app(following=following, secrets=secrets, clock=time.time, hook=hook)
+                app = webhook_app(news=news, secrets=secrets, clock=time.time, hook=hook)
                 tasks.create_task(_serve_webhooks(app, settings))
 
 
@@ -100,7 +100,7 @@ async def serve(
 class _Ground:
     """Where objects, the memory beside them, and keys are, and who is told of steps."""
 
-    source: Cluster | Directory
+    source: Clusters | Directory
     links: LinkStore
     keys: HmacKeys | None
     tell: Tell | None = None
@@ -115,7 +115,7 @@ async def _ground(
     read = partial(read_object, paths=settings.revision_path_of)
     if settings.kube.in_use:
         async with cluster_api(settings.kube) as single, watching_api(settings.kube) as long:
-            cluster = Cluster(
+            cluster = Clusters(
                 long,
                 ways=Ways(secrets=single, may_exec=settings.kubeconfig_exec),
                 namespaces=settings.only_namespaces,
@@ -144,23 +144,23 @@ async def _ground(
         raise RuntimeError("settings without objects were let through")
 
 
-def _hook(hints: Hints, settings: Settings, *, keys: HmacKeys, watching: Watching) -> PromotionHook:
+def _hook(hints: Hints, settings: Settings, *, keys: HmacKeys, observer: Observer) -> PromotionHook:
     guard = Guard(
         keys=KeptKeys(keys, lookup_s=LOOKUP_S, clock=time.monotonic),
         signatures=Signatures(clock=time.time),
         rate=RateLimit(requests_max=settings.hook_requests_max, clock=time.monotonic),
-        not_ready=watching.not_ready,
+        not_ready=observer.not_ready,
         proxies=settings.proxies,
     )
     return PromotionHook(hints, guard)
 
 
-def _looks(keys: HmacKeys, watching: Watching) -> HookLooks:
-    return HookLooks(
+def _looks(keys: HmacKeys, observer: Observer) -> KeyChecks:
+    return KeyChecks(
         keys,
-        world=watching.world,
-        problems=watching.hook_problems,
-        look=watching.on_hint,
+        inventory=observer.inventory,
+        problems=observer.key_findings,
+        look=observer.on_hint,
         clock=time.monotonic,
     )
 

@@ -19,18 +19,18 @@ from countersign.dialects.hooks.schemes import Delivery
 from countersign.dialects.kinds import KINDS
 from countersign.process.secret_files import read_secret
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.hints.promotion_hook import (
+from countersign.watcher.hints.endpoint import (
     APPROVAL_PREFIX,
     PREFIX,
     ApprovalIsGone,
     PromotionHook,
 )
-from countersign.watcher.measuring import WEBHOOKS
-from countersign.watcher.pulls.following import Following
+from countersign.watcher.metrics import WEBHOOKS
+from countersign.watcher.pulls.news import PullRequestNews
 
 log = get_logger()
 
-# GitHub sends up to 25 MB, but never for a pull request.
+# Some forges send up to 25 MB, but never for a pull request.
 BODY_BYTES_MAX: Final = 1024 * 1024
 
 
@@ -55,7 +55,7 @@ def read_secrets(forges: Iterable[Forge]) -> dict[str, tuple[Forge, Secret]]:
 
 def webhook_app(
     *,
-    following: Following,
+    news: PullRequestNews,
     secrets: dict[str, tuple[Forge, Secret]],
     clock: Callable[[], float],
     hook: PromotionHook | None = None,
@@ -69,7 +69,7 @@ def webhook_app(
         delivery = Delivery(headers=request.headers, body=body)
         if not KINDS[forge.forge_kind].webhooks.is_authentic(delivery, secret, clock()):
             return _unauthorized()
-        outcome = await _handle(delivery, forge=forge, following=following)
+        outcome = await _handle(delivery, forge=forge, news=news)
         WEBHOOKS.labels(outcome=outcome).inc()
         status = {"malformed": 400, "put_off": 503}.get(outcome, 202)
         return PlainTextResponse(f"{outcome}\n", status_code=status)
@@ -100,21 +100,21 @@ def _unauthorized() -> Response:
     return PlainTextResponse("not authorized\n", status_code=401)
 
 
-async def _handle(delivery: Delivery, *, forge: Forge, following: Following) -> str:
+async def _handle(delivery: Delivery, *, forge: Forge, news: PullRequestNews) -> str:
     scheme = KINDS[forge.forge_kind].webhooks
     try:
         fate = scheme.read_fate(delivery)
         if fate is None:
             return "ignored"
-        news = (forge.origin, scheme.delivery_id(delivery))
-        if following.is_repeated(news):
+        delivered = (forge.origin, scheme.delivery_id(delivery))
+        if news.is_repeated(delivered):
             return "repeated"
-        outcome = await following.on_fate(fate, origin=forge.origin)
+        outcome = await news.on_fate(fate, origin=forge.origin)
     except Rejected as refusal:
         log.warning("webhook.refused", forge=forge.slug, reason=refusal.reason)
         return "malformed"
     except Retryable as error:
         log.warning("webhook.put_off", forge=forge.slug, reason=error.reason)
         return "put_off"
-    following.remember(news)
+    news.remember(delivered)
     return outcome

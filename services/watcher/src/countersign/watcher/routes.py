@@ -13,11 +13,11 @@ from countersign.messaging.projections.core_subjects import hear
 from countersign.messaging.projections.follower import follow
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.flux_events import read_event
-from countersign.watcher.hints.hints import Hints
 from countersign.watcher.hints.rates import WINDOW_S, RateLimit
-from countersign.watcher.measuring import HINTS
-from countersign.watcher.observation.handlers import Watching
-from countersign.watcher.pulls.following import Following
+from countersign.watcher.hints.reception import Hints
+from countersign.watcher.metrics import HINTS
+from countersign.watcher.observation.observer import Observer
+from countersign.watcher.pulls.news import PullRequestNews
 
 log = get_logger()
 
@@ -32,18 +32,18 @@ class Tell(Protocol):
 
 
 async def follow_streams(
-    bus: Bus, *, watching: Watching, following: Following, tell: Tell | None = None
+    bus: Bus, *, observer: Observer, news: PullRequestNews, tell: Tell | None = None
 ) -> None:
     """From their beginning, until cancelled."""
 
     async def apply(received: Received) -> None:
         event = received.message
-        watching.on_event(event, sequence=received.sequence, trace=received.trace)
+        observer.on_event(event, sequence=received.sequence, trace=received.trace)
         if tell is not None:
             tell(event, recorded_at=received.recorded_at)
         if isinstance(event, PullRequestOpened):
             try:
-                await following.on_opened(event)
+                await news.on_opened(event)
             except Retryable as error:
                 log.warning("parked_news.lost", reason=error.reason)
 
@@ -51,8 +51,8 @@ async def follow_streams(
         bus,
         streams=("PROMOTIONS", "PIPELINES", "TOKENS"),
         apply=apply,
-        caught_up=watching.caught_up,
-        restarted=watching.on_restarted,
+        caught_up=observer.caught_up,
+        restarted=observer.on_restarted,
     )
 
 

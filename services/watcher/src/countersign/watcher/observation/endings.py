@@ -6,7 +6,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.promotion import OVER
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
-from countersign.watcher.decision.deciding import decide_deleted
+from countersign.watcher.decision.decisions import decide_deleted
 from countersign.watcher.model import Scope
 from countersign.watcher.observation.projection import Projection
 

@@ -28,7 +28,7 @@ PullRequestPlace = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TrackedPromotion:
     """A promotion with the trace that its request began; provisional until the stream has it."""
 
     promotion: Promotion
@@ -49,7 +49,7 @@ class Projection:
 
     def __init__(self) -> None:
         self.credentials = Credentials()
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, TrackedPromotion] = {}
         self._by_uid: dict[str, dict[str, None]] = {}
         self._observed: dict[Place, Observed] = {}
         self._pull_requests: dict[PullRequestPlace, str] = {}
@@ -78,7 +78,7 @@ class Projection:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def entry(self, promotion_id: str) -> Entry | None:
+    def entry(self, promotion_id: str) -> TrackedPromotion | None:
         return self._entries.get(promotion_id)
 
     def promotions_of(self, uid: str) -> dict[str, Promotion]:
@@ -96,7 +96,9 @@ class Projection:
     def observed(self) -> Mapping[Place, Observed]:
         return self._observed
 
-    def by_pull_request(self, *, origin: str, repository_id: str, number: int) -> Entry | None:
+    def by_pull_request(
+        self, *, origin: str, repository_id: str, number: int
+    ) -> TrackedPromotion | None:
         found = self._pull_requests.get((origin, repository_id, number))
         return self._entries.get(found) if found else None
 
@@ -137,7 +139,7 @@ class Projection:
             if sequence:
                 # The stream's own request counts, be it ours or another watcher's.
                 life = replace(before.promotion, request=event)
-                self._entries[ref.promotion_id] = Entry(promotion=life, trace=trace)
+                self._entries[ref.promotion_id] = TrackedPromotion(promotion=life, trace=trace)
             return False
         if isinstance(event, PullRequestClosed) and before is not None and event.closed_at:
             place = _place(event.pull_request)
@@ -146,7 +148,7 @@ class Projection:
         advanced = advance(before.promotion if before else None, event)
         if advanced is None or (before is not None and advanced is before.promotion):
             return False
-        self._entries[ref.promotion_id] = Entry(
+        self._entries[ref.promotion_id] = TrackedPromotion(
             promotion=advanced,
             trace=before.trace if before else trace,
             provisional=before.provisional if before else sequence == 0,

@@ -30,8 +30,8 @@ from countersign.contracts.messages import (
 )
 from countersign.dialects.pages import pull_request_page
 from countersign.kube.pipelines import pipeline as pipelines
-from countersign.watcher.status.shortening import BOARD, shortened
-from countersign.watcher.status.status_patches import API_VERSION
+from countersign.watcher.status.abbreviation import BOARD, shortened
+from countersign.watcher.status.patches import API_VERSION
 
 CONTROLLER: Final = "countersign-watcher"
 # The API server takes no longer ones.

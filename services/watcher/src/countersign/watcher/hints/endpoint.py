@@ -23,12 +23,12 @@ from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
 from countersign.process.asgi import Receive, Scope, Send
 from countersign.watcher.hints.flux_events import BODY_BYTES_MAX, read_event
-from countersign.watcher.hints.hints import Answer, Hints, secrets_for
 from countersign.watcher.hints.rates import Network, RateLimit, place_of
+from countersign.watcher.hints.reception import Answer, Hints, secrets_for
 from countersign.watcher.hints.signatures import Signatures, Signed
 from countersign.watcher.interfaces import HmacKeys
-from countersign.watcher.measuring import HINTS
-from countersign.watcher.observation.world import pipeline_key
+from countersign.watcher.metrics import HINTS
+from countersign.watcher.observation.inventory import pipeline_key
 
 PREFIX: Final = "/promotion/"
 APPROVAL_PREFIX: Final = "/approval/"

@@ -15,7 +15,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import PromotionRef
 from countersign.kube.access.api import ClusterApi
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.measuring import STEPS_TOLD
+from countersign.watcher.metrics import STEPS_TOLD
 from countersign.watcher.status.steps import event_object, step_of
 
 log = get_logger()

@@ -20,15 +20,15 @@ from countersign.kube.pipelines.findings import FindingCode
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
-from countersign.watcher.decision.observing import TOO_LONG, says_the_same, without_what_is_long
+from countersign.watcher.decision.observations import TOO_LONG, says_the_same, without_what_is_long
 from countersign.watcher.interfaces import Publisher
+from countersign.watcher.observation.inventory import pipeline_key
 from countersign.watcher.observation.projection import Projection
-from countersign.watcher.observation.world import pipeline_key
 
 log = get_logger()
 
 
-class Publishing:
+class Publication:
     """Remembers of which Pipelines a request is not taken, or is there and cannot be read."""
 
     def __init__(self, publisher: Publisher, *, projection: Projection) -> None:

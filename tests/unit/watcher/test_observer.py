@@ -18,8 +18,8 @@ from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.gaps import secret_subject
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import FileProblem, Links, Situation
-from countersign.watcher.observation.handlers import Watching
-from countersign.watcher.observation.hook_problems import KEY_PATH
+from countersign.watcher.observation.key_findings import KEY_PATH
+from countersign.watcher.observation.observer import Observer
 
 TIMEOUT_S = 10.0
 
@@ -97,8 +97,8 @@ def objects() -> dict[ObjectKey, Record]:
 
 
 @asynccontextmanager
-async def watching(bus: Bus) -> AsyncIterator[Watching]:
-    service = Watching(publisher=bus, links=Memory(), clock=lambda: NOW)
+async def watching(bus: Bus) -> AsyncIterator[Observer]:
+    service = Observer(publisher=bus, links=Memory(), clock=lambda: NOW)
     job = asyncio.create_task(service.run())
     try:
         yield service
@@ -180,7 +180,7 @@ async def test_deletion_that_the_bus_did_not_take_is_told_later() -> None:
         await service.on_changes(Changes(changed=objects()))
         await bus.until(m.PipelineObserved)
         bus.errors = [Retryable("timeout", "away")]
-        key = next(iter(service.world.pipelines))
+        key = next(iter(service.inventory.pipelines))
         await service.on_changes(Changes(removed=frozenset({key})))
 
         await bus.until(m.PipelineDeleted)
@@ -194,7 +194,7 @@ async def test_nothing_is_ended_while_not_everything_could_be_read() -> None:
         service.caught_up.set()
         await service.on_changes(Changes(changed=objects()))
         await bus.until(m.PipelineObserved)
-        key = next(iter(service.world.pipelines))
+        key = next(iter(service.inventory.pipelines))
         await service.on_changes(Changes(removed=frozenset({key}), complete=False))
         await service.on_changes(Changes(changed=objects()))
         await asyncio.sleep(0)
@@ -219,7 +219,7 @@ async def test_pipeline_that_another_watcher_saw_first_is_not_ended() -> None:
         assert bus.events == []
 
         await second.on_changes(Changes(changed=objects()))
-        key = next(iter(second.world.pipelines))
+        key = next(iter(second.inventory.pipelines))
         await second.on_changes(Changes(removed=frozenset({key})))
         await bus.until(m.PipelineDeleted)
 
@@ -306,10 +306,10 @@ async def test_what_another_watcher_says_of_a_key_of_hints_is_doubted() -> None:
     )
     async with watching(Bus()) as service:
         await service.on_changes(Changes(changed={pipeline.key: pipeline}))
-        service.hook_problems.tell(("shop", "key"))
+        service.key_findings.tell(("shop", "key"))
         service.on_event(event, sequence=1, trace={})
 
-        assert service.hook_problems.take_doubted() == {pipeline.key}
+        assert service.key_findings.take_doubted() == {pipeline.key}
 
 
 async def test_what_is_too_long_for_the_bus_is_told_once_in_short_until_it_is_mended() -> None:

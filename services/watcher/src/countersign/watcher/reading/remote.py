@@ -21,13 +21,13 @@ from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Api, Standing, Update
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.gaps import Gap, secret_subject
-from countersign.watcher.reading.cluster_reading import ClusterReading
+from countersign.watcher.reading.cluster import ClusterReading
 from countersign.watcher.reading.gitops_clusters import (
     GitopsCluster,
     kubeconfig_in,
     subject_of_cluster,
 )
-from countersign.watcher.reading.kind_reading import Reader, Told
+from countersign.watcher.reading.kind import Reader, Told
 from countersign.watcher.reading.wants import Kind
 
 log = get_logger()

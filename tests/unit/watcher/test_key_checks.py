@@ -12,16 +12,16 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
-from countersign.watcher.hints.hook_looks import (
+from countersign.watcher.hints.key_checks import (
     BAD_AGAIN_S,
     DOUBTED_AGAIN_S,
     GOOD_AGAIN_S,
     LOOKS_PER_STEP_MAX,
-    HookLooks,
+    KeyChecks,
 )
 from countersign.watcher.interfaces import Changes
-from countersign.watcher.observation.hook_problems import HookProblems
-from countersign.watcher.observation.world import World
+from countersign.watcher.observation.inventory import Inventory
+from countersign.watcher.observation.key_findings import KeyFindings
 
 FORBIDDEN = Rejected("secret_forbidden", "this allows it: `kubectl …`")
 
@@ -39,13 +39,13 @@ class Looking:
     """Keys, a clock that goes when it is told to, and Pipelines that are to be looked at."""
 
     def __init__(self, *pipelines: Pipeline) -> None:
-        self.keys, self.world, self.problems = Keys(), World(), HookProblems()
+        self.keys, self.world, self.problems = Keys(), Inventory(), KeyFindings()
         self.now_s = 0.0
         self.told: list[ObjectKey] = []
         self.calls = 0
-        self.looks = HookLooks(
+        self.looks = KeyChecks(
             self.keys,
-            world=self.world,
+            inventory=self.world,
             problems=self.problems,
             look=self.look,
             clock=lambda: self.now_s,

@@ -13,7 +13,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
 from countersign.kube.objects import Manifest
-from countersign.watcher.hints.hook_keys import (
+from countersign.watcher.hints.keys import (
     KEPT_MAX,
     KEPT_S,
     LOOKUPS_AT_ONCE_MAX,

@@ -20,10 +20,10 @@ from countersign.kube.access.api import APPLY, ClusterApi
 from countersign.kube.objects import Manifest, ObjectKey, is_earlier, mapping, text
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.measuring import STATUSES
+from countersign.watcher.metrics import STATUSES
 from countersign.watcher.model import Links, Situation
-from countersign.watcher.status.status_content import Fields, status_of
-from countersign.watcher.status.status_patches import MANAGER, essence, links_in, patch_of, path_of
+from countersign.watcher.status.content import Fields, status_of
+from countersign.watcher.status.patches import MANAGER, essence, links_in, patch_of, path_of
 
 log = get_logger()
 

@@ -12,8 +12,8 @@ from countersign.kube.objects import Manifest, ObjectKey, mapping, sequence, tex
 from countersign.kube.pipelines import pipeline as pipelines
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.model import Links
-from countersign.watcher.status.link_fields import read_link
-from countersign.watcher.status.status_content import Fields
+from countersign.watcher.status.content import Fields
+from countersign.watcher.status.links import read_link
 
 log = get_logger()
 

@@ -16,7 +16,7 @@ from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.interfaces import Publisher
-from countersign.watcher.observation.projection import Entry, Projection
+from countersign.watcher.observation.projection import Projection, TrackedPromotion
 from countersign.watcher.pulls.fate_events import event_of, is_ours
 
 log = get_logger()
@@ -29,10 +29,10 @@ DELIVERY_CHARACTERS_MAX: Final = 64
 
 Place = tuple[str, str, int]
 # Origin of the forge, and the id it gave; empty where it gives none.
-News = tuple[str, str]
+Delivered = tuple[str, str]
 
 
-class Following:
+class PullRequestNews:
     def __init__(
         self, *, projection: Projection, publisher: Publisher, clock: Callable[[], datetime]
     ) -> None:
@@ -40,15 +40,15 @@ class Following:
         self._publisher = publisher
         self._clock = clock
         self._parked: OrderedDict[Place, Fate] = OrderedDict()
-        self._deliveries: OrderedDict[News, None] = OrderedDict()
+        self._deliveries: OrderedDict[Delivered, None] = OrderedDict()
 
-    def is_repeated(self, news: News) -> bool:
+    def is_repeated(self, delivered: Delivered) -> bool:
         """Whether it was handled; a forge sends it again when it is unsure."""
-        return news in self._deliveries
+        return delivered in self._deliveries
 
-    def remember(self, news: News) -> None:
-        if 0 < len(news[1]) <= DELIVERY_CHARACTERS_MAX:
-            self._deliveries[news] = None
+    def remember(self, delivered: Delivered) -> None:
+        if 0 < len(delivered[1]) <= DELIVERY_CHARACTERS_MAX:
+            self._deliveries[delivered] = None
             while len(self._deliveries) > DELIVERIES_MAX:
                 self._deliveries.popitem(last=False)
 
@@ -79,7 +79,7 @@ class Following:
         if fate is not None and entry is not None:
             await self._publish(fate, entry=entry)
 
-    async def _publish(self, fate: Fate, *, entry: Entry) -> str:
+    async def _publish(self, fate: Fate, *, entry: TrackedPromotion) -> str:
         promotion = entry.promotion
         ref = promotion.pull_request
         if ref is None or not is_ours(fate, ref):

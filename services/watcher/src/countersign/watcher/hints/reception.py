@@ -17,8 +17,8 @@ from countersign.dialects.pages import pull_request_page
 from countersign.kube.objects import ObjectKey, group_of
 from countersign.kube.pipelines.pipeline import Environment, Pipeline
 from countersign.watcher.hints.flux_events import FluxEvent
+from countersign.watcher.observation.inventory import Inventory
 from countersign.watcher.observation.projection import Projection
-from countersign.watcher.observation.world import World
 
 # Objects whose last repeated event is remembered. One that is forgotten costs a look.
 REPEATS_MAX: Final = 4096
@@ -36,14 +36,14 @@ class Answer:
 
 
 class Hints:
-    def __init__(self, *, world: World, projection: Projection, look: Look) -> None:
-        self._world = world
+    def __init__(self, *, inventory: Inventory, projection: Projection, look: Look) -> None:
+        self._inventory = inventory
         self._projection = projection
         self._look = look
         self._repeats: OrderedDict[tuple[ObjectKey, ObjectKey | None], str] = OrderedDict()
 
     def pipeline(self, key: ObjectKey) -> Pipeline | None:
-        return self._world.pipelines.get(key)
+        return self._inventory.pipelines.get(key)
 
     def on_request(self, event: FluxEvent, *, pipeline: Pipeline, environment: str) -> Answer:
         """Answer somebody who may speak about that Pipeline."""
@@ -65,7 +65,7 @@ class Hints:
 
     def on_event(self, event: FluxEvent) -> str:
         """Take a hint that names no Pipeline; returns a word for what was done."""
-        pipelines = self._world.naming(_key(event))
+        pipelines = self._inventory.naming(_key(event))
         if not pipelines:
             return "foreign"
         if self._is_repeated(event, pipeline=None):

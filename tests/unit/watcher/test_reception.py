@@ -10,9 +10,9 @@ from prometheus_client import REGISTRY
 
 from countersign.contracts.errors import Rejected
 from countersign.kube.objects import ObjectKey
-from countersign.watcher.hints import hints as hints_module
+from countersign.watcher.hints import reception
 from countersign.watcher.hints.flux_events import BODY_BYTES_MAX, FluxEvent, read_event
-from countersign.watcher.observation.world import pipeline_key
+from countersign.watcher.observation.inventory import pipeline_key
 
 NOISE = {"commit_status": "update"}
 
@@ -85,14 +85,14 @@ async def test_repetition_at_one_pipelines_hook_hides_nothing_from_another() -> 
 async def test_memory_of_repetitions_is_bounded() -> None:
     house = await hook_house()
     first = pipeline_key("shop", "checkout")
-    for number in range(hints_module.REPEATS_MAX + 1):
+    for number in range(reception.REPEATS_MAX + 1):
         said = FluxEvent(
             group="g", kind="K", namespace="n", name=str(number), reason="", severity="info",
             revision="1", is_repeated=True,
         )  # fmt: skip
         assert not house.hints._is_repeated(said, pipeline=first)
 
-    assert len(house.hints._repeats) == hints_module.REPEATS_MAX
+    assert len(house.hints._repeats) == reception.REPEATS_MAX
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\x00", b" " * (BODY_BYTES_MAX + 1)])

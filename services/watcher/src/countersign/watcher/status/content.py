@@ -23,7 +23,8 @@ from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.decision.chains import into
 from countersign.watcher.model import NO_LINK, Links, Situation
 from countersign.watcher.reading.gitops_clusters import KIND as GITOPS_CLUSTER
-from countersign.watcher.status.link_fields import shown_link
+from countersign.watcher.status.abbreviation import BOARD, FINDINGS, shortened
+from countersign.watcher.status.links import shown_link
 from countersign.watcher.status.phases import (
     AWAITS_APPROVAL,
     page_of,
@@ -31,7 +32,6 @@ from countersign.watcher.status.phases import (
     revision_of,
     waits_for,
 )
-from countersign.watcher.status.shortening import BOARD, FINDINGS, shortened
 
 Fields = dict[str, Any]
 # An object has 1.5 MiB in etcd, and all of it is sent to everybody who watches.

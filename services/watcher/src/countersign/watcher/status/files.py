@@ -19,7 +19,7 @@ from countersign.kube.yaml_documents import documents
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.model import NO_LINK, Links, Situation
 from countersign.watcher.reading.manifest_files import Signature, signature_of
-from countersign.watcher.status.link_fields import read_link, shown_link
+from countersign.watcher.status.links import read_link, shown_link
 
 log = get_logger()
 

@@ -22,8 +22,8 @@ from doubles.hinting import (
 from doubles.watched import pipeline_manifest
 
 from countersign.contracts import messages as m
+from countersign.watcher.hints.endpoint import WAITING_MAX
 from countersign.watcher.hints.flux_events import BODY_BYTES_MAX
-from countersign.watcher.hints.promotion_hook import WAITING_MAX
 
 
 @pytest.fixture

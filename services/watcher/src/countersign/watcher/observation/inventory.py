@@ -21,7 +21,7 @@ from countersign.watcher.model import FileProblem
 GONE_MAX: Final = 20_000
 
 
-class World:
+class Inventory:
     def __init__(self) -> None:
         self.complete = False
         self._records: dict[ObjectKey, Record] = {}

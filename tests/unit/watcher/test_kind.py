@@ -12,7 +12,7 @@ from countersign.kube.objects import ObjectKey
 from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Update
 from countersign.watcher.reading.gitops_clusters import GitopsCluster
-from countersign.watcher.reading.kind_reading import KindReading, Reader
+from countersign.watcher.reading.kind import KindReading, Reader
 
 GROUP, KIND = "helm.toolkit.fluxcd.io", "HelmRelease"
 ROOT = f"/apis/{GROUP}"

@@ -18,7 +18,7 @@ KEY_PATH: Final = "data.hmac-key"
 Place = tuple[str, str]
 
 
-class HookProblems:
+class KeyFindings:
     """As this watcher found them; of a Secret that it did not look at yet, what is told already.
 
     So a watcher that starts takes nothing back, and another that sees something else is believed

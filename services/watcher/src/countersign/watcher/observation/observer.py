@@ -19,16 +19,16 @@ from countersign.contracts.messages import (
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.decision.deciding import decide
+from countersign.watcher.decision.decisions import decide
 from countersign.watcher.interfaces import Changes, LinkStore, Publisher
-from countersign.watcher.measuring import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
+from countersign.watcher.metrics import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
 from countersign.watcher.model import UNSEEN, Scope, Situation
 from countersign.watcher.observation.credentials import naming
 from countersign.watcher.observation.endings import endings
-from countersign.watcher.observation.hook_problems import HookProblems
+from countersign.watcher.observation.inventory import Inventory, pipeline_key
+from countersign.watcher.observation.key_findings import KeyFindings
 from countersign.watcher.observation.projection import Projection
-from countersign.watcher.observation.publishing import Publishing
-from countersign.watcher.observation.world import World, pipeline_key
+from countersign.watcher.observation.publication import Publication
 
 log = get_logger()
 
@@ -44,7 +44,7 @@ HINT_S: Final = 1.0
 Clock = Callable[[], datetime]
 
 
-class Watching:
+class Observer:
     """State of the service: the objects, the streams, and which Pipelines to look at."""
 
     def __init__(
@@ -55,11 +55,11 @@ class Watching:
         clock: Clock,
         namespaces: frozenset[str] = frozenset(),
     ) -> None:
-        self.world = World()
+        self.inventory = Inventory()
         self.projection = Projection()
         self.caught_up = asyncio.Event()
-        self.hook_problems = HookProblems()
-        self._publishing = Publishing(publisher, projection=self.projection)
+        self.key_findings = KeyFindings()
+        self._publishing = Publication(publisher, projection=self.projection)
         self._links = links
         self._clock = clock
         self._scope = Scope(now=clock(), namespaces=namespaces, began=clock())
@@ -76,12 +76,12 @@ class Watching:
 
     async def on_changes(self, changes: Changes) -> None:
         """Objects changed; returns at once, the decision follows."""
-        whole_now = changes.complete and not self.world.complete
-        self._dirty |= self.world.apply(changes)
+        whole_now = changes.complete and not self.inventory.complete
+        self._dirty |= self.inventory.apply(changes)
         self._look_for_gone |= whole_now or bool(changes.removed)
         if not self._read.is_set():
-            self._dirty |= set(self.world.pipelines)
-            log.info("objects.read", objects=self.world.objects, complete=changes.complete)
+            self._dirty |= set(self.inventory.pipelines)
+            log.info("objects.read", objects=self.inventory.objects, complete=changes.complete)
         self._read.set()
         self._measure(changes)
         self._wake.set()
@@ -97,15 +97,15 @@ class Watching:
             self._compare(event)
             self._look_at(event.pipeline.namespace, event.pipeline.name, after_s=REVIEW_S)
         elif isinstance(event, TokenChecked):
-            self.on_hint(naming(self.world.pipelines, event.credential))
+            self.on_hint(naming(self.inventory.pipelines, event.credential))
         self._look_for_gone = True
         self._wake.set()
 
     def _compare(self, event: PipelineObserved | PipelineDeleted) -> None:
         key = pipeline_key(event.pipeline.namespace, event.pipeline.name)
-        pipeline = self.world.pipelines.get(key)
+        pipeline = self.inventory.pipelines.get(key)
         if pipeline is not None and isinstance(event, PipelineObserved):
-            self.hook_problems.compare(pipeline, event)
+            self.key_findings.compare(pipeline, event)
 
     def on_hint(self, keys: Iterable[ObjectKey]) -> None:
         """Somebody says that something happened; many that say so cost one look a second."""
@@ -117,7 +117,7 @@ class Watching:
         """A stream was made anew: what is pending is asked for, or what is seen is said, again."""
         self.projection.forget(stream)
         log.warning("stream.restarted", stream=stream)
-        self._dirty |= set(self.world.pipelines)
+        self._dirty |= set(self.inventory.pipelines)
         self._wake.set()
 
     async def run(self) -> None:
@@ -131,7 +131,7 @@ class Watching:
                 await self._sleep()
 
     async def _pass(self) -> None:
-        if self._look_for_gone and self.world.complete:
+        if self._look_for_gone and self.inventory.complete:
             self._look_for_gone = False
             await self._end_gone()
         batch = sorted(self._dirty)[:AT_ONCE_MAX]
@@ -153,7 +153,7 @@ class Watching:
 
     def _look_at(self, namespace: str, name: str, *, after_s: float) -> None:
         key = pipeline_key(namespace, name)
-        if key not in self.world.pipelines:  # then it is seen soon, or ended in the end
+        if key not in self.inventory.pipelines:  # then it is seen soon, or ended in the end
             after_s = UNSEEN.total_seconds()
         if after_s:
             due_at = time.monotonic() + after_s
@@ -162,7 +162,7 @@ class Watching:
             self._dirty.add(key)
 
     async def _look(self, key: ObjectKey) -> None:
-        pipeline = self.world.pipelines.get(key)
+        pipeline = self.inventory.pipelines.get(key)
         if pipeline is None:
             self._look_for_gone = True
             self._wake.set()
@@ -188,29 +188,29 @@ class Watching:
         observed = seen.event if seen else None
         return Situation(
             pipeline=pipeline,
-            apps=self.world.apps_of(pipeline),
-            source_urls=self.world.source_urls_of(pipeline),
+            apps=self.inventory.apps_of(pipeline),
+            source_urls=self.inventory.source_urls_of(pipeline),
             promotions=self.projection.promotions_of(pipeline.ref.uid),
             links=self._links.read(pipeline),
             observed=observed,
             findings=tuple(self._findings_of(pipeline, observed=observed)),
-            complete=self.world.tells_absence,
-            reads_clusters=self.world.knows_gaps,
+            complete=self.inventory.tells_absence,
+            reads_clusters=self.inventory.knows_gaps,
             now=self._clock(),
         )
 
     def _findings_of(
         self, pipeline: Pipeline, *, observed: PipelineObserved | None
     ) -> Iterator[Finding]:
-        yield from self.world.findings_of(pipeline)
-        yield from self.hook_problems.findings_of(pipeline, observed=observed)
+        yield from self.inventory.findings_of(pipeline)
+        yield from self.key_findings.findings_of(pipeline, observed=observed)
         if (unpublished := self._publishing.finding_of(pipeline.key)) is not None:
             yield unpublished
         yield from self.projection.credentials.findings_of(pipeline)
 
     async def _end_gone(self) -> None:
-        scope = replace(self._scope, now=self._clock(), gone=self.world.gone)
-        events = endings(self.world.pipelines, self.projection, scope)
+        scope = replace(self._scope, now=self._clock(), gone=self.inventory.gone)
+        events = endings(self.inventory.pipelines, self.projection, scope)
         try:
             await self._publishing.publish(events)
         except Retryable as error:
@@ -220,9 +220,9 @@ class Watching:
             self._wake.set()
 
     def _measure(self, changes: Changes) -> None:
-        OBJECTS.labels(kind="all").set(self.world.objects)
-        OBJECTS.labels(kind="Pipeline").set(len(self.world.pipelines))
-        NEVER_READ.labels().set(sum(not problem.keys for problem in self.world.problems))
-        UNREADABLE.labels(of="files").set(len(self.world.problems))
+        OBJECTS.labels(kind="all").set(self.inventory.objects)
+        OBJECTS.labels(kind="Pipeline").set(len(self.inventory.pipelines))
+        NEVER_READ.labels().set(sum(not problem.keys for problem in self.inventory.problems))
+        UNREADABLE.labels(of="files").set(len(self.inventory.problems))
         if changes.changed or changes.removed:
             LAST_CHANGE.labels(of="objects").set(time.time())

@@ -14,10 +14,10 @@ from countersign.kube.access.stored_secrets import FORBIDDEN, MISSING
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.hints.hook_keys import KEY, LOOKUPS_AT_ONCE_MAX, is_usable
+from countersign.watcher.hints.keys import KEY, LOOKUPS_AT_ONCE_MAX, is_usable
 from countersign.watcher.interfaces import HmacKeys
-from countersign.watcher.observation.hook_problems import HookProblems, Place, places_of
-from countersign.watcher.observation.world import World
+from countersign.watcher.observation.inventory import Inventory
+from countersign.watcher.observation.key_findings import KeyFindings, Place, places_of
 
 log = get_logger()
 
@@ -38,7 +38,7 @@ _CODES: Final[Mapping[str, FindingCode]] = {
 Look = Callable[[Iterable[ObjectKey]], None]
 
 
-class HookLooks:
+class KeyChecks:
     """Of all Secrets that Pipelines name for hints, a few at a time.
 
     Args:
@@ -50,13 +50,13 @@ class HookLooks:
         self,
         keys: HmacKeys,
         *,
-        world: World,
-        problems: HookProblems,
+        inventory: Inventory,
+        problems: KeyFindings,
         look: Look,
         clock: Callable[[], float],
     ) -> None:
         self._keys = keys
-        self._world = world
+        self._inventory = inventory
         self._problems = problems
         self._look = look
         self._clock = clock
@@ -73,7 +73,7 @@ class HookLooks:
         named: dict[Place, set[ObjectKey]] = {}
         doubted: set[Place] = set()
         doubts = self._problems.take_doubted()
-        for key, pipeline in self._world.pipelines.items():
+        for key, pipeline in self._inventory.pipelines.items():
             for place in places_of(pipeline):
                 named.setdefault(place, set()).add(key)
                 if key in doubts:

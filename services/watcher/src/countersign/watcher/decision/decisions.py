@@ -24,15 +24,15 @@ from countersign.contracts.promotion import OVER, Promotion
 from countersign.watcher.decision.arrivals import arrivals
 from countersign.watcher.decision.chains import follow, into, kept_link, next_id
 from countersign.watcher.decision.gates import gate, judge
-from countersign.watcher.decision.observing import environment_observed, observed
-from countersign.watcher.decision.overtaking import (
+from countersign.watcher.decision.observations import environment_observed, observed
+from countersign.watcher.decision.stages import stages
+from countersign.watcher.decision.supersession import (
     homeless,
     is_replaceable,
     marker_key,
     superseded,
     why_overtaken,
 )
-from countersign.watcher.decision.stages import stages
 from countersign.watcher.model import Decision, Judgement, Link, Situation, Stage
 
 _DOUBLED: Final = "it was asked for twice"
