@@ -10,12 +10,13 @@ from countersign.contracts.forge_list import KIND_BY_NAME, Forge
 from countersign.contracts.messages import ForgeKind
 from countersign.dialects.kinds import KINDS, Kind
 
-# The folders of a kind, the table, the forge list's kinds, and the demonstration's forge.
+# The folders of a kind, both tables, the forge list's kinds, and the demonstration's forge.
 FOLDERS = ("libs/dialects/src/countersign/dialects/github/", "libs/local/")
 CLIENTS = "libs/forges/src/countersign/forges/github/"
 TABLES = frozenset(
     {
         "libs/dialects/src/countersign/dialects/kinds.py",
+        "libs/forges/src/countersign/forges/clients.py",
         "libs/contracts/src/countersign/contracts/forge_list.py",
         "libs/contracts/src/countersign/contracts/messages.py",
     }
@@ -35,10 +36,6 @@ NOT_YET = frozenset(
         "services/auditor/src/countersign/auditor/checks/checking.py",
         "services/auditor/src/countersign/auditor/checks/probing.py",
         "services/auditor/src/countersign/auditor/interfaces.py",
-        "services/pr-writer/src/countersign/pr_writer/executor/executing.py",
-        "services/pr-writer/src/countersign/pr_writer/executor/following.py",
-        "services/pr-writer/src/countersign/pr_writer/executor/minting.py",
-        "services/pr-writer/src/countersign/pr_writer/executor/writing.py",
         "services/watcher/src/countersign/watcher/decision/observations.py",
     }
 )

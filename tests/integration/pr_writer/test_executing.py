@@ -16,8 +16,9 @@ from doubles.pr_writer_stage import FILES, REPOSITORY, NoRedeemer, Runner, Story
 from countersign.contracts.errors import Retryable
 from countersign.contracts.messages import CredentialMode, FailureReason, OpeningStep
 from countersign.contracts.secret import Secret
-from countersign.dialects.interface import Change, Wanted
-from countersign.forges.github.client import GitHub
+from countersign.dialects.repositories.contents import NewCommit, Replacement
+from countersign.dialects.repositories.interface import LookScope
+from countersign.forges.clients import repository_client
 from countersign.forges.http import ForgeHttp
 from countersign.pr_writer.executor.remains import place_of
 from countersign.pr_writer.jobs.model import Job, Progress
@@ -353,19 +354,18 @@ async def test_commit_that_may_be_of_a_living_executor_is_left_alone_for_its_lif
 async def _commit_only(story: Story, job: Job) -> None:
     """What an executor leaves that dies right after its commit."""
     async with ForgeHttp(story.entry) as http:
-        github = GitHub(http, story.token)
+        repository = repository_client(http, story.token)
         place = place_of(job)
-        view = await github.look(place, Wanted(head_branch=job.branch))
+        view = await repository.look(place, LookScope(head_branch=job.branch))
         assert view.base is not None
         body = FILES[PROD].replace("6.8.0", "6.9.0").encode()
-        change = Change(
-            handle=view.handle,
-            head_branch=job.branch,
+        new = NewCommit(
+            branch=job.branch,
             parent=view.base.commit,
             headline="x",
-            files={PROD: body},
+            files={PROD: Replacement(body=body)},
         )
-        await github.commit(change, place=place)
+        await repository.commit(place, new)
 
 
 async def test_newer_content_closes_the_older_pull_request_before_it_opens(

@@ -18,10 +18,18 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import TokenKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.exchange import Answer
-from countersign.dialects.github import inspection, oauth_answers, wire
+from countersign.dialects.github import inspection, oauth_answers
 from countersign.dialects.github.limits import LIMITS
-from countersign.dialects.interface import Change, Entry, Place, Pull, PullState, Text, View, Wanted
 from countersign.dialects.limits import LIMIT_WAIT_S_MAX
+from countersign.dialects.repositories.contents import (
+    EntryKind,
+    NewCommit,
+    Place,
+    TreeEntry,
+    blob_id,
+)
+from countersign.dialects.repositories.interface import LookScope
+from countersign.dialects.repositories.pulls import PullText
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
 
@@ -29,16 +37,15 @@ Json = Any
 OID = "a" * 40
 PLACE = Place(owner="acme", repository="fleet", base_branch="main")
 FORGE = Forge(name="F", kind="github", origin="https://forge.example")
-WANTED = Wanted(head_branch="cs/x", folders=("apps",), files=("apps/a.yaml",), pulls=(7,))
-CHANGE = Change(
-    handle="R_1", head_branch="cs/x", parent=OID, headline="Promote", files={}, closes=("PR_1",)
-)
-ENTRY = Entry(path="a.yaml", oid=wire.blob_id(b"x"), is_folder=False, is_file=True)
+SCOPE = LookScope(head_branch="cs/x", folders=("apps",), files=("apps/a.yaml",), pulls=(7,))
+COMMIT = NewCommit(branch="cs/x", parent=OID, headline="Promote", files={})
+ENTRY = TreeEntry(path="a.yaml", kind=EntryKind.FILE, object_id=blob_id(b"x"))
 USER = {"login": "ada", "databaseId": 5}
 PULL: Json = {
     "id": "PR_7", "number": 7, "state": "OPEN", "title": "t",
     "headRefName": "cs/x", "headRefOid": OID, "baseRefName": "main",
     "headRepository": {"databaseId": 1}, "author": USER, "mergeCommit": {"oid": OID},
+    "mergedBy": USER, "mergedAt": "2026-01-02T03:04:05Z", "closedAt": None,
 }  # fmt: skip
 TIP: Json = {
     "target": {
@@ -48,7 +55,13 @@ TIP: Json = {
         "parents": {"nodes": [{"oid": OID}]},
     }
 }
-BLOB: Json = {"oid": ENTRY.oid, "byteSize": 1, "isBinary": False, "isTruncated": False, "text": "x"}
+BLOB: Json = {
+    "oid": ENTRY.object_id,
+    "byteSize": 1,
+    "isBinary": False,
+    "isTruncated": False,
+    "text": "x",
+}
 LOOK: Json = {
     "data": {
         "viewer": USER,
@@ -68,9 +81,8 @@ LOOK: Json = {
     },
     "errors": [{"type": "NOT_FOUND", "path": ["repository", "p0"], "message": "gone"}],
 }  # fmt: skip
-COMMIT: Json = {
+COMMITTED: Json = {
     "data": {
-        "c0": {"pullRequest": {"state": "CLOSED"}},
         "ref": {"ref": {"id": "REF_1", "name": "refs/heads/cs/x"}},
         "commit": {"commit": {"oid": OID, "parents": {"nodes": [{"oid": OID}]}}},
     },
@@ -84,36 +96,41 @@ COMPARISON: Json = {
     "merge_base_commit": {"sha": OID},
     "ahead_by": 1,
     "files": [{"filename": "a.yaml", "sha": OID, "status": "modified"}],
+    "commits": [{"author": {"id": 5, "login": "ada"}}],
 }
-FOUND = Pull(
-    handle="PR_7", number=7, state=PullState.OPEN, head_branch="cs/x", head_commit=OID,
-    base_branch="main", head_repository_id="1",
-)  # fmt: skip
-VIEW = View(
-    repository_id="1", handle="R_1", viewer=None, may_write=True, archived=False, base=None,
-    head=None, pulls=(), previous=(), folders={}, files={}, read_at_s=0,
-)  # fmt: skip
-
+STATUS: Json = {
+    "state": "closed", "merged": True, "merge_commit_sha": OID, "mergeable_state": "unknown",
+    "merged_by": {"id": 5, "login": "ada"}, "merged_at": "2026-01-02T03:04:05Z",
+}  # fmt: skip
+IDS = json.dumps({"data": {"repository": {"id": "R_1", "pullRequest": {"id": "PR_7"}}}}).encode()
 Ask = Callable[[GitHub], Awaitable[Any]]
 # What is asked, a sound answer, and the name of the call.
 CALLS: Mapping[str, tuple[Ask, Json]] = {
-    "look at the repository": (lambda g: g.look(PLACE, WANTED), LOOK),
-    "list the tree": (lambda g: g.list_tree(PLACE, oid=OID), TREE),
+    "look at the repository": (lambda g: g.look(PLACE, SCOPE), LOOK),
+    "list the tree": (lambda g: g.list_tree(PLACE, commit=OID, path=""), TREE),
+    "find the folder": (
+        lambda g: g.list_tree(PLACE, commit=OID, path="apps"),
+        {"data": {"repository": {"folder": None}}},
+    ),
     "read files": (
-        lambda g: g.read_blobs(PLACE, commit=OID, files=[ENTRY], bytes_max=9),
+        lambda g: g.read_files(PLACE, commit=OID, files=[ENTRY], bytes_max=9),
         {"data": {"repository": {"b0": BLOB}}},
     ),
-    "commit": (lambda g: g.commit(CHANGE, place=PLACE), COMMIT),
+    "commit": (lambda g: g.commit(PLACE, COMMIT), COMMITTED),
     "open the pull request": (
-        lambda g: g.open_pull(PLACE, view=VIEW, head="cs/x", text=Text(title="t", body="b")),
+        lambda g: g.open_pull(PLACE, head="cs/x", text=PullText(title="t", body="b")),
         {"data": {"createPullRequest": {"pullRequest": PULL}}},
     ),
-    "compare commits": (lambda g: g.compare(PLACE, base="main", head=OID), COMPARISON),
+    "compare commits": (lambda g: g.compare(PLACE, commit=OID), COMPARISON),
     "close the pull request": (
-        lambda g: g.close_pull(FOUND, comment="c"),
+        lambda g: g.close_pull(PLACE, 7, comment="c"),
         {"data": {"close": {}}, "errors": [{"path": ["comment"], "message": "m"}]},
     ),
-    "comment": (lambda g: g.comment(FOUND, comment="c"), {"data": {"comment": {}}}),
+    "comment": (
+        lambda g: g.comment(PLACE, 7, comment="c"),
+        {"data": {"comment": {}}},
+    ),
+    "follow the pull request": (lambda g: g.follow(PLACE, 7, since=""), STATUS),
 }
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -160,7 +177,12 @@ def _rebuilt(node: Json, way: tuple[Any, ...], part: Json) -> Json:
 
 async def ask(call: Ask, body: bytes) -> Any:
     headers = {"content-type": "application/json"}
-    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=body, headers=headers))
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asks_ids = b"query Ids(" in request.content
+        return httpx2.Response(200, content=IDS if asks_ids else body, headers=headers)
+
+    transport = httpx2.MockTransport(answer)
     # The system's certificates take longer to read than all the rest.
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     async with ForgeHttp(FORGE, transport=transport, tls=tls) as http:

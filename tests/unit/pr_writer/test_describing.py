@@ -7,20 +7,24 @@ from doubles import stories
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import Content, CredentialMode, ForgeUser, Person, Revision
 from countersign.contracts.promotion import Promotion, State
-from countersign.dialects.interface import Text
+from countersign.dialects.repositories.pulls import PullText
 from countersign.pr_writer.executor.describing import BODY_CHARACTERS_MAX, describe
 from countersign.pr_writer.jobs.model import opening
 
 EVIL = "@org/team ` Closes #1 " + "x" * 120
 
 
-def described(**changes: Any) -> Text:
+def described(**changes: Any) -> PullText:
     promotion = Promotion(request=stories.requested(**changes), state=State.OPENING)
     forge = Forge(name="Forge", kind="github", origin="https://forge.example")
     job = opening(promotion, mode=CredentialMode.DELEGATED, approval=None, forge=forge)
-    job = job.model_copy(update={"approver": Person(id="p", name=EVIL), "previous": (1, 2, 3)})
+    job = job.model_copy(update={"approver": Person(id="p", name=EVIL)})
     return describe(
-        job, author=ForgeUser(id="1", login=EVIL), files=[EVIL] * 30, skipped=[EVIL] * 5
+        job,
+        author=ForgeUser(id="1", login=EVIL),
+        files=[EVIL] * 30,
+        skipped=[EVIL] * 5,
+        replaces=["#1", "#2", "#3"],
     )
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.dialects.interface import Entry, Folder, Tip, View
+from countersign.dialects.repositories.contents import EntryKind, Folder, Tip, TreeEntry
+from countersign.dialects.repositories.interface import View
 from countersign.pr_writer.executor import survey
 from countersign.pr_writer.jobs.model import Known
 
@@ -11,22 +12,21 @@ KEY = "ns:app:prod"
 FULL = Known(markers={"a1": (KEY,), "b1": (), "d1": (KEY,), "e1": ()}, files={"prod/a.yaml": "a1"})
 
 
-def file(path: str, oid: str, size_bytes: int = 10) -> Entry:
-    return Entry(path=path, oid=oid, is_folder=False, is_file=True, size_bytes=size_bytes)
+def file(path: str, oid: str, size_bytes: int = 10) -> TreeEntry:
+    return TreeEntry(path=path, kind=EntryKind.FILE, object_id=oid, size_bytes=size_bytes)
 
 
-def folder(path: str, oid: str) -> Entry:
-    return Entry(path=path, oid=oid, is_folder=True, is_file=False)
+def folder(path: str, oid: str) -> TreeEntry:
+    return TreeEntry(path=path, kind=EntryKind.FOLDER, object_id=oid)
 
 
-def view(*, root: Folder, prod: Folder, tree: str = "root") -> View:
+def view(*, root: Folder, prod: Folder) -> View:
     return View(
         repository_id="1",
-        handle="R",
         viewer=None,
         may_write=True,
         archived=False,
-        base=Tip(commit="c", tree=tree, parents=(), committed_at_s=0),
+        base=Tip(commit="c", committed_at_s=0),
         head=None,
         pulls=(),
         previous=(),
@@ -37,9 +37,9 @@ def view(*, root: Folder, prod: Folder, tree: str = "root") -> View:
 
 
 ROOT = Folder(
-    oid="root", entries=(folder("prod", "d1"), folder("other", "e1"), file("README.md", "r"))
+    object_id="root", entries=(folder("prod", "d1"), folder("other", "e1"), file("README.md", "r"))
 )
-PROD = Folder(oid="d1", entries=(file("prod/a.yaml", "a1"), file("prod/b.yaml", "b1")))
+PROD = Folder(object_id="d1", entries=(file("prod/a.yaml", "a1"), file("prod/b.yaml", "b1")))
 
 
 def test_known_repository_needs_only_the_files_that_hold_our_key() -> None:
@@ -50,7 +50,7 @@ def test_known_repository_needs_only_the_files_that_hold_our_key() -> None:
 
 
 def test_file_that_changed_is_read_again() -> None:
-    changed = Folder(oid="d1", entries=(file("prod/a.yaml", "a1"), file("prod/b.yaml", "b2")))
+    changed = Folder(object_id="d1", entries=(file("prod/a.yaml", "a1"), file("prod/b.yaml", "b2")))
 
     found = survey.walk(view(root=ROOT, prod=changed), FULL, key=KEY, root="")
 
@@ -60,11 +60,12 @@ def test_file_that_changed_is_read_again() -> None:
 @pytest.mark.parametrize(
     "seen",
     [
-        view(root=Folder(oid="root", entries=(*ROOT.entries, folder("new", "n1"))), prod=PROD),
-        view(root=ROOT, prod=Folder(oid="other", entries=PROD.entries)),
-        view(root=ROOT, prod=PROD, tree="moved"),
+        view(
+            root=Folder(object_id="root", entries=(*ROOT.entries, folder("new", "n1"))), prod=PROD
+        ),
+        view(root=ROOT, prod=Folder(object_id="other", entries=PROD.entries)),
     ],
-    ids=["unknown folder", "folder of another id", "base moved meanwhile"],
+    ids=["unknown folder", "folder of another id"],
 )
 def test_survey_is_incomplete_where_ids_do_not_chain(seen: View) -> None:
     assert not survey.walk(seen, FULL, key=KEY, root="").complete
@@ -115,3 +116,30 @@ def test_folders_to_see_lead_to_each_file_of_ours_and_to_the_root() -> None:
     assert survey.folders_to_see(known, key=KEY, root="") == ("", "a", "a/b")
     assert survey.folders_to_see(Known(), key=KEY, root="a/b") == ("", "a", "a/b")
     assert survey.folders_to_see(Known(), key=KEY, root="") == ()
+
+
+def test_forge_without_object_ids_has_every_file_read_again() -> None:
+    """An empty id must not say of one file what is known of another."""
+    listed = [file("prod/a.yaml", ""), file("prod/b.yaml", ""), folder("prod", "")]
+    first = survey.choose(listed, Known(), key=KEY)
+
+    learned = survey.learn(first, {"prod/a.yaml": (), "prod/b.yaml": (KEY,)}, Known())
+    again = survey.choose(listed, learned, key=KEY)
+
+    assert learned == Known()
+    assert [e.path for e in again.read] == ["prod/a.yaml", "prod/b.yaml"]
+
+
+def test_folder_without_object_ids_leads_nowhere() -> None:
+    root = Folder(object_id="", entries=(folder("prod", ""),))
+    prod = Folder(object_id="", entries=(file("prod/a.yaml", ""),))
+
+    assert not survey.walk(view(root=root, prod=prod), FULL, key=KEY, root="").complete
+
+
+def test_file_of_unknown_size_is_read() -> None:
+    found = survey.choose(
+        [TreeEntry(path="a.yaml", kind=EntryKind.FILE, object_id="a")], Known(), key=KEY
+    )
+
+    assert [e.path for e in found.read] == ["a.yaml"]

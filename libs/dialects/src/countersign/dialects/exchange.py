@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
+from countersign.dialects.refusals import ForgeRefusal
 
 BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # an answer larger than this is not one we asked for
 TIMEOUT_S: Final = 10.0
@@ -106,7 +107,9 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise Rejected("bad_answer", f"{call}: the forge's answer is not JSON") from None
+            raise Rejected(
+                ForgeRefusal.BAD_ANSWER, f"{call}: the forge's answer is not JSON"
+            ) from None
 
 
 @dataclass(frozen=True, kw_only=True)

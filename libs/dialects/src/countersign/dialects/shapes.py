@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
+from countersign.dialects.refusals import ForgeRefusal
 
 # As our messages have it, GraphQL's Int too; no forge counts that far.
 NUMBER_MAX: Final = 2**31 - 1
@@ -28,7 +29,8 @@ class OddError(Exception):
 
 @contextmanager
 def reading(call: str) -> Iterator[None]:
-    """
+    """Refuse an answer of which a part is not what the forge documents.
+
     Raises:
         Rejected: `bad_answer`, with the call that was answered so.
 
@@ -36,7 +38,8 @@ def reading(call: str) -> Iterator[None]:
     try:
         yield
     except OddError as error:
-        raise Rejected("bad_answer", f"{call}: the forge's answer has no usable {error}") from None
+        message = f"{call}: the forge's answer has no usable {error}"
+        raise Rejected(ForgeRefusal.BAD_ANSWER, message) from None
 
 
 def part(node: Json, name: str) -> Json:

@@ -6,7 +6,13 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
 from countersign.dialects.exchange import Answer, Sent
 from countersign.dialects.limits import Limits, retry_after_s
+from countersign.dialects.refusals import ForgeRefusal
 
+_REASONS: Final = {
+    401: ForgeRefusal.UNAUTHORIZED,
+    403: ForgeRefusal.FORBIDDEN,
+    404: ForgeRefusal.NOT_FOUND,
+}
 _TOLD_CHARACTERS_MAX: Final = 200
 
 
@@ -23,14 +29,16 @@ def check(answer: Answer, sent: Sent, *, host: str, limits: Limits, now_s: float
     if status not in request.passes and not 200 <= status < 300:  # noqa: PLR2004
         told = f"{where}: answered {status}{_told(answer, sent.secrets)}"
         if limits.is_limit(answer):
-            raise Retryable("rate_limited", told, after_s=limits.wait_s(answer.headers, now_s))
+            raise Retryable(
+                ForgeRefusal.RATE_LIMITED, told, after_s=limits.wait_s(answer.headers, now_s)
+            )
         _refuse(answer, told)
     if sent.token and _quotes(answer, sent.token_secret):
         # Names and sentences of an answer become events; what we sent must not be among them.
-        raise Rejected("bad_answer", f"{where}: the answer quotes our token")
+        raise Rejected(ForgeRefusal.BAD_ANSWER, f"{where}: the answer quotes our token")
     if request.wants_json and answer.body and "json" not in answer.headers.get("content-type", ""):
         raise Rejected(
-            "bad_answer",
+            ForgeRefusal.BAD_ANSWER,
             f"{where}: answered {status} with "
             f"{_clean(answer.headers.get('content-type', 'no type'))!r} instead of JSON; "
             "is there a proxy or a maintenance page in between?",
@@ -45,10 +53,12 @@ def _quotes(answer: Answer, token: Secret) -> bool:
 def _refuse(answer: Answer, told: str) -> NoReturn:
     status = answer.status
     if status >= 500 or status == 408:  # noqa: PLR2004
-        raise Retryable("forge_unavailable", told, after_s=retry_after_s(answer.headers))
+        raise Retryable(ForgeRefusal.FORGE_UNAVAILABLE, told, after_s=retry_after_s(answer.headers))
     if 300 <= status < 400:  # noqa: PLR2004
-        raise Rejected("bad_answer", f"{told}; redirects are not followed, was it renamed?")
-    reason = {401: "unauthorized", 403: "forbidden", 404: "not_found"}.get(status, "refused")
+        raise Rejected(
+            ForgeRefusal.BAD_ANSWER, f"{told}; redirects are not followed, was it renamed?"
+        )
+    reason = _REASONS.get(status, ForgeRefusal.REFUSED)
     raise Rejected(reason, told)
 
 

@@ -20,6 +20,7 @@ from countersign.dialects import statuses
 from countersign.dialects.addresses import origin_of
 from countersign.dialects.exchange import Answer, Basic, Call, Request, Sent
 from countersign.dialects.kinds import kind_of, sign_in_origins
+from countersign.dialects.refusals import ForgeRefusal
 
 CONNECTIONS_MAX: Final = 8
 CONNECT_S: Final = 5.0
@@ -96,11 +97,13 @@ class ForgeHttp:
             status = answer.status
         except (httpx2.TimeoutException, TimeoutError):
             where = f"{host}: {request.name}"
-            raise Retryable("forge_unavailable", f"{where}: no answer in time") from None
+            raise Retryable(ForgeRefusal.FORGE_UNAVAILABLE, f"{where}: no answer in time") from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             # Not chained: its request carries the header with the token.
             word = type(error).__name__
-            raise Retryable("forge_unavailable", f"{host}: {request.name}: {word}") from None
+            raise Retryable(
+                ForgeRefusal.FORGE_UNAVAILABLE, f"{host}: {request.name}: {word}"
+            ) from None
         finally:
             self._observe(
                 Call(
@@ -131,7 +134,7 @@ class ForgeHttp:
         # By prefix, not by parsing: no two parsers can disagree about it.
         if not any(url.startswith(f"{origin}/") for origin in allowed):
             raise Rejected(
-                "forge_not_listed",
+                ForgeRefusal.FORGE_NOT_LISTED,
                 f"{request.name}: the URL is not at forge {self.forge.name!r}; nothing was sent",
             )
         return url
@@ -177,7 +180,7 @@ async def _read(answer: httpx2.Response, request: Request) -> bytes:
         size_bytes += len(part)
         if size_bytes > request.body_bytes_max:
             raise Rejected(
-                "bad_answer",
+                ForgeRefusal.BAD_ANSWER,
                 f"{request.name}: the answer is larger than {request.body_bytes_max} bytes",
             )
         parts.append(part)
@@ -200,5 +203,7 @@ def tls_context(forge: Forge, *, authority: str = "") -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=authority)
         except (ssl.SSLError, ValueError):
-            raise Rejected("bad_authority", "its key 'caFile' holds no certificates") from None
+            raise Rejected(
+                ForgeRefusal.BAD_AUTHORITY, "its key 'caFile' holds no certificates"
+            ) from None
     return context

@@ -3,17 +3,22 @@
 Source: https://docs.github.com/en/graphql/reference
 """
 
+import base64
+from collections.abc import Sequence
 from typing import Any, Final
 
-from countersign.dialects.interface import Change, Place, Text, View, Wanted
+from countersign.dialects.repositories.contents import NewCommit, Place
+from countersign.dialects.repositories.interface import LookScope
+from countersign.dialects.repositories.pulls import PullText
 
 PULLS_PER_PAGE: Final = 50
 _PULL: Final = """number id state title headRefName headRefOid baseRefName
   headRepository { databaseId }
-  author { login ... on User { databaseId } ... on Bot { databaseId } }
-  mergeCommit { oid }"""
-_TIP: Final = """target { oid ... on Commit {
-  committedDate tree { oid } parents(first: 3) { nodes { oid } } } }"""
+  author { ...Who }
+  mergedAt closedAt mergeCommit { oid } mergedBy { ...Who }"""
+_WHO: Final = """
+fragment Who on Actor { login ... on User { databaseId } ... on Bot { databaseId } }"""
+_TIP: Final = "target { oid ... on Commit { committedDate tree { oid } } }"
 _PULLS: Final = f"""pullRequests(headRefName: $headName, first: {PULLS_PER_PAGE}, after: $after) {{
   pageInfo {{ hasNextPage endCursor }} nodes {{ {_PULL} }} }}"""
 _OPEN_PULLS: Final = f"""open: pullRequests(states: [OPEN], baseRefName: $baseName,
@@ -24,30 +29,30 @@ _BLOB: Final = "... on Blob { oid byteSize isBinary isTruncated text }"
 Sent = dict[str, Any]
 
 
-def look(place: Place, wanted: Wanted) -> Sent:
+def look(place: Place, scope: LookScope) -> Sent:
     """Base head, our branch, pull requests of it and others, folders and files, all at once."""
     variables: dict[str, Any] = {
         "owner": place.owner,
         "name": place.repository,
         "base": f"refs/heads/{place.base_branch}",
-        "head": f"refs/heads/{wanted.head_branch}",
-        "headName": wanted.head_branch,
+        "head": f"refs/heads/{scope.head_branch}",
+        "headName": scope.head_branch,
         "after": None,
         "baseName": place.base_branch,
         "openAfter": None,
     }
     kinds: dict[str, str] = {}
     fields: list[str] = []
-    for n, number in enumerate(wanted.pulls):
+    for n, number in enumerate(scope.pulls):
         variables[f"p{n}"], kinds[f"p{n}"] = number, "Int!"
         fields.append(f"p{n}: pullRequest(number: $p{n}) {{ {_PULL} }}")
-    for n, folder in enumerate(wanted.folders):
+    for n, folder in enumerate(scope.folders):
         variables[f"d{n}"], kinds[f"d{n}"] = f"refs/heads/{place.base_branch}:{folder}", "String!"
         fields.append(
             f"d{n}: object(expression: $d{n}) {{ oid ... on Tree {{ "
             "entries { name oid type mode } } }"
         )
-    for n, file in enumerate(wanted.files):
+    for n, file in enumerate(scope.files):
         variables[f"f{n}"], kinds[f"f{n}"] = f"refs/heads/{place.base_branch}:{file}", "String!"
         fields.append(f"f{n}: object(expression: $f{n}) {{ {_BLOB} }}")
     declared = "".join(f", ${name}: {kind}" for name, kind in kinds.items())
@@ -62,7 +67,7 @@ def look(place: Place, wanted: Wanted) -> Sent:
     {_OPEN_PULLS}
     {" ".join(fields)}
   }}
-}}"""
+}}{_WHO}"""
     return {"query": query, "variables": variables}
 
 
@@ -70,7 +75,7 @@ def more_pulls(place: Place, *, head_branch: str, after: str) -> Sent:
     """A further page of the pull requests of our branch."""
     query = f"""query Pulls($owner: String!, $name: String!, $headName: String!, $after: String) {{
   repository(owner: $owner, name: $name, followRenames: false) {{ {_PULLS} }}
-}}"""
+}}{_WHO}"""
     variables = {
         "owner": place.owner,
         "name": place.repository,
@@ -85,7 +90,7 @@ def more_open_pulls(place: Place, *, after: str) -> Sent:
     query = f"""query Open($owner: String!, $name: String!, $baseName: String!,
     $openAfter: String) {{
   repository(owner: $owner, name: $name, followRenames: false) {{ {_OPEN_PULLS} }}
-}}"""
+}}{_WHO}"""
     variables = {
         "owner": place.owner,
         "name": place.repository,
@@ -107,75 +112,102 @@ def blobs(place: Place, *, commit: str, paths: tuple[str, ...]) -> Sent:
     return {"query": query, "variables": variables}
 
 
-def commit(change: Change, *, place_name: str, additions: list[dict[str, str]]) -> Sent:
-    """Close what it supersedes, create the branch, commit onto it.
+def commit(new: NewCommit, *, place: Place, repository_id: str) -> Sent:
+    """Create the branch, and commit onto it if it is still at the parent.
 
-    Top-level mutations run in this order, and go on after a failed one, so opening the pull
-    request is not among them.
+    Top-level mutations run in this order, and the second also where the first failed: a branch
+    without a commit of its own is taken over, and the expected head lets one of several in.
     """
-    variables: dict[str, Any] = {
+    additions = [
+        {"path": path, "contents": base64.b64encode(file.body).decode()}
+        for path, file in sorted(new.files.items())
+    ]
+    query = """mutation Commit($ref: CreateRefInput!, $commit: CreateCommitOnBranchInput!) {
+  ref: createRef(input: $ref) { ref { id name } }
+  commit: createCommitOnBranch(input: $commit) {
+    commit { oid parents(first: 3) { nodes { oid } } } }
+}"""
+    variables = {
+        "ref": {
+            "repositoryId": repository_id,
+            "name": f"refs/heads/{new.branch}",
+            "oid": new.parent,
+        },
         "commit": {
-            "branch": {"repositoryNameWithOwner": place_name, "branchName": change.head_branch},
-            "message": {"headline": change.headline},
-            "expectedHeadOid": change.parent,
+            "branch": {"repositoryNameWithOwner": place.name, "branchName": new.branch},
+            "message": {"headline": new.headline},
+            "expectedHeadOid": new.parent,
             "fileChanges": {"additions": additions},
-        }
+        },
     }
-    kinds = {"commit": "CreateCommitOnBranchInput!"}
-    fields: list[str] = []
-    for n, handle in enumerate(change.closes):
-        variables[f"c{n}"], kinds[f"c{n}"] = {"pullRequestId": handle}, "ClosePullRequestInput!"
-        fields.append(f"c{n}: closePullRequest(input: $c{n}) {{ pullRequest {{ state }} }}")
-    if change.creates_branch:
-        variables["ref"], kinds["ref"] = (
-            {
-                "repositoryId": change.handle,
-                "name": f"refs/heads/{change.head_branch}",
-                "oid": change.parent,
-            },
-            "CreateRefInput!",
-        )
-        fields.append("ref: createRef(input: $ref) { ref { id name } }")
-    fields.append(
-        "commit: createCommitOnBranch(input: $commit) { commit { oid parents(first: 3) "
-        "{ nodes { oid } } } }"
-    )
-    declared = ", ".join(f"${name}: {kind}" for name, kind in kinds.items())
-    query = f"mutation Commit({declared}) {{\n  " + "\n  ".join(fields) + "\n}"
     return {"query": query, "variables": variables}
 
 
-def open_pull(view: View, *, base_branch: str, head: str, text: Text) -> Sent:
-    query = f"""mutation Open($input: CreatePullRequestInput!) {{
-  createPullRequest(input: $input) {{ pullRequest {{ {_PULL} }} }}
+def node_ids(place: Place, *, number: int | None = None) -> Sent:
+    """GitHub's own names of a repository and of one of its pull requests."""
+    variables: dict[str, Any] = {"owner": place.owner, "name": place.repository}
+    declared, pull = "", ""
+    if number is not None:
+        variables["number"] = number
+        declared, pull = ", $number: Int!", "pullRequest(number: $number) { id }"
+    query = f"""query Ids($owner: String!, $name: String!{declared}) {{
+  repository(owner: $owner, name: $name, followRenames: false) {{ id {pull} }}
 }}"""
+    return {"query": query, "variables": variables}
+
+
+def folder(place: Place, *, commit: str, path: str) -> Sent:
+    """The object id of a folder at a commit."""
+    query = """query Folder($owner: String!, $name: String!, $folder: String!) {
+  repository(owner: $owner, name: $name, followRenames: false) {
+    folder: object(expression: $folder) { __typename oid } }
+}"""
+    variables = {"owner": place.owner, "name": place.repository, "folder": f"{commit}:{path}"}
+    return {"query": query, "variables": variables}
+
+
+def open_pull(
+    place: Place, *, repository_id: str, head: str, text: PullText, replaces: Sequence[str]
+) -> Sent:
+    """Close what it replaces, and open it; the second also where the first failed."""
+    variables: dict[str, Any] = {
+        f"c{n}": {"pullRequestId": pull_id} for n, pull_id in enumerate(replaces)
+    }
+    declared = "".join(f", ${name}: ClosePullRequestInput!" for name in variables)
+    closing = "".join(
+        f"\n  {name}: closePullRequest(input: ${name}) {{ pullRequest {{ state }} }}"
+        for name in variables
+    )
+    query = f"""mutation Open($input: CreatePullRequestInput!{declared}) {{{closing}
+  createPullRequest(input: $input) {{ pullRequest {{ {_PULL} }} }}
+}}{_WHO}"""
     given = {
-        "repositoryId": view.handle,
-        "baseRefName": base_branch,
+        "repositoryId": repository_id,
+        "baseRefName": place.base_branch,
         "headRefName": head,
         "title": text.title,
         "body": text.body,
     }
-    return {"query": query, "variables": {"input": given}}
+    return {"query": query, "variables": {"input": given, **variables}}
 
 
-def close_pull(handle: str, *, comment: str) -> Sent:
+def close_pull(pull_id: str, *, comment: str) -> Sent:
     query = """mutation Close($comment: AddCommentInput!, $close: ClosePullRequestInput!) {
   close: closePullRequest(input: $close) { pullRequest { state } }
   comment: addComment(input: $comment) { clientMutationId }
 }"""
     given = {
-        "comment": {"subjectId": handle, "body": comment},
-        "close": {"pullRequestId": handle},
+        "comment": {"subjectId": pull_id, "body": comment},
+        "close": {"pullRequestId": pull_id},
     }
     return {"query": query, "variables": given}
 
 
-def comment(handle: str, *, text: str) -> Sent:
+def comment(pull_id: str, *, text: str) -> Sent:
     query = """mutation Comment($comment: AddCommentInput!) {
   comment: addComment(input: $comment) { clientMutationId }
 }"""
-    return {"query": query, "variables": {"comment": {"subjectId": handle, "body": text}}}
+    return {"query": query, "variables": {"comment": {"subjectId": pull_id, "body": text}}}
 
 
 def drop_ref(ref: str) -> Sent:

@@ -8,13 +8,20 @@ from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.dialects.exchange import Answer
+from countersign.dialects.refusals import ForgeRefusal
 
 _REASONS: Final = {
-    "NOT_FOUND": "not_found",
-    "FORBIDDEN": "forbidden",
-    "INSUFFICIENT_SCOPES": "forbidden",
-    "STALE_DATA": "conflict",
-    "UNPROCESSABLE": "refused",
+    "NOT_FOUND": ForgeRefusal.NOT_FOUND,
+    "FORBIDDEN": ForgeRefusal.FORBIDDEN,
+    "INSUFFICIENT_SCOPES": ForgeRefusal.FORBIDDEN,
+    "STALE_DATA": ForgeRefusal.CONFLICT,
+    "UNPROCESSABLE": ForgeRefusal.REFUSED,
+}
+# A ref named "refs/heads/x" already exists in the repository.
+# A pull request already exists for owner:branch.
+_SENTENCES: Final = {
+    "A ref named": ForgeRefusal.BRANCH_TAKEN,
+    "pull request already exists": ForgeRefusal.PULL_EXISTS,
 }
 Json = Any
 
@@ -29,18 +36,20 @@ def data_of(answer: Answer, *, where: str) -> tuple[dict[str, Json], list[dict[s
     """
     body = answer.json_of(where)
     if not isinstance(body, dict):
-        raise Rejected("bad_answer", f"{where}: the answer is no object")
+        raise Rejected(ForgeRefusal.BAD_ANSWER, f"{where}: the answer is no object")
     listed = body.get("errors") or []
     if not isinstance(listed, list):
-        raise Rejected("bad_answer", f"{where}: the answer's errors are no list")
+        raise Rejected(ForgeRefusal.BAD_ANSWER, f"{where}: the answer's errors are no list")
     errors = [e for e in listed if isinstance(e, dict)]
     if any(e.get("type") == "RATE_LIMITED" for e in errors):
-        raise Retryable("rate_limited", f"{where}: GitHub limits our requests", after_s=60)
+        raise Retryable(
+            ForgeRefusal.RATE_LIMITED, f"{where}: GitHub limits our requests", after_s=60
+        )
     data = body.get("data")
     if not isinstance(data, dict):
         if errors:
             refuse(errors, where=where)
-        raise Rejected("bad_answer", f"{where}: the answer has no data")
+        raise Rejected(ForgeRefusal.BAD_ANSWER, f"{where}: the answer has no data")
     return data, errors
 
 
@@ -53,10 +62,24 @@ def refuse(errors: Iterable[dict[str, Json]], *, where: str) -> None:
     """
     for error in errors:
         told = _sentence(error.get("message"))
-        kind = error.get("type")
-        if not kind and "omething went wrong" in told:
-            raise Retryable("forge_unavailable", f"{where}: {told}")
-        raise Rejected(_REASONS.get(str(kind), "refused"), f"{where}: {told!r}")
+        reason = reason_of(error)
+        if reason is ForgeRefusal.FORGE_UNAVAILABLE:
+            raise Retryable(reason, f"{where}: {told}")
+        raise Rejected(reason, f"{where}: {told!r}")
+
+
+def reason_of(error: dict[str, Json]) -> ForgeRefusal:
+    """The reason for which a field was refused. GitHub's sentences are read here and nowhere else.
+
+    It gives `UNPROCESSABLE` to everything that a REST call would answer with 422.
+    """
+    sentence, kind = str(error.get("message")), error.get("type")
+    if not kind and "omething went wrong" in sentence:
+        return ForgeRefusal.FORGE_UNAVAILABLE
+    for words, reason in _SENTENCES.items():
+        if words in sentence:
+            return reason
+    return _REASONS.get(str(kind), ForgeRefusal.REFUSED)
 
 
 def at(errors: Iterable[dict[str, Json]], alias: str) -> list[dict[str, Json]]:

@@ -1,78 +1,44 @@
-"""GitHub's answers read, and its REST requests built, without I/O."""
+"""Reads what GitHub answers to GraphQL."""
 
-import hashlib
+from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.dialects import shapes
-from countersign.dialects.exchange import Request
 from countersign.dialects.github import graphql
-from countersign.dialects.interface import (
-    Blob,
-    Comparison,
-    Entry,
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import (
+    EntryKind,
+    File,
     Folder,
     Place,
-    Pull,
-    PullState,
     Tip,
-    View,
-    Wanted,
+    TreeEntry,
+    blob_id,
 )
+from countersign.dialects.repositories.interface import LookScope, View
+from countersign.dialects.repositories.pulls import Pull, PullState
 from countersign.dialects.shapes import Json
 
-TREE_BYTES_MAX: Final = 16 * 1024 * 1024  # 100,000 entries, where GitHub truncates, are about 20
 BLOBS_BYTES_MAX: Final = 8 * 1024 * 1024
+BLOBS_PER_QUERY: Final = 200
+BLOB_BYTES_PER_QUERY: Final = 3 * 1024 * 1024
 _WRITES: Final = frozenset({"ADMIN", "MAINTAIN", "WRITE"})
-_SYMLINK: Final = 0o120000
+EXECUTABLE: Final = "100755"
+ENTRY_KINDS: Final = {
+    "040000": EntryKind.FOLDER,
+    "100644": EntryKind.FILE,
+    EXECUTABLE: EntryKind.FILE,
+}
 
 
-def rest_path(place: Place) -> str:
-    return f"/repos/{quote(place.owner, safe='')}/{quote(place.repository, safe='')}"
-
-
-def tree_request(place: Place, *, oid: str) -> Request:
-    """Source: https://docs.github.com/en/rest/git/trees#get-a-tree."""
-    return Request(
-        name="list the tree",
-        method="GET",
-        url=f"{rest_path(place)}/git/trees/{quote(oid, safe='')}?recursive=1",
-        accept="application/vnd.github+json",
-        body_bytes_max=TREE_BYTES_MAX,
-    )
-
-
-def raw_blob_request(place: Place, *, oid: str) -> Request:
-    """Source: https://docs.github.com/en/rest/git/blobs#get-a-blob."""
-    return Request(
-        name="read a file",
-        method="GET",
-        url=f"{rest_path(place)}/git/blobs/{quote(oid, safe='')}",
-        accept="application/vnd.github.raw+json",
-    )
-
-
-def compare_request(place: Place, *, base: str, head: str) -> Request:
-    """Source: https://docs.github.com/en/rest/commits/commits#compare-two-commits."""
-    return Request(
-        name="compare commits",
-        method="GET",
-        url=f"{rest_path(place)}/compare/{quote(base, safe='')}...{quote(head, safe='')}",
-        accept="application/vnd.github+json",
-    )
-
-
-def pull_request(place: Place, *, number: int, etag: str) -> Request:
-    """Source: https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request."""
-    return Request(
-        name="follow the pull request",
-        method="GET",
-        url=f"{rest_path(place)}/pulls/{number}",
-        accept="application/vnd.github+json",
-        headers={"If-None-Match": etag} if etag else {},
-    )
+# Source: https://docs.github.com/en/graphql/reference/enums#mergestatestatus
+def folder_of(repository: Json) -> str:
+    """The object id of the folder that was asked for; empty where there is none."""
+    found = shapes.maybe_fields(repository, "folder")
+    is_tree = found is not None and shapes.text(found, "__typename") == "Tree"
+    return shapes.oid(found, "oid") if is_tree else ""
 
 
 def repository_of(data: dict[str, Json], errors: list[dict[str, Json]], place: Place) -> Json:
@@ -87,31 +53,25 @@ def repository_of(data: dict[str, Json], errors: list[dict[str, Json]], place: P
         return repository
     graphql.refuse([e for e in errors if e.get("type") != "NOT_FOUND"], where=place.name)
     raise Rejected(
-        "not_found",
+        ForgeRefusal.NOT_FOUND,
         f"repository {place.name!r} is not there, or the token may not see it",
     )
 
 
-def view_of(data: Json, repository: Json, *, wanted: Wanted, read_at_s: float) -> View:
+def view_of(data: Json, repository: Json, *, scope: LookScope, read_at_s: float) -> View:
     """
     Raises:
         OddError: a part is not what was asked for.
 
     """
-    folders = {
-        folder: found
-        for n, folder in enumerate(wanted.folders)
-        if (found := _folder(repository.get(f"d{n}"), folder)) is not None
-    }
     files = {
         file: blob
-        for n, file in enumerate(wanted.files)
+        for n, file in enumerate(scope.files)
         if (blob := blob_of(repository.get(f"f{n}"))) is not None
     }
-    previous = (repository.get(f"p{n}") for n in range(len(wanted.pulls)))
+    previous = (repository.get(f"p{n}") for n in range(len(scope.pulls)))
     return View(
         repository_id=shapes.row_id(repository, "databaseId"),
-        handle=shapes.text(repository, "id"),
         viewer=_user(data, "viewer"),
         # None for who has no right at all.
         may_write=_is_right_to_write(repository),
@@ -120,11 +80,40 @@ def view_of(data: Json, repository: Json, *, wanted: Wanted, read_at_s: float) -
         head=_tip(repository, "head"),
         pulls=pulls_of(repository, "pullRequests"),
         previous=tuple(pull_of(p) for p in previous if p is not None),
-        folders=folders,
+        open_pulls=pulls_of(repository, "open"),
+        folders=folders_of(repository, scope),
         files=files,
         read_at_s=read_at_s,
-        open_pulls=pulls_of(repository, "open"),
     )
+
+
+def folders_of(repository: Json, scope: LookScope) -> dict[str, Folder]:
+    """Return the folders that came with a look; none where the branch moved meanwhile."""
+    folders = {
+        folder: found
+        for n, folder in enumerate(scope.folders)
+        if (found := _folder(repository.get(f"d{n}"), folder)) is not None
+    }
+    root = folders.get("")
+    moved = root is not None and root.object_id != tree_id(repository)
+    return {} if moved else folders
+
+
+def tree_id(repository: Json) -> str:
+    """The object id of the base's root folder; empty without a base."""
+    ref = shapes.maybe_fields(repository, "base")
+    return shapes.oid(shapes.fields(shapes.fields(ref, "target"), "tree"), "oid") if ref else ""
+
+
+def pull_ids(repository: Json, scope: LookScope) -> dict[int, str]:
+    """GitHub's own names of all pull requests of a look."""
+    asked = [repository.get(f"p{n}") for n in range(len(scope.pulls))]
+    listed = [n for name in ("pullRequests", "open") for n in page_of(repository, name)[0]]
+    return {
+        shapes.number(node, "number"): shapes.text(node, "id")
+        for node in (*asked, *listed)
+        if node is not None
+    }
 
 
 def page_of(repository: Json, name: str) -> tuple[list[Json], str]:
@@ -148,8 +137,8 @@ def pull_of(node: Json) -> Pull:
     # Deleted forks and people are null.
     repository = shapes.maybe_fields(node, "headRepository")
     merge = shapes.maybe_fields(node, "mergeCommit")
+    ended = next((n for n in ("mergedAt", "closedAt") if node.get(n) is not None), "")
     return Pull(
-        handle=shapes.text(node, "id"),
         number=shapes.number(node, "number"),
         state=_state(node),
         head_branch=shapes.text(node, "headRefName"),
@@ -157,8 +146,10 @@ def pull_of(node: Json) -> Pull:
         base_branch=shapes.text(node, "baseRefName"),
         head_repository_id=shapes.row_id(repository, "databaseId") if repository else "",
         author=_user(node, "author"),
-        merge_commit=shapes.oid(merge, "oid") if merge else "",
         title=shapes.text(node, "title"),
+        merge_commit=shapes.oid(merge, "oid") if merge else "",
+        ended_by=_user(node, "mergedBy"),
+        ended_at_s=shapes.moment_s(node, ended) if ended else None,
     )
 
 
@@ -191,8 +182,6 @@ def _tip(repository: Json, name: str) -> Tip | None:
     target = shapes.fields(ref, "target")
     return Tip(
         commit=shapes.oid(target, "oid"),
-        tree=shapes.oid(shapes.fields(target, "tree"), "oid"),
-        parents=parents_of(target),
         committed_at_s=shapes.moment_s(target, "committedDate"),
     )
 
@@ -208,18 +197,18 @@ def _folder(node: Json, folder: str) -> Folder | None:
         return None
     prefix = f"{folder}/" if folder else ""
     entries = tuple(
-        Entry(
+        TreeEntry(
             path=prefix + shapes.text(e, "name"),
-            oid=shapes.oid(e, "oid"),
-            is_folder=e.get("type") == "tree",
-            is_file=e.get("type") == "blob" and shapes.number(e, "mode") != _SYMLINK,
+            kind=ENTRY_KINDS.get(mode := f"{shapes.number(e, 'mode'):06o}", EntryKind.OTHER),
+            object_id=shapes.oid(e, "oid"),
+            is_executable=mode == EXECUTABLE,
         )
         for e in shapes.items(node, "entries")
     )
-    return Folder(oid=shapes.oid(node, "oid"), entries=entries)
+    return Folder(object_id=shapes.oid(node, "oid"), entries=entries)
 
 
-def blob_of(node: Json) -> Blob | None:
+def blob_of(node: Json) -> File | None:
     """A file with its bytes where GitHub gave them exactly; it may cut or recode its `text`.
 
     Raises:
@@ -233,53 +222,18 @@ def blob_of(node: Json) -> Blob | None:
     body = text.encode() if whole else None
     exact = body is not None and blob_id(body) == oid
     size_bytes = shapes.number(node, "byteSize", least=0, most=shapes.ID_MAX)
-    return Blob(oid=oid, size_bytes=size_bytes, body=body if exact else None)
+    return File(object_id=oid, size_bytes=size_bytes, body=body if exact else None)
 
 
-def blob_id(body: bytes) -> str:
-    """Git's object id of a file's bytes, SHA-1."""
-    return hashlib.sha1(b"blob %d\x00" % len(body) + body, usedforsecurity=False).hexdigest()
-
-
-def tree_of(body: Json, *, place: Place) -> tuple[Entry, ...]:
-    """
-    Raises:
-        Rejected: `limit_exceeded`.
-        OddError: a part is not what GitHub documents.
-
-    """
-    if shapes.flag(body, "truncated"):
-        raise Rejected(
-            "limit_exceeded",
-            f"repository {place.name!r} has more files than GitHub lists at once; "
-            "set a path in the Pipeline's strategy",
-        )
-    return tuple(map(_line, shapes.items(body, "tree")))
-
-
-def _line(node: Json) -> Entry:
-    kind = shapes.part(node, "type")
-    sized = node.get("size") is not None
-    return Entry(
-        path=shapes.text(node, "path"),
-        oid=shapes.oid(node, "sha"),
-        is_folder=kind == "tree",
-        is_file=kind == "blob" and node.get("mode") in ("100644", "100755"),
-        size_bytes=shapes.number(node, "size", least=0, most=shapes.ID_MAX) if sized else -1,
-    )
-
-
-def comparison_of(body: Json) -> Comparison:
-    """
-    Raises:
-        OddError: a part is not what GitHub documents.
-
-    """
-    files = shapes.items(body, "files") if shapes.part(body, "files") is not None else []
-    status = {shapes.text(f, "filename"): shapes.text(f, "status") for f in files}
-    return Comparison(
-        fork_point=shapes.oid(shapes.fields(body, "merge_base_commit"), "sha"),
-        commits_ahead=shapes.number(body, "ahead_by", least=0),
-        modified={f["filename"]: shapes.oid(f, "sha") for f in files if f["status"] == "modified"},
-        otherwise_changed=tuple(name for name, what in status.items() if what != "modified"),
-    )
+def batches(files: Sequence[TreeEntry]) -> list[list[TreeEntry]]:
+    """Cut into as many files as one query may ask for."""
+    batches: list[list[TreeEntry]] = []
+    size_bytes = 0
+    for entry in files:
+        size_bytes += entry.size_bytes or 0
+        full = not batches or len(batches[-1]) >= BLOBS_PER_QUERY
+        if full or size_bytes > BLOB_BYTES_PER_QUERY:
+            batches.append([])
+            size_bytes = entry.size_bytes or 0
+        batches[-1].append(entry)
+    return batches

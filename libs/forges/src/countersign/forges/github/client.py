@@ -4,7 +4,6 @@ A promotion takes three requests where the repository is known and five where it
 the tree and its files, the commit, the pull request.
 """
 
-import base64
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,59 +13,65 @@ from typing import Any, Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
-from countersign.dialects.exchange import Answer, Request
-from countersign.dialects.github import documents, graphql, wire
-from countersign.dialects.github.addresses import graphql_url
-from countersign.dialects.interface import (
-    Blob,
-    Change,
+from countersign.dialects.exchange import Answer, Basic
+from countersign.dialects.github import documents, graphql, rest, wire
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import (
     Comparison,
-    Entry,
+    File,
+    NewCommit,
     Place,
-    Pull,
-    Text,
-    View,
-    Wanted,
+    TreeEntry,
+    blob_id,
 )
+from countersign.dialects.repositories.interface import LookScope, View
+from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
+from countersign.forges.github.node_ids import GraphQL, NodeIds
 from countersign.forges.http import ForgeHttp
 
 PULL_PAGES_MAX: Final = 20
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
 OPEN_PULL_PAGES_MAX: Final = 4
-BLOBS_PER_QUERY: Final = 200
-BLOB_BYTES_PER_QUERY: Final = 3 * 1024 * 1024
+_NOT_MODIFIED: Final = 304
+_Errors = list[dict[str, Any]]
 
 
 class GitHub:
-    """A `RepositoryWriter`."""
+    """A `Repository`."""
 
-    def __init__(self, http: ForgeHttp, token: Secret) -> None:
+    def __init__(self, http: ForgeHttp, token: Secret | Basic) -> None:
         self._http = http
         self._token = token
-        self._graphql_url = graphql_url(http.forge)
+        self._graph = GraphQL(http, token)
+        self._ids = NodeIds(self._graph)
 
-    async def look(self, place: Place, wanted: Wanted) -> View:
+    def reference(self, number: int) -> str:
+        return f"#{number}"
+
+    async def look(self, place: Place, scope: LookScope) -> View:
         name = "look at the repository"
-        answer, data, errors = await self._query(documents.look(place, wanted), name=name)
+        answer, data, errors = await self._graph.query(documents.look(place, scope), name=name)
         with shapes.reading(name):
             repository = wire.repository_of(data, errors, place)
         # A pull request that is gone, for one, is no reason to stop; the rest is checked by shape.
         graphql.refuse([e for e in errors if e.get("type") != "NOT_FOUND"], where=place.name)
         with shapes.reading(name):
-            await self._add_pulls(place, wanted, repository)
+            await self._add_pulls(place, scope, repository)
             await self._add_open_pulls(place, repository)
-            return wire.view_of(data, repository, wanted=wanted, read_at_s=_date_s(answer))
+            view = wire.view_of(data, repository, scope=scope, read_at_s=_date_s(answer))
+            self._ids.keep(place, scope, repository, base=view.base)
+        return view
 
-    async def _add_pulls(self, place: Place, wanted: Wanted, repository: Any) -> None:
+    async def _add_pulls(self, place: Place, scope: LookScope, repository: Any) -> None:
         nodes, after = wire.page_of(repository, "pullRequests")
         for _ in range(PULL_PAGES_MAX):
             if not after:
                 return
-            sent = documents.more_pulls(place, head_branch=wanted.head_branch, after=after)
+            sent = documents.more_pulls(place, head_branch=scope.head_branch, after=after)
             more, after = await self._page(sent, place, name="pullRequests")
             nodes.extend(more)
         raise Rejected(
-            "limit_exceeded", f"branch {wanted.head_branch!r} has too many pull requests"
+            ForgeRefusal.LIMIT_EXCEEDED, f"branch {scope.head_branch!r} has too many pull requests"
         )
 
     async def _add_open_pulls(self, place: Place, repository: Any) -> None:
@@ -82,143 +87,162 @@ class GitHub:
         self, sent: documents.Sent, place: Place, *, name: str
     ) -> tuple[list[Any], str]:
         call = "list pull requests"
-        _, data, errors = await self._query(sent, name=call)
+        _, data, errors = await self._graph.query(sent, name=call)
         with shapes.reading(call):
             return wire.page_of(wire.repository_of(data, errors, place), name)
 
-    async def list_tree(self, place: Place, *, oid: str) -> tuple[Entry, ...]:
-        request = wire.tree_request(place, oid=oid)
+    async def list_tree(
+        self, place: Place, *, commit: str, path: str
+    ) -> tuple[TreeEntry, ...] | None:
+        oid = await self._ids.folder(place, commit=commit, path=path)
+        if not oid:
+            return None
+        request = rest.tree_request(place, oid=oid)
         answer = await self._http.send(request, self._token)
         with shapes.reading(request.name):
-            return wire.tree_of(answer.json_of(request.name), place=place)
+            return rest.tree_of(answer.json_of(request.name), place=place, below=path)
 
-    async def read_blobs(
-        self, place: Place, *, commit: str, files: Sequence[Entry], bytes_max: int
-    ) -> Mapping[str, Blob]:
-        found: dict[str, Blob] = {}
-        for batch in _batches(files):
+    async def read_files(
+        self, place: Place, *, commit: str, files: Sequence[TreeEntry], bytes_max: int
+    ) -> Mapping[str, File]:
+        found: dict[str, File] = {}
+        for batch in wire.batches(files):
             for entry, blob in zip(batch, await self._blobs(place, commit, batch), strict=True):
-                if blob is None or (entry.oid and blob.oid != entry.oid):
+                if blob is None or (entry.object_id and blob.object_id != entry.object_id):
                     continue
                 if blob.body is None and blob.size_bytes <= bytes_max:
-                    found[entry.path] = replace(blob, body=await self._raw(place, blob.oid))
+                    found[entry.path] = replace(blob, body=await self._raw(place, blob.object_id))
                 else:
                     found[entry.path] = blob
         return found
 
-    async def _blobs(self, place: Place, commit: str, batch: Sequence[Entry]) -> list[Blob | None]:
+    async def _blobs(
+        self, place: Place, commit: str, batch: Sequence[TreeEntry]
+    ) -> list[File | None]:
         name = "read files"
         sent = documents.blobs(place, commit=commit, paths=tuple(e.path for e in batch))
-        _, data, errors = await self._query(sent, name=name, body_bytes_max=wire.BLOBS_BYTES_MAX)
+        _, data, errors = await self._graph.query(
+            sent, name=name, body_bytes_max=wire.BLOBS_BYTES_MAX
+        )
         with shapes.reading(name):
             repository = wire.repository_of(data, errors, place)
             return [wire.blob_of(repository.get(f"b{n}")) for n in range(len(batch))]
 
     async def _raw(self, place: Place, oid: str) -> bytes:
-        answer = await self._http.send(wire.raw_blob_request(place, oid=oid), self._token)
-        if wire.blob_id(answer.body) != oid:
+        answer = await self._http.send(rest.raw_blob_request(place, oid=oid), self._token)
+        if blob_id(answer.body) != oid:
             raise Rejected(
-                "bad_answer", f"{place.name}: read files: {oid!r} has other bytes than its id"
+                ForgeRefusal.BAD_ANSWER,
+                f"{place.name}: read files: {oid!r} has other bytes than its id",
             )
         return answer.body
 
-    async def commit(self, change: Change, *, place: Place) -> str:
-        additions = [
-            {"path": path, "contents": base64.b64encode(body).decode()}
-            for path, body in sorted(change.files.items())
-        ]
-        sent = documents.commit(change, place_name=place.name, additions=additions)
-        _, data, errors = await self._query(sent, name="commit")
-        where = f"{place.name}: branch {change.head_branch!r}"
-        for n in range(len(change.closes)):
-            graphql.refuse(graphql.at(errors, f"c{n}"), where=f"{place.name}: close the older one")
-        if change.creates_branch and not data.get("ref"):
-            _refuse_branch(graphql.at(errors, "ref"), where=where)
+    async def commit(self, place: Place, new: NewCommit) -> str:
+        """Create the branch and commit onto it, in one request; the commit decides who was first.
+
+        A branch that is there without a commit of its own is taken over.
+        """
+        repository_id = await self._ids.repository(place)
+        sent = documents.commit(new, place=place, repository_id=repository_id)
+        _, data, errors = await self._graph.query(sent, name="commit")
+        where = f"{place.name}: branch {new.branch!r}"
         if not data.get("commit"):
-            # The branch is ours, so it does not stay behind to look like somebody else's.
-            await self._drop_branch(data)
-            graphql.refuse(graphql.at(errors, "commit") or errors, where=where)
-            raise Rejected("bad_answer", f"commit: {where}: nothing was done, and no error given")
+            await self._drop_branch(data, errors)
+            _refuse_commit(errors, where=where)
         with shapes.reading("commit"):
             commit = shapes.fields(shapes.fields(data, "commit"), "commit")
             oid, parents = shapes.oid(commit, "oid"), wire.parents_of(commit)
-        if parents != (change.parent,):
-            raise Rejected("conflict", f"{where}: the commit has another parent than asked for")
+        if parents != (new.parent,):
+            raise Rejected(
+                ForgeRefusal.CONFLICT, f"{where}: the commit has another parent than asked for"
+            )
         return oid
 
-    async def _drop_branch(self, data: dict[str, Any]) -> None:
+    async def _drop_branch(self, data: dict[str, Any], errors: _Errors) -> None:
+        """Leave nothing behind of a commit that was refused, but another one's commit."""
+        refused = [graphql.reason_of(e) for e in graphql.at(errors, "commit")]
         with shapes.reading("commit"):
             made = shapes.maybe_fields(data, "ref")
             ref = shapes.maybe_fields(made, "ref") if made else None
-            handle = shapes.text(ref, "id") if ref else ""
-        if handle:
-            await self._query(documents.drop_ref(handle), name="drop the branch")
+            ref_id = shapes.text(ref, "id") if ref else ""
+        if ref_id and ForgeRefusal.CONFLICT not in refused:
+            await self._graph.query(documents.drop_ref(ref_id), name="drop the branch")
 
-    async def open_pull(self, place: Place, *, view: View, head: str, text: Text) -> Pull:
-        sent = documents.open_pull(view, base_branch=place.base_branch, head=head, text=text)
+    async def open_pull(
+        self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
+    ) -> Pull:
         name = "open the pull request"
-        _, data, errors = await self._query(sent, name=name)
-        with shapes.reading(name):
-            answered = shapes.maybe_fields(data, "createPullRequest")
-            created = shapes.maybe_fields(answered, "pullRequest") if answered else None
-            if created is not None:
-                return wire.pull_of(created)
-        graphql.refuse(errors, where=f"{place.name}: {name}")
-        raise Rejected("bad_answer", f"{place.name}: {name}: nothing was done, and no error given")
+        sent = documents.open_pull(
+            place,
+            repository_id=await self._ids.repository(place),
+            head=head,
+            text=text,
+            replaces=[await self._ids.pull(place, number) for number in replaces],
+        )
+        _, data, errors = await self._graph.query(sent, name=name)
+        pull = self._opened(place, data, name=name)
+        not_closed = [e for n in range(len(replaces)) for e in graphql.at(errors, f"c{n}")]
+        if pull is not None and not_closed:
+            comment = "An older pull request could not be closed; see there."
+            await self.close_pull(place, pull.number, comment=comment)
+        graphql.refuse(not_closed, where=f"{place.name}: close the older pull request")
+        if pull is None:
+            graphql.refuse(errors, where=f"{place.name}: {name}")
+            raise Rejected(
+                ForgeRefusal.BAD_ANSWER,
+                f"{place.name}: {name}: nothing was done, and no error given",
+            )
+        return pull
 
-    async def compare(self, place: Place, *, base: str, head: str) -> Comparison:
-        request = wire.compare_request(place, base=base, head=head)
+    def _opened(self, place: Place, data: dict[str, Any], *, name: str) -> Pull | None:
+        with shapes.reading(name):
+            created = shapes.maybe_fields(data, "createPullRequest")
+            made = shapes.maybe_fields(created, "pullRequest") if created else None
+            if made is not None:
+                pull = wire.pull_of(made)
+                self._ids.keep_pull(place, pull.number, node=made)
+                return pull
+        return None
+
+    async def compare(self, place: Place, *, commit: str) -> Comparison:
+        request = rest.compare_request(place, base=place.base_branch, head=commit)
         answer = await self._http.send(request, self._token)
         with shapes.reading(request.name):
-            return wire.comparison_of(answer.json_of(request.name))
+            return rest.comparison_of(answer.json_of(request.name))
 
-    async def close_pull(self, pull: Pull, *, comment: str) -> None:
-        _, _, errors = await self._query(
-            documents.close_pull(pull.handle, comment=comment), name="close the pull request"
-        )
-        graphql.refuse(graphql.at(errors, "close"), where=f"close pull request #{pull.number}")
+    async def close_pull(self, place: Place, number: int, *, comment: str) -> None:
+        sent = documents.close_pull(await self._ids.pull(place, number), comment=comment)
+        _, _, errors = await self._graph.query(sent, name="close the pull request")
+        where = f"{place.name}: close pull request {self.reference(number)}"
+        graphql.refuse(graphql.at(errors, "close"), where=where)
 
-    async def comment(self, pull: Pull, *, comment: str) -> None:
-        await self._query(documents.comment(pull.handle, text=comment), name="comment")
+    async def comment(self, place: Place, number: int, *, comment: str) -> None:
+        sent = documents.comment(await self._ids.pull(place, number), text=comment)
+        await self._graph.query(sent, name="comment")
 
-    async def follow(self, place: Place, *, number: int, etag: str) -> Answer:
-        """The pull request by REST, which answers 304 for free when nothing changed."""
-        return await self._http.send(
-            wire.pull_request(place, number=number, etag=etag), self._token
-        )
-
-    async def _query(
-        self, sent: documents.Sent, *, name: str, body_bytes_max: int = 2 * 1024 * 1024
-    ) -> tuple[Answer, dict[str, Any], list[dict[str, Any]]]:
-        request = Request(
-            name=name,
-            method="POST",
-            url=self._graphql_url,
-            json=sent,
-            body_bytes_max=body_bytes_max,
-        )
+    async def follow(self, place: Place, number: int, *, since: str) -> PullStatus | None:
+        """Ask by REST, which answers 304 for free when nothing changed."""
+        request = rest.pull_request(place, number=number, etag=since)
         answer = await self._http.send(request, self._token)
-        return answer, *graphql.data_of(answer, where=name)
+        if answer.status == _NOT_MODIFIED:
+            return None
+        with shapes.reading(request.name):
+            body = answer.json_of(request.name)
+            return rest.status_of(body, version=answer.headers.get("etag", ""))
 
 
-def _refuse_branch(errors: list[dict[str, Any]], *, where: str) -> None:
-    if any("already exists" in str(e.get("message")) for e in errors):
-        raise Rejected("branch_taken", f"{where} was made by somebody else meanwhile")
-    graphql.refuse(errors, where=where)
-    raise Rejected("bad_answer", f"commit: {where}: no branch, and no error given")
-
-
-def _batches(files: Sequence[Entry]) -> list[list[Entry]]:
-    batches: list[list[Entry]] = []
-    size_bytes = 0
-    for entry in files:
-        size_bytes += max(entry.size_bytes, 0)
-        full = not batches or len(batches[-1]) >= BLOBS_PER_QUERY
-        if full or size_bytes > BLOB_BYTES_PER_QUERY:
-            batches.append([])
-            size_bytes = max(entry.size_bytes, 0)
-        batches[-1].append(entry)
-    return batches
+def _refuse_commit(errors: _Errors, *, where: str) -> None:
+    """Tell what stopped a commit: no branch, a commit that was there first, or a rule."""
+    branch, commit = graphql.at(errors, "ref"), graphql.at(errors, "commit")
+    is_there = any(graphql.reason_of(e) is ForgeRefusal.BRANCH_TAKEN for e in branch)
+    if not is_there:
+        graphql.refuse(branch, where=where)
+    elif all(graphql.reason_of(e) is ForgeRefusal.CONFLICT for e in commit):
+        raise Rejected(ForgeRefusal.BRANCH_TAKEN, f"{where} has another commit")
+    graphql.refuse(commit or errors, where=where)
+    raise Rejected(
+        ForgeRefusal.BAD_ANSWER, f"commit: {where}: nothing was done, and no error given"
+    )
 
 
 def _date_s(answer: Answer) -> float:

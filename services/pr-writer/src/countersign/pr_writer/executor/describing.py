@@ -7,7 +7,7 @@ from typing import Final
 
 from countersign.contracts.messages import CredentialMode, ForgeUser
 from countersign.contracts.revision import short
-from countersign.dialects.interface import Text
+from countersign.dialects.repositories.pulls import PullText
 from countersign.pr_writer.jobs.model import Job
 
 TITLE_CHARACTERS_MAX: Final = 200
@@ -17,9 +17,17 @@ FILES_SHOWN_MAX: Final = 20
 
 
 def describe(
-    job: Job, *, author: ForgeUser | None, files: Sequence[str], skipped: Sequence[str]
-) -> Text:
-    """What a reviewer needs, and at the end what a program needs."""
+    job: Job,
+    *,
+    author: ForgeUser | None,
+    files: Sequence[str],
+    skipped: Sequence[str],
+    replaces: Sequence[str] = (),
+) -> PullText:
+    """Say what a reviewer needs, and at the end what a program needs.
+
+    `replaces` is how the forge refers to the pull requests that this one replaces.
+    """
     request = job.request
     ref = request.promotion
     before = short(request.current) or "nothing"
@@ -35,7 +43,7 @@ def describe(
         f"| after | {cell(job.revision)} |",
         "",
         *_consent(job, author),
-        *[f"Replaces #{number}." for number in job.previous],
+        *[f"Replaces {reference}." for reference in replaces],
         "",
         f"Changes the marked values of {code(request.marker_key)} in:",
         *[f"- {code(path)}" for path in files[:FILES_SHOWN_MAX]],
@@ -51,7 +59,7 @@ def describe(
         f"Countersign-Consent: {job.consent_digest}",
         "```",
     ]
-    return Text(title=plain(title), body="\n".join([*_fitting(lines, footer), *footer]))
+    return PullText(title=plain(title), body="\n".join([*_fitting(lines, footer), *footer]))
 
 
 def _fitting(lines: list[str], footer: list[str]) -> list[str]:
@@ -87,9 +95,9 @@ def headline(job: Job) -> str:
     return plain(f"Promote {ref.pipeline.name} to {ref.environment}: {after}")
 
 
-def replaced_by(job: Job, number: int) -> str:
+def replaced_by(job: Job, reference: str) -> str:
     """What an older pull request is told when a newer one took its place."""
-    return f"Superseded by #{number}, which promotes {code(job.revision)}."
+    return f"Superseded by {reference}, which promotes {code(job.revision)}."
 
 
 def superseded(job: Job) -> str:

@@ -20,12 +20,12 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.secret import Secret
 from countersign.dialects.exchange import Call
-from countersign.forges.github.client import GitHub
+from countersign.forges import clients
 from countersign.forges.http import ForgeHttp, tls_context
-from countersign.pr_writer.executor import credentials, following, minting, redeeming
+from countersign.pr_writer.executor import credentials, following, redeeming
 from countersign.pr_writer.executor.asking import Parser
 from countersign.pr_writer.executor.editing import MarkerEditor
-from countersign.pr_writer.executor.remains import EXECUTOR_S
+from countersign.pr_writer.executor.remains import EXECUTOR_S, place_of
 from countersign.pr_writer.executor.writing import Result, Writing
 from countersign.pr_writer.jobs.channel import Channel, Closed, open_channel
 from countersign.pr_writer.jobs.model import Job, Outcome, Progress, failure_of, refuse_unconsented
@@ -116,14 +116,10 @@ class Executor:
 
     async def _do(self) -> Result:
         job = self._job
-        if job.forge.kind != "github":
-            raise Rejected(
-                "not_promotable", f"forge {job.forge.name!r} is of a kind not written to yet"
-            )
         refuse_unconsented(job)
         async with self._token() as token:
             self._held = token
-            forge = GitHub(self._http, token)
+            forge = clients.repository_client(self._http, token)
             if job.kind == "follow":
                 return Result(outcome=await following.follow(job, forge))
             editor = MarkerEditor(
@@ -146,7 +142,7 @@ class Executor:
             yield stored.token
         elif mode is CredentialMode.APP:
             credentials.check_allowed(self._job)
-            async with minting.installation_token(self._job, self._http) as token:
+            async with clients.app_token(self._http, place_of(self._job)) as token:
                 yield token
         else:
             raise Rejected("credential_missing", "the promotion says not whose token to use")

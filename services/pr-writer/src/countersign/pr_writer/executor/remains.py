@@ -8,19 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.dialects.interface import (
-    Entry,
-    Place,
-    Pull,
-    PullState,
-    RepositoryWriter,
-    Tip,
-    View,
-)
+from countersign.dialects.repositories.contents import EntryKind, Place, Tip, TreeEntry
+from countersign.dialects.repositories.interface import Repository, View
+from countersign.dialects.repositories.pulls import Pull, PullState
 from countersign.pr_writer.executor import describing
 from countersign.pr_writer.executor.editing import Editor
 from countersign.pr_writer.jobs.model import Job
-from countersign.pr_writer.parser.manifests import blob_id
 from countersign.pr_writer.parser.scanning import FILE_BYTES_MAX
 
 # An executor lives no longer, so what is older was left behind by a dead one.
@@ -69,7 +62,7 @@ def beside(view: View, job: Job) -> tuple[Pull, ...]:
 class Remains:
     """Looks for what is left of one job."""
 
-    def __init__(self, job: Job, *, forge: RepositoryWriter, editor: Editor) -> None:
+    def __init__(self, job: Job, *, forge: Repository, editor: Editor) -> None:
         self._job = job
         self._forge = forge
         self._editor = editor
@@ -138,21 +131,23 @@ class Remains:
 
     async def _ours(self, commit: str) -> "Commit | None":
         """The commit, if it is one on the base that writes our value at our markers alone."""
-        compared = await self._forge.compare(self._place, base=self._place.base_branch, head=commit)
+        compared = await self._forge.compare(self._place, commit=commit)
         if compared.commits_ahead != 1 or compared.otherwise_changed or not compared.modified:
             return None
-        entries = [
-            Entry(path=path, oid="", is_folder=False, is_file=True) for path in compared.modified
-        ]
-        blobs = await self._forge.read_blobs(
-            self._place, commit=compared.fork_point, files=entries, bytes_max=FILE_BYTES_MAX
-        )
-        bodies = {path: b.body for path, b in blobs.items() if b.body is not None}
+        before = await self._bodies(compared.fork_point, compared.modified)
         try:
-            edits = await self._editor.edit(bodies, root=self._job.request.destination.path)
+            edits = await self._editor.edit(before, root=self._job.request.destination.path)
         except Rejected:
             return None
-        written = {path: blob_id(body) for path, body in edits.files.items()}
-        if written != dict(compared.modified):
+        if set(edits.files) != set(compared.modified):
             return None
-        return Commit(commit=commit, files=tuple(sorted(written)))
+        if await self._bodies(commit, compared.modified) != edits.files:
+            return None
+        return Commit(commit=commit, files=tuple(sorted(edits.files)))
+
+    async def _bodies(self, commit: str, paths: tuple[str, ...]) -> dict[str, bytes]:
+        entries = [TreeEntry(path=path, kind=EntryKind.FILE) for path in paths]
+        found = await self._forge.read_files(
+            self._place, commit=commit, files=entries, bytes_max=FILE_BYTES_MAX
+        )
+        return {path: file.body for path, file in found.items() if file.body is not None}

@@ -1,6 +1,7 @@
 """Which files of a repository hold our markers, read as little as what is known allows. Pure.
 
-A folder or file whose object id is known holds what it held, so only what changed is read.
+A folder or file whose object id is known holds what it held, so only what changed is read. Where
+a forge gives no object ids, nothing is remembered and every file is read again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.contracts.errors import Rejected
-from countersign.dialects.interface import Entry, View
+from countersign.dialects.repositories.contents import TreeEntry
+from countersign.dialects.repositories.interface import View
 from countersign.pr_writer.jobs.markers import suffix_of
 from countersign.pr_writer.jobs.model import Known
 from countersign.pr_writer.parser.manifests import is_candidate
@@ -28,9 +30,9 @@ class Survey:
     `too_large` is not looked into. Incomplete where a folder's lines are not known.
     """
 
-    read: tuple[Entry, ...]
-    too_large: tuple[Entry, ...]
-    seen: tuple[Entry, ...]
+    read: tuple[TreeEntry, ...]
+    too_large: tuple[TreeEntry, ...]
+    seen: tuple[TreeEntry, ...]
     complete: bool
 
 
@@ -53,22 +55,20 @@ def known_files(known: Known, *, key: str) -> tuple[str, ...]:
 
 def walk(view: View, known: Known, *, key: str, root: str) -> Survey:
     """Go through the folders that came with the view, from the base's own tree down."""
-    read: list[Entry] = []
-    seen: list[Entry] = []
+    read: list[TreeEntry] = []
+    seen: list[TreeEntry] = []
     complete = bool(view.base) and "" in view.folders
-    if complete and view.base and view.folders[""].oid != view.base.tree:
-        complete = False
     stack = [view.folders[""]] if complete else []
     while stack:
         for entry in stack.pop().entries:
             if not _is_inside(entry, root):
                 continue
             seen.append(entry)
-            markers = known.markers.get(entry.oid)
+            markers = _known_markers(entry, known)
             if markers is not None and not is_ours(markers, key):
                 continue
             below = view.folders.get(entry.path)
-            if entry.is_folder and below is not None and below.oid == entry.oid:
+            if entry.is_folder and below is not None and below.object_id == entry.object_id != "":
                 stack.append(below)
             elif entry.is_folder:
                 complete = False
@@ -77,13 +77,13 @@ def walk(view: View, known: Known, *, key: str, root: str) -> Survey:
     return Survey(read=tuple(read), too_large=(), seen=tuple(seen), complete=complete)
 
 
-def _is_inside(entry: Entry, root: str) -> bool:
+def _is_inside(entry: TreeEntry, root: str) -> bool:
     if not root or entry.path.startswith(f"{root}/") or entry.path == root:
         return True
     return entry.is_folder and root.startswith(f"{entry.path}/")
 
 
-def choose(entries: Iterable[Entry], known: Known, *, key: str) -> Survey:
+def choose(entries: Iterable[TreeEntry], known: Known, *, key: str) -> Survey:
     """Go through a whole listing.
 
     Raises:
@@ -96,32 +96,23 @@ def choose(entries: Iterable[Entry], known: Known, *, key: str) -> Survey:
         for e in seen
         if e.is_file
         and is_candidate(e.path)
-        and ((markers := known.markers.get(e.oid)) is None or is_ours(markers, key))
+        and ((markers := _known_markers(e, known)) is None or is_ours(markers, key))
     ]
-    read = tuple(e for e in candidates if e.size_bytes <= FILE_BYTES_MAX)
-    if len(read) > CANDIDATES_MAX or sum(e.size_bytes for e in read) > CANDIDATE_BYTES_MAX:
+    read = tuple(e for e in candidates if (e.size_bytes or 0) <= FILE_BYTES_MAX)
+    size_bytes = sum(e.size_bytes or 0 for e in read)
+    if len(read) > CANDIDATES_MAX or size_bytes > CANDIDATE_BYTES_MAX:
         raise Rejected(
             "limit_exceeded",
             f"{len(read)} YAML files would have to be read, more than {CANDIDATES_MAX} files or "
             f"{CANDIDATE_BYTES_MAX >> 20} MiB; set a path in the Pipeline's strategy",
         )
-    too_large = tuple(e for e in candidates if e.size_bytes > FILE_BYTES_MAX)
+    too_large = tuple(e for e in candidates if (e.size_bytes or 0) > FILE_BYTES_MAX)
     return Survey(read=read, too_large=too_large, seen=seen, complete=True)
 
 
-def below(entries: Iterable[Entry], root: str) -> tuple[Entry, ...]:
-    """Entries of a subtree's own listing with their whole paths."""
-    prefix = f"{root}/" if root else ""
-    return tuple(
-        Entry(
-            path=prefix + e.path,
-            oid=e.oid,
-            is_folder=e.is_folder,
-            is_file=e.is_file,
-            size_bytes=e.size_bytes,
-        )
-        for e in entries
-    )
+def _known_markers(entry: TreeEntry, known: Known) -> tuple[str, ...] | None:
+    """What it holds by what is remembered; none where that is not known."""
+    return known.markers.get(entry.object_id) if entry.object_id else None
 
 
 def learn(survey: Survey, found: Mapping[str, tuple[str, ...]], known: Known) -> Known:
@@ -134,24 +125,23 @@ def learn(survey: Survey, found: Mapping[str, tuple[str, ...]], known: Known) ->
     unsure: set[str] = set()
     files: dict[str, str] = {}
     for entry in survey.seen:
-        held = found.get(entry.path, known.markers.get(entry.oid))
-        if entry.is_file and is_candidate(entry.path):
-            parents = _parents(entry.path)
-            if held is None:
-                unsure.update(parents)
-                continue
-            markers[entry.oid] = held
-            if held:
-                files[entry.path] = entry.oid
-            for folder in parents:
-                by_path.setdefault(folder, set()).update(held)
-        elif entry.is_folder and held is not None:
-            # Not descended into: what it holds is known.
-            for folder in (entry.path, *_parents(entry.path)):
-                by_path.setdefault(folder, set()).update(held)
+        held = found.get(entry.path, _known_markers(entry, known))
+        is_candidate_file = entry.is_file and is_candidate(entry.path)
+        if is_candidate_file and held is None:
+            unsure.update(_parents(entry.path))
+        if held is None or not (is_candidate_file or entry.is_folder):
+            continue
+        # A folder that was not descended into is one of which is known what it holds.
+        own = (entry.path,) if entry.is_folder else ()
+        for folder in (*own, *_parents(entry.path)):
+            by_path.setdefault(folder, set()).update(held)
+        if entry.is_file and entry.object_id:
+            markers[entry.object_id] = held
+            files |= {entry.path: entry.object_id} if held else {}
     for entry in survey.seen:
-        if entry.is_folder and survey.complete and entry.path not in unsure:
-            markers[entry.oid] = tuple(sorted(by_path[entry.path]))
+        is_known = survey.complete and entry.path not in unsure
+        if entry.is_folder and entry.object_id and is_known:
+            markers[entry.object_id] = tuple(sorted(by_path[entry.path]))
     kept = dict(list(markers.items())[:LEARNED_MAX])
     return Known(markers=kept, files=files)
 

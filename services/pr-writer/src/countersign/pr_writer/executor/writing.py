@@ -3,9 +3,9 @@
 Creating the branch is the lock: who created it and committed onto it opens the pull request.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import (
@@ -14,22 +14,17 @@ from countersign.contracts.messages import (
     OpeningStep,
     PullRequestRef,
 )
-from countersign.dialects.interface import (
-    Change,
-    Pull,
-    PullState,
-    RepositoryWriter,
-    Text,
-    Tip,
-    View,
-    Wanted,
-)
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import NewCommit, Replacement, Tip, TreeEntry
+from countersign.dialects.repositories.interface import LookScope, Repository, View
+from countersign.dialects.repositories.pulls import Pull, PullState, PullText
 from countersign.pr_writer.executor import describing, survey
 from countersign.pr_writer.executor.editing import Editor, Edits
+from countersign.pr_writer.executor.reading import read_candidates
 from countersign.pr_writer.executor.remains import Remains, beside, is_of_promotion, place_of
-from countersign.pr_writer.executor.survey import Survey
 from countersign.pr_writer.jobs.model import Job, Known, Outcome
-from countersign.pr_writer.parser.scanning import FILE_BYTES_MAX
+
+IN_FLIGHT_S: Final = 2.0  # another try of the same job is at it
 
 
 class Reporter(Protocol):
@@ -51,9 +46,7 @@ class Result:
 class Writing:
     """One job at one forge."""
 
-    def __init__(
-        self, job: Job, *, forge: RepositoryWriter, editor: Editor, reporter: Reporter
-    ) -> None:
+    def __init__(self, job: Job, *, forge: Repository, editor: Editor, reporter: Reporter) -> None:
         to = job.request.destination
         self._job = job
         self._forge = forge
@@ -75,7 +68,7 @@ class Writing:
         await self._reporter.step(OpeningStep.READING)
         view = await self._forge.look(
             self._place,
-            Wanted(
+            LookScope(
                 head_branch=job.branch,
                 folders=survey.folders_to_see(job.known, key=self._key, root=self._root),
                 files=survey.known_files(job.known, key=self._key),
@@ -94,8 +87,6 @@ class Writing:
         if left.pull is not None:
             outcome = self._outcome(view, left.pull, found=True)
             return Result(outcome=outcome.model_copy(update={"files": left.files}))
-        for old in _open(view.previous):
-            await self._forge.close_pull(old, comment=describing.superseded(job))
         return await self._open_from(
             view, commit=left.commit, files=left.files, learned=Known(), skipped=()
         )
@@ -110,8 +101,8 @@ class Writing:
 
     def _check(self, view: View) -> Tip:
         name = self._place.name
-        # GitHub tells a viewer's permission for people; an App's is in the token it just minted.
-        if not view.may_write and self._job.mode is not CredentialMode.APP:
+        # A forge tells the permission of people; an application's is in the token it just minted.
+        if view.may_write is False and self._job.mode is not CredentialMode.APP:
             who = view.viewer.login if view.viewer else "the token"
             raise Rejected("forbidden", f"{who!r} may not write to repository {name!r}")
         if view.archived:
@@ -124,7 +115,7 @@ class Writing:
         return view.base
 
     async def _write(self, view: View, base: Tip) -> Result:
-        surveyed, bodies = await self._read(view, base)
+        surveyed, bodies = await read_candidates(self._forge, self._job, view=view, base=base)
         await self._reporter.step(OpeningStep.EDITING)
         edits = await self._editor.edit(bodies, root=self._root)
         learned = survey.learn(
@@ -135,50 +126,33 @@ class Writing:
         skipped = tuple(e.path for e in surveyed.too_large)
         self._check_edits(edits, skipped)
         await self._reporter.step(OpeningStep.COMMITTING)
-        commit = await self._forge.commit(
-            Change(
-                handle=view.handle,
-                head_branch=self._job.branch,
-                parent=base.commit,
-                headline=describing.headline(self._job),
-                files=edits.files,
-                closes=tuple(p.handle for p in _open(view.previous)),
-                creates_branch=view.head is None,
-            ),
-            place=self._place,
-        )
+        commit = await self._commit(base, edits, surveyed.read)
         return await self._open_from(
             view, commit=commit, files=tuple(edits.files), learned=learned, skipped=skipped
         )
 
-    async def _read(self, view: View, base: Tip) -> tuple[Survey, Mapping[str, bytes]]:
-        job = self._job
-        surveyed = survey.walk(view, job.known, key=self._key, root=self._root)
-        if not surveyed.complete:
-            oid = base.tree
-            if self._root:
-                folder = view.folders.get(self._root)
-                if folder is None:
-                    raise Rejected(
-                        "no_marker",
-                        f"there is no folder {self._root!r} on branch "
-                        f"{self._place.base_branch!r} of {self._place.name!r}",
-                    )
-                oid = folder.oid
-            listed = await self._forge.list_tree(self._place, oid=oid)
-            surveyed = survey.choose(survey.below(listed, self._root), job.known, key=self._key)
-        there = {
-            e.path: view.files[e.path].body
-            for e in surveyed.read
-            if e.path in view.files and view.files[e.path].oid == e.oid
-        }
-        missing = [e for e in surveyed.read if there.get(e.path) is None]
-        if missing:
-            read = await self._forge.read_blobs(
-                self._place, commit=base.commit, files=missing, bytes_max=FILE_BYTES_MAX
-            )
-            there |= {path: blob.body for path, blob in read.items()}
-        return surveyed, {path: body for path, body in there.items() if body is not None}
+    async def _commit(self, base: Tip, edits: Edits, read: tuple[TreeEntry, ...]) -> str:
+        entries = {e.path: e for e in read}
+        new = NewCommit(
+            branch=self._job.branch,
+            parent=base.commit,
+            headline=describing.headline(self._job),
+            files={
+                path: Replacement(
+                    body=body,
+                    replaces=entries[path].object_id,
+                    is_executable=entries[path].is_executable,
+                )
+                for path, body in edits.files.items()
+            },
+        )
+        try:
+            return await self._forge.commit(self._place, new)
+        except Rejected as error:
+            if error.reason == ForgeRefusal.BRANCH_TAKEN:
+                # It was not there when we looked; the next look says whose it is.
+                raise Retryable("in_flight", error.message, after_s=IN_FLIGHT_S) from error
+            raise
 
     def _check_edits(self, edits: Edits, skipped: tuple[str, ...]) -> None:
         name, branch = self._place.name, self._place.base_branch
@@ -207,40 +181,49 @@ class Writing:
     ) -> Result:
         job = self._job
         await self._reporter.step(OpeningStep.OPENING)
-        text = describing.describe(job, author=view.viewer, files=files, skipped=skipped)
-        pull = await self._create(view, text)
+        older = _open(view.previous)
+        text = describing.describe(
+            job,
+            author=view.viewer,
+            files=files,
+            skipped=skipped,
+            replaces=[self._forge.reference(old.number) for old in older],
+        )
+        pull = await self._create(text, replaces=[old.number for old in older])
         if pull.head_commit != commit:
-            await self._forge.close_pull(pull, comment="Its branch is not what we committed.")
+            comment = "Its branch is not what was committed."
+            await self._forge.close_pull(self._place, pull.number, comment=comment)
             raise Rejected(
                 "conflict",
-                f"pull request #{pull.number} had a commit that is not ours and was closed",
+                f"pull request {self._forge.reference(pull.number)} had a commit that is not "
+                "ours and was closed",
             )
-        closed = _open(view.previous)
         outcome = self._outcome(view, pull, found=False).model_copy(
             update={
                 "files": files,
                 "learned": learned,
-                "closed": tuple(p.number for p in closed),
+                "closed": tuple(p.number for p in older),
             }
         )
         return Result(
             outcome=outcome,
-            afterwards=tuple(self._tell(old, pull.number) for old in closed),
+            afterwards=tuple(self._tell(old, pull.number) for old in older),
         )
 
-    async def _create(self, view: View, text: Text) -> Pull:
+    async def _create(self, text: PullText, *, replaces: list[int]) -> Pull:
         try:
             return await self._forge.open_pull(
-                self._place, view=view, head=self._job.branch, text=text
+                self._place, head=self._job.branch, text=text, replaces=replaces
             )
         except Rejected as error:
-            if "already exists" in error.message:
-                raise Retryable("in_flight", error.message, after_s=1) from error
+            if error.reason == ForgeRefusal.PULL_EXISTS:
+                raise Retryable("in_flight", error.message, after_s=IN_FLIGHT_S) from error
             raise
 
     def _tell(self, old: Pull, number: int) -> Callable[[], Awaitable[None]]:
         async def tell() -> None:
-            await self._forge.comment(old, comment=describing.replaced_by(self._job, number))
+            comment = describing.replaced_by(self._job, self._forge.reference(number))
+            await self._forge.comment(self._place, old.number, comment=comment)
 
         return tell
 
@@ -267,13 +250,14 @@ class Writing:
         """Close a pull request that was superseded, if it is still open and ours."""
         job = self._job
         view = await self._forge.look(
-            self._place, Wanted(head_branch=job.branch, pulls=(job.pull_number,))
+            self._place, LookScope(head_branch=job.branch, pulls=(job.pull_number,))
         )
         await self._reporter.user(view.viewer)
         for pull in view.previous:
             ours = pull.head_repository_id == view.repository_id and is_of_promotion(pull, job)
             if ours and pull.state is PullState.OPEN:
-                await self._forge.close_pull(pull, comment=describing.superseded(job))
+                comment = describing.superseded(job)
+                await self._forge.close_pull(self._place, pull.number, comment=comment)
                 return Outcome(closed=(pull.number,))
         return Outcome()
 

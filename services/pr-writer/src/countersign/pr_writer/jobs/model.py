@@ -166,6 +166,8 @@ def failure_of(reason: str) -> FailureReason:
 _FAILURES: Final[Mapping[str, FailureReason]] = {
     **{r.name.lower(): r for r in FailureReason if r is not FailureReason.UNSPECIFIED},
     "in_flight": FailureReason.CONFLICT,
+    "pull_exists": FailureReason.CONFLICT,
+    "not_supported": FailureReason.NOT_PROMOTABLE,
     "refused": FailureReason.CONFLICT,
     "no_responder": FailureReason.DELEGATION_EXPIRED,
     "timeout": FailureReason.DELEGATION_EXPIRED,

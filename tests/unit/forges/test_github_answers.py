@@ -11,35 +11,37 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import (
-    Content,
-    CredentialMode,
-    Destination,
-    ObjectRef,
-    PipelineRef,
-    PromotionRef,
-    PromotionRequested,
-    Revision,
-)
 from countersign.dialects import shapes
+from countersign.dialects.github.rest import status_of
+from countersign.dialects.repositories.contents import Place
+from countersign.dialects.repositories.pulls import PullState, Readiness
+from countersign.forges.clients import app_token
 from countersign.forges.http import ForgeHttp
-from countersign.pr_writer.executor.following import read_pull
-from countersign.pr_writer.executor.minting import installation_token
-from countersign.pr_writer.jobs.model import Job
 
 OID = "a" * 40
 MERGED = {
     "state": "closed", "merged": True, "merge_commit_sha": OID, "mergeable_state": "unknown",
-    "merged_by": {"id": 5, "login": "ada"},
+    "merged_by": {"id": 5, "login": "ada"}, "merged_at": "2026-01-02T03:04:05Z",
 }  # fmt: skip
 
 
 def test_merged_pull_request_is_merged() -> None:
-    found = read_pull(MERGED, etag="e")
+    found = status_of(MERGED, version="e")
 
-    assert (found.state, found.merge_commit) == ("merged", OID)
-    assert found.by is not None
-    assert found.by.login == "ada"
+    assert (found.state, found.merge_commit, found.version) == (PullState.MERGED, OID, "e")
+    assert found.ended_by is not None
+    assert found.ended_by.login == "ada"
+    assert found.ended_at_s == 1767323045
+
+
+@pytest.mark.parametrize(
+    ("word", "readiness"),
+    [("clean", Readiness.READY), ("dirty", Readiness.CONFLICTING), ("new", Readiness.UNKNOWN)],
+)
+def test_open_pull_request_tells_how_far_it_is(word: str, readiness: Readiness) -> None:
+    body = {"state": "open", "merged": False, "merged_by": None, "mergeable_state": word}
+
+    assert status_of(body, version="").readiness is readiness
 
 
 @pytest.mark.parametrize(
@@ -53,16 +55,16 @@ def test_merged_pull_request_is_merged() -> None:
 )  # fmt: skip
 def test_unsound_answer_about_a_pull_request_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(shapes.OddError):
-        read_pull({**MERGED, **change}, etag="e")
+        status_of({**MERGED, **change}, version="e")
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 3])
 def test_answer_about_a_pull_request_that_is_no_object_is_refused(body: Any) -> None:
     with pytest.raises(shapes.OddError):
-        read_pull(body, etag="e")
+        status_of(body, version="e")
 
 
-def app_job(key_file: Path) -> Job:
+def app_forge(key_file: Path) -> Forge:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     key_file.write_bytes(
         key.private_bytes(
@@ -71,22 +73,10 @@ def app_job(key_file: Path) -> Job:
             serialization.NoEncryption(),
         )
     )
-    forge = Forge(
+    return Forge(
         name="F", kind="github", origin="https://forge.example", app_id="1",
         app_key_file=str(key_file),
     )  # fmt: skip
-    pipeline = PipelineRef(namespace="ns", name="app", uid="u")
-    request = PromotionRequested(
-        promotion=PromotionRef(promotion_id="p", pipeline=pipeline, environment="prod"),
-        app=ObjectRef(kind="HelmRelease", name="app"),
-        from_environment="staging",
-        content=Content(identity="i", revision=Revision(recorded="1")),
-        marker_key="k",
-        destination=Destination(
-            origin=forge.origin, owner="acme", repository="fleet", base_branch="main"
-        ),
-    )
-    return Job(kind="open", request=request, attempt=1, mode=CredentialMode.APP, forge=forge)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +93,8 @@ def app_job(key_file: Path) -> Job:
 async def test_unsound_answer_about_an_installation_is_refused_with_the_call(
     tmp_path: Path, found: Any, minted: Any, call: str
 ) -> None:
-    made = app_job(tmp_path / "key.pem")
+    forge = app_forge(tmp_path / "key.pem")
+    place = Place(owner="acme", repository="fleet", base_branch="main")
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         body = found if request.url.path.endswith("/installation") else minted
@@ -111,9 +102,9 @@ async def test_unsound_answer_about_an_installation_is_refused_with_the_call(
             200, content=json.dumps(body), headers={"content-type": "application/json"}
         )
 
-    async with ForgeHttp(made.forge, transport=httpx2.MockTransport(answer)) as http:
+    async with ForgeHttp(forge, transport=httpx2.MockTransport(answer)) as http:
         with pytest.raises(Rejected, match=call) as caught:
-            async with installation_token(made, http):
+            async with app_token(http, place):
                 pass
 
     assert caught.value.reason == "bad_answer"

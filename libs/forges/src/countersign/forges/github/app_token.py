@@ -6,7 +6,7 @@ Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with
 import base64
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,29 +16,31 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.exchange import Request
 from countersign.dialects.github import inspection
-from countersign.dialects.github.wire import rest_path
+from countersign.dialects.github.rest import rest_path
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import Place
 from countersign.forges.http import ForgeHttp
-from countersign.pr_writer.executor.remains import place_of
-from countersign.pr_writer.jobs.model import Job
 
 ASSERTION_S: Final = 300  # GitHub takes at most ten minutes
 CLOCK_SKEW_S: Final = 60  # GitHub's own advice for `iat`
 
 
 @asynccontextmanager
-async def installation_token(job: Job, http: ForgeHttp) -> AsyncIterator[Secret]:
-    """A token for the job's repository alone, revoked at the end.
+async def installation_token(
+    http: ForgeHttp, place: Place, *, now_s: Callable[[], float] = time.time
+) -> AsyncIterator[Secret]:
+    """Mint a token for the one repository, and revoke it at the end.
 
     Raises:
         Rejected: `credential_missing`, `not_found` where the App is not installed.
 
     """
-    place = place_of(job)
-    assertion = _assertion(job, now_s=int(time.time()))
+    assertion = _assertion(http.forge, now_s=int(now_s()))
     finding = Request(
         name="find the installation", method="GET", url=f"{rest_path(place)}/installation"
     )
@@ -60,7 +62,8 @@ async def installation_token(job: Job, http: ForgeHttp) -> AsyncIterator[Secret]
         token = Secret(shapes.text(minted.json_of(minting.name), "token"))
     # A line break in a header would end up in an error's text.
     if not inspection.is_sendable(token):
-        raise Rejected("bad_answer", f"{minting.name}: GitHub's answer has no usable 'token'")
+        message = f"{minting.name}: GitHub's answer has no usable 'token'"
+        raise Rejected(ForgeRefusal.BAD_ANSWER, message)
     try:
         yield token
     finally:
@@ -76,27 +79,26 @@ async def _revoke(http: ForgeHttp, token: Secret) -> None:
         return
 
 
-def _assertion(job: Job, *, now_s: int) -> Secret:
-    """A JSON web token signed with the App's key, RS256."""
-    forge = job.forge
+def _assertion(forge: Forge, *, now_s: int) -> Secret:
+    """Make a JSON web token signed with the App's key, RS256."""
     if not forge.app_id or not forge.app_key_file:
-        raise Rejected(
-            "credential_missing", f"forge {forge.name!r} has no appId and appKeyFile of an App"
-        )
+        raise _missing(f"forge {forge.name!r} has no appId and appKeyFile of an App")
     try:
         key = serialization.load_pem_private_key(
             Path(forge.app_key_file).read_bytes(), password=None
         )
     except (OSError, ValueError, TypeError) as error:
-        raise Rejected(
-            "credential_missing", f"forge {forge.name!r}: appKeyFile is no private key"
-        ) from error
+        raise _missing(f"forge {forge.name!r}: appKeyFile is no private key") from error
     if not isinstance(key, RSAPrivateKey):
-        raise Rejected("credential_missing", f"forge {forge.name!r}: appKeyFile is no RSA key")
+        raise _missing(f"forge {forge.name!r}: appKeyFile is no RSA key")
     claims = {"iat": now_s - CLOCK_SKEW_S, "exp": now_s + ASSERTION_S, "iss": forge.app_id}
     signed = f"{_encoded({'alg': 'RS256', 'typ': 'JWT'})}.{_encoded(claims)}"
     signature = key.sign(signed.encode(), PKCS1v15(), hashes.SHA256())
     return Secret(f"{signed}.{_base64(signature)}")
+
+
+def _missing(message: str) -> Rejected:
+    return Rejected(ForgeRefusal.CREDENTIAL_MISSING, message)
 
 
 def _encoded(value: dict[str, Any]) -> str:

@@ -1,0 +1,149 @@
+"""Builds requests to GitHub's REST API for what GraphQL lacks, and reads their answers."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import ForgeUser
+from countersign.dialects import shapes
+from countersign.dialects.exchange import Request
+from countersign.dialects.github.wire import ENTRY_KINDS, EXECUTABLE
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import Comparison, EntryKind, Place, TreeEntry
+from countersign.dialects.repositories.pulls import PullState, PullStatus, Readiness
+from countersign.dialects.shapes import Json
+
+TREE_BYTES_MAX: Final = 16 * 1024 * 1024  # 100,000 entries, where GitHub truncates, are about 20
+# Source: https://docs.github.com/en/graphql/reference/enums#mergestatestatus
+_READINESS: Final[Mapping[str, Readiness]] = {
+    "clean": Readiness.READY,
+    "has_hooks": Readiness.READY,
+    "blocked": Readiness.BLOCKED,
+    "behind": Readiness.BEHIND,
+    "dirty": Readiness.CONFLICTING,
+    "unstable": Readiness.UNSTABLE,
+    "draft": Readiness.DRAFT,
+}
+
+
+def rest_path(place: Place) -> str:
+    return f"/repos/{quote(place.owner, safe='')}/{quote(place.repository, safe='')}"
+
+
+def tree_request(place: Place, *, oid: str) -> Request:
+    """Source: https://docs.github.com/en/rest/git/trees#get-a-tree."""
+    return Request(
+        name="list the tree",
+        method="GET",
+        url=f"{rest_path(place)}/git/trees/{quote(oid, safe='')}?recursive=1",
+        accept="application/vnd.github+json",
+        body_bytes_max=TREE_BYTES_MAX,
+    )
+
+
+def raw_blob_request(place: Place, *, oid: str) -> Request:
+    """Source: https://docs.github.com/en/rest/git/blobs#get-a-blob."""
+    return Request(
+        name="read a file",
+        method="GET",
+        url=f"{rest_path(place)}/git/blobs/{quote(oid, safe='')}",
+        accept="application/vnd.github.raw+json",
+    )
+
+
+def compare_request(place: Place, *, base: str, head: str) -> Request:
+    """Source: https://docs.github.com/en/rest/commits/commits#compare-two-commits."""
+    return Request(
+        name="compare commits",
+        method="GET",
+        url=f"{rest_path(place)}/compare/{quote(base, safe='')}...{quote(head, safe='')}",
+        accept="application/vnd.github+json",
+    )
+
+
+def pull_request(place: Place, *, number: int, etag: str) -> Request:
+    """Source: https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request."""
+    return Request(
+        name="follow the pull request",
+        method="GET",
+        url=f"{rest_path(place)}/pulls/{number}",
+        accept="application/vnd.github+json",
+        headers={"If-None-Match": etag} if etag else {},
+    )
+
+
+def tree_of(body: Json, *, place: Place, below: str) -> tuple[TreeEntry, ...]:
+    """The entries with their whole paths.
+
+    Raises:
+        Rejected: `limit_exceeded`.
+        OddError: a part is not what GitHub documents.
+
+    """
+    if shapes.flag(body, "truncated"):
+        raise Rejected(
+            ForgeRefusal.LIMIT_EXCEEDED,
+            f"repository {place.name!r} has more files than GitHub lists at once; "
+            "set a path in the Pipeline's strategy",
+        )
+    prefix = f"{below}/" if below else ""
+    return tuple(_line(node, prefix) for node in shapes.items(body, "tree"))
+
+
+def _line(node: Json, prefix: str) -> TreeEntry:
+    sized = shapes.part(node, "size") is not None
+    mode = shapes.text(node, "mode")
+    return TreeEntry(
+        path=prefix + shapes.text(node, "path"),
+        kind=ENTRY_KINDS.get(mode, EntryKind.OTHER),
+        object_id=shapes.oid(node, "sha"),
+        size_bytes=shapes.number(node, "size", least=0, most=shapes.ID_MAX) if sized else None,
+        is_executable=mode == EXECUTABLE,
+    )
+
+
+def comparison_of(body: Json) -> Comparison:
+    """
+    Raises:
+        OddError: a part is not what GitHub documents.
+
+    """
+    files = shapes.items(body, "files") if shapes.part(body, "files") is not None else []
+    status = {shapes.text(f, "filename"): shapes.text(f, "status") for f in files}
+    commits = shapes.items(body, "commits")
+    return Comparison(
+        fork_point=shapes.oid(shapes.fields(body, "merge_base_commit"), "sha"),
+        commits_ahead=shapes.number(body, "ahead_by", least=0),
+        author=_rest_user(commits[-1], "author") if commits else None,
+        modified=tuple(name for name, what in status.items() if what == "modified"),
+        otherwise_changed=tuple(name for name, what in status.items() if what != "modified"),
+    )
+
+
+def status_of(body: Json, *, version: str) -> PullStatus:
+    """
+    Raises:
+        OddError: a part is not what GitHub documents.
+
+    """
+    merged, state = shapes.flag(body, "merged"), shapes.text(body, "state")
+    if state not in {"open", "closed"}:
+        raise shapes.OddError("'state'")
+    ended = next((n for n in ("merged_at", "closed_at") if body.get(n) is not None), "")
+    return PullStatus(
+        state=PullState.MERGED if merged else PullState(state),
+        readiness=_READINESS.get(str(body.get("mergeable_state")), Readiness.UNKNOWN),
+        ended_by=_rest_user(body, "merged_by") or _rest_user(body, "closed_by"),
+        ended_at_s=shapes.moment_s(body, ended) if ended else None,
+        merge_commit=shapes.oid(body, "merge_commit_sha") if merged else "",
+        version=version,
+    )
+
+
+def _rest_user(node: Json, name: str) -> ForgeUser | None:
+    user = shapes.maybe_fields(node, name)
+    # A commit whose author is nobody at GitHub has an empty object.
+    if not user:
+        return None
+    return ForgeUser(id=shapes.row_id(user, "id"), login=shapes.login(user, "login"))

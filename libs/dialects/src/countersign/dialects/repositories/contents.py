@@ -1,0 +1,131 @@
+"""Branches, folders, files and commits of a repository.
+
+An object id is whatever names the bytes of a file or folder at that forge; it is empty where the
+forge names none, and then nothing may be concluded from it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from countersign.contracts.messages import ForgeUser
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A repository at a forge, and the branch that pull requests go to.
+
+    Args:
+        owner: all that stands before the repository's name, with its slashes: `acme`,
+            `group/subgroup`, `organization/project`. It may hold spaces; each dialect encodes it.
+        repository: the repository's own name, which may hold spaces too.
+        base_branch: without `refs/heads/`.
+
+    """
+
+    owner: str
+    repository: str
+    base_branch: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.owner}/{self.repository}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tip:
+    """The newest commit of a branch, dated by the forge's clock."""
+
+    commit: str
+    committed_at_s: float
+
+
+class EntryKind(StrEnum):
+    FILE = "file"
+    FOLDER = "folder"
+    # A symbolic link, a submodule: never read, never written.
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeEntry:
+    """A file or folder of a repository; `size_bytes` is none where the forge does not tell."""
+
+    path: str
+    kind: EntryKind
+    object_id: str = ""
+    size_bytes: int | None = None
+    is_executable: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind is EntryKind.FILE
+
+    @property
+    def is_folder(self) -> bool:
+        return self.kind is EntryKind.FOLDER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """A folder's entries, without what is in the folders below it."""
+
+    object_id: str
+    entries: tuple[TreeEntry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file's bytes, exactly; none where there are more than were asked for."""
+
+    object_id: str
+    size_bytes: int
+    body: bytes | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replacement:
+    """New bytes for a file that is there. Its mode stays as it was.
+
+    `replaces` is the object id of what was read, empty where the forge gave none.
+    """
+
+    body: bytes = field(repr=False)
+    replaces: str = ""
+    is_executable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewCommit:
+    """One commit on a new branch: these files, and nothing else, replaced."""
+
+    branch: str
+    parent: str
+    headline: str
+    files: Mapping[str, Replacement]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What a commit adds to the base branch.
+
+    Args:
+        fork_point: the newest commit that both have.
+        commits_ahead: how many commits the base lacks.
+        author: whom the forge holds for the author of the commit, where it knows.
+        modified: paths of files whose bytes alone differ.
+        otherwise_changed: paths that were added, removed, renamed or got another mode.
+
+    """
+
+    fork_point: str
+    commits_ahead: int
+    author: ForgeUser | None
+    modified: tuple[str, ...]
+    otherwise_changed: tuple[str, ...]
+
+
+def blob_id(body: bytes) -> str:
+    """Return git's object id of a file's bytes, SHA-1."""
+    return hashlib.sha1(b"blob %d\x00" % len(body) + body, usedforsecurity=False).hexdigest()

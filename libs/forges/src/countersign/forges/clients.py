@@ -1,0 +1,67 @@
+"""The table of clients: how each kind of forge is written to."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import ForgeKind
+from countersign.contracts.secret import Secret
+from countersign.dialects.exchange import Basic
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import Place
+from countersign.dialects.repositories.interface import Repository
+from countersign.forges.github.app_token import installation_token
+from countersign.forges.github.client import GitHub
+from countersign.forges.http import ForgeHttp
+
+Token = Secret | Basic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """What speaks to a forge of one kind; `app_token` is none where it has no applications."""
+
+    repository: Callable[[ForgeHttp, Token], Repository]
+    app_token: Callable[[ForgeHttp, Place], AbstractAsyncContextManager[Secret]] | None = None
+
+
+CLIENTS: Final[Mapping[ForgeKind, Clients]] = {
+    ForgeKind.GITHUB: Clients(repository=GitHub, app_token=installation_token),
+}
+
+
+def repository_client(http: ForgeHttp, token: Token) -> Repository:
+    """Return the client of the forge's kind, for one token.
+
+    Raises:
+        Rejected: `not_supported`.
+
+    """
+    return _clients_of(http).repository(http, token)
+
+
+def app_token(http: ForgeHttp, place: Place) -> AbstractAsyncContextManager[Secret]:
+    """Return a context in which there is a token of the forge's application for one repository.
+
+    Raises:
+        Rejected: `not_supported`.
+
+    """
+    made = _clients_of(http).app_token
+    if made is None:
+        raise Rejected(
+            ForgeRefusal.NOT_SUPPORTED, f"forge {http.forge.name!r} has no applications' tokens"
+        )
+    return made(http, place)
+
+
+def _clients_of(http: ForgeHttp) -> Clients:
+    found = CLIENTS.get(http.forge.forge_kind)
+    if found is None:
+        raise Rejected(
+            ForgeRefusal.NOT_SUPPORTED,
+            f"forge {http.forge.name!r} is of a kind not written to yet: {http.forge.kind!r}",
+        )
+    return found
