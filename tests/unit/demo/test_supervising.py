@@ -47,9 +47,9 @@ async def test_process_that_ignores_the_request_to_end_is_ended(tmp_path: Path) 
 
 async def test_program_that_fails_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(Retryable) as caught:
-        await run_once(program(tmp_path, "import sys; sys.exit('no such thing')"))
+        await run_once(program(tmp_path, "import sys; sys.exit('no-such-thing')"))
 
-    assert "no such thing" in caught.value.message
+    assert "no-such-thing" in caught.value.message
 
 
 def test_process_inherits_nothing_but_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def test_a_wrong_seed_does_not_repeat_its_secrets(tmp_path: Path) -> None:
 
 
 def test_a_missing_seed_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SeedError, match="No such file"):
+    with pytest.raises(SeedError, match=r"none\.yaml"):
         read_seed(tmp_path / "none.yaml")
 
 
@@ -48,5 +48,5 @@ def test_folders_are_found_beside_the_seed(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SeedError, match="does not exist"):
+    with pytest.raises(SeedError, match=r"/none "):
         folder_files(tmp_path / "none")

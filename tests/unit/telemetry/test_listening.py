@@ -158,5 +158,5 @@ _CLOSE = b"\r\nConnection: close\r\n\r\n"
 def test_address_that_is_taken_is_named() -> None:
     with listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(Rejected, match=f"cannot listen on 127.0.0.1:{port}: Address already"):
+        with pytest.raises(Rejected, match=f"127.0.0.1:{port}"):
             listen("127.0.0.1", port)

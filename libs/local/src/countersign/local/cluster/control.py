@@ -1,4 +1,4 @@
-"""What is to go wrong on demand: the control file beside the objects."""
+"""The control file beside the objects: failures on demand."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ BYTES_MAX: Final = 256 * 1024  # a list written by hand or by a test
 
 
 class Fate(StrEnum):
-    """How the attempt at a revision ends."""
+    """The end that an attempt at a revision is to take."""
 
     SUCCEED = "succeed"
     FAIL = "fail"
@@ -74,7 +74,8 @@ def _names(wanted: str, revision: str) -> bool:
 
 
 def read_control(directory: Path) -> Control:
-    """
+    """Read the control file; without one nothing goes wrong.
+
     Raises:
         Rejected: `bad_control`; says which field.
 

@@ -28,7 +28,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Key(NamedTuple):
-    """What tells one object of the cluster from another."""
+    """The identity of an object within the cluster."""
 
     kind: str
     namespace: str
@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Moment:
-    """When a status is written, and which generation the object has by then.
+    """The time at which a status is written, and the generation that the object has by then.
 
     Conditions are stamped with the newest generation, even where an older one was reconciled, as
     Flux does.

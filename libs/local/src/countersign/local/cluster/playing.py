@@ -37,7 +37,7 @@ log = get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """What is played, and how fast.
+    """The repositories to play, and the pace.
 
     `git` is a bare repository's path or its URL; `paths` are the folders in it that are applied;
     `replacements` map a prefix of URLs to a folder with the same bare repositories.
@@ -132,7 +132,7 @@ class Cluster:
             self._resting.clear()
 
     async def _apply(self, group: asyncio.TaskGroup) -> None:
-        """What the branch holds; a commit that is broken changes nothing."""
+        """Apply the head of the branch; a broken commit changes nothing."""
         git, branch = self._settings.git, self._settings.branch
         try:
             head = await in_thread(lambda: self._repositories.resolve(git, {"branch": branch}))
@@ -155,7 +155,7 @@ class Cluster:
         return {p: b for p, b in files.items() if not folders or p.startswith(folders)}
 
     def _may_start(self, key: Key, manifest: Json) -> bool:
-        """Whether the pause after a failure is over, or its reason may be."""
+        """Tell if the pause after a failure is over, or its cause has changed."""
         resting = self._resting.get(key)
         return resting is None or resting[0] != self._cause(manifest) or self._now() >= resting[1]
 

@@ -77,7 +77,7 @@ class Store:
         self._cache.pop(path, None)
 
     def applied(self) -> Iterator[Key]:
-        """What came out of git, now or before a restart."""
+        """List the objects that came out of git, now or before a restart."""
         for key, manifest in self.all().items():
             labels = manifest["metadata"].get("labels") or {}
             if OWNER_LABELS.items() <= labels.items():

@@ -94,7 +94,7 @@ async def _auto(layout: Layout, ports: Ports) -> int:
 
 
 async def _metrics(system: Running) -> tuple[bytes, ...]:
-    """What the services tell about themselves; also at the end of a walk they must."""
+    """Collect the metrics of every service; they must still be given after a walk."""
     async with httpx2.AsyncClient(timeout=_CANARY_TIMEOUT_S, trust_env=False) as client:
         answers = [
             await client.get(f"http://{HOST}:{port}/metrics")
@@ -104,7 +104,7 @@ async def _metrics(system: Running) -> tuple[bytes, ...]:
 
 
 async def _canary(ports: Ports) -> str:
-    """What every delegated token holds; asked for only now, so that nobody else ever had it.
+    """Fetch the canary that every delegated token holds: only now, so that nobody else ever had it.
 
     Raises:
         Rejected: `no_tokens`; nothing was delegated, so there is nothing to look for.

@@ -1,4 +1,4 @@
-"""Where the demonstration keeps what: one directory, so that removing it removes everything."""
+"""The directory of the demonstration; removing it removes everything."""
 
 import json
 import secrets
@@ -22,7 +22,7 @@ _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Where each server listens; kept, because files name them."""
+    """The port of each server; kept between starts, because files name them."""
 
     gateway: int
     forge: int

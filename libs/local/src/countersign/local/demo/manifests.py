@@ -1,4 +1,4 @@
-"""What the repositories of the demonstration hold at first. Pure text."""
+"""The first contents of the demonstration's repositories. Pure text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ UNHEALTHY: Final = ("search-test-b", "search")
 
 @dataclass(frozen=True, kw_only=True)
 class Gitops:
-    """What the files name: where the forge is, and the commits of the application repository."""
+    """The values that the files name: the address of the forge, commits of the application."""
 
     forge_url: str
     website_url: str

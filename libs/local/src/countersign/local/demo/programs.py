@@ -1,4 +1,4 @@
-"""Which processes the demonstration runs, with what settings. Pure."""
+"""The processes of the demonstration and their settings. Pure."""
 
 import sys
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _CLUSTER_PACE: Final = ("--interval", "0.5", "--action", "1", "--timeout", "5")
 
 @dataclass(frozen=True, kw_only=True)
 class Bus:
-    """Where the bus is, and the files with its users' seeds."""
+    """The address of the bus, and the files with its users' seeds."""
 
     url: str
     keys_dir: Path

@@ -27,7 +27,7 @@ _STOPPED_LAST: Final = frozenset({"forge"})
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """What is running, for who looks at it."""
+    """A running demonstration, for tests and the walk."""
 
     layout: Layout
     ports: Ports
@@ -37,7 +37,8 @@ class Running:
 
 @contextmanager
 def only_one(layout: Layout) -> Iterator[None]:
-    """
+    """Hold the lock on the directory, so that one demonstration runs in it.
+
     Raises:
         Rejected: `running`; the directory is in use.
 

@@ -31,7 +31,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What runs, with what settings, and where its words go."""
+    """A process to run, its settings and its log."""
 
     name: str
     command: tuple[str, ...]

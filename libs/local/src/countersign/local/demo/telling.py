@@ -1,4 +1,4 @@
-"""What the demonstration says to the person who started it."""
+"""The text that greets the person who started the demonstration."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a handler is given and what it gives back, and GitHub's error bodies."""
+"""Requests and answers of handlers, and GitHub's error bodies."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What only this machine may ask: faults, the journal of requests, deliveries of webhooks."""
+"""Controls for this machine alone: faults, the journal of requests, deliveries of webhooks."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response

@@ -48,7 +48,7 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a delivery: the status it was answered with, 0 when nobody answered."""
+    """The end of a delivery: the status it was answered with, 0 when nobody answered."""
 
     delivery: Delivery
     status: int

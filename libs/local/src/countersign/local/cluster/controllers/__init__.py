@@ -1,1 +1,1 @@
-"""What Flux's controllers do, played."""
+"""Flux's controllers, played."""

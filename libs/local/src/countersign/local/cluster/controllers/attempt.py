@@ -23,7 +23,7 @@ EMPTY_DIGEST: Final = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4
 
 @dataclass(frozen=True)
 class Pace:
-    """How long things take, seconds."""
+    """Durations of the phases of a reconciliation, in seconds."""
 
     action_s: float = 0.5
     retry_s: float = 10.0

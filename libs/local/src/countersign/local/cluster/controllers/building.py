@@ -27,7 +27,7 @@ _BUILD_FIELDS = (
 
 @dataclass(frozen=True)
 class Build:
-    """What a Kustomization would apply. `problem` says why it cannot be built; empty if it can."""
+    """The objects that a Kustomization applies; `problem` says why there are none."""
 
     digest: str = ""
     inventory: tuple[tuple[tuple[str, str], ...], ...] = ()
@@ -59,7 +59,7 @@ def desired(files: Mapping[str, bytes]) -> dict[Key, Json]:
 
 
 def build(spec: Json, files: Mapping[str, bytes]) -> Build:
-    """What the files below `spec.path` make.
+    """Build the files below `spec.path`.
 
     `files` are those of the whole commit.
     """

@@ -31,7 +31,7 @@ _COUNTERS = ("failures", "installFailures", "upgradeFailures")
 
 
 def is_in_sync(status: Json, chart: Chart) -> bool:
-    """Whether the newest version of the release is what the object asks for."""
+    """Tell if the newest version of the release is the one that the object asks for."""
     first = (status.get("history") or [{}])[0]
     return bool(
         first.get("status") == "deployed"

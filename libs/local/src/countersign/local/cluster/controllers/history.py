@@ -11,7 +11,7 @@ from countersign.local.cluster.objects import Json, digest_of, stamp
 
 @dataclass(frozen=True)
 class Chart:
-    """What is installed: chart version, OCI digest where there is one, digest of the values."""
+    """An installed chart: version, OCI digest where there is one, digest of its values."""
 
     name: str
     version: str
@@ -53,7 +53,7 @@ def latest_version(history: list[Json]) -> int:
 
 
 def deployed(history: list[Json]) -> Json | None:
-    """What was last deployed and not replaced, which a rollback goes back to."""
+    """Return the version that a rollback goes back to: the last one deployed and not replaced."""
     return next((h for h in history if h["status"] == "deployed"), None)
 
 
@@ -74,7 +74,7 @@ def with_failure(history: list[Json], new: Json) -> list[Json]:
 
 
 def with_rollback(history: list[Json], *, now: datetime) -> list[Json]:
-    """What was deployed before is deployed again as a version of its own."""
+    """Deploy an earlier version again, as a version of its own."""
     target = deployed(history)
     if target is None:
         return history

@@ -1,4 +1,4 @@
-"""Which objects need work now, and the phases of that work. Pure."""
+"""Decide which objects need work now, and in which phases. Pure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What an object needs next, with what must be read from git for it."""
+"""Prepare the next work of an object, with the files that it needs from git."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -103,7 +103,8 @@ class Preparer:
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:
-    """
+    """Run blocking work in a thread, for a bounded time.
+
     Raises:
         Retryable: `unreachable`; it takes too long.
 

@@ -1,4 +1,4 @@
-"""What follows when a Helm action fails: retries, rollback, uninstall, giving up. Pure."""
+"""Decide what follows a failed Helm action: retry, rollback, uninstall, giving up. Pure."""
 
 from collections.abc import Iterator
 

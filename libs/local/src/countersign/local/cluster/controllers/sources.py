@@ -53,7 +53,7 @@ def suspended(manifest: Json) -> Iterator[Phase]:
 
 
 def oci_revision(manifest: Json) -> str:
-    """What a registry would answer: a digest made up from the address and the tag."""
+    """Make up the digest that a registry would answer, from the address and the tag."""
     spec = manifest["spec"]
     ref = spec.get("ref") or {}
     if ref.get("digest"):

@@ -18,7 +18,7 @@ ANSWERS_BYTES_MAX: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Button:
-    """What can be pressed; `action` is empty where the form's own is meant."""
+    """A button; `action` is empty where it submits to the form's own address."""
 
     name: str
     value: str
@@ -34,7 +34,7 @@ class Form:
     buttons: list[Button] = field(default_factory=list)
 
     def leads_to(self, ending: str) -> bool:
-        """Whether it, or one of its buttons, is sent to a path that ends so."""
+        """Tell if the form, or one of its buttons, leads to a path with this ending."""
         return any(a.partition("?")[0].endswith(ending) for a in self.targets)
 
     @property
@@ -50,11 +50,12 @@ class Page:
     forms: tuple[Form, ...]
 
     def find(self, ending: str) -> Form | None:
-        """The form that leads to a path with this ending."""
+        """Return the form that leads to a path with this ending, if the page has one."""
         return next((form for form in self.forms if form.leads_to(ending)), None)
 
     def form(self, ending: str) -> Form:
-        """
+        """Return the form that leads to a path with this ending.
+
         Raises:
             Rejected: `no_form`; the page is not what it should be.
 

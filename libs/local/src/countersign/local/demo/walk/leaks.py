@@ -1,4 +1,4 @@
-"""Whether a delegated token was left anywhere: first with one that was left on purpose."""
+"""The search for delegated tokens that were left anywhere, proved by one left on purpose."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ _CONTROL_PROGRAM: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """Where to look."""
+    """The places to search."""
 
     directory: Path
     pids: frozenset[int]

@@ -23,7 +23,7 @@ _CHUNK_BYTES: Final = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Find:
-    """Where a part of the canary is, never what surrounds it."""
+    """The place of a part of the canary, without its surroundings."""
 
     place: str
     encoding: str
@@ -51,7 +51,8 @@ class Scanner:
             yield Find(place, self._encoding(found[0]))
 
     def search_file(self, path: Path) -> Iterator[Find]:
-        """
+        """Search a file; yield at most its first find.
+
         Raises:
             Rejected: `unreadable`; what cannot be read cannot be cleared.
 

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Which pipeline is walked, by whom, and as whom its pull requests are to be opened."""
+    """A pipeline to walk, the person who walks it, the expected author of pull requests."""
 
     pipeline: str
     login: str
@@ -40,7 +40,7 @@ STORED: Final = Route(pipeline="catalog", login="grace", author=BOT)
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """Where to walk, and how a new version gets into a pipeline's first environment."""
+    """The ports of a running demonstration, and a way to release into a first environment."""
 
     ports: Ports
     release: Callable[[str], str]
@@ -136,7 +136,7 @@ class Walk:
             raise Rejected("consent", f"consent ended at {page.url} with status {page.status}")
 
     async def _answer(self, page: Page) -> Page:
-        """What the forge asks on the way: who one is, and whether the application may."""
+        """Answer the forge's questions on the way: sign in, and authorize the application."""
         if page.find("/login/oauth/authorize"):
             allow = {"authorize": "1"}
             return await self._browser.submit(page, "/login/oauth/authorize", allow)

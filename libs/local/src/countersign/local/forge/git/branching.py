@@ -25,7 +25,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """What a commit on a branch shall change; contents None deletes."""
+    """The changes of a commit to a branch; contents None deletes a file."""
 
     branch: str
     expected: str

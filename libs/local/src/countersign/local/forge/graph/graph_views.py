@@ -26,7 +26,7 @@ def fail(kind: str, message: str) -> NoReturn:
 
 @dataclass(frozen=True)
 class View:
-    """What one caller sees of the forge."""
+    """The forge as one caller sees it."""
 
     service: Service
     caller: Caller

@@ -119,7 +119,7 @@ class SignInPages:
 
 
 def _without_prompt(path: str) -> str:
-    """Where to go after an account was chosen; the wish to choose is fulfilled."""
+    """Return the address to go on to after an account was chosen, without `prompt`."""
     split = urlsplit(path)
     pairs = parse_qsl(split.query, keep_blank_values=True)
     kept = [pair for pair in pairs if pair != ("prompt", "select_account")]

@@ -22,7 +22,7 @@ class FileChange:
 
 
 def head_sha(service: Service, repository: Repository, pull: PullRequest) -> str:
-    """Where the head is now; an open pull request follows pushes that went past the forge."""
+    """Return the current head; an open pull request follows pushes that went past the forge."""
     if pull.is_open and pull.head_repository_id == repository.id:
         current = git_objects.branch_sha(service.store.git(repository), pull.head_branch)
         return current or pull.head_sha
@@ -101,7 +101,7 @@ def diff(service: Service, repository: Repository, pull: PullRequest) -> str:
 
 
 def changed_files(service: Service, repository: Repository, pull: PullRequest) -> list[FileChange]:
-    """What the pull request changes, file by file, out of one unified diff."""
+    """List the changes of the pull request by file, out of one unified diff."""
     files = []
     for section in ("\n" + diff(service, repository, pull)).split("\ndiff --git ")[1:]:
         head, found, hunks = section.partition("\n@@")

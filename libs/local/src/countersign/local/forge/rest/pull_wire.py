@@ -11,7 +11,7 @@ from countersign.local.forge.wire import Json, Wire, maybe_stamp, stamp
 
 @dataclass(frozen=True, kw_only=True)
 class PullFacts:
-    """What is looked up, not kept, for one pull request."""
+    """Facts of one pull request that are looked up, not kept."""
 
     repository: Json
     head_repository: Json | None

@@ -34,7 +34,7 @@ STATUSES = {
 
 
 class Guard(Enum):
-    """Who may ask at all."""
+    """The condition under which a request is answered at all."""
 
     ANYONE = "anyone"
     HOLDER = "somebody with a token"
@@ -66,7 +66,7 @@ async def read_body(request: Request, *, body_bytes_max: int = BODY_BYTES_MAX) -
 
 
 def caller_of(service: Service, authorization: str) -> Caller:
-    """Who a token belongs to; nobody without one.
+    """Return the caller that a token belongs to; nobody without one.
 
     Raises:
         Refused: 401 as GitHub says it, for an unknown, revoked or expired token.
@@ -171,7 +171,7 @@ class Rest:
 
 
 def token_headers(token: Token | None) -> dict[str, str]:
-    """What GitHub tells about the token of a request.
+    """Build the headers by which GitHub describes the token of a request.
 
     Source: https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation
     """

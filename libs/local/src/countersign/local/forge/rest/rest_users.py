@@ -45,7 +45,7 @@ def user_installations(call: Call) -> Answer:
 
 
 def user_installation_repositories(call: Call) -> Answer:
-    """What the token reaches through one installation; public ones of others do not count."""
+    """List what the token reaches through one installation, without others' public repositories."""
     app, person, store = call.caller.app, call.caller.person, call.service.store
     wanted = call.path["installation_id"]
     found = next((i for i in store.installations if str(i.id) == wanted), None)

@@ -1,4 +1,4 @@
-"""What the forge knows: people, repositories, applications, tokens, pull requests."""
+"""The records of the forge: people, repositories, applications, tokens, pull requests."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -36,7 +36,7 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What an application asks a browser for."""
+    """The request for authorization that an application sends a browser with."""
 
     app: App
     redirect_uri: str
@@ -46,7 +46,7 @@ class Wish:
     challenge: str
 
     def back(self, **answer: str) -> str:
-        """Where the browser goes with the answer; `state` goes along as it came."""
+        """Return the address that takes the answer back; `state` goes along as it came."""
         answer |= {"state": self.state} if self.state else {}
         mark = "&" if "?" in self.redirect_uri else "?"
         return self.redirect_uri + mark + urlencode(answer)
@@ -93,7 +93,7 @@ def _scopes(query: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def consented(store: Store, wish: Wish, login: str) -> bool:
-    """Who allowed an application once is not asked again, as at GitHub."""
+    """Tell if the person allowed the application before and is not asked again, as at GitHub."""
     found = store.consents.get(f"{wish.app.client_id} {login}")
     return found is not None and set(wish.scopes) <= set(found.scopes)
 

@@ -32,7 +32,7 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who asks. Nobody, a person with a token, or an application's installation."""
+    """The caller: nobody, a person with a token, or an application's installation."""
 
     person: Person | None = None
     token: Token | None = None
@@ -62,7 +62,7 @@ def level(word: str) -> Level:
 
 
 def role(repository: Repository, login: str | None) -> Role:
-    """What a person may do, by the repository's lists; everybody reads what is public."""
+    """Return a person's rights by the repository's lists; everybody reads what is public."""
     lists = (
         (Role.ADMIN, (*repository.admins, repository.owner)),
         (Role.WRITE, repository.writers),
@@ -116,7 +116,7 @@ def granted(caller: Caller, repository: Repository, resource: str) -> Level:
 
 
 def effective(caller: Caller, repository: Repository, resource: str) -> Level:
-    """What the caller has: the token's rights, but never more than its person's."""
+    """Return the caller's rights: those of the token, and never more than its person's."""
     carried = granted(caller, repository, resource)
     if caller.token and caller.token.kind is TokenKind.INSTALLATION:
         return carried

@@ -1,4 +1,4 @@
-"""What a forge begins with, from YAML. Applying it again changes only what differs.
+"""The first contents of a forge, from YAML. Applying it again changes only what differs.
 
 Files are put into a repository once, when it is made; rights, hooks and applications follow
 the seed at each start; tokens that were revoked stay so.
@@ -97,7 +97,7 @@ class Seed(_Model):
 
 
 def read_seed(path: Path) -> Seed:
-    """Raises: SeedError with the place of the mistake."""
+    """Read a seed; a mistake in it is a `SeedError` with its place."""
     try:
         with path.open("rb") as file:
             parsed = yaml.safe_load(file.read(SEED_BYTES_MAX))

@@ -1,4 +1,4 @@
-"""What all of the forge's faces (REST, GraphQL, pages, git) share."""
+"""The core that REST, GraphQL, pages and git share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class Service:
         return self.account(repository.owner)
 
     def identity(self, login: str) -> Identity:
-        """How a person or a bot is written into commits."""
+        """Return the name and address of a person or a bot for commits."""
         account, person = self.account(login), self.store.person(login)
         return Identity(
             name=person.name if person else login,

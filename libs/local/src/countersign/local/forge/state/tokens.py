@@ -48,7 +48,7 @@ class Issued:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What a token to be issued may do, for whom and how long."""
+    """The rights, owner and lifetime of a token to be issued."""
 
     kind: TokenKind
     owner: str
@@ -113,7 +113,7 @@ def revoke(store: Store, token: Token) -> None:
 
 
 def caller(store: Store, token: Token) -> Caller | None:
-    """Who acts with this token; None when its owner is gone."""
+    """Return the account that acts with this token; None when its owner is gone."""
     if token.kind is TokenKind.REFRESH:
         return None
     app = store.app_by_id(token.app_id)
