@@ -230,7 +230,9 @@ async def test_right_withdrawn_between_consent_and_redemption_revokes_the_token(
         await withdraw(admin, namespace)
 
         redemption = house.redemption(begun.approval_id, consent_digest=consent_digest(event))
-        with pytest.raises(Rejected, match=r"nothing was opened.*kubectl create role") as caught:
+        with pytest.raises(
+            Rejected, match=r"nothing was opened.*kubectl -n \S+ create role"
+        ) as caught:
             await house.redeem(approval, redemption)
         await settle(approval)
         told = failed(m.FailureReason.NOT_ALLOWED).model_copy(

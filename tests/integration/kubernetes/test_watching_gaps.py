@@ -12,7 +12,7 @@ from doubles.made_up_kinds import CRDS, application, crd, names, put_patiently
 from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline, true_release
 
 from countersign.kube.access.http_api import HttpClusterApi, KubeSettings
-from countersign.kube.granting import NAMESPACE
+from countersign.kube.grants import NAMESPACE
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ACCOUNT = "countersign-watcher"

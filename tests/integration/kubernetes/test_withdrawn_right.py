@@ -130,7 +130,7 @@ async def test_right_withdrawn_before_the_writer_redeems_opens_nothing(
 
         page = await s.promote()
         assert page.status == 403
-        assert f"kubectl create role promote-{PIPELINE}-{ENVIRONMENT}" in page.text
+        assert f" create role promote-{PIPELINE}-{ENVIRONMENT}" in page.text
 
         await s.allow()
         nemeses = Nemeses(s.started, Witness())
@@ -146,7 +146,7 @@ async def test_right_withdrawn_before_the_writer_redeems_opens_nothing(
         await s.ada.sees(
             path,
             "a right was withdrawn after the consent",
-            "kubectl create role",
+            " create role promote-",
             "the delegated token was revoked at the forge (withdrawn)",
             "then ask again",
         )

@@ -145,9 +145,9 @@ async def test_refusal_names_who_what_and_the_role_that_would_allow_it(
     assert "(a, b, c, d, e, …) may not promote shop/checkout into 'prod'" in message
     role = "promote-checkout-prod-oidc=3Ao=27ada=40example=2Eorg"
     assert (
-        f"`kubectl create role {role} --namespace=shop --verb=promote "
+        f"`kubectl -n shop create role {role} --verb=promote "
         "--resource=pipelines.pipelines.weave.works/prod --resource-name=checkout && "
-        f"kubectl create rolebinding {role} --namespace=shop "
+        f"kubectl -n shop create rolebinding {role} "
         f"--role={role} --user='oidc:o'\"'\"'ada@example.org'`"
     ) in message
 

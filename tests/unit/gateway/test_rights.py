@@ -94,7 +94,7 @@ async def test_action_beyond_ones_rights_is_refused_with_what_grants_it() -> Non
         sneaked = await client.post("/p/shop/checkout/staging/promote", data=data)
 
     assert refused.status_code == 403
-    assert '"pipelines/prod"' in refused.json()["grant"]
+    assert "- pipelines/prod\n" in refused.json()["grant"]
     assert unknown.status_code == sneaked.status_code == 404
     assert world.requests.asked == []
 

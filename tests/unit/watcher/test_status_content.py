@@ -6,7 +6,7 @@ import pytest
 from doubles.watched import Cluster, pipeline_manifest, release
 
 from countersign.contracts import messages as m
-from countersign.kube.granting import grant_line
+from countersign.kube.grants import secret_line
 from countersign.watcher.status.content import status_of
 from countersign.watcher.status.patches import patch_of
 
@@ -214,7 +214,7 @@ def test_long_messages_are_cut_and_many_targets_are_left_out() -> None:
 def refusal_of(account: str, namespace: str, secret: str) -> m.Finding:
     """As long as the names are."""
     said_by_server = f'User "system:serviceaccount:{"h" * 63}:countersign-{account}" cannot get'
-    line = grant_line(namespace=namespace, secret=secret, refusal=said_by_server)
+    line = secret_line(namespace=namespace, secret=secret, refusal=said_by_server)
     message = f"Secret '{namespace}/{secret}': Countersign may not read it: `{line}`"
     return m.Finding(level=m.FindingLevel.WARNING, code="secret_forbidden", message=message)
 

@@ -9,11 +9,18 @@ from countersign.contracts.messages import (
     FindingLevel,
     ObjectRef,
 )
-from countersign.kube.granting import NAMESPACE
+from countersign.kube.grants import (
+    ACCOUNT_PREFIX,
+    NAMESPACE,
+    Grant,
+    Grantee,
+    Rule,
+    shell_line,
+)
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
 
-_ACCOUNT: Final = f"{NAMESPACE}:countersign-watcher"
+_ACCOUNT: Final = f"{ACCOUNT_PREFIX}watcher"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +86,14 @@ def not_installed(*, cluster: str, group: str, kind: str) -> Gap:
 
 def forbidden(*, cluster: str, group: str, kind: str, plural: str, namespace: str) -> Gap:
     resource = f"{plural}.{group}" if group else plural
-    line = _grant(resource, plural=plural, namespace=namespace)
+    line = shell_line(
+        Grant(
+            role=f"{_ACCOUNT}-{plural}",
+            rule=Rule(verbs=("list", "watch"), resource=plural, group=group),
+            subjects=(Grantee(name=_ACCOUNT, namespace=NAMESPACE),),
+            namespace=namespace,
+        )
+    )
     return Gap(
         cluster=cluster,
         group=group,
@@ -103,21 +117,6 @@ def unreachable(*, cluster: str, group: str, kind: str, namespace: str, why: str
         namespace=namespace,
         code=FindingCode.CLUSTER_UNREACHABLE,
         message=f"{name} does not answer as it should: {why}; what was seen before is not trusted",
-    )
-
-
-def _grant(resource: str, *, plural: str, namespace: str) -> str:
-    """For a shell."""
-    role = f"countersign-watcher-{plural}"
-    verbs = "--verb=list,watch"
-    if not namespace:
-        return (
-            f"kubectl create clusterrole {role} {verbs} --resource={resource} && kubectl create "
-            f"clusterrolebinding {role} --clusterrole={role} --serviceaccount={_ACCOUNT}"
-        )
-    return (
-        f"kubectl -n {namespace} create role {role} {verbs} --resource={resource} && kubectl -n "
-        f"{namespace} create rolebinding {role} --role={role} --serviceaccount={_ACCOUNT}"
     )
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
 from countersign.kube.access.api import ClusterApi, MetadataApi
-from countersign.kube.granting import grant_line
+from countersign.kube.grants import secret_line
 from countersign.kube.objects import Manifest, mapping, moment, sequence, text
 from countersign.kube.refusals import ClusterRefusal
 
@@ -77,7 +77,7 @@ def _path(namespace: str, name: str) -> str:
 
 def _refused(refusal: Rejected, *, namespace: str, name: str) -> Rejected:
     if refusal.reason == ClusterRefusal.FORBIDDEN:
-        line = grant_line(namespace=namespace, secret=name, refusal=refusal.message)
+        line = secret_line(namespace=namespace, secret=name, refusal=refusal.message)
         return Rejected(FORBIDDEN, f"Countersign may not read it; this allows it: `{line}`")
     return Rejected(MISSING, "it is not there")
 

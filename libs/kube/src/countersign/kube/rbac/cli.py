@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.http_api import KubeSettings, cluster_api
-from countersign.kube.granting import NAMESPACE
+from countersign.kube.grants import NAMESPACE
 from countersign.kube.objects import Manifest, mapping, sequence, text
 from countersign.kube.rbac.secret_roles import LABELS, NamedSecrets, named_secrets, secret_roles
 from countersign.kube.refusals import ClusterRefusal

@@ -11,12 +11,11 @@ from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import CredentialMode
-from countersign.kube.granting import ACCOUNT_PREFIX, NAMESPACE
+from countersign.kube.grants import ACCOUNT_PREFIX, NAMESPACE, Grant, Grantee, Rule, manifests
 from countersign.kube.objects import Manifest, group_of, key_of, text
 from countersign.kube.pipelines import pipeline as pipelines
 from countersign.kube.pipelines.pipeline import Pipeline, read_pipeline
 
-API_VERSION: Final = "rbac.authorization.k8s.io/v1"
 LABELS: Final = {
     "app.kubernetes.io/part-of": "countersign",
     "app.kubernetes.io/component": "named-secrets",
@@ -111,29 +110,17 @@ def secret_roles(named: NamedSecrets, *, home: str = NAMESPACE) -> tuple[dict[st
     return tuple(
         manifest
         for namespace, service in places
-        for manifest in _role(
-            service, namespace=namespace, secrets=named.of[service, namespace], home=home
+        for manifest in manifests(
+            Grant(
+                role=f"{ACCOUNT_PREFIX}{service}-secrets",
+                rule=Rule(
+                    verbs=("get",),
+                    resource="secrets",
+                    names=tuple(sorted(named.of[service, namespace])),
+                ),
+                subjects=(Grantee(name=f"{ACCOUNT_PREFIX}{service}", namespace=home),),
+                namespace=namespace,
+                labels=LABELS,
+            )
         )
     )
-
-
-def _role(
-    service: str, *, namespace: str, secrets: Iterable[str], home: str
-) -> Iterator[dict[str, Any]]:
-    account = f"{ACCOUNT_PREFIX}{service}"
-    name = f"{account}-secrets"
-    head = {"name": name, "namespace": namespace, "labels": dict(LABELS)}
-    rule = {
-        "apiGroups": [""],
-        "resources": ["secrets"],
-        "resourceNames": sorted(secrets),
-        "verbs": ["get"],
-    }
-    yield {"apiVersion": API_VERSION, "kind": "Role", "metadata": head, "rules": [rule]}
-    yield {
-        "apiVersion": API_VERSION,
-        "kind": "RoleBinding",
-        "metadata": {**head, "labels": dict(LABELS)},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "namespace": home, "name": account}],
-    }

@@ -1,7 +1,6 @@
 """Who may promote: asked of the cluster, or, where there is none, everybody but who only looks."""
 
 import asyncio
-import shlex
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from countersign.kube.access.reviews import (
     may_promote,
     promoting,
 )
+from countersign.kube.grants import Grant, Grantee, Rule, shell_line
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter
 
@@ -140,23 +140,21 @@ def refusal(person: Person, act: Act, *, environment: str) -> str:
     return (
         f"{person.id!r} ({groups}{more}) may not promote {act.namespace}/{act.name} into "
         f"{environment!r}; who manages rights in namespace {act.namespace!r} can allow it: "
-        f"`{' && '.join(granting(person, act))}`"
+        f"`{shell_line(_grant(person, act))}`"
     )
 
 
-def granting(person: Person, act: Act) -> tuple[str, str]:
-    """The commands that make the Role which is missing, and bind it to the person."""
+def _grant(person: Person, act: Act) -> Grant:
+    """The Role that is missing, and its binding to the person."""
     # With the person, or the commands would fail for the second one.
     name = f"{PROMOTE}-{act.name}-{act.subresource}-{encode_free(person.id)}"
-    role = (
-        f"kubectl create role {name} --namespace={act.namespace} --verb={act.verb} "
-        f"--resource={RESOURCE}.{GROUP}/{act.subresource} --resource-name={act.name}"
+    rule = Rule(
+        verbs=(act.verb,),
+        resource=f"{RESOURCE}/{act.subresource}",
+        group=GROUP,
+        names=(act.name,),
     )
-    binding = (
-        f"kubectl create rolebinding {name} --namespace={act.namespace} --role={name} "
-        f"--user={shlex.quote(person.id)}"
-    )
-    return role, binding
+    return Grant(role=name, rule=rule, subjects=(Grantee(name=person.id),), namespace=act.namespace)
 
 
 def unanswered(reason: str) -> str:

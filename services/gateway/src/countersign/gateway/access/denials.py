@@ -1,16 +1,14 @@
 """What somebody lacks who may not do something, as the Role and the RoleBinding that grant it."""
 
 import json
-from dataclasses import dataclass
-from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import Person
 from countersign.contracts.subjects import encode_free
 from countersign.gateway.interfaces import Missing, Right
 from countersign.gateway.model import GateKey
-
-_RBAC: Final = "rbac.authorization.k8s.io"
+from countersign.kube.access.reviews import GROUP
+from countersign.kube.grants import Grant, Grantee, Rule, manifest_text
 
 
 class Denied(Rejected):
@@ -31,62 +29,38 @@ class Denied(Rejected):
 def missing_right(person: Person, right: Right, gate: GateKey) -> Missing:
     """In words, and as YAML for `kubectl apply`."""
     namespace, pipeline = gate.pipeline
-    rule = _Rule(verb="get", resource="pipelines", name=pipeline)
+    rule = Rule(verbs=("get",), resource="pipelines", group=GROUP, names=(pipeline,))
     # Two rules must not have one Role: one would be put in place of the other. Of names, Roles
     # refuse only what would not be one part of a path.
     role = ["countersign", right.value, encode_free(pipeline)]
     if right is Right.CREDENTIALS:
-        rule, role = _Rule(verb="get", resource="pipelines/credentials"), role[:2]
+        rule = Rule(verbs=("get",), resource="pipelines/credentials", group=GROUP)
+        role = role[:2]
     elif right is Right.PROMOTE:
         # Written as in the subjects of events; a resource's name takes any text.
         written = encode_free(gate.environment)
-        rule = _Rule(verb="promote", resource=f"pipelines/{written}", name=pipeline)
+        rule = Rule(
+            verbs=("promote",), resource=f"pipelines/{written}", group=GROUP, names=(pipeline,)
+        )
         role.append(written)
-    of = f" for pipeline {rule.name}" if rule.name else ""
+    of = f" for pipeline {pipeline}" if rule.names else ""
     return Missing(
-        words=f"the verb “{rule.verb}” on {rule.resource}{of} in namespace {namespace}",
+        words=f"the verb “{rule.verbs[0]}” on {rule.resource}{of} in namespace {namespace}",
         manifest=_manifest(person, namespace, rule, role=":".join(role)),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Rule:
-    """What a Role allows; with a name for that Pipeline alone."""
-
-    verb: str
-    resource: str
-    name: str = ""
-
-
-def _manifest(person: Person, namespace: str, rule: _Rule, *, role: str) -> str:
-    groups = ", ".join(json.dumps(g, ensure_ascii=False) for g in person.groups)
-    group = (
-        f"# or, for everybody in a group, {{kind: Group, name: …}}: {groups}\n" if groups else ""
+def _manifest(person: Person, namespace: str, rule: Rule, *, role: str) -> str:
+    grant = Grant(
+        role=role,
+        rule=rule,
+        subjects=(Grantee(name=person.id),),
+        namespace=namespace,
+        binding=f"{role}:{encode_free(person.id)}",
     )
-    subject = json.dumps(person.id, ensure_ascii=False)
-    names = f"\n  resourceNames: [{json.dumps(rule.name)}]" if rule.name else ""
-    return f"""\
-apiVersion: {_RBAC}/v1
-kind: Role
-metadata:
-  name: {json.dumps(role)}
-  namespace: {json.dumps(namespace)}
-rules:
-- apiGroups: [pipelines.weave.works]
-  resources: [{json.dumps(rule.resource)}]{names}
-  verbs: [{rule.verb}]
----
-apiVersion: {_RBAC}/v1
-kind: RoleBinding
-metadata:
-  name: {json.dumps(f"{role}:{encode_free(person.id)}")}
-  namespace: {json.dumps(namespace)}
-roleRef:
-  apiGroup: {_RBAC}
-  kind: Role
-  name: {json.dumps(role)}
-subjects:
-{group}- kind: User
-  name: {subject}
-  apiGroup: {_RBAC}
-"""
+    text = manifest_text(grant)
+    # In ASCII: YAML ends a line at more characters than one would think.
+    groups = ", ".join(json.dumps(group) for group in person.groups)
+    if not groups:
+        return text
+    return f"{text}# or, for everybody in a group, {{kind: Group, name: …}}: {groups}\n"
