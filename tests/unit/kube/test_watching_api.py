@@ -10,8 +10,8 @@ from kubernetes_asyncio.client import Configuration
 from countersign.contracts.errors import Retryable
 from countersign.kube.watches.watching_api import connected
 
-SILENCE_S = 5.0
-SOON_S = 1.0
+SILENCE_S = 60.0
+SOON_S = 20.0
 ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst\n\r\n"
 
 

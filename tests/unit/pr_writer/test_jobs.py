@@ -167,7 +167,7 @@ async def test_board_takes_no_place_in_a_lost_stream_for_one_in_the_new() -> Non
 
     board.restart()
     await board.apply(received(2, at=later))
-    await board.reached(received(2, at=later), timeout_s=0.01)
+    await board.reached(received(2, at=later), timeout_s=5)
 
 
 def received(sequence: int, *, at: datetime = AT) -> Received:
