@@ -17,7 +17,7 @@ LEFT: dict[str, int] = {
     "libs/kube": 1,
     "services/approval": 32,
     "services/auditor": 27,
-    "services/gateway": 104,
+    "services/gateway": 103,
     "services/pr-writer": 40,
     "services/watcher": 73,
 }
