@@ -106,7 +106,7 @@ class Nemeses:
             # The bus may be the one that was killed.
             async with asyncio.timeout(1), connected(self.started, service) as client:
                 await publish_event(
-                    client, event, service=service, message_id=name, create_once=False
+                    client, event, source="/chaos", message_id=name, create_once=False
                 )
 
     async def forget_everything(self) -> None:

@@ -23,8 +23,8 @@ async def test_event_is_stored_below_the_event_root_with_its_headers(
         assert received.message == event
         assert received.sequence == published.sequence == 1
         assert received.message_id == "m1"
-        assert received.headers["ce-type"] == "countersign.v1.promotion.requested"
-        assert received.headers["ce-source"] == "/countersign/watcher"
+        assert received.headers["ce-type"] == "dev.countersign.promotion.requested.v1"
+        assert received.headers["ce-source"] == "/countersign"
         assert received.subject == event_subject(event)
 
 

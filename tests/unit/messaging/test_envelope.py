@@ -33,16 +33,23 @@ def read(*, subject: Any = SUBJECT, headers: Any = None, body: Any = BODY) -> An
 
 def test_headers_are_cloudevents_in_binary_mode() -> None:
     headers = event_headers(
-        EVENT, service="watcher", message_id="m1", at=AT, trace={"traceparent": "00-a-b-01"}
+        EVENT,
+        source="https://board.example",
+        message_id="m1",
+        at=AT,
+        trace={"traceparent": "00-a-b-01"},
     )
 
     assert headers == {
         "ce-specversion": "1.0",
         "ce-id": "m1",
-        "ce-source": "/countersign/watcher",
-        "ce-type": "countersign.v1.pipeline.deleted",
-        "ce-subject": SUBJECT,
+        "ce-source": "https://board.example",
+        "ce-type": "dev.countersign.pipeline.deleted.v1",
+        "ce-subject": "pipelines/apps/pod.info",
         "ce-time": "2026-11-23T07:00:00.123Z",
+        "ce-datacontenttype": "application/json",
+        "ce-dataschema": "urn:countersign:schema:v1:PipelineDeleted",
+        "ce-traceparent": "00-a-b-01",
         "content-type": "application/json",
         "Nats-Msg-Id": "m1",
         "traceparent": "00-a-b-01",

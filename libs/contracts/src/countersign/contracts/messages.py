@@ -186,6 +186,8 @@ class Destination(Message):
     kind: ForgeKind = ForgeKind.UNSPECIFIED
     path: str = ""
     """Only files below this folder are looked at; empty means the whole repository."""
+    url: str = ""
+    """The repository's page, built from the parts above."""
 
 
 class SecretRef(Message):
@@ -223,6 +225,8 @@ class PullRequestRef(Message):
     head_commit: str = Field(alias="headCommit", default="")
     head_repository_id: str = Field(alias="headRepositoryId", default="")
     base_branch: str = Field(alias="baseBranch", default="")
+    url: str = ""
+    """Its page, built from the parts above."""
 
 
 class DeadLetter(Message):
@@ -299,6 +303,12 @@ class PromotionRef(Message):
     environment: Annotated[str, Field(min_length=1)]
     attempt: int = 0
     """Counts from 1."""
+    url: str = ""
+    """Its page on the board; empty where the installation was not told the board's address."""
+    revision: Revision | None = None
+    """What is promoted."""
+    purl: str = ""
+    """What is promoted, as a package URL (https://github.com/package-url/purl-spec): `pkg:helm/podinfo@6.9.0`; empty where that is not known."""
 
 
 class CredentialUse(Message):
@@ -471,6 +481,8 @@ class ApprovalGranted(Message):
 
 
 class ApprovalRejected(Message):
+    """A person refused."""
+
     promotion: PromotionRef
     by: Person
     reason: str = ""
@@ -485,6 +497,8 @@ class ApprovalExpired(Message):
     expired_at: Timestamp | None = Field(alias="expiredAt", default=None)
     reason: str = ""
     """What ended it, for a person: `Ada declined at GitHub`."""
+    by: Person | None = None
+    """Whose it was."""
 
 
 class ApprovalLost(Message):
@@ -494,6 +508,8 @@ class ApprovalLost(Message):
     approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
     replica: str = ""
     lost_at: Timestamp | None = Field(alias="lostAt", default=None)
+    by: Person | None = None
+    """Whose it was."""
 
 
 class ApprovalRevoked(Message):
@@ -505,6 +521,8 @@ class ApprovalRevoked(Message):
     reason: str = ""
     """`used`, `rejected`, `expired`, `signed out`, `superseded`, `shut down`, `withdrawn`."""
     revoked_at: Timestamp | None = Field(alias="revokedAt", default=None)
+    by: Person | None = None
+    """Whose it was."""
 
 
 class EnvironmentObserved(Message):
@@ -590,6 +608,8 @@ class PullRequestProgressed(Message):
 
 
 class PullRequestOpened(Message):
+    """A pull request was opened, or found open from an earlier try."""
+
     promotion: PromotionRef
     pull_request: PullRequestRef = Field(alias="pullRequest")
     approval_id: str = Field(alias="approvalId", default="")
@@ -605,6 +625,8 @@ class PullRequestOpened(Message):
 
 
 class PullRequestFailed(Message):
+    """No pull request came of it."""
+
     promotion: PromotionRef
     message: Annotated[str, Field(min_length=1)]
     """What failed, on which object, and what to do."""
@@ -617,6 +639,9 @@ class PullRequestFailed(Message):
     path: str = ""
     """The file or folder in the repository that it is about; its line, from 1, where one is known."""
     line: int = 0
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    approver: Person | None = None
+    """Who consented, where somebody did."""
 
 
 class PullRequestUpdated(Message):
@@ -626,21 +651,40 @@ class PullRequestUpdated(Message):
     pull_request: PullRequestRef = Field(alias="pullRequest")
     summary: str = ""
     updated_at: Timestamp | None = Field(alias="updatedAt", default=None)
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    author: ForgeUser | None = None
+    """As whom it was opened."""
+    approver: Person | None = None
+    """Who consented, where somebody did."""
 
 
 class PullRequestMerged(Message):
+    """A pull request of ours was merged."""
+
     promotion: PromotionRef
     pull_request: PullRequestRef = Field(alias="pullRequest")
     by: ForgeUser | None = None
     merge_commit: str = Field(alias="mergeCommit", default="")
     merged_at: Timestamp | None = Field(alias="mergedAt", default=None)
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    author: ForgeUser | None = None
+    """As whom it was opened."""
+    approver: Person | None = None
+    """Who consented, where somebody did."""
 
 
 class PullRequestClosed(Message):
+    """A pull request of ours was closed without being merged."""
+
     promotion: PromotionRef
     pull_request: PullRequestRef = Field(alias="pullRequest")
     by: ForgeUser | None = None
     closed_at: Timestamp | None = Field(alias="closedAt", default=None)
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    author: ForgeUser | None = None
+    """As whom it was opened."""
+    approver: Person | None = None
+    """Who consented, where somebody did."""
 
 
 class CompleteResponse(Message):

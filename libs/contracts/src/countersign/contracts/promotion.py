@@ -157,6 +157,11 @@ class Promotion:
         return tuple(found)
 
     @property
+    def approver(self) -> Person | None:
+        """The person whose consent was the last that it took."""
+        return self.granted[-1].by if self.granted else None
+
+    @property
     def has_consent(self) -> bool:
         return len(self.counted) >= self.approvals_needed
 

@@ -6,7 +6,7 @@ subscribes to.
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
@@ -31,22 +31,6 @@ STREAM_BY_NOUN: Final = {
     "pull-request": "PROMOTIONS",
     "pipeline": "PIPELINES",
     "token": "TOKENS",
-}
-HEADER_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {
-        "ce-specversion": {"type": "string", "const": "1.0"},
-        "ce-id": {"type": "string"},
-        "ce-source": {"type": "string"},
-        "ce-type": {"type": "string"},
-        "ce-subject": {"type": "string"},
-        "ce-time": {"type": "string", "format": "date-time"},
-        "traceparent": {"type": "string"},
-        "tracestate": {"type": "string"},
-        "Nats-Msg-Id": {"type": "string"},
-        "Nats-Sequence": {"type": "string"},
-        "Nats-Last-Sequence": {"type": "string"},
-    },
 }
 # Credential of a delegation in subjects: no Secret can be called so, names start with a letter
 # or digit.

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
+from countersign.contracts.wire.cloud_events import event_source
 from countersign.messaging.connection import BusClient, ConnectionState, barrier, close, connect
 from countersign.messaging.direct_get import last_on_subject
 from countersign.messaging.envelope import Received, place_of_answer, read_event
@@ -71,7 +72,7 @@ class Bus:
         return await publish_event(
             self.client,
             event,
-            service=self.service,
+            source=event_source(self.settings.public_url),
             message_id=message_id,
             create_once=create_once,
         )

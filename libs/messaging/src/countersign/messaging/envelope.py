@@ -1,7 +1,8 @@
 """Messages on the wire: CloudEvents headers around a canonical body, and back.
 
-CloudEvents in NATS, binary mode:
+CloudEvents in NATS, binary mode, with each attribute in a header of its own, the trace too:
 https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md
+https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
 """
 
 from collections.abc import Mapping
@@ -11,13 +12,19 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
-from countersign.contracts.messages import EVENTS
-from countersign.contracts.subjects import EVENT_ROOT, event_model, event_subject
+from countersign.contracts.subjects import event_model, event_subject
+from countersign.contracts.wire.cloud_events import (
+    DATA_CONTENT_TYPE,
+    SPEC_VERSION,
+    event_about,
+    event_type,
+    schema_id,
+)
 from countersign.messaging.refusals import BusRefusal
 from countersign.telemetry.tracing import trace_of
 
 CONTENT_TYPE: Final = "content-type"
-JSON: Final = "application/json"
+JSON: Final = DATA_CONTENT_TYPE
 MESSAGE_ID: Final = "Nats-Msg-Id"
 EXPECTED_LAST_SUBJECT_SEQUENCE: Final = "Nats-Expected-Last-Subject-Sequence"
 STREAM: Final = "Nats-Stream"
@@ -61,17 +68,30 @@ class Place:
 
 
 def event_headers(
-    event: Message, *, service: str, message_id: str, at: datetime, trace: Mapping[str, str]
+    event: Message, *, source: str, message_id: str, at: datetime, trace: Mapping[str, str]
 ) -> dict[str, str]:
+    """The headers of an event.
+
+    Args:
+        event: its type decides what it is called.
+        source: the installation, as `cloud_events.event_source` names it.
+        message_id: the same for the same event, whoever publishes it.
+        at: now.
+        trace: headers of the trace it belongs to.
+
+    """
     return {
-        "ce-specversion": "1.0",
+        "ce-specversion": SPEC_VERSION,
         "ce-id": message_id,
-        "ce-source": f"/countersign/{service}",
-        "ce-type": f"{EVENT_ROOT}.{EVENTS[type(event)].name}",
-        "ce-subject": event_subject(event),
+        "ce-source": source,
+        "ce-type": event_type(type(event)),
+        "ce-subject": event_about(event),
         "ce-time": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        CONTENT_TYPE: JSON,
+        "ce-datacontenttype": DATA_CONTENT_TYPE,
+        "ce-dataschema": schema_id(type(event).__name__),
+        CONTENT_TYPE: DATA_CONTENT_TYPE,
         MESSAGE_ID: message_id,
+        **{f"ce-{name}": value for name, value in trace.items()},
         **trace,
     }
 

@@ -49,7 +49,7 @@ class AlreadyExists(Rejected):
 
 
 async def publish_event(
-    client: Client, event: Message, *, service: str, message_id: str, create_once: bool
+    client: Client, event: Message, *, source: str, message_id: str, create_once: bool
 ) -> Published:
     """Publish and wait until it is stored.
 
@@ -66,12 +66,12 @@ async def publish_event(
     }
     with span(f"publish {info.name}", kind=SpanKind.PRODUCER, attributes=described):
         headers = event_headers(
-            event, service=service, message_id=message_id, at=datetime.now(UTC), trace=carrier()
+            event, source=source, message_id=message_id, at=datetime.now(UTC), trace=carrier()
         )
         if create_once:
             # Checked against the stored subject, after the stream's transform (tried on 2.15).
             headers[EXPECTED_LAST_SUBJECT_SEQUENCE] = "0"
-        return await _store(client, subject, event.to_json(), headers)
+        return await _store(client, subject, event.to_json(), headers, kind=info.name)
 
 
 async def store(client: Client, subject: str, body: bytes, headers: dict[str, str]) -> Published:
@@ -126,8 +126,9 @@ def read_acknowledgement(data: bytes, *, subject: str) -> Published:
     raise Rejected(BusRefusal.STREAM_REFUSED, f"{subject!r}: {description}")
 
 
-async def _store(client: Client, subject: str, body: bytes, headers: dict[str, str]) -> Published:
-    kind = headers["ce-type"]
+async def _store(
+    client: Client, subject: str, body: bytes, headers: dict[str, str], *, kind: str
+) -> Published:
     started = time.monotonic()
     outcome = "failed"
     try:

@@ -1,12 +1,16 @@
 """Settings of the bus: its address, and our name and key."""
 
 import os
+import re
 import socket
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# The part before a path, without a user: what is in each event is read by everybody.
+_ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 
 
 def default_replica() -> str:
@@ -28,9 +32,21 @@ class BusSettings(BaseSettings):
     nats_ca_file: Path | None = Field(
         default=None, description="certificates that the server's is checked with, where it has TLS"
     )
+    public_url: str = Field(
+        default="",
+        max_length=255,
+        description="the board's scheme, host and port; names this installation in events",
+    )
     replica: str = Field(
         default_factory=default_replica, min_length=1, description="name of this replica"
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_origin(cls, url: str) -> str:
+        if url and not _ORIGIN.fullmatch(url.rstrip("/")):
+            raise ValueError("give scheme, host and port only")
+        return url.rstrip("/")
 
     @model_validator(mode="after")
     def _check_files(self) -> Self:

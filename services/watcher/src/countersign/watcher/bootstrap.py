@@ -73,6 +73,7 @@ async def serve(
             links=ground.links,
             clock=_utc_now,
             namespaces=settings.only_namespaces if settings.kube.in_use else frozenset(),
+            board_url=bus.settings.public_url,
         )
         news = PullRequestNews(projection=observer.projection, publisher=bus, clock=_utc_now)
         health.add("objects", observer.not_ready)

@@ -84,6 +84,8 @@ class Situation:
     now: datetime
     # URL of the source that an application is applied from.
     source_urls: Mapping[ObjectKey, str] = field(default_factory=dict)
+    # The board's address, for links; empty where nobody said it.
+    board_url: str = ""
     promotions: Mapping[str, Promotion] = field(default_factory=dict)
     links: Links = field(default_factory=dict)
     observed: PipelineObserved | None = None

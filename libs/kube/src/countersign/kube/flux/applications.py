@@ -41,6 +41,8 @@ class AppState:
     not_promotable: str = ""
     # Of the finding that says why it cannot be read; empty where it can.
     code: str = ""
+    # Name of the chart, of a HelmRelease.
+    chart: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,7 @@ def _state(
         trials=_trials(history),
         since=moment(history[0], "lastDeployed") if healthy else ready.since,
         not_promotable=_REVISION_STRATEGY if strategy == "Revision" else "",
+        chart=text(history[0], "chartName") if healthy else "",
     )
 
 

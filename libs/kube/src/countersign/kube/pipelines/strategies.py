@@ -11,6 +11,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import KIND_BY_NAME
 from countersign.contracts.messages import CredentialMode, Destination, SecretRef
 from countersign.dialects.kinds import KINDS
+from countersign.dialects.pages import repository_page
 from countersign.kube.objects import Manifest, integer, mapping, text
 from countersign.kube.refusals import ClusterRefusal
 
@@ -87,7 +88,7 @@ def destination(*, kind: str, url: str, base_branch: str, path: str = "") -> Des
     """
     forge_kind = KIND_BY_NAME[kind]
     origin, owner, repository = KINDS[forge_kind].addresses.place_of(url)
-    return Destination(
+    found = Destination(
         kind=forge_kind,
         origin=origin,
         owner=owner,
@@ -95,6 +96,7 @@ def destination(*, kind: str, url: str, base_branch: str, path: str = "") -> Des
         base_branch=base_branch,
         path=path.strip("/"),
     )
+    return found.model_copy(update={"url": repository_page(found)})
 
 
 def _own(ask: Manifest, field: str) -> str:

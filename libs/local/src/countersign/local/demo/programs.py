@@ -58,6 +58,7 @@ def cluster(layout: Layout, ports: Ports) -> Program:
 def service(name: str, *, layout: Layout, ports: Ports, bus: Bus, health_port: int) -> Program:
     settings = {
         **_bus_settings(bus, name),
+        "COUNTERSIGN_PUBLIC_URL": ports.gateway_url,
         "COUNTERSIGN_HEALTH_HOST": HOST,
         "COUNTERSIGN_HEALTH_PORT": str(health_port),
         "COUNTERSIGN_FORGES_FILE": str(layout.forges_file),
@@ -79,7 +80,6 @@ def _bus_settings(bus: Bus, user: str) -> dict[str, str]:
 
 
 def _own_settings(name: str, *, layout: Layout, ports: Ports, bus: Bus) -> Mapping[str, str]:
-    public_url = {"COUNTERSIGN_PUBLIC_URL": ports.gateway_url}
     secrets = {"COUNTERSIGN_SECRETS_DIR": str(layout.secrets)}
     return {
         "watcher": {
@@ -87,11 +87,10 @@ def _own_settings(name: str, *, layout: Layout, ports: Ports, bus: Bus) -> Mappi
             "COUNTERSIGN_WEBHOOK_HOST": HOST,
             "COUNTERSIGN_WEBHOOK_PORT": str(ports.webhooks),
         },
-        "approval": {**public_url, "COUNTERSIGN_WRITER_NKEYS": bus.writer_key},
+        "approval": {"COUNTERSIGN_WRITER_NKEYS": bus.writer_key},
         "pr-writer": secrets,
         "auditor": secrets,
         "gateway": {
-            **public_url,
             "COUNTERSIGN_HOST": HOST,
             "COUNTERSIGN_PORT": str(ports.gateway),
             "COUNTERSIGN_SIGN_IN": "local",

@@ -152,6 +152,7 @@ class Announcements:
             approval_id=consent.approval_id,
             expired_at=self._now(),
             reason=reason,
+            by=consent.person,
         )
         message_id = f"{consent.approval_id}-expired"
         await self.tell_sometime(event, consent, message_id=message_id)
@@ -163,6 +164,7 @@ class Announcements:
             approval_id=approval_id,
             expired_at=self._now(),
             reason=reason,
+            by=_giver(entry, approval_id),
         )
         await self.tell(event, message_id=f"{approval_id}-withdrawn")
         return event
@@ -173,6 +175,7 @@ class Announcements:
             approval_id=approval_id,
             replica=replica,
             lost_at=self._now(),
+            by=_giver(entry, approval_id),
         )
         with span(_SPAN, parent=entry.trace, link_current=True):
             await self.tell(event, message_id=f"{approval_id}-lost")
@@ -184,6 +187,12 @@ class Announcements:
             outcome=outcome,
             reason=spent.reason.value,
             revoked_at=self._now(),
+            by=spent.consent.person,
         )
         message_id = f"{spent.consent.approval_id}-revoked-{spent.name}"
         await self.tell_sometime(event, spent.consent, message_id=message_id)
+
+
+def _giver(entry: Entry, approval_id: str) -> Person | None:
+    given = (a.by for a in entry.promotion.approvals if a.approval_id == approval_id)
+    return next(given, None)

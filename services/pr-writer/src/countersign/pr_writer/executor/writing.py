@@ -14,6 +14,7 @@ from countersign.contracts.messages import (
     OpeningStep,
     PullRequestRef,
 )
+from countersign.dialects.pages import pull_request_page
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import NewCommit, Replacement, Tip, TreeEntry
 from countersign.dialects.repositories.interface import LookScope, Repository, View
@@ -229,21 +230,22 @@ class Writing:
 
     def _outcome(self, view: View, pull: Pull, *, found: bool) -> Outcome:
         to = self._job.request.destination
+        ref = PullRequestRef(
+            kind=to.kind,
+            origin=to.origin,
+            repository_id=view.repository_id,
+            owner=to.owner,
+            repository=to.repository,
+            number=pull.number,
+            head_branch=pull.head_branch if found else self._job.branch,
+            head_commit=pull.head_commit,
+            head_repository_id=pull.head_repository_id,
+            base_branch=to.base_branch,
+        )
         return Outcome(
             found=found,
             author=pull.author or view.viewer,
-            pull_request=PullRequestRef(
-                kind=to.kind,
-                origin=to.origin,
-                repository_id=view.repository_id,
-                owner=to.owner,
-                repository=to.repository,
-                number=pull.number,
-                head_branch=pull.head_branch if found else self._job.branch,
-                head_commit=pull.head_commit,
-                head_repository_id=pull.head_repository_id,
-                base_branch=to.base_branch,
-            ),
+            pull_request=ref.model_copy(update={"url": pull_request_page(ref)}),
         )
 
     async def close(self) -> Outcome:

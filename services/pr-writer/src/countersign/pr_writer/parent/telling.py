@@ -106,6 +106,8 @@ class Telling:
             approval_id=job.approval_id,
             step=outcome.step,
             failed_at=self._clock(),
+            mode=job.mode,
+            approver=job.approver,
         )
         await self._fail(event, name=f"{_id(job)}.failed")
 
@@ -118,6 +120,8 @@ class Telling:
             message=error.message,
             approval_id=entry.promotion.granted[-1].approval_id if entry.promotion.granted else "",
             failed_at=self._clock(),
+            mode=entry.promotion.request.mode,
+            approver=entry.promotion.approver,
         )
         await self._fail(event, name=f"{ref.promotion_id}.{ref.attempt}.failed")
 
@@ -135,7 +139,13 @@ class Telling:
         if pull is None:
             return
         event = PullRequestClosed(
-            promotion=entry.promotion.ref, pull_request=pull, by=by, closed_at=self._clock()
+            promotion=entry.promotion.ref,
+            pull_request=pull,
+            by=by,
+            closed_at=self._clock(),
+            mode=entry.promotion.opened_mode,
+            author=entry.promotion.author,
+            approver=entry.promotion.approver,
         )
         await self._publisher.publish(event, message_id=f"{_entry_id(entry)}.closed")
 
@@ -148,6 +158,9 @@ class Telling:
             by=outcome.by,
             merge_commit=outcome.merge_commit,
             merged_at=self._clock(),
+            mode=entry.promotion.opened_mode,
+            author=entry.promotion.author,
+            approver=entry.promotion.approver,
         )
         await self._publisher.publish(event, message_id=f"{_entry_id(entry)}.merged")
 
@@ -159,6 +172,9 @@ class Telling:
             pull_request=entry.pull,
             summary=outcome.summary,
             updated_at=self._clock(),
+            mode=entry.promotion.opened_mode,
+            author=entry.promotion.author,
+            approver=entry.promotion.approver,
         )
         name = f"{_entry_id(entry)}.updated.{event.updated_at:%s%f}"
         await self._publisher.publish(event, message_id=name)

@@ -21,6 +21,7 @@ from countersign.contracts.messages import (
     PromotionSuperseded,
 )
 from countersign.contracts.promotion import OVER, Promotion
+from countersign.watcher.decision.addresses import package_of, page_of
 from countersign.watcher.decision.arrivals import arrivals
 from countersign.watcher.decision.chains import follow, into, kept_link, next_id
 from countersign.watcher.decision.gates import gate, judge
@@ -168,6 +169,9 @@ def _requested(
             pipeline=situation.pipeline.ref,
             environment=above.name,
             attempt=1,
+            url=page_of(situation, above.name),
+            revision=content.revision,
+            purl=package_of(situation, below),
         ),
         app=situation.pipeline.app,
         from_environment=below.name,

@@ -54,6 +54,7 @@ class Observer:
         links: LinkStore,
         clock: Clock,
         namespaces: frozenset[str] = frozenset(),
+        board_url: str = "",
     ) -> None:
         self.inventory = Inventory()
         self.projection = Projection()
@@ -62,6 +63,7 @@ class Observer:
         self._publishing = Publication(publisher, projection=self.projection)
         self._links = links
         self._clock = clock
+        self._board_url = board_url
         self._scope = Scope(now=clock(), namespaces=namespaces, began=clock())
         self._read = asyncio.Event()
         self._wake = asyncio.Event()
@@ -196,6 +198,7 @@ class Observer:
             findings=tuple(self._findings_of(pipeline, observed=observed)),
             complete=self.inventory.tells_absence,
             reads_clusters=self.inventory.knows_gaps,
+            board_url=self._board_url,
             now=self._clock(),
         )
 

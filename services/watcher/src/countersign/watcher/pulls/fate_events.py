@@ -27,7 +27,16 @@ def event_of(fate: Fate, *, promotion: Promotion, ref: PullRequestRef, now: date
             by=fate.by,
             merge_commit=fate.merge_commit,
             merged_at=fate.at or now,
+            mode=promotion.opened_mode,
+            author=promotion.author,
+            approver=promotion.approver,
         )
     return PullRequestClosed(
-        promotion=promotion.ref, pull_request=ref, by=fate.by, closed_at=fate.at or now
+        promotion=promotion.ref,
+        pull_request=ref,
+        by=fate.by,
+        closed_at=fate.at or now,
+        mode=promotion.opened_mode,
+        author=promotion.author,
+        approver=promotion.approver,
     )

@@ -1,0 +1,1 @@
+"""Names of messages on the wire, for programs that are not ours."""
