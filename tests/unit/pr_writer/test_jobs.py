@@ -29,8 +29,8 @@ from countersign.contracts.promotion import State
 from countersign.messaging.envelope import Received
 from countersign.pr_writer.executor.describing import describe, plain
 from countersign.pr_writer.jobs.model import Job, Known, mode_to_open
-from countersign.pr_writer.parent.board import PROMOTIONS_PER_ENVIRONMENT_MAX, Board
 from countersign.pr_writer.parent.memory import Memory
+from countersign.pr_writer.parent.projection import PROMOTIONS_PER_ENVIRONMENT_MAX, Board
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 STORED, DELEGATED = CredentialMode.STORED, CredentialMode.DELEGATED

@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countersign.contracts.errors import Rejected
+from countersign.dialects.repositories.contents import blob_id
+from countersign.pr_writer.executor.scalars import apply, write_scalar
+from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, check_path
 from countersign.pr_writer.jobs.markers import marker_of, suffix_of
-from countersign.pr_writer.parser.manifests import apply, blob_id, check_path, verify, write_scalar
-from countersign.pr_writer.parser.scanning import FILE_BYTES_MAX, find
+from countersign.pr_writer.parser.scanning import find
+from countersign.pr_writer.parser.verification import verify
 
 KEY = "ns:app:prod"
 M = '# {"$promotion": "ns:app:prod"}'

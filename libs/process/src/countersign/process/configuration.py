@@ -7,6 +7,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from countersign.contracts.errors import Rejected
+from countersign.process.bounded_files import read_bounded
 from countersign.process.refusals import ProcessRefusal
 
 DOCUMENT_BYTES_MAX: Final = 1024 * 1024
@@ -50,20 +51,3 @@ def read_document(path: Path, model: type[_Document]) -> _Document:
         details = error.errors(include_url=False, include_input=False)
         faults = (f"{'.'.join(map(str, d['loc']))}: {d['msg']}" for d in details[:FAULTS_MAX])
         raise Rejected(ProcessRefusal.BAD_DOCUMENT, f"{path}: {'; '.join(faults)}") from None
-
-
-def read_bounded(path: Path, *, bytes_max: int, reason: str) -> bytes:
-    """Read a file of at most so many bytes.
-
-    Raises:
-        Rejected: for the `reason` given; it cannot be read, or is larger.
-
-    """
-    try:
-        with path.open("rb") as file:
-            body = file.read(bytes_max + 1)
-    except OSError as error:
-        raise Rejected(reason, f"{path} cannot be read: {error.strerror}") from None
-    if len(body) > bytes_max:
-        raise Rejected(reason, f"{path} is larger than {bytes_max} bytes")
-    return body

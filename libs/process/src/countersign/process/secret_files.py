@@ -11,7 +11,7 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
-from countersign.process.configuration import read_bounded
+from countersign.process.bounded_files import read_bounded
 from countersign.process.refusals import ProcessRefusal
 
 # The longest key or token of any forge has a few KiB.

@@ -11,13 +11,13 @@ from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.projections.follower import follow
 from countersign.messaging.settings import BusSettings
 from countersign.pr_writer.jobs.model import ClusterAddress
-from countersign.pr_writer.parent.board import Board
+from countersign.pr_writer.parent.announcing import Telling
 from countersign.pr_writer.parent.executors import executor_pool
-from countersign.pr_writer.parent.handlers import Handling
+from countersign.pr_writer.parent.handling import Handling
+from countersign.pr_writer.parent.polling import Following
+from countersign.pr_writer.parent.projection import Board
 from countersign.pr_writer.parent.routes import work
-from countersign.pr_writer.parent.schedule import Following
 from countersign.pr_writer.parent.signing import SigningRedeemer
-from countersign.pr_writer.parent.telling import Telling
 from countersign.pr_writer.parent.world import World
 from countersign.pr_writer.settings import Settings
 from countersign.process.processes import single_error

@@ -15,6 +15,7 @@ import sys
 from typing import Final, NoReturn
 
 from countersign.pr_writer.executor import executing
+from countersign.pr_writer.jobs.frames import JOB, READY
 from countersign.pr_writer.parser import parsing
 from countersign.process.processes import forbid_dumps
 
@@ -28,8 +29,6 @@ _LATE_IMPORTS: Final = (
     "httpcore2._async.http11",
     "truststore",
 )
-READY: Final = b"ready"
-JOB: Final = b"job"
 
 
 def main() -> None:

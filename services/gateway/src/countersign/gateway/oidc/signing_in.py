@@ -21,7 +21,7 @@ from countersign.gateway.interfaces import SignedIn
 from countersign.gateway.oidc.claims import ClaimRules, person_of
 from countersign.gateway.oidc.id_tokens import Expected, key_id, verified
 from countersign.gateway.oidc.provider import Provider
-from countersign.process.configuration import read_bounded
+from countersign.process.bounded_files import read_bounded
 
 ATTEMPT_S: Final = 600.0
 ATTEMPTS_MAX: Final = 10_000

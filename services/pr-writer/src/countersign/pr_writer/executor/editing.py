@@ -7,9 +7,10 @@ from typing import Final, Protocol
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import Revision
 from countersign.contracts.revision import marker_value
-from countersign.pr_writer.executor.asking import Parser
+from countersign.pr_writer.executor.parser_client import Parser
+from countersign.pr_writer.executor.scalars import apply
+from countersign.pr_writer.jobs.files import check_path
 from countersign.pr_writer.jobs.markers import Marked, suffix_of
-from countersign.pr_writer.parser.manifests import apply, check_path
 
 FILES_MAX: Final = 50  # SR-26
 _NEAR_MISS: Final = b"$promotion"

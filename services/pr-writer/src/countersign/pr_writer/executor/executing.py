@@ -23,19 +23,17 @@ from countersign.dialects.exchange import Call
 from countersign.forges import clients
 from countersign.forges.http import ForgeHttp, tls_context
 from countersign.pr_writer.executor import credentials, following, redeeming
-from countersign.pr_writer.executor.asking import Parser
 from countersign.pr_writer.executor.editing import MarkerEditor
-from countersign.pr_writer.executor.remains import EXECUTOR_S, place_of
+from countersign.pr_writer.executor.parser_client import Parser
+from countersign.pr_writer.executor.remains import place_of
 from countersign.pr_writer.executor.writing import Result, Writing
 from countersign.pr_writer.jobs.channel import Channel, Closed, open_channel
+from countersign.pr_writer.jobs.frames import EXECUTOR_S, OUTCOME, PROGRESS, REPORT_S
 from countersign.pr_writer.jobs.model import Job, Outcome, Progress, failure_of, refuse_unconsented
 from countersign.process.processes import forbid_dumps
 
-REPORT_S: Final = 5.0
 REDEEM_S: Final = 20.0
 PART_BYTES: Final = 12
-PROGRESS: Final = b"p"
-OUTCOME: Final = b"o"
 
 
 def run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) -> None:

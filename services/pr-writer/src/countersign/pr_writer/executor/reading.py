@@ -9,8 +9,8 @@ from countersign.dialects.repositories.interface import Repository, View
 from countersign.pr_writer.executor import survey
 from countersign.pr_writer.executor.remains import place_of
 from countersign.pr_writer.executor.survey import Survey
+from countersign.pr_writer.jobs.files import FILE_BYTES_MAX
 from countersign.pr_writer.jobs.model import Job
-from countersign.pr_writer.parser.scanning import FILE_BYTES_MAX
 
 
 async def read_candidates(

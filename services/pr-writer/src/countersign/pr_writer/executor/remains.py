@@ -13,11 +13,10 @@ from countersign.dialects.repositories.interface import Repository, View
 from countersign.dialects.repositories.pulls import Pull, PullState
 from countersign.pr_writer.executor import describing
 from countersign.pr_writer.executor.editing import Editor
+from countersign.pr_writer.jobs.files import FILE_BYTES_MAX
+from countersign.pr_writer.jobs.frames import EXECUTOR_S
 from countersign.pr_writer.jobs.model import Job
-from countersign.pr_writer.parser.scanning import FILE_BYTES_MAX
 
-# An executor lives no longer, so what is older was left behind by a dead one.
-EXECUTOR_S: Final = 60
 BRANCH_ONLY_TRIES: Final = 3
 
 

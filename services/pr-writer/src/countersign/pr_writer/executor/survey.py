@@ -11,10 +11,9 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.dialects.repositories.contents import TreeEntry
 from countersign.dialects.repositories.interface import View
+from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, is_candidate
 from countersign.pr_writer.jobs.markers import suffix_of
 from countersign.pr_writer.jobs.model import Known
-from countersign.pr_writer.parser.manifests import is_candidate
-from countersign.pr_writer.parser.scanning import FILE_BYTES_MAX
 
 CANDIDATES_MAX: Final = 2_000
 CANDIDATE_BYTES_MAX: Final = 24 * 1024 * 1024

@@ -15,12 +15,17 @@ from typing import Final
 from pydantic import ValidationError
 
 from countersign.contracts.errors import Retryable
-from countersign.pr_writer.executor.executing import OUTCOME, PROGRESS, REPORT_S
-from countersign.pr_writer.executor.remains import EXECUTOR_S
 from countersign.pr_writer.jobs.channel import Channel, Closed, open_channel
+from countersign.pr_writer.jobs.frames import (
+    EXECUTOR_S,
+    JOB,
+    OUTCOME,
+    PROGRESS,
+    READY,
+    REPORT_S,
+)
 from countersign.pr_writer.jobs.model import Job, Outcome, Progress
 from countersign.pr_writer.parent.interfaces import OnProgress, Redeemer
-from countersign.pr_writer.zygote import JOB, READY
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -171,7 +176,7 @@ class ExecutorPool:
                 progress = Progress.model_validate_json(body) if kind == PROGRESS else Progress()
                 key = base64.b64decode(progress.public_key, validate=True)
             except (ValidationError, binascii.Error) as error:
-                raise Closed("the executor speaks in tongues") from error
+                raise Closed("an executor's report is malformed") from error
             if key:
                 request, sealed = await redeemer.redeem(job, public_key=key)
                 await channel.send(request.to_json(), timeout_s=REPORT_S)

@@ -1,7 +1,7 @@
 """What this service works on."""
 
 from countersign.messaging.bus import Work
-from countersign.pr_writer.parent.handlers import Handling
+from countersign.pr_writer.parent.handling import Handling
 
 DURABLE = "pr-writer-jobs"
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from countersign.contracts.forge_list import ForgeList
 from countersign.pr_writer.jobs.model import ClusterAddress
-from countersign.pr_writer.parent.board import Board
+from countersign.pr_writer.parent.announcing import Telling
 from countersign.pr_writer.parent.interfaces import Executors, Redeemer
-from countersign.pr_writer.parent.telling import Telling
+from countersign.pr_writer.parent.projection import Board
 
 
 @dataclass(frozen=True, kw_only=True)

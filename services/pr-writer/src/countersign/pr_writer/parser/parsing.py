@@ -10,48 +10,16 @@ import socket
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
-
 from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs import channel
-from countersign.pr_writer.jobs.markers import Marked, Markers, Misplaced
-from countersign.pr_writer.parser.manifests import verify
+from countersign.pr_writer.jobs.findings import Found, Place
+from countersign.pr_writer.jobs.markers import Marked
 from countersign.pr_writer.parser.scanning import find
+from countersign.pr_writer.parser.verification import verify
 
 CPU_S: Final = 5
 MEMORY_BYTES_MAX: Final = 256 * 1024 * 1024
 _PAGE_BYTES: Final = resource.getpagesize()
-
-
-class Place(BaseModel):
-    """A `Marked` on its way between the processes."""
-
-    model_config = ConfigDict(frozen=True)
-
-    start: int
-    end: int
-    style: str
-    marker: str
-    ordinal: int
-    line: int
-
-
-class Found(BaseModel):
-    """What one file holds, or why it could not be read."""
-
-    model_config = ConfigDict(frozen=True)
-
-    marked: tuple[Place, ...] = ()
-    misplaced: tuple[tuple[str, int, str], ...] = ()
-    reason: str = ""
-    message: str = ""
-
-    @property
-    def markers(self) -> Markers:
-        return Markers(
-            tuple(Marked(**p.model_dump()) for p in self.marked),
-            tuple(Misplaced(marker=m, line=n, reason=r) for m, n, r in self.misplaced),
-        )
 
 
 def run(sock: socket.socket) -> None:

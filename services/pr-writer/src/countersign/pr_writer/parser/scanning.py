@@ -12,9 +12,9 @@ from typing import Any, Final
 import yaml
 
 from countersign.contracts.errors import Rejected
+from countersign.pr_writer.jobs.files import FILE_BYTES_MAX
 from countersign.pr_writer.jobs.markers import Marked, Markers, Misplaced, marker_of
 
-FILE_BYTES_MAX: Final = 256 * 1024  # SR-26: what a parser survives well within its five seconds
 NODES_MAX: Final = 50_000
 DEPTH_MAX: Final = 64
 NEEDLE: Final = b'"$promotion"'

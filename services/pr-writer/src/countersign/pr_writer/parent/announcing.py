@@ -20,8 +20,8 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL
 from countersign.pr_writer.jobs.model import Job, Outcome, Progress, failure_of
-from countersign.pr_writer.parent.board import Entry
 from countersign.pr_writer.parent.interfaces import Clock, Publisher
+from countersign.pr_writer.parent.projection import Entry
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter, histogram

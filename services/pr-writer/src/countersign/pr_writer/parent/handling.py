@@ -20,10 +20,10 @@ from countersign.pr_writer.jobs.model import (
     opening,
     tries_max,
 )
-from countersign.pr_writer.parent.board import Entry, Lane
+from countersign.pr_writer.parent.announcing import Narrator
 from countersign.pr_writer.parent.interfaces import ReceivedEvent
 from countersign.pr_writer.parent.memory import Memory
-from countersign.pr_writer.parent.telling import Narrator
+from countersign.pr_writer.parent.projection import Entry, Lane
 from countersign.pr_writer.parent.world import World
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger

@@ -6,8 +6,8 @@ from typing import Final
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.promotion import State
 from countersign.pr_writer.jobs.model import Outcome, afterwards, may_use_stored
-from countersign.pr_writer.parent.board import Entry
-from countersign.pr_writer.parent.telling import Narrator
+from countersign.pr_writer.parent.announcing import Narrator
+from countersign.pr_writer.parent.projection import Entry
 from countersign.pr_writer.parent.world import World
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger

@@ -4,16 +4,12 @@ The one who writes does not parse YAML: it is told where, checks that a marker o
 really there, and writes the value quoted as YAML needs.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import yaml
-
 from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs.markers import Marked, marker_of, suffix_of
-from countersign.pr_writer.parser.scanning import BOM, events
 
 # What YAML 1.1 or 1.2 readers take for anything but a string.
 _NOT_A_STRING = re.compile(
@@ -35,48 +31,6 @@ _DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _UNQUOTED = re.compile(r"(?!['\"|>#])(?:(?!:\s|\s\#).)+(?<!:)", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/@+-]|:(?=[A-Za-z0-9]))*")
 VALUE_CHARACTERS_MAX: Final = 512
-_RUNS_CODE = re.compile(
-    r"""
-    (?:.*/)?\.(?:github|gitea|forgejo|gitlab|circleci|buildkite|woodpecker|tekton)/.*
-    | (?:.*/)?\.(?:semaphore|azuredevops|azure-pipelines|pipelines|gitlab-ci|harness|builds)/.*
-    | (?:.*/)?\.(?:gitlab-ci|travis|drone|woodpecker|appveyor|cirrus|pre-commit-config)[^/]*\.ya?ml
-    | (?:.*/)?(?:azure|bitbucket)-pipelines[^/]*\.ya?ml
-    | (?:.*/)?(?:appveyor|buildspec|cloudbuild|codefresh|action)[^/]*\.ya?ml
-    | (?:.*/)?jenkinsfile[^/]*
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-
-
-def blob_id(body: bytes) -> str:
-    """Git's object id of a file's bytes, SHA-1."""
-    head = b"blob %d\x00" % len(body)
-    return hashlib.sha1(head + body, usedforsecurity=False).hexdigest()
-
-
-def is_candidate(path: str) -> bool:
-    """Whether a path is of the kind that may hold markers."""
-    return path.endswith((".yaml", ".yml"))
-
-
-def check_path(path: str, *, root: str) -> None:
-    """Refuse what must not be written, whoever says that a marker is there.
-
-    Raises:
-        Rejected: `not_promotable`.
-
-    """
-    parts = path.split("/")
-    odd = any(p in {"", ".", ".."} or p.lower() == ".git" for p in parts)
-    if odd or not path.isprintable() or "\\" in path or not is_candidate(path):
-        raise Rejected("not_promotable", f"{path!r} is not a path that can be written")
-    if root and not path.startswith(f"{root}/"):
-        raise Rejected("not_promotable", f"{path!r} is not below {root!r}")
-    if _RUNS_CODE.fullmatch(path):
-        raise Rejected(
-            "not_promotable",
-            f"{path!r} runs code at the forge and is never written; move the marker elsewhere",
-        )
 
 
 def write_scalar(value: str, *, style: str, flow: bool) -> str:
@@ -175,36 +129,3 @@ def _comment_at(line: str, marker: str) -> int:
     while at >= 0 and marker_of(line[at:]) != marker:
         at = line.find("#", at + 1)
     return at
-
-
-def verify(
-    before: bytes, after: bytes, *, places: Sequence[Marked], key: str, values: Mapping[str, str]
-) -> None:
-    """Check by parsing both that nothing but the marked scalars differs, and they as approved.
-
-    Raises:
-        Rejected: `not_promotable`.
-
-    """
-    try:
-        old = [_shape(e) for e in events(before.removeprefix(BOM).decode())]
-        new = [_shape(e) for e in events(after.removeprefix(BOM).decode())]
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise Rejected("not_promotable", "the file would not be YAML any more") from None
-    wanted = sorted(values[suffix_of(p.marker, key=key) or ""] for p in places)
-    pairs = [(a, b) for a, b in zip(old, new, strict=False) if a != b]
-    written = sorted(b[1].rstrip("\r\n") for _, b in pairs)
-    same_kind = all(a[0] == b[0] == "ScalarEvent" and a[2:] == b[2:] for a, b in pairs)
-    if len(old) != len(new) or not same_kind or written != wanted:
-        raise Rejected("not_promotable", "more than the marked values would change")
-
-
-def _shape(event: yaml.Event) -> tuple[str, str, str, str]:
-    # A value that gets quotes changes its resolved tag and style, which is wanted.
-    value = str(getattr(event, "value", ""))
-    tag = "" if isinstance(event, yaml.ScalarEvent) and any(event.implicit) else _tag(event)
-    return type(event).__name__, value, tag, str(getattr(event, "anchor", "") or "")
-
-
-def _tag(event: yaml.Event) -> str:
-    return str(getattr(event, "tag", "") or "")

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs.channel import Channel, Closed
+from countersign.pr_writer.jobs.findings import Found
 from countersign.pr_writer.jobs.markers import Marked
-from countersign.pr_writer.parser.parsing import Found
 
 ANSWER_S: Final = 10.0
 _FOUND = TypeAdapter(tuple[Found, ...])

@@ -1,0 +1,36 @@
+"""What a parser found in a file, as it goes between the processes."""
+
+from pydantic import BaseModel, ConfigDict
+
+from countersign.pr_writer.jobs.markers import Marked, Markers, Misplaced
+
+
+class Place(BaseModel):
+    """A `Marked` on its way between the processes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: int
+    end: int
+    style: str
+    marker: str
+    ordinal: int
+    line: int
+
+
+class Found(BaseModel):
+    """What one file holds, or why it could not be read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    marked: tuple[Place, ...] = ()
+    misplaced: tuple[tuple[str, int, str], ...] = ()
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def markers(self) -> Markers:
+        return Markers(
+            tuple(Marked(**p.model_dump()) for p in self.marked),
+            tuple(Misplaced(marker=m, line=n, reason=r) for m, n, r in self.misplaced),
+        )

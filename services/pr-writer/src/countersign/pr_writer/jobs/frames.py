@@ -1,0 +1,13 @@
+"""The kinds of frames between our processes, and how long each may take."""
+
+from typing import Final
+
+# An executor lives no longer: the kernel ends it.
+EXECUTOR_S: Final = 60
+REPORT_S: Final = 5.0
+# From an executor to its parent, before the JSON.
+PROGRESS: Final = b"p"
+OUTCOME: Final = b"o"
+# From the zygote to its parent, and back.
+READY: Final = b"ready"
+JOB: Final = b"job"
