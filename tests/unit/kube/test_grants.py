@@ -5,7 +5,8 @@ import shlex
 import pytest
 import yaml
 
-from countersign.kube.grants import Grant, Grantee, Rule, manifest_text, manifests, shell_line
+from countersign.kube.grant_files import manifest_text
+from countersign.kube.grants import Grant, Grantee, Rule, manifests, shell_line
 
 
 def grant(*, user: str = "ada", role: str = "promote-checkout", namespace: str = "shop") -> Grant:

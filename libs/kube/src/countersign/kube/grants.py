@@ -9,16 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import yaml
-
 NAMESPACE: Final = "countersign"
 ACCOUNT_PREFIX: Final = "countersign-"
 GROUP: Final = "rbac.authorization.k8s.io"
 API_VERSION: Final = f"{GROUP}/v1"
 # Of a stored credential: one is of no use without the other.
 _TOGETHER: Final = ("auditor", "pr-writer")
-# Begins like no number; words that mean something are quoted by the dumper itself.
-_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9./-]{2,}")
 # As the API server says who asked in vain.
 _ACCOUNT: Final = re.compile(r'User "system:serviceaccount:([a-z0-9-]{1,63}):([a-z0-9.-]{1,253})"')
 
@@ -98,30 +94,6 @@ def manifests(grant: Grant) -> tuple[dict[str, Any], dict[str, Any]]:
         "subjects": [_named(subject) for subject in grant.subjects],
     }
     return role, binding
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes what another reader of YAML might take for a number: `1e3` is one to `kubectl`."""
-
-
-def _represented(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = None if _PLAIN.fullmatch(value) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _represented)
-
-
-def manifest_text(grant: Grant) -> str:
-    """The same as YAML for `kubectl apply`."""
-    text: str = yaml.dump_all(
-        manifests(grant),
-        Dumper=_Dumper,
-        sort_keys=False,
-        explicit_start=True,
-        allow_unicode=True,
-    )
-    return text
 
 
 def _metadata(grant: Grant, name: str) -> dict[str, Any]:

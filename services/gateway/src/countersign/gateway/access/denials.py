@@ -8,7 +8,8 @@ from countersign.contracts.subjects import encode_free
 from countersign.gateway.interfaces import Missing, Right
 from countersign.gateway.model import GateKey
 from countersign.kube.access.reviews import GROUP
-from countersign.kube.grants import Grant, Grantee, Rule, manifest_text
+from countersign.kube.grant_files import manifest_text
+from countersign.kube.grants import Grant, Grantee, Rule
 
 
 class Denied(Rejected):
