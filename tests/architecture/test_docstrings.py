@@ -18,7 +18,6 @@ LEFT: dict[str, int] = {
     "services/approval": 32,
     "services/auditor": 27,
     "services/gateway": 103,
-    "services/pr-writer": 40,
     "services/watcher": 73,
 }
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

@@ -21,7 +21,7 @@ Token = Secret | Basic
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
-    """What speaks to a forge of one kind; `app_token` is none where it has no applications."""
+    """Clients of one kind of forge; `app_token` is none where it has no applications."""
 
     repository: Callable[[ForgeHttp, Token], Repository]
     app_token: Callable[[ForgeHttp, Place], AbstractAsyncContextManager[Secret]] | None = None

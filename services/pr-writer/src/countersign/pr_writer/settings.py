@@ -1,4 +1,4 @@
-"""What the service is told from outside."""
+"""Settings that come from outside."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""What every GraphQL answer of GitHub has: data, and errors that may stand beside it.
+"""Reads data and errors of GitHub's GraphQL answers.
 
 Source: https://docs.github.com/en/graphql/guides/forming-calls-with-graphql
 """
@@ -54,7 +54,8 @@ def data_of(answer: Answer, *, where: str) -> tuple[dict[str, Json], list[dict[s
 
 
 def refuse(errors: Iterable[dict[str, Json]], *, where: str) -> None:
-    """
+    """Refuse for the first error, if there is any.
+
     Raises:
         Rejected: with the first error, if there is any.
         Retryable: `forge_unavailable`; GitHub gives no type to its own failures.

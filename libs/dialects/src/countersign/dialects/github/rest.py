@@ -104,7 +104,8 @@ def _line(node: Json, prefix: str) -> TreeEntry:
 
 
 def comparison_of(body: Json) -> Comparison:
-    """
+    """Read a comparison.
+
     Raises:
         OddError: a part is not what GitHub documents.
 
@@ -122,7 +123,8 @@ def comparison_of(body: Json) -> Comparison:
 
 
 def status_of(body: Json, *, version: str) -> PullStatus:
-    """
+    """Read what became of a pull request.
+
     Raises:
         OddError: a part is not what GitHub documents.
 

@@ -42,7 +42,8 @@ def folder_of(repository: Json) -> str:
 
 
 def repository_of(data: dict[str, Json], errors: list[dict[str, Json]], place: Place) -> Json:
-    """
+    """Return the repository of an answer.
+
     Raises:
         Rejected: `not_found`; GitHub says so too where the token may not see it.
         OddError: it is something else.
@@ -59,7 +60,8 @@ def repository_of(data: dict[str, Json], errors: list[dict[str, Json]], place: P
 
 
 def view_of(data: Json, repository: Json, *, scope: LookScope, read_at_s: float) -> View:
-    """
+    """Read a look.
+
     Raises:
         OddError: a part is not what was asked for.
 
@@ -129,7 +131,8 @@ def pulls_of(repository: Json, name: str) -> tuple[Pull, ...]:
 
 
 def pull_of(node: Json) -> Pull:
-    """
+    """Read a pull request.
+
     Raises:
         OddError: a part is not what was asked for.
 

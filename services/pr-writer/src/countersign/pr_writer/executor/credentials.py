@@ -14,7 +14,7 @@ from countersign.process.secret_files import Credential, credential_of, read_cre
 
 
 async def stored_credential(job: Job) -> Credential:
-    """What is in the Secret that the Pipeline names.
+    """Return what is in the Secret that the Pipeline names.
 
     Raises:
         Rejected: `repository_not_allowed` where the administrator's entry does not let this

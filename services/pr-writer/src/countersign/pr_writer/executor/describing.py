@@ -83,7 +83,7 @@ def _consent(job: Job, author: ForgeUser | None) -> list[str]:
 
 
 def title_start(job: Job) -> str:
-    """How the titles of all pull requests of one pipeline and environment begin."""
+    """Return what the titles of all pull requests of one pipeline and environment begin with."""
     ref = job.request.promotion
     return plain(f"Promote {ref.pipeline.name} to {ref.environment}:")
 
@@ -96,7 +96,7 @@ def headline(job: Job) -> str:
 
 
 def replaced_by(job: Job, reference: str) -> str:
-    """What an older pull request is told when a newer one took its place."""
+    """Tell an older pull request that a newer one took its place."""
     return f"Superseded by {reference}, which promotes {code(job.revision)}."
 
 

@@ -27,7 +27,7 @@ class Edits:
 
 
 class Editor(Protocol):
-    """What writes the approved value."""
+    """Writes the approved value."""
 
     async def edit(self, bodies: Mapping[str, bytes], *, root: str) -> Edits: ...
 
@@ -41,7 +41,8 @@ class MarkerEditor:
         self._revision = revision
 
     async def edit(self, bodies: Mapping[str, bytes], *, root: str) -> Edits:
-        """
+        """Write the value at every marker of the key.
+
         Raises:
             Rejected: `no_marker` for one that is misplaced, `not_promotable`, `limit_exceeded`.
 

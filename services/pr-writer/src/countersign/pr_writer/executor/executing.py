@@ -194,7 +194,7 @@ class Executor:
 
 
 def is_quoted(token: Secret | None, body: bytes) -> bool:
-    """Whether what leaves this process holds a part of the token, however the forge wrote it.
+    """Return whether a text holds a part of the token, however the forge wrote it.
 
     Of any text as long as two parts, one part is whole.
     """

@@ -1,4 +1,4 @@
-"""What became of an open pull request, where a credential allows asking."""
+"""Asks what became of an open pull request, where a credential allows it."""
 
 from collections.abc import Mapping
 from typing import Final

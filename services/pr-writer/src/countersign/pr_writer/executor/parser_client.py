@@ -17,13 +17,13 @@ _FOUND = TypeAdapter(tuple[Found, ...])
 
 
 class Parser:
-    """Where markers are, as a process without rights says."""
+    """Asks a process without rights where markers are."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
     async def find(self, files: Mapping[str, bytes]) -> dict[str, Found]:
-        """What each file holds, by path.
+        """Return what each file holds, by path.
 
         Raises:
             Rejected: `limit_exceeded`; it died of its limits.
@@ -48,7 +48,8 @@ class Parser:
         key: str,
         values: Mapping[str, str],
     ) -> None:
-        """
+        """Have it checked that nothing but the marked values differs.
+
         Raises:
             Rejected: `not_promotable`; more than the marked values would change.
 

@@ -1,4 +1,4 @@
-"""What an earlier try of a job left at the forge, and whether it is ours.
+"""Finds what an earlier try of a job left at the forge, if it is ours.
 
 Creating the branch is the lock: who created it and committed onto it opens the pull request. A
 commit that waits for one is taken over only when who made it is known, or old enough, to be dead.
@@ -35,7 +35,7 @@ def place_of(job: Job) -> Place:
 
 
 def is_of_promotion(pull: Pull, job: Job) -> bool:
-    """Whether its branch is of some attempt of the same promotion: only the id identifies."""
+    """Return whether a branch is of some attempt of the promotion: only the id identifies."""
     folder, _, name = pull.head_branch.rpartition("/")
     ours = job.request.promotion.promotion_id
     return folder == job.branch.rpartition("/")[0] and name.partition("-")[0] == ours
@@ -68,7 +68,7 @@ class Remains:
         self._place = place_of(job)
 
     async def find(self, view: View, base: Tip) -> Commit | None:
-        """What an earlier try left: its pull request, or its commit; none for nothing.
+        """Return what an earlier try left: its pull request, or its commit; none for nothing.
 
         Raises:
             Rejected: `branch_taken`, `conflict`.

@@ -90,7 +90,7 @@ def apply(
 
 
 def _is_one_value(body: bytes, place: Marked) -> bool:
-    """Whether the bytes can be one value, whatever the parser says that they are.
+    """Return whether the bytes can be one value, whatever the parser says that they are.
 
     It reads hostile files, so its word may not cost more than one value on its own line.
     """
@@ -111,7 +111,7 @@ def _is_one_value(body: bytes, place: Marked) -> bool:
 
 
 def _has_marker(body: bytes, place: Marked) -> bool:
-    """Whether a comment with that marker is on the lines of the place or right above them."""
+    """Return whether a comment with that marker is on the place's lines or right above them."""
     lines = _BREAK.split(body.decode())
     near = lines[place.line - 1] if place.line - 1 < len(lines) else ""
     first = len(_BREAK.findall(body[: place.start].decode()))
@@ -124,7 +124,7 @@ def _has_marker(body: bytes, place: Marked) -> bool:
 
 
 def _comment_at(line: str, marker: str) -> int:
-    """Where the comment of that marker begins: the first `#` from which the line is a marker."""
+    """Find where the marker's comment begins: the first `#` from which the line is a marker."""
     at = line.find("#")
     while at >= 0 and marker_of(line[at:]) != marker:
         at = line.find("#", at + 1)

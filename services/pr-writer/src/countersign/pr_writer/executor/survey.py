@@ -1,4 +1,4 @@
-"""Which files of a repository hold our markers, read as little as what is known allows. Pure.
+"""Chooses the files of a repository to read: as few as what is known allows. Pure.
 
 A folder or file whose object id is known holds what it held, so only what changed is read. Where
 a forge gives no object ids, nothing is remembered and every file is read again.
@@ -24,7 +24,7 @@ LEARNED_MAX: Final = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What a listing leaves to read: `read` may hold our markers, or is not known yet.
+    """The files that a listing leaves to read: they may hold our markers, or are not known yet.
 
     `too_large` is not looked into. Incomplete where a folder's lines are not known.
     """
@@ -110,12 +110,12 @@ def choose(entries: Iterable[TreeEntry], known: Known, *, key: str) -> Survey:
 
 
 def _known_markers(entry: TreeEntry, known: Known) -> tuple[str, ...] | None:
-    """What it holds by what is remembered; none where that is not known."""
+    """Return what it holds by what is remembered; none where that is not known."""
     return known.markers.get(entry.object_id) if entry.object_id else None
 
 
 def learn(survey: Survey, found: Mapping[str, tuple[str, ...]], known: Known) -> Known:
-    """What is known after reading: by id, the markers of each file and below each folder.
+    """Return what is known after reading: by id, the markers of files and below folders.
 
     Only of a complete survey can be said what a folder holds.
     """

@@ -59,7 +59,8 @@ class Writing:
         self._place = place_of(job)
 
     async def open(self) -> Result:
-        """
+        """Open the pull request, or find the one that an earlier try opened.
+
         Raises:
             Retryable: it may work later; what is done is found again then.
             Rejected: with the reason that people see.

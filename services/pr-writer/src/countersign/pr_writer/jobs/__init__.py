@@ -1,1 +1,1 @@
-"""What parent, executor and parser tell each other. Pure; imported by all three."""
+"""Jobs and answers, as parent, executor and parser exchange them. Pure; imported by all three."""

@@ -58,11 +58,12 @@ class Channel:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the other end is known to be gone."""
+        """Return whether the other end is known to be gone."""
         return self._reader.at_eof() or self._writer.is_closing()
 
     async def receive(self, *, timeout_s: float | None) -> bytes:
-        """
+        """Receive one.
+
         Raises:
             Closed: there is no more.
             TimeoutError: nothing came in time.

@@ -1,4 +1,4 @@
-"""Which files are searched for markers, and which may be written. Pure."""
+"""Tells files that are searched for markers, and paths that may be written. Pure."""
 
 import re
 from typing import Final

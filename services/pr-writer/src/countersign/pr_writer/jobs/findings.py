@@ -1,4 +1,4 @@
-"""What a parser found in a file, as it goes between the processes."""
+"""Findings of a parser in a file, as they go between the processes."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,7 +19,7 @@ class Place(BaseModel):
 
 
 class Found(BaseModel):
-    """What one file holds, or why it could not be read."""
+    """The markers of one file, or the reason why it could not be read."""
 
     model_config = ConfigDict(frozen=True)
 

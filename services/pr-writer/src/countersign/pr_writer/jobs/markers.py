@@ -1,4 +1,4 @@
-"""What marks a value in a file: a comment that holds one JSON object.
+"""Markers of values in a file: comments that hold one JSON object.
 
 `# {"$promotion": "<namespace>:<pipeline>:<environment>"}`, and after a further `:` the part of the
 revision that is wanted. The contract is that of Weave GitOps' pipeline-controller.
@@ -56,7 +56,7 @@ def suffix_of(marker: str, *, key: str) -> str | None:
 
 
 def marker_of(comment: str) -> str | None:
-    """What a comment marks; none if it is not one JSON object of strings with `$promotion`."""
+    """Return what a comment marks; none if it is no JSON object of strings with `$promotion`."""
     if "$promotion" not in comment:
         return None
     try:

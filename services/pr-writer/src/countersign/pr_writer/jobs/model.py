@@ -30,7 +30,7 @@ PREVIOUS_MAX: Final = 5
 
 
 class Known(BaseModel):
-    """What is remembered of a repository.
+    """Memory of a repository.
 
     `markers` says by object id which markers a file, or all below a folder, holds; `files` are
     paths of files that held any.
@@ -93,7 +93,7 @@ class Job(BaseModel):
 
 
 class Progress(BaseModel):
-    """What an executor tells on its way."""
+    """A report of an executor on its way."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -108,7 +108,7 @@ class Progress(BaseModel):
 
 
 class Outcome(BaseModel):
-    """How a job ended. `retryable` failures may be tried again after `after_s` seconds."""
+    """The end of a job. `retryable` failures may be tried again after `after_s` seconds."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -219,7 +219,7 @@ def opening(
 
 
 def may_use_stored(mode: CredentialMode) -> bool:
-    """Whether more may be done at the forge afterwards, with nobody asked."""
+    """Return whether more may be done at the forge afterwards, with nobody asked."""
     return mode in {CredentialMode.STORED, CredentialMode.APP}
 
 

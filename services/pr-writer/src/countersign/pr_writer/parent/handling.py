@@ -51,7 +51,8 @@ class Handling:
         self._dead: dict[str, None] = {}
 
     async def on_work(self, received: ReceivedEvent) -> None:
-        """
+        """Do what one event asks for.
+
         Raises:
             Retryable: to be delivered again.
 

@@ -1,4 +1,4 @@
-"""What the handlers need of the world."""
+"""The handlers' needs of the bus, the clock and the executors."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime

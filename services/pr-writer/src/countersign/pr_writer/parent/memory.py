@@ -1,4 +1,4 @@
-"""What is remembered of repositories between jobs: by object id, which markers are held."""
+"""Memory of repositories between jobs: by object id, the markers that are held."""
 
 from collections import OrderedDict
 from typing import Final

@@ -1,4 +1,4 @@
-"""What this service knows of all promotions, folded from the stream."""
+"""Folds the stream into what this service knows of all promotions."""
 
 import asyncio
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""What this service works on."""
+"""The durable that this service works on."""
 
 from countersign.messaging.bus import Work
 from countersign.pr_writer.parent.handling import Handling

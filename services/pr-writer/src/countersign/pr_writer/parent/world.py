@@ -1,4 +1,4 @@
-"""What the jobs of a replica are done with."""
+"""The parts that the jobs of a replica are done with."""
 
 from dataclasses import dataclass
 
@@ -34,5 +34,5 @@ class World:
 
     @property
     def places(self) -> dict[str, object]:
-        """What each job is told of them."""
+        """Return what each job is told of them."""
         return {"cluster": self.cluster, "secrets_dir": self.secrets_dir}
