@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from countersign.auditor.checks.checking import Checker, World
+from countersign.auditor.checks.checking import Checker, Pace
+from countersign.auditor.checks.inspecting import Inspector
+from countersign.auditor.checks.reporting import Reports
 from countersign.auditor.handlers import Handlers
-from countersign.auditor.interfaces import Reading
+from countersign.auditor.interfaces import Clock, Prober, Reading, Secrets
 from countersign.auditor.model import CredentialKey
 from countersign.auditor.projection import Projection
 from countersign.auditor.schedule import Schedule
@@ -25,12 +27,13 @@ from countersign.contracts.messages import (
     SecretRef,
     TokenChecked,
     TokenKind,
+    TokenReason,
     TokenUsed,
     TokenUseOutcome,
     TokenValidity,
 )
 from countersign.contracts.secret import Secret
-from countersign.dialects.github.inspection import Inspection
+from countersign.dialects.inspection import Inspection
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 KEY = CredentialKey("apps", "promotion")
@@ -47,7 +50,7 @@ VALID = Inspection(
     scopes=("repo",),
     expiry_known=True,
 )
-DEAD = Inspection(kind=TokenKind.CLASSIC, validity=TokenValidity.INVALID, reason="refused (401)")
+DEAD = Inspection(kind=TokenKind.CLASSIC, validity=TokenValidity.INVALID, why=TokenReason.REFUSED)
 
 
 def use(*, origin: str = ORIGIN, owner: str = "acme") -> CredentialUse:
@@ -95,11 +98,13 @@ class FakeSecrets:
         self.fresh = True
 
     def forbid(self) -> None:
-        self.reading = Reading(changed_at=START, missing="kubectl would help", forbidden=True)
+        self.reading = Reading(
+            changed_at=START, why=TokenReason.SECRET_FORBIDDEN, detail="kubectl would help"
+        )
         self.fresh = True
 
     def remove(self) -> None:
-        self.reading = Reading(changed_at=START, missing="it is not there")
+        self.reading = Reading(changed_at=START, detail="it is not there")
         self.fresh = True
 
 
@@ -109,8 +114,8 @@ class FakeProber:
     asked: list[str] = field(default_factory=list)
     trusted: list[str] = field(default_factory=list)
 
-    async def probe(self, forge: Forge, _token: Secret, *, authority: str = "") -> Inspection:
-        self.trusted.append(authority)
+    async def probe(self, forge: Forge, reading: Reading) -> Inspection:
+        self.trusted.append(reading.authority)
         self.asked.append(forge.origin)
         return self.answer
 
@@ -169,22 +174,35 @@ class Service:
         return await self.schedule.step()
 
 
+def checker_of(
+    projection: Projection,
+    *,
+    secrets: Secrets,
+    prober: Prober,
+    bus: "FakeBus",
+    forges: ForgeList,
+    now: Clock,
+) -> Checker:
+    return Checker(
+        projection=projection,
+        secrets=secrets,
+        forges=forges,
+        inspector=Inspector(prober, projection=projection),
+        reports=Reports(bus, projection=projection, now=now),
+        pace=Pace(interval=timedelta(hours=1), jitter=lambda: 0.5),
+        now=now,
+    )
+
+
 def build(*, forges: ForgeList = FORGES, projection: Projection | None = None) -> Service:
     clock = [START]
     reading = Reading(changed_at=START - timedelta(days=1), token=Secret(TOKEN), mark="first")
     known = projection or Projection()
     secrets, prober, bus = FakeSecrets(reading), FakeProber(), FakeBus()
-    world = World(
-        projection=known,
-        secrets=secrets,
-        prober=prober,
-        publisher=bus,
-        forges=forges,
-        now=lambda: clock[0],
-        jitter=lambda: 0.5,
-        interval=timedelta(hours=1),
+    checker = checker_of(
+        known, secrets=secrets, prober=prober, bus=bus, forges=forges, now=lambda: clock[0]
     )
-    schedule = Schedule(Checker(world), projection=known, secrets=secrets, now=lambda: clock[0])
+    schedule = Schedule(checker, projection=known, secrets=secrets, now=lambda: clock[0])
     handlers = Handlers(known, wake=schedule.wake)
     return Service(known, secrets, prober, bus, schedule, handlers, clock)
 

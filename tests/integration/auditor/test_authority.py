@@ -10,6 +10,7 @@ from doubles.local_forge import running_forge
 from doubles.tls_front import Front, tls_front
 
 from countersign.auditor.checks.probing import ForgeProber
+from countersign.auditor.interfaces import Reading
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import TokenValidity
 from countersign.contracts.secret import Secret
@@ -43,6 +44,7 @@ async def test_authority_of_the_secret_is_believed_for_its_token(
         prober = ForgeProber({made.origin: client}, now=lambda: datetime.now(UTC))
         pem = made.authority if authority == "right" else authority
 
-        told = await prober.probe(forge, token, authority=pem)
+        reading = Reading(changed_at=datetime.now(UTC), token=token, authority=pem)
+        told = await prober.probe(forge, reading)
 
     assert told.validity is validity

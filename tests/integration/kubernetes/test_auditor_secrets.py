@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from apiserver import ApiServer
-from doubles.auditing import FORGES, FakeBus, FakeProber, observed, use
+from doubles.auditing import FORGES, FakeBus, FakeProber, checker_of, observed, use
 from doubles.service_accounts import (
     RBAC,
     make_account,
@@ -17,7 +17,6 @@ from doubles.service_accounts import (
     store_secret,
 )
 
-from countersign.auditor.checks.checking import Checker, World
 from countersign.auditor.checks.marking import Marking
 from countersign.auditor.model import CredentialKey
 from countersign.auditor.projection import Projection
@@ -57,17 +56,19 @@ def auditor_of(api: HttpClusterApi, namespace: str, secret: str = "fleet") -> Au
     forge = FORGES.forges[0].model_copy(update={"repositories": {namespace: ("acme/*",)}})
     secrets = ApiSecrets(api, mark=Marking(b"made up"), monotonic_s=lambda: later_s[0])
     bus, prober = FakeBus(), FakeProber()
-    world = World(
-        projection=projection,
+
+    def now() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=later_s[0])
+
+    checker = checker_of(
+        projection,
         secrets=secrets,
         prober=prober,
-        publisher=bus,
+        bus=bus,
         forges=ForgeList(forges=(forge,)),
-        now=lambda: datetime.now(UTC) + timedelta(seconds=later_s[0]),
-        jitter=lambda: 0.5,
-        interval=timedelta(hours=1),
+        now=now,
     )
-    schedule = Schedule(Checker(world), projection=projection, secrets=secrets, now=world.now)
+    schedule = Schedule(checker, projection=projection, secrets=secrets, now=now)
     schedule.begin()
     return Auditor(key, secrets, schedule, bus, prober, later_s)
 

@@ -23,10 +23,11 @@ from countersign.contracts.messages import (
     PipelineDeleted,
     PipelineRef,
     TokenKind,
+    TokenReason,
     TokenUseOutcome,
     TokenValidity,
 )
-from countersign.dialects.github.inspection import unanswered
+from countersign.dialects.inspection import unanswered
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -245,7 +246,7 @@ async def test_text_that_is_no_token_is_not_sent(service: Service) -> None:
 
 
 async def test_rate_limit_puts_off_the_next_question(service: Service) -> None:
-    limited = unanswered(TokenKind.CLASSIC, reason="limited", rest_until=START + 3 * HOUR)
+    limited = unanswered(TokenKind.CLASSIC, TokenReason.LIMITED, rest_until=START + 3 * HOUR)
     service.prober.answer = limited
     service.hear(observed(use()))
     await service.schedule.step()
@@ -262,7 +263,7 @@ async def test_rate_limit_puts_off_the_next_question(service: Service) -> None:
 async def test_forge_that_cannot_answer_is_asked_again_with_growing_pauses(
     service: Service,
 ) -> None:
-    service.prober.answer = unanswered(TokenKind.CLASSIC, reason="cannot answer now (503)")
+    service.prober.answer = unanswered(TokenKind.CLASSIC, TokenReason.UNAVAILABLE)
     service.hear(observed(use()))
     pauses = []
 
@@ -279,7 +280,7 @@ async def test_owner_stays_known_while_the_forge_cannot_answer(service: Service)
     service.hear(observed(use()))
     await service.schedule.step()
 
-    service.prober.answer = unanswered(TokenKind.CLASSIC, reason="cannot answer now (503)")
+    service.prober.answer = unanswered(TokenKind.CLASSIC, TokenReason.UNAVAILABLE)
     await service.after(HOUR)
 
     assert service.bus.last.validity is TokenValidity.UNKNOWN
@@ -349,3 +350,22 @@ async def test_token_is_in_no_event(service: Service) -> None:
     body = service.bus.last.to_json().decode()
     assert "madeup" not in body
     assert "first" not in body
+
+
+async def test_last_use_that_the_forge_tells_is_told_further(service: Service) -> None:
+    used_at = START - timedelta(days=3)
+    service.prober.answer = replace(VALID, last_used_at=used_at)
+
+    service.hear(observed(use()))
+    await service.schedule.step()
+
+    assert service.bus.last.last_used_reported_at == used_at
+
+
+async def test_token_is_not_looked_at_before_its_forge_is_known(service: Service) -> None:
+    service.hear(observed(use(origin="https://other.example")))
+    await service.schedule.step()
+
+    assert service.prober.asked == []
+    assert service.bus.last.kind is TokenKind.UNSPECIFIED
+    assert service.bus.last.why is TokenReason.NOT_SENT

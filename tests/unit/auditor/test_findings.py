@@ -7,27 +7,60 @@ from typing import Any
 import pytest
 from doubles.auditing import FORGES, KEY, START, use
 
-from countersign.auditor.checks.findings import Facts, findings_of
+from countersign.auditor.checks.findings import (
+    JUDGEMENTS,
+    Facts,
+    FindingCode,
+    Judged,
+    judge,
+    risk_of,
+)
+from countersign.auditor.checks.wording import REASONS, finding_of, reason_text
 from countersign.auditor.model import grant_of
-from countersign.contracts.messages import FindingLevel, TokenKind, TokenValidity
+from countersign.contracts.messages import (
+    Finding,
+    FindingLevel,
+    ForgeUser,
+    TokenKind,
+    TokenReason,
+    TokenRisk,
+    TokenValidity,
+)
+from countersign.dialects.inspection import Inspection
 
 DAY = timedelta(days=1)
 CALM = Facts(
     key=KEY,
     uses=(use(),),
     grant=grant_of(KEY, (use(),), FORGES),
-    validity=TokenValidity.VALID,
+    told=Inspection(
+        kind=TokenKind.FINE_GRAINED,
+        validity=TokenValidity.VALID,
+        owner=ForgeUser(id="7", login="ci[bot]"),
+        is_person=False,
+        expires_at=START + 90 * DAY,
+        expiry_known=True,
+    ),
     now=START,
-    kind=TokenKind.FINE_GRAINED,
-    owner_login="ci[bot]",
-    is_person=False,
-    expires_at=START + 90 * DAY,
-    expiry_known=True,
 )
 
 
+def changed(**changes: Any) -> Facts:
+    own = {name: changes.pop(name) for name in ("uses", "grant", "last_used_at") if name in changes}
+    return replace(CALM, told=replace(CALM.told, **changes), **own)
+
+
+def findings_of(facts: Facts) -> tuple[Finding, ...]:
+    return tuple(finding_of(judged, facts) for judged in judge(facts))
+
+
 def codes(**changes: Any) -> list[str]:
-    return [f.code for f in findings_of(replace(CALM, **changes))]
+    return [f.code for f in findings_of(changed(**changes))]
+
+
+def risk(**changes: Any) -> TokenRisk:
+    facts = changed(**changes)
+    return risk_of(facts, judge(facts))
 
 
 def test_calm_credential_has_only_the_recommendation() -> None:
@@ -54,22 +87,27 @@ def test_calm_credential_has_only_the_recommendation() -> None:
         ),
         ({"kind": TokenKind.CLASSIC, "scopes": ()}, "cannot_write", FindingLevel.WARNING),
         (
-            {"validity": TokenValidity.INVALID, "reason": "refused"},
+            {"validity": TokenValidity.INVALID, "why": TokenReason.REFUSED},
             "token_invalid",
             FindingLevel.ERROR,
         ),
         (
-            {"validity": TokenValidity.MISSING, "reason": "it is not there"},
+            {"validity": TokenValidity.MISSING, "why": TokenReason.SECRET_MISSING},
             "secret_missing",
             FindingLevel.ERROR,
         ),
-        ({"validity": TokenValidity.UNKNOWN, "reason": "503"}, "not_known", FindingLevel.INFO),
+        (
+            {"validity": TokenValidity.UNKNOWN, "why": TokenReason.UNAVAILABLE},
+            "not_known",
+            FindingLevel.INFO,
+        ),
         ({"last_used_at": START - 31 * DAY}, "unused", FindingLevel.INFO),
-        ({"malformed": True}, "token_malformed", FindingLevel.ERROR),
+        ({"why": TokenReason.NO_TOKEN}, "token_malformed", FindingLevel.ERROR),
+        ({"why": TokenReason.SECRET_FORBIDDEN}, "secret_forbidden", FindingLevel.ERROR),
     ],
 )
 def test_finding_is_made_for(changes: dict[str, Any], code: str, level: FindingLevel) -> None:
-    found = {f.code: f for f in findings_of(replace(CALM, **changes))}
+    found = {f.code: f for f in findings_of(changed(**changes))}
 
     assert set(found) == {code, "use_user_driven_flow"}
     assert found[code].level is level
@@ -93,8 +131,7 @@ def test_nothing_is_said_of_what_is_unknown_or_well(changes: dict[str, Any]) -> 
 
 def test_worst_comes_first() -> None:
     found = findings_of(
-        replace(
-            CALM,
+        changed(
             kind=TokenKind.CLASSIC,
             scopes=("repo", "delete_repo"),
             is_person=True,
@@ -118,3 +155,39 @@ def test_several_forges_are_named() -> None:
     found = codes(uses=uses, grant=grant_of(KEY, uses, FORGES))
 
     assert found == ["forge_not_listed", "several_forges", "use_user_driven_flow"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, TokenRisk.LOW),
+        ({"expires_at": START + 20 * DAY}, TokenRisk.LOW),
+        ({"expires_at": START + 6 * DAY}, TokenRisk.MEDIUM),
+        ({"expires_at": None}, TokenRisk.MEDIUM),
+        ({"is_person": True}, TokenRisk.MEDIUM),
+        ({"validity": TokenValidity.UNKNOWN}, TokenRisk.MEDIUM),
+        ({"kind": TokenKind.CLASSIC, "scopes": ("public_repo", "gist")}, TokenRisk.MEDIUM),
+        ({"kind": TokenKind.CLASSIC, "scopes": ("public_repo", "workflow")}, TokenRisk.HIGH),
+        ({"kind": TokenKind.CLASSIC, "scopes": ("repo",)}, TokenRisk.HIGH),
+        (
+            {"kind": TokenKind.CLASSIC, "scopes": ("public_repo",), "expires_at": None},
+            TokenRisk.HIGH,
+        ),
+        ({"validity": TokenValidity.INVALID}, TokenRisk.HIGH),
+        ({"validity": TokenValidity.MISSING}, TokenRisk.HIGH),
+    ],
+)
+def test_risk_follows_from_the_findings(changes: dict[str, Any], expected: TokenRisk) -> None:
+    assert risk(**changes) is expected
+
+
+def test_every_code_has_a_judgement_and_every_finding_words() -> None:
+    assert set(JUDGEMENTS) == set(FindingCode)
+    for code in FindingCode:
+        assert finding_of(Judged(code=code, names=("x",)), CALM).message
+
+
+@pytest.mark.parametrize("why", list(TokenReason))
+def test_every_reason_has_words_or_a_detail(why: TokenReason) -> None:
+    assert set(REASONS) == set(TokenReason)
+    assert reason_text(why, "said").endswith("said")

@@ -92,17 +92,17 @@ async def test_file_that_cannot_hold_a_token_is_missing(
     reading = await mounted.read(KEY)
 
     assert reading.token is None
-    assert why in reading.missing
+    assert why in reading.detail
 
 
 async def test_absent_secret_and_absent_key_are_told_apart(
     mounted: MountedSecrets, tmp_path: Path
 ) -> None:
-    absent = (await mounted.read(KEY)).missing
+    absent = (await mounted.read(KEY)).detail
     written(tmp_path, "x", name="username")
 
     assert absent == "it is not there"
-    assert "key 'token'" in (await mounted.read(KEY)).missing
+    assert "key 'token'" in (await mounted.read(KEY)).detail
 
 
 @pytest.mark.parametrize("name", ["..", "../../etc", "a/b", "a..b", "", "UPPER"])

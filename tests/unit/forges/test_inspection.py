@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from countersign.contracts.messages import TokenKind, TokenValidity
+from countersign.contracts.messages import TokenKind, TokenReason, TokenValidity
 from countersign.contracts.secret import Secret
 from countersign.dialects.exchange import Answer
 from countersign.dialects.github import inspection
-from countersign.dialects.github.inspection import Inspection
+from countersign.dialects.inspection import Inspection, is_sendable
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 USER = json.dumps({"id": 7, "login": "ada", "type": "User"}).encode()
@@ -39,12 +39,12 @@ def read(status: int = 200, body: bytes = USER, **options: object) -> Inspection
 )
 def test_kind_of_a_token_is_told_by_its_prefix(token: str, kind: TokenKind) -> None:
     assert inspection.token_kind(Secret(token)) is kind
-    assert inspection.is_sendable(Secret(token))
+    assert is_sendable(Secret(token))
 
 
 @pytest.mark.parametrize("token", ["", "short", "ghp_made up", "ghp_madeup\nHost: elsewhere"])
 def test_text_that_is_no_token_is_not_sendable(token: str) -> None:
-    assert not inspection.is_sendable(Secret(token))
+    assert not is_sendable(Secret(token))
 
 
 def test_accepted_token_tells_owner_and_scopes() -> None:
@@ -120,7 +120,8 @@ def test_any_other_status_is_no_success(status: int) -> None:
     found = read(status)
 
     assert found.validity is TokenValidity.UNKNOWN
-    assert str(status) in found.reason
+    assert str(status) in found.detail
+    assert found.why is not TokenReason.UNSPECIFIED
     assert found.owner is None
 
 
@@ -141,7 +142,7 @@ def test_page_or_strange_answer_is_no_success(body: bytes, headers: dict[str, st
     found = read(200, body, headers=headers)
 
     assert found.validity is TokenValidity.UNKNOWN
-    assert found.reason
+    assert found.why in {TokenReason.NOT_THE_FORGE, TokenReason.NOT_UNDERSTOOD}
 
 
 def test_installation_is_valid_without_an_owner() -> None:
@@ -195,5 +196,5 @@ def test_last_request_of_the_hour_says_when_to_ask_again_though_it_succeeded() -
 def test_single_sign_on_is_named_without_its_link() -> None:
     found = read(403, b"{}", headers={"x-github-sso": "required; url=https://evil.example/x"})
 
-    assert "single sign-on" in found.reason
-    assert "evil" not in found.reason
+    assert found.why is TokenReason.SIGN_ON_WANTED
+    assert "evil" not in found.detail

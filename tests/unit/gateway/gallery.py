@@ -21,6 +21,7 @@ from countersign.contracts.messages import (
     GateState,
     OpeningStep,
     TokenKind,
+    TokenRisk,
     TokenValidity,
 )
 
@@ -249,6 +250,7 @@ def _credentials(world: World) -> None:
                 warning("its scope `repo` reads and writes every repository that its owner can"),
                 warning("never expires", "no_expiry"),
             ),
+            risk=TokenRisk.HIGH,
         ),
         credential(
             "grace-laptop",

@@ -126,6 +126,30 @@ class TokenUseOutcome(ProtoEnum):
     REFUSED = "TOKEN_USE_OUTCOME_REFUSED"
 
 
+class TokenReason(ProtoEnum):
+    UNSPECIFIED = "TOKEN_REASON_UNSPECIFIED"
+    REFUSED = "TOKEN_REASON_REFUSED"
+    NO_TOKEN = "TOKEN_REASON_NO_TOKEN"
+    NOT_SENT = "TOKEN_REASON_NOT_SENT"
+    NOT_INSPECTED = "TOKEN_REASON_NOT_INSPECTED"
+    LIMITED = "TOKEN_REASON_LIMITED"
+    FORBIDDEN = "TOKEN_REASON_FORBIDDEN"
+    SIGN_ON_WANTED = "TOKEN_REASON_SIGN_ON_WANTED"
+    NOT_THE_FORGE = "TOKEN_REASON_NOT_THE_FORGE"
+    NOT_UNDERSTOOD = "TOKEN_REASON_NOT_UNDERSTOOD"
+    UNAVAILABLE = "TOKEN_REASON_UNAVAILABLE"
+    SECRET_MISSING = "TOKEN_REASON_SECRET_MISSING"
+    SECRET_FORBIDDEN = "TOKEN_REASON_SECRET_FORBIDDEN"
+    NOT_NAMED = "TOKEN_REASON_NOT_NAMED"
+
+
+class TokenRisk(ProtoEnum):
+    UNSPECIFIED = "TOKEN_RISK_UNSPECIFIED"
+    LOW = "TOKEN_RISK_LOW"
+    MEDIUM = "TOKEN_RISK_MEDIUM"
+    HIGH = "TOKEN_RISK_HIGH"
+
+
 class TokenKind(ProtoEnum):
     UNSPECIFIED = "TOKEN_KIND_UNSPECIFIED"
     CLASSIC = "TOKEN_KIND_CLASSIC"
@@ -134,6 +158,7 @@ class TokenKind(ProtoEnum):
     APP_USER = "TOKEN_KIND_APP_USER"
     APP_INSTALLATION = "TOKEN_KIND_APP_INSTALLATION"
     OTHER = "TOKEN_KIND_OTHER"
+    PERSONAL = "TOKEN_KIND_PERSONAL"
 
 
 class TokenValidity(ProtoEnum):
@@ -731,6 +756,12 @@ class TokenChecked(Message):
     """When the forge says it was last used by anybody; most forges do not tell."""
     findings: tuple[Finding, ...] = ()
     uses: tuple[CredentialUse, ...] = ()
+    why: TokenReason = TokenReason.UNSPECIFIED
+    """Why it is not valid or not known, for programs; `reason` says it to people."""
+    detail: str = ""
+    """What the forge or the way to it said besides, if anything."""
+    risk: TokenRisk = TokenRisk.UNSPECIFIED
+    """How much it asks for attention, by its findings."""
 
 
 class PipelineObserved(Message):

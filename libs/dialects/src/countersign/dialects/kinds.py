@@ -9,6 +9,7 @@ from typing import Final
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeKind
+from countersign.contracts.secret import Secret
 from countersign.dialects.addresses import Addresses, below
 from countersign.dialects.azure_devops import webhooks as azure_devops_webhooks
 from countersign.dialects.azure_devops.addresses import ADDRESSES as AZURE_DEVOPS_ADDRESSES
@@ -17,14 +18,17 @@ from countersign.dialects.bitbucket_server import webhooks as bitbucket_server_w
 from countersign.dialects.bitbucket_server.addresses import ADDRESSES as BITBUCKET_SERVER_ADDRESSES
 from countersign.dialects.capabilities import Capabilities, Presentation, Reach, Revoker
 from countersign.dialects.delegation.oauth import OAuthDialect
+from countersign.dialects.exchange import Basic
 from countersign.dialects.gitea import webhooks as gitea_webhooks
 from countersign.dialects.github import webhooks as github_webhooks
 from countersign.dialects.github.addresses import ADDRESSES as GITHUB_ADDRESSES
+from countersign.dialects.github.inspection import INSPECTION as GITHUB_INSPECTION
 from countersign.dialects.github.limits import LIMITS as GITHUB_LIMITS
 from countersign.dialects.github.oauth import OAUTH as GITHUB_OAUTH
 from countersign.dialects.gitlab import webhooks as gitlab_webhooks
 from countersign.dialects.gitlab.addresses import ADDRESSES as GITLAB_ADDRESSES
 from countersign.dialects.hooks.schemes import Scheme
+from countersign.dialects.inspection import InspectionDialect
 from countersign.dialects.limits import STANDARD, Limits
 
 
@@ -35,6 +39,7 @@ class Kind:
     Args:
         title: what people call it.
         oauth: none while nobody can delegate there.
+        inspection: none while stored tokens cannot be asked about.
         opens_pulls: whether its repositories can be written to.
 
     """
@@ -46,6 +51,7 @@ class Kind:
     webhooks: Scheme
     limits: Limits = STANDARD
     oauth: OAuthDialect | None = None
+    inspection: InspectionDialect | None = None
     opens_pulls: bool = False
 
 
@@ -67,6 +73,7 @@ _GITHUB: Final = Kind(
     webhooks=github_webhooks.SCHEME,
     limits=GITHUB_LIMITS,
     oauth=GITHUB_OAUTH,
+    inspection=GITHUB_INSPECTION,
     opens_pulls=True,
 )
 _GITLAB: Final = Kind(
@@ -161,6 +168,15 @@ KINDS: Final[Mapping[ForgeKind, Kind]] = _table(
 def kind_of(forge: Forge) -> Kind:
     """Return the row of an administrator's entry."""
     return KINDS[forge.forge_kind]
+
+
+def presented(forge: Forge, token: Secret, *, username: str = "") -> Secret | Basic:
+    """Return a stored token as its forge wants to see it.
+
+    The name is what its Secret says, and empty where it says none.
+    """
+    basic = kind_of(forge).capabilities.stored_as is Presentation.BASIC
+    return Basic(user=username, password=token) if basic else token
 
 
 def sign_in_origins(forge: Forge) -> tuple[str, ...]:

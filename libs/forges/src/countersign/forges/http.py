@@ -76,6 +76,10 @@ class ForgeHttp:
     async def close(self) -> None:
         await self._client.aclose()
 
+    async def send_one(self, sent: Sent) -> Answer:
+        """Send what a conversation asks to send."""
+        return await self.send(sent.request, sent.token)
+
     async def send(self, request: Request, token: Secret | Basic | None = None) -> Answer:
         """Send it once.
 

@@ -18,6 +18,8 @@ from countersign.process.refusals import ProcessRefusal
 SECRET_BYTES_MAX: Final = 16 * 1024
 # As Flux and pipeline-controller name what holds a token; the first that is there does.
 TOKEN_KEYS: Final = ("token", "password", "bearerToken")
+USERNAME_KEY: Final = "username"
+USERNAME_CHARACTERS_MAX: Final = 255
 AUTHORITY_KEY: Final = "caFile"
 # A bundle of many authorities.
 AUTHORITY_BYTES_MAX: Final = 256 * 1024
@@ -53,28 +55,61 @@ def token_files(directory: Path, *, namespace: str, name: str) -> tuple[Path, ..
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """A stored token, and in PEM who vouches for the forge that it is for, where that is said."""
+    """A stored token.
+
+    Args:
+        username: the name that some forges want with it.
+        authority: who vouches for its forge, in PEM, where that is said.
+
+    """
 
     token: Secret
+    username: str = ""
     authority: str = ""
 
 
 def read_credential(directory: Path, *, namespace: str, name: str) -> Credential:
     """Read a mounted Secret; errors as of `read_token`."""
     token = read_token(directory, namespace=namespace, name=name)
-    file = directory / namespace / name / AUTHORITY_KEY
+    folder = directory / namespace / name
+    return Credential(
+        token=token,
+        username=_username(_beside(folder / USERNAME_KEY)),
+        authority=_beside(folder / AUTHORITY_KEY),
+    )
+
+
+def _beside(file: Path) -> str:
+    """Read what a Secret may hold beside its token; empty where it does not."""
     if not file.is_file():
-        return Credential(token=token)
+        return ""
     body = read_bounded(
         file, bytes_max=AUTHORITY_BYTES_MAX, reason=ProcessRefusal.CREDENTIAL_MISSING
     )
-    return Credential(token=token, authority=body.decode(errors="replace"))
+    return body.decode(errors="replace")
 
 
 def credential_of(keys: Mapping[str, Secret]) -> Credential:
-    """The credential among the keys of a Secret; errors as of `token_of`."""
-    authority = keys.get(AUTHORITY_KEY)
-    return Credential(token=token_of(keys), authority=authority.reveal() if authority else "")
+    """Return the credential among the keys of a Secret; errors as of `token_of`."""
+    username, authority = keys.get(USERNAME_KEY), keys.get(AUTHORITY_KEY)
+    return Credential(
+        token=token_of(keys),
+        username=_username(username.reveal() if username else ""),
+        authority=authority.reveal() if authority else "",
+    )
+
+
+def _username(text: str) -> str:
+    """
+    Raises:
+        Rejected: `credential_missing`; no name could be sent so.
+
+    """
+    name = text.strip()
+    if len(name) > USERNAME_CHARACTERS_MAX or not name.isprintable() or ":" in name:
+        why = f"its key {USERNAME_KEY!r} is no name that can be sent with a token"
+        raise Rejected(ProcessRefusal.CREDENTIAL_MISSING, why)
+    return name
 
 
 def read_token(directory: Path, *, namespace: str, name: str) -> Secret:

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from countersign.auditor import routes
-from countersign.auditor.checks.checking import Checker, World
+from countersign.auditor.checks.checking import Checker, Pace
+from countersign.auditor.checks.inspecting import Inspector
 from countersign.auditor.checks.marking import Marking
 from countersign.auditor.checks.probing import ForgeProber
+from countersign.auditor.checks.reporting import Reports
 from countersign.auditor.handlers import Handlers
 from countersign.auditor.interfaces import Clock, Prober, Publisher, Secrets
 from countersign.auditor.projection import Projection
@@ -33,6 +34,7 @@ from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
 
 SERVICE: Final = "auditor"
+STREAMS: Final = ("PIPELINES", "TOKENS")
 _MARK_KEY_BYTES: Final = 32
 
 
@@ -66,16 +68,13 @@ def assemble(
     projection = Projection()
     now: Clock = _utc_now
     checker = Checker(
-        World(
-            projection=projection,
-            secrets=stored,
-            prober=prober,
-            publisher=publisher,
-            forges=forges,
-            now=now,
-            jitter=random.SystemRandom().random,
-            interval=settings.check_interval,
-        )
+        projection=projection,
+        secrets=stored,
+        forges=forges,
+        inspector=Inspector(prober, projection=projection),
+        reports=Reports(publisher, projection=projection, now=now),
+        pace=Pace(interval=settings.check_interval, jitter=random.SystemRandom().random),
+        now=now,
     )
     schedule = Schedule(checker, projection=projection, secrets=stored, now=now)
     return Parts(schedule=schedule, handlers=Handlers(projection, wake=schedule.wake))
@@ -106,7 +105,7 @@ async def run(
             group.create_task(parts.schedule.run(caught_up))
             await follow(
                 bus,
-                streams=routes.STREAMS,
+                streams=STREAMS,
                 apply=parts.handlers.on_event,
                 caught_up=caught_up,
                 restarted=parts.handlers.on_restarted,

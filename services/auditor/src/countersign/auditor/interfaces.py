@@ -1,4 +1,4 @@
-"""What the service needs of the world."""
+"""The ports: what the service needs of Secrets, forges, the bus, clock and dice."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from typing import Protocol
 from countersign.auditor.model import CredentialKey
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
+from countersign.contracts.messages import TokenReason
 from countersign.contracts.secret import Secret
-from countersign.dialects.github.inspection import Inspection
+from countersign.dialects.inspection import Inspection
 
 Clock = Callable[[], datetime]
 Jitter = Callable[[], float]
@@ -34,20 +35,22 @@ class Reading:
     """A Secret as it is now.
 
     Args:
-        token: none when it is not there.
-        authority: who vouches for the forge, in PEM, where the Secret says so.
-        missing: why not, for a person.
-        forbidden: whether that is because we may not read it.
-        mark: differs when the token does; made with a key that this process alone knows.
         changed_at: when it was last written.
+        token: none when it is not there.
+        username: the name that its forge may want with it.
+        authority: who vouches for the forge, in PEM, where the Secret says so.
+        why: the reason that there is no token.
+        detail: the same, for a person.
+        mark: differs when the token does; made with a key that this process alone knows.
 
     """
 
     changed_at: datetime
     token: Secret | None = None
+    username: str = ""
     authority: str = ""
-    missing: str = ""
-    forbidden: bool = False
+    why: TokenReason = TokenReason.SECRET_MISSING
+    detail: str = ""
     mark: str = ""
 
 
@@ -62,10 +65,11 @@ class Secrets(Protocol):
         ...
 
     async def changed(self, keys: Iterable[CredentialKey]) -> frozenset[CredentialKey]:
-        """Which of these may have changed since they were last read; cheap."""
+        """Return those that may have changed since they were last read; cheap."""
         ...
 
 
 class Prober(Protocol):
-    async def probe(self, forge: Forge, token: Secret, *, authority: str = "") -> Inspection:
+    async def probe(self, forge: Forge, reading: Reading) -> Inspection:
         """Ask the forge once; never raises for what the forge answers or fails to."""
+        ...

@@ -1,10 +1,11 @@
-"""What is decided about stored credentials. Pure."""
+"""Decisions about stored credentials: where they may be sent, and when to ask. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from countersign.auditor.refusals import GrantRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.messages import (
@@ -44,20 +45,20 @@ def key_of(ref: SecretRef) -> CredentialKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """Where a credential may be sent to ask about it, and which of its uses are not allowed.
+    """The forge that may be asked about a credential, and those of its uses that are not allowed.
 
-    `forge` is none when it may be sent nowhere. `refused` holds reasons by destination.
+    `forge` is none when it may be sent nowhere.
     """
 
     forge: Forge | None = None
     origins: tuple[str, ...] = ()
-    refused: tuple[tuple[Destination, str], ...] = ()
+    refused: tuple[tuple[Destination, GrantRefusal], ...] = ()
 
 
 def grant_of(key: CredentialKey, uses: Iterable[CredentialUse], forges: ForgeList) -> Grant:
     """Decide by the administrator's list alone; an origin that is not on it gets nothing."""
     allowed: dict[str, Forge] = {}
-    refused: list[tuple[Destination, str]] = []
+    refused: list[tuple[Destination, GrantRefusal]] = []
     origins: set[str] = set()
     for use in uses:
         if use.destination is None:
@@ -66,13 +67,13 @@ def grant_of(key: CredentialKey, uses: Iterable[CredentialUse], forges: ForgeLis
         origins.add(where.origin)
         try:
             forge = forges.find(where.origin)
-        except Rejected as error:
-            refused.append((where, error.reason))
+        except Rejected:
+            refused.append((where, GrantRefusal.FORGE_NOT_LISTED))
             continue
         if forge.allows(namespace=key.namespace, owner=where.owner, repository=where.repository):
             allowed[forge.origin] = forge
         else:
-            refused.append((where, "repository_not_allowed"))
+            refused.append((where, GrantRefusal.REPOSITORY_NOT_ALLOWED))
     first = min(allowed, default=None)
     return Grant(
         forge=allowed[first] if first is not None else None,
@@ -83,7 +84,7 @@ def grant_of(key: CredentialKey, uses: Iterable[CredentialUse], forges: ForgeLis
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """When a forge was last asked about a credential, and how that ended.
+    """The last question to a forge about a credential, and how it ended.
 
     `origin` is the forge's. `mark` tells one token from the next without being one; it is empty
     when it is not known, after a restart. `rest_until` is what the forge demanded.
@@ -98,12 +99,12 @@ class Probe:
 
 
 def is_another(last: Probe, *, mark: str, changed_at: datetime) -> bool:
-    """Whether the Secret holds another token than the one that was asked about."""
+    """Say if the Secret holds another token than the one that was asked about."""
     return mark != last.mark if last.mark else changed_at > last.at
 
 
 def may_probe_at(last: Probe | None, *, mark: str, changed_at: datetime) -> datetime | None:
-    """From when on the forge may be asked; none: at once.
+    """Return the moment from which on the forge may be asked; none: at once.
 
     Args:
         last: the probe before, if there was one.
@@ -121,25 +122,18 @@ def may_probe_at(last: Probe | None, *, mark: str, changed_at: datetime) -> date
 
 
 def next_check_at(
-    probe: Probe | None,
-    *,
-    now: datetime,
-    interval: timedelta,
-    jitter: float,
-    ends_at: datetime | None,
+    probe: Probe | None, *, now: datetime, pause: timedelta, ends_at: datetime | None
 ) -> datetime:
-    """When to look again without being asked to.
+    """Return when to look again without being asked to.
 
     Args:
         probe: the newest one; none where nothing could be asked.
         now: the moment of this check.
-        interval: the usual pause.
-        jitter: 0 to 1; spreads the checks of many replicas and credentials.
+        pause: the usual one.
         ends_at: when the token expires.
 
     """
-    spread = interval * (0.9 + 0.2 * jitter)
-    usual = now + spread
+    usual = now + pause
     if probe is None:
         return usual
     if probe.dead:
@@ -155,14 +149,14 @@ def next_check_at(
 def wants_probe(
     last: Probe | None, *, mark: str, changed_at: datetime, refused_at: datetime | None
 ) -> bool:
-    """Whether there is news that only the forge can tell, beside what the schedule says."""
+    """Say if there is news that only the forge can tell, beside what the schedule says."""
     if last is None or is_another(last, mark=mark, changed_at=changed_at):
         return True
     return refused_at is not None and refused_at > last.at
 
 
 def probe_of(checked: TokenChecked | None) -> Probe | None:
-    """What the last event says of the last probe, for a start after a restart."""
+    """Return the last question as the last event tells it, for a start after a restart."""
     if checked is None or checked.checked_at is None:
         return None
     if checked.validity in {TokenValidity.VALID, TokenValidity.INVALID}:
@@ -172,7 +166,7 @@ def probe_of(checked: TokenChecked | None) -> Probe | None:
 
 
 def says_the_same(one: TokenChecked, other: TokenChecked | None) -> bool:
-    """Whether only the times of the checks differ."""
+    """Say if only the times of the checks differ."""
     if other is None:
         return False
     times = {"checked_at": None, "next_check_at": None}

@@ -20,8 +20,8 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.exchange import Request
-from countersign.dialects.github import inspection
 from countersign.dialects.github.rest import rest_path
+from countersign.dialects.inspection import is_sendable
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import Place
 from countersign.forges.http import ForgeHttp
@@ -61,7 +61,7 @@ async def installation_token(
     with shapes.reading(minting.name):
         token = Secret(shapes.text(minted.json_of(minting.name), "token"))
     # A line break in a header would end up in an error's text.
-    if not inspection.is_sendable(token):
+    if not is_sendable(token):
         message = f"{minting.name}: GitHub's answer has no usable 'token'"
         raise Rejected(ForgeRefusal.BAD_ANSWER, message)
     try:

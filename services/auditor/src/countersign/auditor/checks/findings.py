@@ -1,52 +1,81 @@
-"""What is risky about a credential, worst first, each with what to do. Pure."""
+"""What is risky about a credential, worst first: the one list of judgements. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from countersign.auditor.model import CredentialKey, Grant
+from countersign.auditor.refusals import GrantRefusal
 from countersign.contracts.messages import (
     CredentialUse,
-    Destination,
-    Finding,
     FindingLevel,
-    TokenKind,
+    TokenReason,
+    TokenRisk,
     TokenValidity,
 )
+from countersign.dialects.inspection import Inspection, ScopeRules
+from countersign.dialects.kinds import kind_of
 
-ERROR, WARNING, INFO = FindingLevel.ERROR, FindingLevel.WARNING, FindingLevel.INFO
-# Other kinds have permissions, which the forge does not tell.
-SCOPED: Final = frozenset({TokenKind.CLASSIC, TokenKind.OAUTH_APP})
 UNUSED: Final = timedelta(days=30)
-# Either is enough to open a pull request.
-_SUFFICIENT: Final = frozenset({"repo", "public_repo"})
-# Parts of `repo`.
-_HARMLESS: Final = frozenset(
-    {"repo:status", "repo_deployment", "repo:invite", "security_events", "read:user", "user:email"}
+_ERROR, _WARNING, _INFO = FindingLevel.ERROR, FindingLevel.WARNING, FindingLevel.INFO
+_HIGH, _MEDIUM, _LOW = TokenRisk.HIGH, TokenRisk.MEDIUM, TokenRisk.LOW
+
+
+class FindingCode(StrEnum):
+    SECRET_FORBIDDEN = "secret_forbidden"  # noqa: S105 - a reason
+    SECRET_MISSING = "secret_missing"  # noqa: S105 - a reason
+    TOKEN_MALFORMED = "token_malformed"  # noqa: S105 - a reason
+    FORGE_NOT_LISTED = "forge_not_listed"
+    REPOSITORY_NOT_ALLOWED = "repository_not_allowed"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105 - a reason
+    EXPIRES_WITHIN_1_DAY = "expires_within_1_day"
+    BROAD_SCOPE = "broad_scope"
+    SCOPES_BEYOND_NEED = "scopes_beyond_need"
+    NEVER_EXPIRES = "never_expires"
+    EXPIRES_WITHIN_7_DAYS = "expires_within_7_days"
+    OWNER_IS_PERSON = "owner_is_person"
+    CANNOT_WRITE = "cannot_write"
+    SEVERAL_FORGES = "several_forges"
+    NOT_KNOWN = "not_known"
+    EXPIRES_WITHIN_30_DAYS = "expires_within_30_days"
+    UNUSED = "unused"
+    USE_USER_DRIVEN_FLOW = "use_user_driven_flow"
+
+
+# Of each: how it is shown, and how much it asks for attention. Within a level, what hurts most
+# comes first, which is the order of `FindingCode`.
+JUDGEMENTS: Final[Mapping[FindingCode, tuple[FindingLevel, TokenRisk]]] = {
+    FindingCode.SECRET_FORBIDDEN: (_ERROR, _HIGH),
+    FindingCode.SECRET_MISSING: (_ERROR, _HIGH),
+    FindingCode.TOKEN_MALFORMED: (_ERROR, _HIGH),
+    FindingCode.FORGE_NOT_LISTED: (_ERROR, _HIGH),
+    FindingCode.REPOSITORY_NOT_ALLOWED: (_ERROR, _HIGH),
+    FindingCode.TOKEN_INVALID: (_ERROR, _HIGH),
+    FindingCode.EXPIRES_WITHIN_1_DAY: (_ERROR, _HIGH),
+    FindingCode.BROAD_SCOPE: (_WARNING, _HIGH),
+    FindingCode.SCOPES_BEYOND_NEED: (_WARNING, _MEDIUM),
+    FindingCode.NEVER_EXPIRES: (_WARNING, _MEDIUM),
+    FindingCode.EXPIRES_WITHIN_7_DAYS: (_WARNING, _MEDIUM),
+    FindingCode.OWNER_IS_PERSON: (_WARNING, _MEDIUM),
+    FindingCode.CANNOT_WRITE: (_WARNING, _MEDIUM),
+    FindingCode.SEVERAL_FORGES: (_WARNING, _MEDIUM),
+    FindingCode.NOT_KNOWN: (_INFO, _MEDIUM),
+    FindingCode.EXPIRES_WITHIN_30_DAYS: (_INFO, _LOW),
+    FindingCode.UNUSED: (_INFO, _LOW),
+    FindingCode.USE_USER_DRIVEN_FLOW: (_INFO, _LOW),
+}
+_EXPIRIES: Final = (
+    (timedelta(days=1), FindingCode.EXPIRES_WITHIN_1_DAY),
+    (timedelta(days=7), FindingCode.EXPIRES_WITHIN_7_DAYS),
+    (timedelta(days=30), FindingCode.EXPIRES_WITHIN_30_DAYS),
 )
-_LEVELS: Final = {ERROR: 0, WARNING: 1, INFO: 2}
-# Within a level, what hurts most comes first.
-_ORDER: Final = (
-    "secret_forbidden",
-    "secret_missing",
-    "token_malformed",
-    "forge_not_listed",
-    "repository_not_allowed",
-    "token_invalid",
-    "expires_within_1_day",
-    "broad_scope",
-    "scopes_beyond_need",
-    "never_expires",
-    "expires_within_7_days",
-    "owner_is_person",
-    "cannot_write",
-    "several_forges",
-    "not_known",
-    "expires_within_30_days",
-    "unused",
-    "use_user_driven_flow",
-)
+_SEVERITY: Final = (_ERROR, _WARNING, _INFO)
+_BY_REFUSAL: Final[Mapping[GrantRefusal, FindingCode]] = {
+    GrantRefusal.FORGE_NOT_LISTED: FindingCode.FORGE_NOT_LISTED,
+    GrantRefusal.REPOSITORY_NOT_ALLOWED: FindingCode.REPOSITORY_NOT_ALLOWED,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,159 +85,121 @@ class Facts:
     key: CredentialKey
     uses: tuple[CredentialUse, ...]
     grant: Grant
-    validity: TokenValidity
+    told: Inspection
     now: datetime
-    reason: str = ""
-    kind: TokenKind = TokenKind.UNSPECIFIED
-    owner_login: str = ""
-    is_person: bool | None = None
-    scopes: tuple[str, ...] | None = None
-    expires_at: datetime | None = None
-    expiry_known: bool = False
-    malformed: bool = False
-    forbidden: bool = False
     last_used_at: datetime | None = None
 
+    @property
+    def scope_rules(self) -> ScopeRules | None:
+        """What its scopes mean; none where it has none, or they are not told."""
+        forge = self.grant.forge
+        dialect = kind_of(forge).inspection if forge else None
+        if dialect is None or self.told.scopes is None or self.told.kind not in dialect.scoped:
+            return None
+        return dialect.scopes
 
-def findings_of(facts: Facts) -> tuple[Finding, ...]:
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One thing that is risky; `names` are what it is about, where there are several."""
+
+    code: FindingCode
+    names: tuple[str, ...] = ()
+
+    @property
+    def level(self) -> FindingLevel:
+        return JUDGEMENTS[self.code][0]
+
+    @property
+    def risk(self) -> TokenRisk:
+        return JUDGEMENTS[self.code][1]
+
+
+def judge(facts: Facts) -> tuple[Judged, ...]:
+    """Return all that is risky, worst first."""
     found = (
         *_of_secret(facts),
         *_of_grant(facts),
         *_of_validity(facts),
         *_of_expiry(facts),
         *_of_scopes(facts),
-        *_of_owner(facts),
         *_of_use(facts),
     )
-    return tuple(sorted(found, key=lambda f: (_LEVELS.get(f.level, 3), _ORDER.index(f.code))))
+    order = list(FindingCode)
+    return tuple(sorted(found, key=lambda j: (_SEVERITY.index(j.level), order.index(j.code))))
 
 
-def _of_secret(facts: Facts) -> Iterator[Finding]:
-    if facts.forbidden:
-        yield _finding(ERROR, "secret_forbidden", f"Secret {str(facts.key)!r}: {facts.reason}")
-    if facts.validity is TokenValidity.MISSING:
-        yield _finding(
-            ERROR, "secret_missing", f"Secret {str(facts.key)!r}: {facts.reason}; create it"
-        )
-    if facts.malformed:
-        yield _finding(
-            ERROR,
-            "token_malformed",
-            f"Secret {str(facts.key)!r} holds no token but other text; nothing was sent",
-        )
+def risk_of(facts: Facts, judged: tuple[Judged, ...]) -> TokenRisk:
+    """Return how much all of it together asks for attention."""
+    risks, rules = {j.risk for j in judged}, facts.scope_rules
+    # What is not cut down to a repository and never ends is worth stealing for as long as it lives.
+    endless = any(j.code is FindingCode.NEVER_EXPIRES for j in judged)
+    powerful = rules is not None and rules.powerful & frozenset(facts.told.scopes or ())
+    if _HIGH in risks or powerful or (endless and rules is not None):
+        return _HIGH
+    known = facts.told.validity is TokenValidity.VALID
+    return _LOW if known and _MEDIUM not in risks else _MEDIUM
 
 
-def _of_grant(facts: Facts) -> Iterator[Finding]:
-    for where, reason in facts.grant.refused:
-        if reason == "forge_not_listed":
-            yield _finding(
-                ERROR,
-                reason,
-                f"forge {where.origin!r} is not on the forge list, so nothing is sent there; "
-                "ask the administrator to add it, or correct the Pipeline's URL",
-            )
-        else:
-            yield _finding(
-                ERROR,
-                "repository_not_allowed",
-                f"the forge list does not let namespace {facts.key.namespace!r} use "
-                f"{_title(where)} with a stored token; ask the administrator to allow it",
-            )
+def _of_secret(facts: Facts) -> Iterator[Judged]:
+    why = facts.told.why
+    if why is TokenReason.SECRET_FORBIDDEN:
+        yield Judged(code=FindingCode.SECRET_FORBIDDEN)
+    if facts.told.validity is TokenValidity.MISSING:
+        yield Judged(code=FindingCode.SECRET_MISSING)
+    if why is TokenReason.NO_TOKEN:
+        yield Judged(code=FindingCode.TOKEN_MALFORMED)
+
+
+def _of_grant(facts: Facts) -> Iterator[Judged]:
+    for where, refusal in facts.grant.refused:
+        listed = refusal is not GrantRefusal.FORGE_NOT_LISTED
+        name = f"{where.owner}/{where.repository}" if listed else where.origin
+        yield Judged(code=_BY_REFUSAL[refusal], names=(name,))
     if len(facts.grant.origins) > 1:
-        origins = ", ".join(facts.grant.origins)
-        yield _finding(
-            WARNING, "several_forges", f"it is named for several forges ({origins}); use one each"
-        )
+        yield Judged(code=FindingCode.SEVERAL_FORGES, names=facts.grant.origins)
 
 
-def _of_validity(facts: Facts) -> Iterator[Finding]:
-    if facts.validity is TokenValidity.INVALID:
-        yield _finding(
-            ERROR,
-            "token_invalid",
-            f"{facts.reason}; promotions with it fail until Secret {str(facts.key)!r} is renewed",
-        )
-    asked = facts.grant.forge is not None and not (facts.malformed or facts.forbidden)
-    if facts.validity is TokenValidity.UNKNOWN and asked:
-        yield _finding(INFO, "not_known", f"it could not be checked: {facts.reason}")
+def _of_validity(facts: Facts) -> Iterator[Judged]:
+    told = facts.told
+    if told.validity is TokenValidity.INVALID:
+        yield Judged(code=FindingCode.TOKEN_INVALID)
+    elsewhere = {TokenReason.NO_TOKEN, TokenReason.SECRET_FORBIDDEN}
+    asked = facts.grant.forge is not None and told.why not in elsewhere
+    if told.validity is TokenValidity.UNKNOWN and asked:
+        yield Judged(code=FindingCode.NOT_KNOWN)
 
 
-def _of_expiry(facts: Facts) -> Iterator[Finding]:
-    if facts.validity is not TokenValidity.VALID or not facts.expiry_known:
+def _of_expiry(facts: Facts) -> Iterator[Judged]:
+    told = facts.told
+    if told.validity is not TokenValidity.VALID or not told.expiry_known:
         return
-    if facts.expires_at is None:
-        yield _finding(
-            WARNING,
-            "never_expires",
-            "it never expires: whoever copies it can use it until somebody notices; "
-            "replace it by one that expires",
-        )
+    if told.expires_at is None:
+        yield Judged(code=FindingCode.NEVER_EXPIRES)
         return
-    left = facts.expires_at - facts.now
-    day = facts.expires_at.strftime("%Y-%m-%d %H:%M UTC")
-    for days, level in ((1, ERROR), (7, WARNING), (30, INFO)):
-        if left <= timedelta(days=days):
-            unit = "day" if days == 1 else "days"
-            yield _finding(
-                level, f"expires_within_{days}_{unit}", f"it expires on {day}; renew it before"
-            )
-            return
+    left = told.expires_at - facts.now
+    soonest = next((code for within, code in _EXPIRIES if left <= within), None)
+    if soonest is not None:
+        yield Judged(code=soonest)
 
 
-def _of_scopes(facts: Facts) -> Iterator[Finding]:
-    if facts.scopes is None or facts.kind not in SCOPED:
+def _of_scopes(facts: Facts) -> Iterator[Judged]:
+    rules = facts.scope_rules
+    if rules is None:
         return
-    if "repo" in facts.scopes:
-        yield _finding(
-            WARNING,
-            "broad_scope",
-            "its scope `repo` reads and writes every repository that its owner can, not only "
-            f"{_titles(facts.uses)}; use a fine-grained token for that repository",
-        )
-    beyond = sorted(set(facts.scopes) - _SUFFICIENT - _HARMLESS)
-    if beyond:
-        yield _finding(
-            WARNING,
-            "scopes_beyond_need",
-            f"a pull request does not need its scopes {', '.join(beyond)}; take them away",
-        )
-    if not _SUFFICIENT & set(facts.scopes):
-        yield _finding(WARNING, "cannot_write", "none of its scopes lets it open a pull request")
+    scopes = frozenset(facts.told.scopes or ())
+    if unbounded := scopes & rules.unbounded:
+        yield Judged(code=FindingCode.BROAD_SCOPE, names=tuple(sorted(unbounded)))
+    if beyond := scopes - rules.sufficient - rules.unbounded - rules.harmless:
+        yield Judged(code=FindingCode.SCOPES_BEYOND_NEED, names=tuple(sorted(beyond)))
+    if not rules.sufficient & scopes:
+        yield Judged(code=FindingCode.CANNOT_WRITE)
 
 
-def _of_owner(facts: Facts) -> Iterator[Finding]:
-    if facts.owner_login and facts.is_person:
-        yield _finding(
-            WARNING,
-            "owner_is_person",
-            f"it belongs to the account {facts.owner_login}: pull requests appear in that name, "
-            "whoever asked for the promotion",
-        )
-
-
-def _of_use(facts: Facts) -> Iterator[Finding]:
+def _of_use(facts: Facts) -> Iterator[Judged]:
+    if facts.told.owner is not None and facts.told.is_person:
+        yield Judged(code=FindingCode.OWNER_IS_PERSON, names=(facts.told.owner.login,))
     last = facts.last_used_at
     if last is not None and facts.now - last > UNUSED:
-        days = (facts.now - last).days
-        yield _finding(
-            INFO, "unused", f"Countersign has not used it for {days} days; is it needed?"
-        )
-    yield _finding(
-        INFO,
-        "use_user_driven_flow",
-        "recommended: let people promote as themselves; then no token is stored, and pull "
-        "requests carry the approver's name",
-    )
-
-
-def _finding(level: FindingLevel, code: str, message: str) -> Finding:
-    return Finding(level=level, code=code, message=message)
-
-
-def _title(where: Destination) -> str:
-    return f"{where.owner}/{where.repository}"
-
-
-def _titles(uses: tuple[CredentialUse, ...]) -> str:
-    names = sorted({_title(u.destination) for u in uses if u.destination})
-    return ", ".join(names) or "the one it is for"
+        yield Judged(code=FindingCode.UNUSED)
+    yield Judged(code=FindingCode.USE_USER_DRIVEN_FLOW)

@@ -12,8 +12,10 @@ from typing import Final
 from countersign.auditor.interfaces import Mark, Reading
 from countersign.auditor.model import CredentialKey
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import TokenReason
 from countersign.kube.access.api import MetadataApi
-from countersign.kube.access.stored_secrets import FORBIDDEN, read_secret, secret_version
+from countersign.kube.access.stored_secrets import read_secret, secret_version
+from countersign.kube.refusals import ClusterRefusal
 from countersign.process.secret_files import credential_of
 from countersign.telemetry.logs import get_logger
 
@@ -52,16 +54,21 @@ class ApiSecrets:
             found = await read_secret(self._api, namespace=key.namespace, name=key.name)
         except Rejected as refusal:
             self._seen[key] = refusal.reason
-            forbidden = refusal.reason == FORBIDDEN
-            return Reading(changed_at=_NEVER, missing=refusal.message, forbidden=forbidden)
+            why = (
+                TokenReason.SECRET_FORBIDDEN
+                if refusal.reason == ClusterRefusal.SECRET_FORBIDDEN
+                else TokenReason.SECRET_MISSING
+            )
+            return Reading(changed_at=_NEVER, why=why, detail=refusal.message)
         self._seen[key] = found.version
         try:
             credential = credential_of(found.keys)
         except Rejected as refusal:
-            return Reading(changed_at=found.changed_at, missing=refusal.message)
+            return Reading(changed_at=found.changed_at, detail=refusal.message)
         return Reading(
             changed_at=found.changed_at,
             token=credential.token,
+            username=credential.username,
             authority=credential.authority,
             mark=self._mark(credential.token),
         )

@@ -34,10 +34,11 @@ class MountedSecrets:
         try:
             found = read_credential(self._directory, namespace=key.namespace, name=key.name)
         except Rejected as error:
-            return Reading(changed_at=changed_at, missing=error.message)
+            return Reading(changed_at=changed_at, detail=error.message)
         return Reading(
             changed_at=changed_at,
             token=found.token,
+            username=found.username,
             authority=found.authority,
             mark=self._mark(found.token),
         )

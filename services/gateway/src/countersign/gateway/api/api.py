@@ -166,12 +166,12 @@ class Api:
         return _json(done)
 
     async def credentials(self, request: Request) -> Response:
-        projection, now = self._site.projection, self._site.clock()
+        projection = self._site.projection
         access, person = self._site.access, session_of(request).person
         uses = uses_by_credential(projection.pipelines)
         views = [
             v
-            for v in credential_views(projection.credentials, projection.used, uses=uses, now=now)
+            for v in credential_views(projection.credentials, projection.used, uses=uses)
             if access.may_see_credentials(person, namespace=v.key.namespace)
         ]
         items = tuple(map(shaping.credential_shape, views[:ITEMS_MAX]))
@@ -187,8 +187,7 @@ class Api:
             raise Rejected("not_found", f"no credential {key.name!r} in {key.namespace!r} is known")
         used = projection.used.get(key)
         uses = uses_by_credential(projection.pipelines).get(key, ())
-        now = self._site.clock()
-        view: CredentialView = credential_view(key, checked, used, uses=uses, now=now)
+        view: CredentialView = credential_view(key, checked, used, uses=uses)
         return _json(shaping.credential_shape(view))
 
     async def record(self, request: Request) -> Response:

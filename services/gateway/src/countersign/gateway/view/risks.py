@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import IntEnum
+from datetime import datetime
 from typing import Final
 
 from countersign.contracts.messages import (
@@ -13,15 +12,12 @@ from countersign.contracts.messages import (
     PipelineObserved,
     TokenChecked,
     TokenKind,
+    TokenRisk,
     TokenUsed,
     TokenValidity,
 )
 from countersign.gateway.model import Look, PipelineKey, Tone
 
-EXPIRES_SOON: Final = timedelta(days=14)
-BROAD_SCOPES: Final = frozenset(
-    {"repo", "admin:org", "workflow", "delete_repo", "api", "admin:repo_hook", "write:org"}
-)
 KIND_WORDS: Final = {
     TokenKind.UNSPECIFIED: "not known yet",
     TokenKind.CLASSIC: "classic token",
@@ -30,6 +26,7 @@ KIND_WORDS: Final = {
     TokenKind.APP_USER: "user token of an application",
     TokenKind.APP_INSTALLATION: "application installation",
     TokenKind.OTHER: "other",
+    TokenKind.PERSONAL: "personal token",
 }
 VALIDITY_LOOKS: Final = {
     TokenValidity.UNSPECIFIED: Look("not checked yet", "unknown", Tone.QUIET),
@@ -40,19 +37,13 @@ VALIDITY_LOOKS: Final = {
 }
 
 
-class Risk(IntEnum):
-    """How much a credential asks for attention."""
-
-    LOW = 0
-    MEDIUM = 1
-    HIGH = 2
-
-
 RISK_LOOKS: Final = {
-    Risk.HIGH: Look("high", "failed", Tone.BAD),
-    Risk.MEDIUM: Look("medium", "blocked", Tone.WAIT),
-    Risk.LOW: Look("low", "healthy", Tone.QUIET),
+    TokenRisk.HIGH: Look("high", "failed", Tone.BAD),
+    TokenRisk.MEDIUM: Look("medium", "blocked", Tone.WAIT),
+    TokenRisk.LOW: Look("low", "healthy", Tone.QUIET),
 }
+# The riskiest first.
+_ORDER: Final = tuple(RISK_LOOKS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +62,7 @@ class CredentialView:
 
     key: PipelineKey
     checked: TokenChecked
-    risk: Risk
+    risk: TokenRisk
     last_used_by_us_at: datetime | None
     uses: tuple[Use, ...]
 
@@ -108,13 +99,12 @@ def credential_view(
     used: TokenUsed | None,
     *,
     uses: Sequence[Use],
-    now: datetime,
 ) -> CredentialView:
     times = [t for t in (checked.last_used_by_us_at, used.used_at if used else None) if t]
     return CredentialView(
         key=key,
         checked=checked,
-        risk=_risk(checked, now=now),
+        risk=_risk(checked),
         last_used_by_us_at=max(times, default=None),
         uses=tuple(uses) or _audited(checked),
     )
@@ -141,19 +131,15 @@ def uses_by_credential(
     return found
 
 
-def _risk(checked: TokenChecked, *, now: datetime) -> Risk:
-    if any(f.level is FindingLevel.ERROR for f in checked.findings):
-        return Risk.HIGH
-    if checked.validity in {TokenValidity.INVALID, TokenValidity.MISSING}:
-        return Risk.HIGH
-    broad = any(s in BROAD_SCOPES for s in checked.scopes)
-    endless = checked.expiry_known and checked.expires_at is None
-    if checked.kind in {TokenKind.CLASSIC, TokenKind.OAUTH_APP} and (broad or endless):
-        return Risk.HIGH
-    soon = checked.expires_at is not None and checked.expires_at - now < EXPIRES_SOON
-    warned = any(f.level is FindingLevel.WARNING for f in checked.findings)
-    unknown = checked.validity is not TokenValidity.VALID
-    return Risk.MEDIUM if broad or endless or soon or warned or unknown else Risk.LOW
+def _risk(checked: TokenChecked) -> TokenRisk:
+    """Return the auditor's judgement; of one that made none yet, what its findings come to."""
+    if checked.risk is not TokenRisk.UNSPECIFIED:
+        return checked.risk
+    levels = {f.level for f in checked.findings}
+    if FindingLevel.ERROR in levels:
+        return TokenRisk.HIGH
+    calm = checked.validity is TokenValidity.VALID and FindingLevel.WARNING not in levels
+    return TokenRisk.LOW if calm else TokenRisk.MEDIUM
 
 
 def credential_views(
@@ -161,11 +147,7 @@ def credential_views(
     used: Mapping[PipelineKey, TokenUsed],
     *,
     uses: Mapping[PipelineKey, Sequence[Use]],
-    now: datetime,
 ) -> list[CredentialView]:
     """Those that a Pipeline names, the riskiest first."""
-    views = (
-        credential_view(k, c, used.get(k), uses=uses.get(k, ()), now=now)
-        for k, c in checked.items()
-    )
-    return sorted((v for v in views if v.uses), key=lambda v: (-v.risk, v.key))
+    views = (credential_view(k, c, used.get(k), uses=uses.get(k, ())) for k, c in checked.items())
+    return sorted((v for v in views if v.uses), key=lambda v: (_ORDER.index(v.risk), v.key))

@@ -165,7 +165,7 @@ class Pages:
         access = site.access
         views = [
             v
-            for v in credential_views(known.credentials, known.used, uses=uses, now=site.clock())
+            for v in credential_views(known.credentials, known.used, uses=uses)
             if access.may_see_credentials(person, namespace=v.key.namespace)
         ]
         seen = {track.key.namespace for track in site.tracks(person)}
@@ -196,7 +196,7 @@ class Pages:
             raise Rejected("not_found", f"no credential {key.name!r} in {key.namespace!r} is known")
         used = site.projection.used.get(key)
         uses = uses_by_credential(site.projection.pipelines).get(key, ())
-        view = credential_view(key, checked, used, uses=uses, now=site.clock())
+        view = credential_view(key, checked, used, uses=uses)
         html = self._html(request, "credential.html", view={"view": "bus"}, credential=view)
         return HTMLResponse(html)
 

@@ -1,0 +1,113 @@
+"""What a stored token tells of itself, asked in its forge's own way. Pure.
+
+Unknown stays unknown: what a forge does not tell is not guessed. No text ever quotes the token.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from countersign.contracts.messages import ForgeUser, TokenKind, TokenReason, TokenValidity
+from countersign.contracts.secret import Secret
+from countersign.dialects.conversation import Conversation
+from countersign.dialects.exchange import Basic
+
+_SENDABLE: Final = re.compile(r"[A-Za-z0-9_.~+/=-]{8,4096}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What one question told.
+
+    Args:
+        kind: as the forge divides them.
+        validity: unknown unless the forge itself accepted or refused the token.
+        why: it is not valid or not known.
+        detail: what the forge or the way to it said besides, for a person.
+        owner: whose it is; none for what belongs to no account.
+        is_person: whether the owner is a person's account; none where that is not told.
+        scopes: none for kinds that have permissions instead, and where they are not told.
+        expires_at: none with `expiry_known`: never.
+        expiry_known: whether the forge told about the expiry at all.
+        last_used_at: by anybody, where the forge tells.
+        rest_until: before this nothing more may be asked with this token.
+
+    """
+
+    kind: TokenKind
+    validity: TokenValidity
+    why: TokenReason = TokenReason.UNSPECIFIED
+    detail: str = ""
+    owner: ForgeUser | None = None
+    is_person: bool | None = None
+    scopes: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+    expiry_known: bool = False
+    last_used_at: datetime | None = None
+    rest_until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeRules:
+    """What scopes mean to a promotion.
+
+    Args:
+        sufficient: any one of them is enough to open a pull request.
+        unbounded: reach every repository of the owner.
+        powerful: change what no promotion needs.
+        harmless: neither needed nor a danger.
+
+    """
+
+    sufficient: frozenset[str]
+    unbounded: frozenset[str] = frozenset()
+    powerful: frozenset[str] = frozenset()
+    harmless: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """The token as it is presented, what kind it seems to be, and when it is asked about."""
+
+    credential: Secret | Basic
+    kind: TokenKind
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectionDialect:
+    """One kind of forge.
+
+    Args:
+        kind_of: by the token's form.
+        inspect: asks the forge; fails only as the transport does.
+        scoped: kinds of tokens that have scopes, and what those mean.
+        advice: what is better than a token with unbounded scopes.
+
+    """
+
+    kind_of: Callable[[Secret], TokenKind]
+    inspect: Callable[[Question], Conversation[Inspection]]
+    scoped: frozenset[TokenKind] = frozenset()
+    scopes: ScopeRules = field(default=ScopeRules(sufficient=frozenset()))
+    advice: str = "use one that reaches that repository alone"
+
+
+def is_sendable(token: Secret) -> bool:
+    """Say if it could be a token; a line break in a header would end up in an error's text."""
+    return bool(_SENDABLE.fullmatch(token.reveal()))
+
+
+def unanswered(
+    kind: TokenKind,
+    why: TokenReason,
+    *,
+    detail: str = "",
+    rest_until: datetime | None = None,
+) -> Inspection:
+    """Return an inspection that learned nothing."""
+    return Inspection(
+        kind=kind, validity=TokenValidity.UNKNOWN, why=why, detail=detail, rest_until=rest_until
+    )
