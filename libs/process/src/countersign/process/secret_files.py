@@ -100,7 +100,8 @@ def credential_of(keys: Mapping[str, Secret]) -> Credential:
 
 
 def _username(text: str) -> str:
-    """
+    """Return a name that can be sent with a token.
+
     Raises:
         Rejected: `credential_missing`; no name could be sent so.
 
