@@ -14,7 +14,7 @@ from dulwich.repo import Repo
 
 from countersign.local.cluster.controllers.attempt import Pace
 from countersign.local.cluster.objects import Json, Key
-from countersign.local.cluster.playing import Cluster, ClusterSettings
+from countersign.local.cluster.player import Cluster, ClusterSettings
 
 FAST: Final = Pace(action_s=0.05, retry_s=0.05, timeout_s_max=0.05)
 WAIT_S: Final = 20.0

@@ -22,14 +22,14 @@ from countersign.contracts.secret import Secret
 from countersign.local.forge.app import Forge, build_app
 from countersign.local.forge.faults import FaultPlan
 from countersign.local.forge.serving import Server
-from countersign.local.forge.state import pulling, seeding, tokens
+from countersign.local.forge.state import pull_requests, seeding, tokens
 from countersign.local.forge.state.model import (
     App,
     PullRequest,
     Repository,
     TokenKind,
 )
-from countersign.local.forge.state.pulling import Merge, Proposal
+from countersign.local.forge.state.pull_requests import Merge, Proposal
 from countersign.local.forge.state.seeding import AppSeed, PersonSeed, RepositorySeed, Seed
 from countersign.local.forge.state.service import Service
 from countersign.local.forge.state.store import Store, now, open_store
@@ -202,7 +202,7 @@ class RunningForge(Contents):
     ) -> PullRequest:
         """Open a pull request as somebody did who is not the subject of the test."""
         proposal = Proposal(title=title, body="", head=head, base=base)
-        return pulling.open_pull(self.service, self._found(full_name), proposal, by=by)
+        return pull_requests.open_pull(self.service, self._found(full_name), proposal, by=by)
 
     def revoke(self, text: Secret) -> None:
         found = tokens.find(self.store, text)
@@ -211,11 +211,11 @@ class RunningForge(Contents):
 
     def merge(self, full_name: str, number: int, *, by: str) -> PullRequest:
         repository, pull = self._found(full_name), self.pull(full_name, number)
-        return pulling.merge_pull(self.service, repository, pull, Merge(), by=by)
+        return pull_requests.merge_pull(self.service, repository, pull, Merge(), by=by)
 
     def close(self, full_name: str, number: int, *, by: str) -> PullRequest:
         repository, pull = self._found(full_name), self.pull(full_name, number)
-        return pulling.close_pull(self.service, repository, pull, by=by)
+        return pull_requests.close_pull(self.service, repository, pull, by=by)
 
     def faults(self, **rule: Any) -> None:
         """Switch one fault rule on, for instance `path="*/pulls", status=502, count=1`."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from countersign.local.forge.git import branching, git_objects
-from countersign.local.forge.git.git_objects import Identity
+from countersign.local.forge.git import branching, objects
+from countersign.local.forge.git.objects import Identity
 from countersign.local.forge.state.model import Repository
 from countersign.local.forge.state.service import Service
 
@@ -30,19 +30,19 @@ class Contents:
 
     def head(self, full_name: str, branch: str = "main") -> str | None:
         """The commit that a branch points to."""
-        return git_objects.branch_sha(self.service.store.git(self._found(full_name)), branch)
+        return objects.branch_sha(self.service.store.git(self._found(full_name)), branch)
 
     def read(self, full_name: str, path: str, *, revision: str = "main") -> bytes | None:
         """A file's bytes at a branch or commit."""
         repo = self.service.store.git(self._found(full_name))
-        tree = git_objects.tree_of(repo, revision)
-        found = git_objects.entry_at(repo, tree, path) if tree else None
-        blob = git_objects.lookup(repo, found[1]) if found else None
+        tree = objects.tree_of(repo, revision)
+        found = objects.entry_at(repo, tree, path) if tree else None
+        blob = objects.lookup(repo, found[1]) if found else None
         return blob.as_raw_string() if blob else None
 
     def author(self, full_name: str, revision: str) -> str:
         """Name and address that a commit gives its author."""
-        commit = git_objects.commit_of(self.service.store.git(self._found(full_name)), revision)
+        commit = objects.commit_of(self.service.store.git(self._found(full_name)), revision)
         return commit.author.decode() if commit else ""
 
     def commit(
@@ -56,27 +56,27 @@ class Contents:
         """Commit past all rules, as a push by path would; makes the branch from main if needed."""
         repository = self._found(full_name)
         repo = self.service.store.git(repository)
-        ref, head = branching.HEADS + branch, git_objects.branch_sha(repo, branch)
-        start = head or git_objects.branch_sha(repo, repository.default_branch)
-        base = git_objects.tree_of(repo, start) if start else None
+        ref, head = branching.HEADS + branch, objects.branch_sha(repo, branch)
+        start = head or objects.branch_sha(repo, repository.default_branch)
+        base = objects.tree_of(repo, start) if start else None
         changes: dict[str, tuple[int, str] | None] = {
             path: None
             if content is None
-            else (git_objects.MODE_FILE, git_objects.write_blob(repo, as_bytes(content)))
+            else (objects.MODE_FILE, objects.write_blob(repo, as_bytes(content)))
             for path, content in files.items()
         }
         who = Identity(name=by, email=f"{by}@localhost", when=self.service.store.clock())
-        sha = git_objects.write_commit(
+        sha = objects.write_commit(
             repo,
-            git_objects.NewCommit(
-                tree=git_objects.write_tree(repo, base, changes),
+            objects.NewCommit(
+                tree=objects.write_tree(repo, base, changes),
                 parents=[start] if start else [],
                 author=who,
                 committer=who,
                 message="Change by hand",
             ),
         )
-        git_objects.set_ref(repo, ref, old=head, new=sha)
+        objects.set_ref(repo, ref, old=head, new=sha)
         change = branching.Change(ref=ref, before=head, after=sha)
         branching.after_change(self.service, repository, change, by)
         return sha

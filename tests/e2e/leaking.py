@@ -7,7 +7,7 @@ from e2e.clusters import Scene
 from e2e.systems import canary
 
 from countersign.local.demo.manifests import NAMESPACE
-from countersign.local.demo.walk.leaks import Ground, look_for_leaks
+from countersign.local.demo.walk.leaks import Places, look_for_leaks
 from countersign.local.demo.walk.scanning import Scanner
 
 Answers = dict[str, bytes]
@@ -17,12 +17,12 @@ async def assert_no_token_is_left(on: Scene) -> None:
     """Looks with a token planted in the cluster as well, which must be found: it ends there."""
     issued = await canary(on.started)
     answers = await _of_the_cluster(on)
-    ground = Ground(
+    places = Places(
         directory=on.started.layout.root,
         pids=frozenset({os.getpid()}),
         answers=tuple(answers.values()),
     )
-    assert (await look_for_leaks(issued, ground)).finds == ()
+    assert (await look_for_leaks(issued, places)).finds == ()
     planted = f"control=ghu_{issued}"
     await on.kubectl("-n", NAMESPACE, "annotate", "pipeline", "search", planted)
     scanner = Scanner(issued)

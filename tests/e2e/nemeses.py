@@ -23,7 +23,7 @@ from countersign.contracts.messages import EVENTS, ApprovalGranted, PromotionReq
 from countersign.local.demo import programs
 from countersign.local.demo.programs import SERVICES, Bus
 from countersign.local.demo.running import Running
-from countersign.local.demo.supervising import run_once
+from countersign.local.demo.supervisor import run_once
 from countersign.local.demo.walk.scanning import with_descendants
 from countersign.messaging.publishing import AlreadyExists, publish_event
 

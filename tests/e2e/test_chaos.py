@@ -37,7 +37,7 @@ from countersign.local.demo.layout import free_port
 from countersign.local.demo.manifests import NEW
 from countersign.local.demo.running import Running
 from countersign.local.demo.walk.browsing import Browser
-from countersign.local.demo.walk.leaks import Ground, look_for_leaks
+from countersign.local.demo.walk.leaks import Places, look_for_leaks
 from countersign.local.demo.walk.releasing import release
 from countersign.local.demo.walk.walking import DELEGATED, STORED, Route
 from countersign.messaging.envelope import Received
@@ -234,8 +234,8 @@ async def _assert_all_is_well(on: Scene, *, to: set[str]) -> list[Pull]:
     killed = on.nemeses.killed
     assert started.supervisor.restarts == killed.total() - killed[BUS], "something died by itself"
     assert_logs_clean(started)
-    ground = Ground(directory=started.layout.root, pids=frozenset({os.getpid()}), answers=())
-    assert (await look_for_leaks(await canary(started), ground)).finds == ()
+    places = Places(directory=started.layout.root, pids=frozenset({os.getpid()}), answers=())
+    assert (await look_for_leaks(await canary(started), places)).finds == ()
     return found
 
 

@@ -25,7 +25,7 @@ from countersign.contracts.messages import (
 from countersign.local.demo import programs
 from countersign.local.demo.layout import HOST, free_port
 from countersign.local.demo.manifests import ENVIRONMENTS, NAMESPACE, NEW
-from countersign.local.demo.supervising import Program
+from countersign.local.demo.supervisor import Program
 from countersign.local.demo.walk.browsing import Browser
 from countersign.local.demo.walk.walking import BY_COMMIT, DELEGATED, STORED, Route
 from countersign.messaging.envelope import Received

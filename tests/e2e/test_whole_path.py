@@ -13,7 +13,7 @@ from e2e.systems import assert_never_twice, canary, changes, pulls, system
 from countersign.local.demo.manifests import ENVIRONMENTS, NEW, OLD
 from countersign.local.demo.running import Running
 from countersign.local.demo.walk import walking
-from countersign.local.demo.walk.leaks import Ground, look_for_leaks
+from countersign.local.demo.walk.leaks import Places, look_for_leaks
 from countersign.local.demo.walk.releasing import release
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -32,18 +32,18 @@ async def test_promotion_is_opened_by_its_approver_in_one_trace_and_leaves_no_to
     lines: list[str] = []
 
     async with collecting() as collector, system(tmp_path, collector=collector.endpoint) as started:
-        walked = walking.Ground(ports=started.ports, release=lambda n: release(started.layout, n))
+        walked = walking.Venue(ports=started.ports, release=lambda n: release(started.layout, n))
         answers = await walking.walk_all(walked, say=lines.append)
         promotions = await _promotions(started)
         metrics = await _metrics(started)
         found = await pulls(started)
         await _until_exported(collector, promotions)
-        ground = Ground(
+        places = Places(
             directory=started.layout.root,
             pids=frozenset({os.getpid()}),
             answers=(*answers, *metrics, *collector.bodies),
         )
-        leaks = await look_for_leaks(await canary(started), ground)
+        leaks = await look_for_leaks(await canary(started), places)
 
         for pipeline, author in (("checkout", "ada"), ("catalog", "flux-bot")):
             for environment in ENVIRONMENTS[1:]:

@@ -7,7 +7,7 @@ from doubles.local_cluster import FAST, playing, playing_as, until
 from doubles.local_forge import running_forge
 
 from countersign.local.cluster.objects import Key, condition
-from countersign.local.cluster.playing import ClusterSettings
+from countersign.local.cluster.player import ClusterSettings
 
 APPS = Key("GitRepository", "dev", "apps")
 

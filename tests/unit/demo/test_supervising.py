@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from countersign.contracts.errors import Retryable
-from countersign.local.demo.supervising import Program, Supervisor, environment, run_once
+from countersign.local.demo.supervisor import Program, Supervisor, environment, run_once
 
 WAIT_S = 20.0
 

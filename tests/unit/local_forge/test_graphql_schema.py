@@ -11,7 +11,7 @@ from graphql import (
 )
 
 from countersign.local.forge.graph.graph import schema
-from countersign.local.forge.graph.graph_mutations import MUTATIONS
+from countersign.local.forge.graph.mutations import MUTATIONS
 
 OURS = sorted(name for name in schema().type_map if not name.startswith("__"))
 

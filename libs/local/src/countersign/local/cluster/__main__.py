@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from countersign.contracts.errors import Rejected
 from countersign.local.cluster.control import FILE_NAME, read_control
 from countersign.local.cluster.controllers.attempt import Pace
-from countersign.local.cluster.playing import Cluster, ClusterSettings
+from countersign.local.cluster.player import Cluster, ClusterSettings
 from countersign.process.setup import TelemetrySettings, telemetry
 
 _LOOK_S = 0.1

@@ -14,11 +14,10 @@ import httpx2
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.local.demo.layout import HOST, Layout, Ports, choose_ports
 from countersign.local.demo.running import Running, only_one, running
-from countersign.local.demo.telling import welcome
-from countersign.local.demo.walk.leaks import Ground, look_for_leaks
+from countersign.local.demo.walk.leaks import Places, look_for_leaks
 from countersign.local.demo.walk.releasing import release
-from countersign.local.demo.walk.walking import Ground as WalkGround
-from countersign.local.demo.walk.walking import walk_all
+from countersign.local.demo.walk.walking import Venue, walk_all
+from countersign.local.demo.welcome import welcome
 
 _PORT_MAX = 65535
 _CANARY_TIMEOUT_S = 5.0
@@ -76,14 +75,14 @@ async def _auto(layout: Layout, ports: Ports) -> int:
     began = time.monotonic()
     async with running(layout, ports) as system:
         print(f"started in {time.monotonic() - began:.1f} s", flush=True)
-        walked = WalkGround(ports=ports, release=lambda name: release(layout, name))
+        walked = Venue(ports=ports, release=lambda name: release(layout, name))
         answers = await walk_all(walked, say=lambda line: print(line, flush=True))
         canary = await _canary(ports)
         told = await _metrics(system)
-        ground = Ground(
+        places = Places(
             directory=layout.root, pids=frozenset({os.getpid()}), answers=(*answers, *told)
         )
-        result = await look_for_leaks(canary, ground)
+        result = await look_for_leaks(canary, places)
         print(result.line, flush=True)
         if system.supervisor.restarts:
             raise Rejected(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from countersign.local.demo.layout import HOST, Layout, Ports
-from countersign.local.demo.supervising import Program
+from countersign.local.demo.supervisor import Program
 
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")
 # A person should see what happens, and need not wait for it.

@@ -15,7 +15,7 @@ from countersign.local.demo import programs
 from countersign.local.demo.layout import HOST, Layout, Ports, free_port
 from countersign.local.demo.programs import SERVICES, Bus
 from countersign.local.demo.seeding import seed
-from countersign.local.demo.supervising import Program, Supervisor, run_once, until_ready
+from countersign.local.demo.supervisor import Program, Supervisor, run_once, until_ready
 from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.administration.server_config import make_keys
 

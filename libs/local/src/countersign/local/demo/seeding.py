@@ -25,8 +25,8 @@ from countersign.local.demo.manifests import (
     Gitops,
     website_files,
 )
-from countersign.local.forge.git import git_objects
-from countersign.local.forge.git.git_objects import Identity, NewCommit
+from countersign.local.forge.git import objects
+from countersign.local.forge.git.objects import Identity, NewCommit
 
 PEOPLE: Final = {
     "ada": "Ada Lovelace",
@@ -76,29 +76,29 @@ def _write_secrets(layout: Layout) -> None:
 def _write_website(layout: Layout) -> str:
     """Two commits; returns the first, the second is for the development environment alone."""
     path = layout.forge / "repositories" / NAMESPACE / "website.git"
-    git_objects.create(path, default_branch="main")
+    objects.create(path, default_branch="main")
     with Repo(str(path)) as repo:
         parents: list[str] = []
         for greeting, message in (("Hello", "Say hello"), ("Welcome", "Welcome visitors")):
             parents.append(_commit(repo, greeting, message, parents[-1:]))
-        git_objects.set_ref(repo, "refs/heads/main", old=None, new=parents[-1])
+        objects.set_ref(repo, "refs/heads/main", old=None, new=parents[-1])
     return parents[0]
 
 
 def _commit(repo: Repo, greeting: str, message: str, parents: list[str]) -> str:
     changes: dict[str, tuple[int, str] | None] = {
-        name: (git_objects.MODE_FILE, git_objects.write_blob(repo, text.encode()))
+        name: (objects.MODE_FILE, objects.write_blob(repo, text.encode()))
         for name, text in website_files(greeting=greeting).items()
     }
     grace = Identity(name="Grace Hopper", email="grace@example.invalid", when=_BEGINNING)
     new = NewCommit(
-        tree=git_objects.write_tree(repo, None, changes),
+        tree=objects.write_tree(repo, None, changes),
         parents=parents,
         author=grace,
         committer=grace,
         message=message,
     )
-    return git_objects.write_commit(repo, new)
+    return objects.write_commit(repo, new)
 
 
 def _write_gitops(layout: Layout, content: Gitops) -> None:

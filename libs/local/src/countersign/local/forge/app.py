@@ -17,16 +17,16 @@ from starlette.routing import Route
 from countersign.local.forge.answers import Refused, error_body
 from countersign.local.forge.control import Control
 from countersign.local.forge.faults import FaultMiddleware, Faults
-from countersign.local.forge.git.git_http import GitHttp
+from countersign.local.forge.git.http import GitHttp
 from countersign.local.forge.graph.graph import Graph
 from countersign.local.forge.hosts import LOOPBACK, HostMiddleware
 from countersign.local.forge.journal import Journal, JournalMiddleware
 from countersign.local.forge.limits import RateLimits
-from countersign.local.forge.pages.browsing import Browsing
+from countersign.local.forge.pages.browse_pages import Browsing
 from countersign.local.forge.pages.repository_pages import RepositoryPages
 from countersign.local.forge.pages.sign_in_pages import SignInPages
 from countersign.local.forge.rest.rest import Endpoint, Rest
-from countersign.local.forge.rest.rest_table import endpoints
+from countersign.local.forge.rest.table import endpoints
 from countersign.local.forge.state.service import Service, Switches
 from countersign.local.forge.state.store import Store
 from countersign.local.forge.webhooks import Webhooks

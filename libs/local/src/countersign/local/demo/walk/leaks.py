@@ -24,7 +24,7 @@ _CONTROL_PROGRAM: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class Places:
     """The places to search."""
 
     directory: Path
@@ -52,21 +52,21 @@ class Result:
         )
 
 
-async def look_for_leaks(canary: str, ground: Ground) -> Result:
+async def look_for_leaks(canary: str, places: Places) -> Result:
     """Search everything twice: with tokens planted, which must be found, and without.
 
     Raises:
         Rejected: `blind`; a planted token was not found. `unreadable`.
 
     """
-    async with _planted(canary, ground.directory) as (pid, expected):
-        found = await asyncio.to_thread(_search, Scanner(canary), ground, {pid})
-        places = {find.place for find in found}
-        missed = [place for place in expected if place not in places]
+    async with _planted(canary, places.directory) as (pid, expected):
+        found = await asyncio.to_thread(_search, Scanner(canary), places, {pid})
+        seen = {find.place for find in found}
+        missed = [place for place in expected if place not in seen]
         if missed:
             raise Rejected("blind", f"a planted token was not found in {', '.join(missed)}")
     scanner = Scanner(canary)
-    finds = await asyncio.to_thread(_search, scanner, ground, set())
+    finds = await asyncio.to_thread(_search, scanner, places, set())
     return Result(
         finds=tuple(finds),
         controls=len(expected),
@@ -76,10 +76,10 @@ async def look_for_leaks(canary: str, ground: Ground) -> Result:
     )
 
 
-def _search(scanner: Scanner, ground: Ground, more_pids: Iterable[int]) -> list[Find]:
-    finds = list(scanner.search_tree(ground.directory))
-    finds += scanner.search_processes({*ground.pids, *more_pids})
-    for number, answer in enumerate(ground.answers):
+def _search(scanner: Scanner, places: Places, more_pids: Iterable[int]) -> list[Find]:
+    finds = list(scanner.search_tree(places.directory))
+    finds += scanner.search_processes({*places.pids, *more_pids})
+    for number, answer in enumerate(places.answers):
         finds += scanner.search(answer, f"answer {number}")
     return finds
 

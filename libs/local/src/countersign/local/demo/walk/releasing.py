@@ -11,8 +11,8 @@ from dulwich.repo import Repo
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.local.demo.layout import Layout
 from countersign.local.demo.manifests import ENVIRONMENTS, NAMESPACE
-from countersign.local.forge.git import git_objects
-from countersign.local.forge.git.git_objects import Identity, NewCommit
+from countersign.local.forge.git import objects
+from countersign.local.forge.git.objects import Identity, NewCommit
 
 # Somebody may merge a pull request between our reading of the branch and our writing of it.
 _TRIES_MAX: Final = 5
@@ -52,24 +52,24 @@ def release(layout: Layout, pipeline: str) -> str:
 
 def _commit(repo: Repo, file: str, edit: Callable[[str], tuple[str, str]]) -> tuple[str, str]:
     """The commit, empty if the branch moved meanwhile; and the version, if there is one."""
-    head = git_objects.branch_sha(repo, "main")
-    tree = git_objects.tree_of(repo, head) if head else None
-    found = git_objects.entry_at(repo, tree, file) if tree else None
-    blob = git_objects.lookup(repo, found[1]) if found else None
+    head = objects.branch_sha(repo, "main")
+    tree = objects.tree_of(repo, head) if head else None
+    found = objects.entry_at(repo, tree, file) if tree else None
+    blob = objects.lookup(repo, found[1]) if found else None
     if head is None or tree is None or not isinstance(blob, Blob):
         raise Rejected("unknown_pipeline", f"there is no {file} on main")
     text, version = edit(blob.as_raw_string().decode())
-    changed = (git_objects.MODE_FILE, git_objects.write_blob(repo, text.encode()))
+    changed = (objects.MODE_FILE, objects.write_blob(repo, text.encode()))
     who = Identity(name="Release", email="release@example.invalid", when=datetime.now(UTC))
     new = NewCommit(
-        tree=git_objects.write_tree(repo, tree, {file: changed}),
+        tree=objects.write_tree(repo, tree, {file: changed}),
         parents=[head],
         author=who,
         committer=who,
         message=f"Release {version or 'a new greeting'}",
     )
-    sha = git_objects.write_commit(repo, new)
-    moved = not git_objects.set_ref(repo, "refs/heads/main", old=head, new=sha)
+    sha = objects.write_commit(repo, new)
+    moved = not objects.set_ref(repo, "refs/heads/main", old=head, new=sha)
     return ("" if moved else sha), version
 
 

@@ -39,7 +39,7 @@ STORED: Final = Route(pipeline="catalog", login="grace", author=BOT)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class Venue:
     """The ports of a running demonstration, and a way to release into a first environment."""
 
     ports: Ports
@@ -50,11 +50,11 @@ class Walk:
     """One person on one pipeline. `step` says what is being waited for."""
 
     def __init__(
-        self, route: Route, *, ground: Ground, browser: Browser, say: Callable[[str], None]
+        self, route: Route, *, venue: Venue, browser: Browser, say: Callable[[str], None]
     ) -> None:
         self._route = route
-        self._ports = ground.ports
-        self._release = ground.release
+        self._ports = venue.ports
+        self._release = venue.release
         self._browser = browser
         self._say = say
         self.step = "signing in"
@@ -198,7 +198,7 @@ async def see_held_back(ports: Ports, browser: Browser) -> str:
     return f"held back {NAMESPACE}/search staging: {gate['sentence']}"
 
 
-async def walk_all(ground: Ground, *, say: Callable[[str], None]) -> tuple[bytes, ...]:
+async def walk_all(venue: Venue, *, say: Callable[[str], None]) -> tuple[bytes, ...]:
     """Both flows, and both kinds of application, side by side; returns every answer that was seen.
 
     Raises:
@@ -207,12 +207,12 @@ async def walk_all(ground: Ground, *, say: Callable[[str], None]) -> tuple[bytes
 
     """
     browsers = {route: Browser() for route in (DELEGATED, STORED, BY_COMMIT)}
-    walks = [Walk(r, ground=ground, browser=b, say=say) for r, b in browsers.items()]
+    walks = [Walk(r, venue=venue, browser=b, say=say) for r, b in browsers.items()]
     try:
         async with asyncio.timeout(WALK_S_MAX), asyncio.TaskGroup() as group:
             for one in walks:
                 group.create_task(one.run())
-        say(await see_held_back(ground.ports, browsers[DELEGATED]))
+        say(await see_held_back(venue.ports, browsers[DELEGATED]))
     except TimeoutError:
         waiting = "; ".join(one.step for one in walks)
         raise Retryable("too_slow", f"after {WALK_S_MAX:g} s still waiting for {waiting}") from None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from countersign.local.forge.git import git_objects
+from countersign.local.forge.git import objects
 from countersign.local.forge.rest import pull_views
 from countersign.local.forge.state.model import Repository
 from countersign.local.forge.state.service import Denied, Service
@@ -39,13 +39,13 @@ def is_protected(repository: Repository, ref: str) -> bool:
 
 def create_ref(service: Service, repository: Repository, name: str, sha: str, by: str) -> None:
     repo = service.store.git(repository)
-    if not git_objects.valid_ref(name):
+    if not objects.valid_ref(name):
         raise Denied("invalid", f"{name} is not a valid ref name.")
-    if git_objects.lookup(repo, sha) is None:
+    if objects.lookup(repo, sha) is None:
         raise Denied("invalid", "Object does not exist")
-    if git_objects.ref_sha(repo, name):
+    if objects.ref_sha(repo, name):
         raise Denied("exists", "Reference already exists")
-    if not git_objects.set_ref(repo, name, old=None, new=sha):
+    if not objects.set_ref(repo, name, old=None, new=sha):
         raise Denied("invalid", "Reference update failed")
     after_change(service, repository, Change(ref=name, before=None, after=sha), by)
 
@@ -57,25 +57,25 @@ def update_ref(
     old, new = change.before, change.after
     if old is None or new is None:
         raise Denied("missing", "Reference does not exist")
-    if git_objects.commit_of(repo, new) is None:
+    if objects.commit_of(repo, new) is None:
         raise Denied("invalid", "Object does not exist")
     if is_protected(repository, change.ref):
         raise Denied("protected", "Cannot update this protected ref.")
-    if not force and not git_objects.is_ancestor(repo, old, new):
+    if not force and not objects.is_ancestor(repo, old, new):
         raise Denied("invalid", "Update is not a fast forward")
-    if not git_objects.set_ref(repo, change.ref, old=old, new=new):
+    if not objects.set_ref(repo, change.ref, old=old, new=new):
         raise Denied("conflict", "Reference update failed")
     after_change(service, repository, change, by)
 
 
 def delete_ref(service: Service, repository: Repository, name: str, by: str) -> None:
     repo = service.store.git(repository)
-    old = git_objects.ref_sha(repo, name)
+    old = objects.ref_sha(repo, name)
     if old is None:
         raise Denied("missing", "Reference does not exist")
     if is_protected(repository, name) or name == HEADS + repository.default_branch:
         raise Denied("protected", "Cannot delete this protected ref.")
-    git_objects.delete_ref(repo, name, old=old)
+    objects.delete_ref(repo, name, old=old)
     after_change(service, repository, Change(ref=name, before=old, after=None), by)
 
 
@@ -84,7 +84,7 @@ def commit_on_branch(
 ) -> str:
     """Append one commit, authored by the caller, if the branch still is where they saw it."""
     repo, ref = service.store.git(repository), HEADS + edit.branch
-    head = git_objects.branch_sha(repo, edit.branch)
+    head = objects.branch_sha(repo, edit.branch)
     if head is None:
         raise Denied("missing", f'The branch "{edit.branch}" does not exist.')
     if head != edit.expected:
@@ -102,7 +102,7 @@ def commit_on_branch(
             f" `{running[0]}` without `workflows` permission",
         )
     sha = _write(service, repository, edit, head, by)
-    if not git_objects.set_ref(repo, ref, old=head, new=sha):
+    if not objects.set_ref(repo, ref, old=head, new=sha):
         raise Denied("stale", "The branch moved meanwhile. Pull and try again.")
     after_change(service, repository, Change(ref=ref, before=head, after=sha), by)
     return sha
@@ -110,22 +110,22 @@ def commit_on_branch(
 
 def _write(service: Service, repository: Repository, edit: Edit, head: str, by: str) -> str:
     repo = service.store.git(repository)
-    base = git_objects.tree_of(repo, head)
+    base = objects.tree_of(repo, head)
     for path, content in edit.files.items():
         check_path(path)
-        if content is None and base and git_objects.entry_at(repo, base, path) is None:
+        if content is None and base and objects.entry_at(repo, base, path) is None:
             raise Denied(
                 "invalid", f'A path was requested for deletion which does not exist: "{path}"'
             )
     changes: dict[str, tuple[int, str] | None] = {}
     for path, content in edit.files.items():
-        old = git_objects.entry_at(repo, base, path) if base else None
-        mode = old[0] if old and old[0] != git_objects.MODE_TREE else git_objects.MODE_FILE
-        changes[path] = None if content is None else (mode, git_objects.write_blob(repo, content))
-    return git_objects.write_commit(
+        old = objects.entry_at(repo, base, path) if base else None
+        mode = old[0] if old and old[0] != objects.MODE_TREE else objects.MODE_FILE
+        changes[path] = None if content is None else (mode, objects.write_blob(repo, content))
+    return objects.write_commit(
         repo,
-        git_objects.NewCommit(
-            tree=git_objects.write_tree(repo, base, changes),
+        objects.NewCommit(
+            tree=objects.write_tree(repo, base, changes),
             parents=[head],
             author=service.identity(by),
             committer=service.committer(),

@@ -23,9 +23,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from countersign.local.forge.answers import Refused, error_body
-from countersign.local.forge.graph.graph_git import Node
-from countersign.local.forge.graph.graph_mutations import MUTATIONS, Mutation
-from countersign.local.forge.graph.graph_views import View, fail
+from countersign.local.forge.graph.git_data import Node
+from countersign.local.forge.graph.mutations import MUTATIONS, Mutation
+from countersign.local.forge.graph.views import View, fail
 from countersign.local.forge.limits import RateLimits
 from countersign.local.forge.rest.rest import caller_of, read_body, token_headers
 from countersign.local.forge.state.permissions import Caller, Need, refusal

@@ -7,13 +7,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from countersign.local.forge.answers import Refused
-from countersign.local.forge.git import git_objects
-from countersign.local.forge.pages.browsing import Browsing
+from countersign.local.forge.git import objects
+from countersign.local.forge.pages.browse_pages import Browsing
 from countersign.local.forge.rest import pull_views
-from countersign.local.forge.state import pulling
+from countersign.local.forge.state import pull_requests
 from countersign.local.forge.state.model import PullRequest, Repository, Role
 from countersign.local.forge.state.permissions import role
-from countersign.local.forge.state.pulling import Merge
+from countersign.local.forge.state.pull_requests import Merge
 from countersign.local.forge.state.service import Denied
 
 DIFF_LINES_MAX = 5_000
@@ -64,26 +64,26 @@ class RepositoryPages:
     async def files(self, request: Request) -> Response:
         repository = self._repository(request)
         repo = self._service.store.git(repository)
-        branches = git_objects.branches(repo)
+        branches = objects.branches(repo)
         revision, path = _place(
             request.path_params.get("rest", repository.default_branch), set(branches)
         )
-        tree = git_objects.tree_of(repo, revision)
-        found = git_objects.entry_at(repo, tree, path) if tree else None
+        tree = objects.tree_of(repo, revision)
+        found = objects.entry_at(repo, tree, path) if tree else None
         if found is None and path:
             raise Refused(404, "There is no such file.")
         data = None
-        if found and found[0] != git_objects.MODE_TREE:
-            target = git_objects.lookup(repo, found[1])
+        if found and found[0] != objects.MODE_TREE:
+            target = objects.lookup(repo, found[1])
             data = target.as_raw_string() if target else b""
             if request.query_params.get("raw"):
                 return PlainTextResponse(data)
-        below = git_objects.tree_of(repo, found[1]) if found and data is None else None
+        below = objects.tree_of(repo, found[1]) if found and data is None else None
         shown = {
             "repository": repository,
             "revision": revision,
             "path": path,
-            "entries": list(git_objects.entries(repo, below)) if below else [],
+            "entries": list(objects.entries(repo, below)) if below else [],
             "text": None if data is None else data[:TEXT_BYTES_MAX].decode("utf-8", "replace"),
             "pulls": self._service.store.pulls_of(repository),
             "branches": sorted(branches),
@@ -93,12 +93,12 @@ class RepositoryPages:
     async def commit(self, request: Request) -> Response:
         repository, sha = self._repository(request), request.path_params["sha"]
         repo = self._service.store.git(repository)
-        commit = git_objects.commit_of(repo, sha)
+        commit = objects.commit_of(repo, sha)
         if commit is None:
             raise Refused(404, "There is no such commit.")
         parents = commit.parents
-        old = git_objects.tree_of(repo, parents[0].decode()) if parents else None
-        text = git_objects.diff(repo, old.id.decode() if old else None, commit.tree.decode())
+        old = objects.tree_of(repo, parents[0].decode()) if parents else None
+        text = objects.diff(repo, old.id.decode() if old else None, commit.tree.decode())
         shown = {
             "repository": repository,
             "sha": sha,
@@ -138,7 +138,7 @@ class RepositoryPages:
 
         def act(repository: Repository, pull: PullRequest, login: str) -> None:
             merge = Merge(expected=form.get("head") or None)
-            pulling.merge_pull(self._service, repository, pull, merge, by=login)
+            pull_requests.merge_pull(self._service, repository, pull, merge, by=login)
 
         return self._act(request, act)
 
@@ -146,7 +146,7 @@ class RepositoryPages:
         await self._browsing.form(request)
 
         def act(repository: Repository, pull: PullRequest, login: str) -> None:
-            pulling.close_pull(self._service, repository, pull, by=login)
+            pull_requests.close_pull(self._service, repository, pull, by=login)
 
         return self._act(request, act)
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from countersign.local.forge.pages.browsing import FORM_BYTES_MAX, Browsing, local_path
+from countersign.local.forge.pages.browse_pages import FORM_BYTES_MAX, Browsing, local_path
 from countersign.local.forge.rest.rest import read_body
 from countersign.local.forge.state import oauth
 from countersign.local.forge.state.oauth import Misled, Wish

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from countersign.local.forge.git import git_objects
+from countersign.local.forge.git import objects
 from countersign.local.forge.rest.pull_wire import PullFacts, pull_request
 from countersign.local.forge.state.model import PullRequest, Repository
 from countersign.local.forge.state.service import Service
@@ -24,7 +24,7 @@ class FileChange:
 def head_sha(service: Service, repository: Repository, pull: PullRequest) -> str:
     """Return the current head; an open pull request follows pushes that went past the forge."""
     if pull.is_open and pull.head_repository_id == repository.id:
-        current = git_objects.branch_sha(service.store.git(repository), pull.head_branch)
+        current = objects.branch_sha(service.store.git(repository), pull.head_branch)
         return current or pull.head_sha
     return pull.head_sha
 
@@ -69,35 +69,35 @@ def in_full(service: Service, repository: Repository, pull: PullRequest) -> dict
 def base_of(service: Service, repository: Repository, pull: PullRequest) -> str:
     """The commit that the diff is taken against."""
     repo, head = service.store.git(repository), head_sha(service, repository, pull)
-    if git_objects.lookup(repo, head) is None:
+    if objects.lookup(repo, head) is None:
         return pull.base_sha
-    return git_objects.merge_base(repo, pull.base_sha, head) or pull.base_sha
+    return objects.merge_base(repo, pull.base_sha, head) or pull.base_sha
 
 
 def mergeable(service: Service, repository: Repository, pull: PullRequest) -> bool:
     repo, head = service.store.git(repository), head_sha(service, repository, pull)
-    base = git_objects.branch_sha(repo, pull.base_branch)
-    if base is None or git_objects.lookup(repo, head) is None:
+    base = objects.branch_sha(repo, pull.base_branch)
+    if base is None or objects.lookup(repo, head) is None:
         return False
-    return git_objects.merged_tree(repo, base, head) is not None
+    return objects.merged_tree(repo, base, head) is not None
 
 
 def commit_count(service: Service, repository: Repository, pull: PullRequest) -> int:
     repo, head = service.store.git(repository), head_sha(service, repository, pull)
-    if git_objects.lookup(repo, head) is None:
+    if objects.lookup(repo, head) is None:
         return 0
-    base = git_objects.oid(base_of(service, repository, pull))
-    walk = repo.get_walker(include=[git_objects.oid(head)], exclude=[base], max_entries=COMMITS_MAX)
+    base = objects.oid(base_of(service, repository, pull))
+    walk = repo.get_walker(include=[objects.oid(head)], exclude=[base], max_entries=COMMITS_MAX)
     return sum(1 for _ in walk)
 
 
 def diff(service: Service, repository: Repository, pull: PullRequest) -> str:
     repo = service.store.git(repository)
-    head = git_objects.tree_of(repo, head_sha(service, repository, pull))
-    base = git_objects.tree_of(repo, base_of(service, repository, pull))
+    head = objects.tree_of(repo, head_sha(service, repository, pull))
+    base = objects.tree_of(repo, base_of(service, repository, pull))
     if head is None:
         return ""
-    return git_objects.diff(repo, base.id.decode() if base else None, head.id.decode())
+    return objects.diff(repo, base.id.decode() if base else None, head.id.decode())
 
 
 def changed_files(service: Service, repository: Repository, pull: PullRequest) -> list[FileChange]:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from countersign.contracts.secret import Secret
-from countersign.local.forge.git import git_objects
+from countersign.local.forge.git import objects
 from countersign.local.forge.state import tokens
 from countersign.local.forge.state.model import (
     App,
@@ -183,7 +183,7 @@ def add_repository(service: Service, seed: RepositorySeed, files: dict[str, byte
     )
     store.save_repository(repository)
     if not store.git_dir(repository).exists():
-        git_objects.create(store.git_dir(repository), default_branch=seed.default_branch)
+        objects.create(store.git_dir(repository), default_branch=seed.default_branch)
         if files:
             _first_commit(service, repository, files)
     return repository
@@ -192,20 +192,20 @@ def add_repository(service: Service, seed: RepositorySeed, files: dict[str, byte
 def _first_commit(service: Service, repository: Repository, files: dict[str, bytes]) -> None:
     repo = service.store.git(repository)
     changes: dict[str, tuple[int, str] | None] = {
-        path: (git_objects.MODE_FILE, git_objects.write_blob(repo, content))
+        path: (objects.MODE_FILE, objects.write_blob(repo, content))
         for path, content in files.items()
     }
-    sha = git_objects.write_commit(
+    sha = objects.write_commit(
         repo,
-        git_objects.NewCommit(
-            tree=git_objects.write_tree(repo, None, changes),
+        objects.NewCommit(
+            tree=objects.write_tree(repo, None, changes),
             parents=[],
             author=service.committer(),
             committer=service.committer(),
             message="Begin",
         ),
     )
-    git_objects.set_ref(repo, f"refs/heads/{repository.default_branch}", old=None, new=sha)
+    objects.set_ref(repo, f"refs/heads/{repository.default_branch}", old=None, new=sha)
 
 
 def add_app(store: Store, seed: AppSeed) -> App:

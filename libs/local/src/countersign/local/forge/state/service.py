@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from countersign.local.forge.git.git_objects import Identity
+from countersign.local.forge.git.objects import Identity
 from countersign.local.forge.state.model import Repository
 from countersign.local.forge.state.store import Store
 from countersign.local.forge.wire import Account, Wire

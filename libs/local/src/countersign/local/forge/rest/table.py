@@ -3,13 +3,13 @@
 from countersign.local.forge.answers import Answer, Call
 from countersign.local.forge.limits import RateLimits
 from countersign.local.forge.rest import (
-    rest_apps,
-    rest_compare,
-    rest_git,
-    rest_installations,
-    rest_pulls,
-    rest_repositories,
-    rest_users,
+    apps,
+    comparisons,
+    git_data,
+    installations,
+    pulls,
+    repositories,
+    users,
 )
 from countersign.local.forge.rest.rest import Endpoint, Guard
 from countersign.local.forge.state.permissions import Level, Need
@@ -38,7 +38,6 @@ def _people(limits: RateLimits) -> tuple[Endpoint, ...]:
         return Answer(body={"resources": resources, "rate": core})
 
     holder = Guard.HOLDER
-    users = rest_users
     return (
         Endpoint(method="GET", path="/", handler=users.root),
         Endpoint(method="GET", path="/meta", handler=users.meta),
@@ -61,7 +60,7 @@ def _people(limits: RateLimits) -> tuple[Endpoint, ...]:
 
 
 def _repositories() -> tuple[Endpoint, ...]:
-    here = rest_repositories
+    here = repositories
     reads, metadata = READS["contents"], READS["metadata"]
     rows = (
         ("GET", "", here.repository, metadata),
@@ -69,7 +68,7 @@ def _repositories() -> tuple[Endpoint, ...]:
         ("GET", "/commits/{ref:path}/status", here.combined_status, READS["statuses"]),
         ("GET", "/commits/{ref:path}/statuses", here.statuses, READS["statuses"]),
         ("GET", "/commits/{ref:path}", here.commit, reads),
-        ("GET", "/compare/{basehead:path}", rest_compare.compare, reads),
+        ("GET", "/compare/{basehead:path}", comparisons.compare, reads),
         ("POST", "/statuses/{sha}", here.create_status, Need("statuses", Level.WRITE)),
         ("GET", "/contents", here.contents, reads),
         ("GET", "/contents/{path:path}", here.contents, reads),
@@ -89,7 +88,7 @@ def _repositories() -> tuple[Endpoint, ...]:
 
 
 def _git() -> tuple[Endpoint, ...]:
-    here, reads, writes = rest_git, READS["contents"], WRITES_CONTENTS
+    here, reads, writes = git_data, READS["contents"], WRITES_CONTENTS
     rows = (
         ("GET", "/ref/{ref:path}", here.get_ref, reads),
         ("GET", "/matching-refs/{ref:path}", here.matching_refs, reads),
@@ -110,7 +109,7 @@ def _git() -> tuple[Endpoint, ...]:
 
 
 def _pulls() -> tuple[Endpoint, ...]:
-    here, reads, writes = rest_pulls, READS["pulls"], WRITES_PULLS
+    here, reads, writes = pulls, READS["pulls"], WRITES_PULLS
     one, comments = "/pulls/{pull_number}", "/issues/{issue_number}/comments"
     rows = (
         ("GET", "/pulls", here.list_pulls, reads),
@@ -129,7 +128,7 @@ def _pulls() -> tuple[Endpoint, ...]:
 
 
 def _applications() -> tuple[Endpoint, ...]:
-    here, installed = rest_apps, rest_installations
+    here, installed = apps, installations
     app = "/applications/{client_id}"
     one = "/app/installations/{installation_id}"
     mine = "/installation/repositories"

@@ -8,7 +8,7 @@ from typing import Any
 
 from dulwich.objects import Blob, Commit, Tree
 
-from countersign.local.forge.git import git_objects
+from countersign.local.forge.git import objects
 from countersign.local.forge.state.model import Repository
 from countersign.local.forge.state.service import Service
 from countersign.local.forge.wire import stamp
@@ -29,7 +29,7 @@ class GitNodes:
     account: Callable[[str], Node]
 
     def node(self, sha: str) -> Node | None:
-        found = git_objects.lookup(self.service.store.git(self.repository), sha)
+        found = objects.lookup(self.service.store.git(self.repository), sha)
         node = {
             "id": f"O_{self.repository.id}_{sha}",
             "oid": sha,
@@ -46,10 +46,10 @@ class GitNodes:
         return node | self._commit(found) if isinstance(found, Commit) else None
 
     def _entries(self, tree: Tree, _: object) -> list[Node]:
-        rows = git_objects.entries(self.service.store.git(self.repository), tree)
+        rows = objects.entries(self.service.store.git(self.repository), tree)
         return [self._entry(row) for row in rows]
 
-    def _entry(self, row: git_objects.Entry) -> Node:
+    def _entry(self, row: objects.Entry) -> Node:
         return {
             "name": row.path.rpartition("/")[2],
             "path": row.path,
@@ -79,12 +79,12 @@ class GitNodes:
 
     def _file(self, commit: Commit, path: str) -> Node | None:
         repo = self.service.store.git(self.repository)
-        tree = git_objects.tree_of(repo, commit.id.decode())
-        found = git_objects.entry_at(repo, tree, path) if tree else None
+        tree = objects.tree_of(repo, commit.id.decode())
+        found = objects.entry_at(repo, tree, path) if tree else None
         if found is None:
             return None
-        kind = "tree" if found[0] == git_objects.MODE_TREE else "blob"
-        row = git_objects.Entry(path=path, mode=found[0], sha=found[1], type=kind, size=None)
+        kind = "tree" if found[0] == objects.MODE_TREE else "blob"
+        row = objects.Entry(path=path, mode=found[0], sha=found[1], type=kind, size=None)
         return self._entry(row)
 
     def _parents(self, commit: Commit) -> Node:

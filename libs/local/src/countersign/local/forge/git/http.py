@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from countersign.local.forge.answers import Refused
-from countersign.local.forge.git import branching, git_objects
+from countersign.local.forge.git import branching, objects
 from countersign.local.forge.git.branching import Change
 from countersign.local.forge.rest.rest import caller_of, read_body
 from countersign.local.forge.state.model import Repository
@@ -45,10 +45,10 @@ class GitHttp:
             return _refusal(refused)
         body = await read_body(request, body_bytes_max=PUSH_BYTES_MAX)
         repo = self._service.store.git(repository)
-        before = git_objects.all_refs(repo)
+        before = objects.all_refs(repo)
         answer = await self._backend(request, repository, caller, body)
         if rest == RECEIVE:
-            self._follow(repository, before, git_objects.all_refs(repo), caller.login)
+            self._follow(repository, before, objects.all_refs(repo), caller.login)
         return answer
 
     def _repository(self, request: Request, caller: Caller, *, pushing: bool) -> Repository:

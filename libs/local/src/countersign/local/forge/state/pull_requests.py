@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from countersign.local.forge.git import branching, git_objects
+from countersign.local.forge.git import branching, objects
 from countersign.local.forge.git.branching import HEADS, Change
 from countersign.local.forge.rest import pull_views
 from countersign.local.forge.state.model import PullRequest, Repository
@@ -40,12 +40,12 @@ def open_pull(
 ) -> PullRequest:
     repo, store = service.store.git(repository), service.store
     owner, _, branch = proposal.head.rpartition(":")
-    head, base = (git_objects.branch_sha(repo, name) for name in (branch, proposal.base))
+    head, base = (objects.branch_sha(repo, name) for name in (branch, proposal.base))
     if head is None or (owner and owner.lower() != repository.owner.lower()):
         raise Denied("head", "Head ref must be a branch of this repository")
     if base is None:
         raise Denied("base", "Base ref must be a branch of this repository")
-    if git_objects.is_ancestor(repo, head, base):
+    if objects.is_ancestor(repo, head, base):
         raise Denied("invalid", f"No commits between {proposal.base} and {branch}")
     _refuse_duplicate(service, repository, branch, proposal.base)
     at = store.clock()
@@ -86,7 +86,7 @@ def edit_pull(
 ) -> PullRequest:
     """Change what is given; None leaves as it is."""
     if edit.base is not None:
-        sha = git_objects.branch_sha(service.store.git(repository), edit.base)
+        sha = objects.branch_sha(service.store.git(repository), edit.base)
         if sha is None:
             raise Denied("base", "Base ref must be a branch of this repository")
         pull = replace(pull, base_branch=edit.base, base_sha=sha)
@@ -116,7 +116,7 @@ def reopen_pull(
 ) -> PullRequest:
     if pull.is_open:
         return pull
-    branch = git_objects.branch_sha(service.store.git(repository), pull.head_branch)
+    branch = objects.branch_sha(service.store.git(repository), pull.head_branch)
     if pull.merged_at or branch is None:
         raise Denied("invalid", "state cannot be changed. The pull request cannot be reopened.")
     _refuse_duplicate(service, repository, pull.head_branch, pull.base_branch)
@@ -131,19 +131,19 @@ def merge_pull(
 ) -> PullRequest:
     """Merge into the base branch; protection asks for pull requests, so it does not apply."""
     repo, head = service.store.git(repository), pull_views.head_sha(service, repository, pull)
-    base = git_objects.branch_sha(repo, pull.base_branch)
+    base = objects.branch_sha(repo, pull.base_branch)
     if merge.expected and merge.expected != head:
         raise Denied("conflict", "Head branch was modified. Review and try the merge again.")
     if not pull.is_open or base is None or pull.draft:
         raise Denied("unmergeable", "Pull Request is not mergeable")
     if merge.method not in MERGE_METHODS:
         raise Denied("unmergeable", "Rebase merges are not allowed on this repository.")
-    tree = git_objects.merged_tree(repo, base, head)
+    tree = objects.merged_tree(repo, base, head)
     if tree is None:
         raise Denied("unmergeable", "Merge conflict")
-    sha = git_objects.write_commit(
+    sha = objects.write_commit(
         repo,
-        git_objects.NewCommit(
+        objects.NewCommit(
             tree=tree,
             parents=[base, head] if merge.method == "merge" else [base],
             author=service.identity(by),
@@ -152,7 +152,7 @@ def merge_pull(
         ),
     )
     ref = HEADS + pull.base_branch
-    if not git_objects.set_ref(repo, ref, old=base, new=sha):
+    if not objects.set_ref(repo, ref, old=base, new=sha):
         raise Denied("conflict", "Base branch was modified. Review and try the merge again.")
     at = service.store.clock()
     merged = replace(

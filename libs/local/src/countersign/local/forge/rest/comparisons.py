@@ -7,8 +7,8 @@ from dulwich.diff_tree import tree_changes
 from dulwich.repo import Repo
 
 from countersign.local.forge.answers import Answer, Call, Refused
-from countersign.local.forge.git import git_objects
-from countersign.local.forge.rest.rest_repositories import full_commit
+from countersign.local.forge.git import objects
+from countersign.local.forge.rest.repositories import full_commit
 from countersign.local.forge.wire import Json
 
 COMMITS_MAX = 250
@@ -19,12 +19,12 @@ STATUSES = {"add": "added", "delete": "removed", "modify": "modified"}
 def compare(call: Call) -> Answer:
     repo = call.service.store.git(call.repository)
     base_name, dots, head_name = call.path["basehead"].partition("...")
-    base = git_objects.commit_of(repo, base_name)
-    head = git_objects.commit_of(repo, head_name) if dots else None
+    base = objects.commit_of(repo, base_name)
+    head = objects.commit_of(repo, head_name) if dots else None
     if base is None or head is None:
         raise Refused(404, "Not Found")
     before, after = base.id.decode(), head.id.decode()
-    fork = git_objects.merge_base(repo, before, after)
+    fork = objects.merge_base(repo, before, after)
     if fork is None:
         raise Refused(404, f"No common ancestor between {base_name} and {head_name}.")
     ahead, behind = _commits(repo, after, fork), _commits(repo, before, fork)
@@ -54,15 +54,15 @@ def compare(call: Call) -> Answer:
 def _commits(repo: Repo, tip: str, fork: str) -> list[str]:
     """Newest first."""
     walk = repo.get_walker(
-        include=[git_objects.oid(tip)],
-        exclude=[git_objects.oid(fork)],
+        include=[objects.oid(tip)],
+        exclude=[objects.oid(fork)],
         max_entries=COMMITS_MAX,
     )
     return [entry.commit.id.decode() for entry in walk]
 
 
 def _files(call: Call, repo: Repo, *, old: str, new: str) -> list[Json]:
-    before, after = (git_objects.tree_of(repo, sha) for sha in (old, new))
+    before, after = (objects.tree_of(repo, sha) for sha in (old, new))
     changes = tree_changes(
         repo.object_store, before.id if before else None, after.id if after else None
     )

@@ -12,9 +12,9 @@ from urllib.parse import quote
 from dulwich.objects import Blob, Tree
 
 from countersign.local.forge.answers import Answer, Call, Refused, invalid, page_of
-from countersign.local.forge.git import branching, git_objects
+from countersign.local.forge.git import branching, objects
 from countersign.local.forge.git.branching import Change
-from countersign.local.forge.git.git_objects import Entry, Identity
+from countersign.local.forge.git.objects import Entry, Identity
 from countersign.local.forge.state.service import Denied
 from countersign.local.forge.wire import Json, stamp
 
@@ -24,7 +24,7 @@ BLOB_MODES = {"100644", "100755", "120000"}
 
 
 def ref_json(call: Call, name: str, sha: str) -> Json:
-    found = git_objects.lookup(call.service.store.git(call.repository), sha)
+    found = objects.lookup(call.service.store.git(call.repository), sha)
     kind = found.type_name.decode() if found else "commit"
     api = f"{call.service.wire.repository_url(call.repository)}/git"
     return {
@@ -37,7 +37,7 @@ def ref_json(call: Call, name: str, sha: str) -> Json:
 
 def get_ref(call: Call) -> Answer:
     name, repo = f"refs/{call.path['ref']}", call.service.store.git(call.repository)
-    sha = git_objects.ref_sha(repo, name)
+    sha = objects.ref_sha(repo, name)
     if sha is None:
         _refuse_empty(call)
         raise Refused(404, "Not Found")
@@ -45,13 +45,13 @@ def get_ref(call: Call) -> Answer:
 
 
 def _refuse_empty(call: Call) -> None:
-    if not git_objects.all_refs(call.service.store.git(call.repository)):
+    if not objects.all_refs(call.service.store.git(call.repository)):
         raise Refused(409, "Git Repository is empty.")
 
 
 def matching_refs(call: Call) -> Answer:
     prefix, repo = f"refs/{call.path['ref']}", call.service.store.git(call.repository)
-    refs = sorted((n, s) for n, s in git_objects.all_refs(repo).items() if n.startswith(prefix))
+    refs = sorted((n, s) for n, s in objects.all_refs(repo).items() if n.startswith(prefix))
     page, headers = page_of(call, refs)
     return Answer(body=[ref_json(call, name, sha) for name, sha in page], headers=headers)
 
@@ -67,7 +67,7 @@ def create_ref(call: Call) -> Answer:
 
 def update_ref(call: Call) -> Answer:
     name, sha = f"refs/{call.path['ref']}", call.text("sha")
-    old = git_objects.ref_sha(call.service.store.git(call.repository), name)
+    old = objects.ref_sha(call.service.store.git(call.repository), name)
     branching.update_ref(
         call.service,
         call.repository,
@@ -86,13 +86,13 @@ def delete_ref(call: Call) -> Answer:
 
 def get_tree(call: Call) -> Answer:
     repo = call.service.store.git(call.repository)
-    tree = git_objects.tree_of(repo, call.path["tree_sha"])
+    tree = objects.tree_of(repo, call.path["tree_sha"])
     if tree is None:
         _refuse_empty(call)
         raise Refused(404, "Not Found")
     recursive = bool(call.query.get("recursive"))
     rows: list[Entry] = []
-    for entry in git_objects.entries(repo, tree, recursive=recursive):
+    for entry in objects.entries(repo, tree, recursive=recursive):
         if len(rows) == TREE_ENTRIES_MAX:
             return Answer(body=_tree_json(call, tree, rows, truncated=True))
         rows.append(entry)
@@ -118,18 +118,18 @@ def _tree_json(call: Call, tree: Tree, rows: list[Entry], *, truncated: bool) ->
 
 def create_tree(call: Call) -> Answer:
     repo, base_sha = call.service.store.git(call.repository), call.optional_text("base_tree")
-    base = git_objects.tree_of(repo, base_sha) if base_sha else None
+    base = objects.tree_of(repo, base_sha) if base_sha else None
     if base_sha and base is None:
         raise Refused(404, "Not Found")
     items = call.body.get("tree")
     if not isinstance(items, list) or not items:
         invalid("Invalid tree info")
     changes = dict(_tree_change(call, item) for item in items)
-    sha = git_objects.write_tree(repo, base, changes)
-    tree = git_objects.tree_of(repo, sha)
+    sha = objects.write_tree(repo, base, changes)
+    tree = objects.tree_of(repo, sha)
     if tree is None:
         invalid("Invalid tree info")
-    rows = list(git_objects.entries(repo, tree))
+    rows = list(objects.entries(repo, tree))
     return Answer(status=201, body=_tree_json(call, tree, rows, truncated=False))
 
 
@@ -140,11 +140,11 @@ def _tree_change(call: Call, item: Any) -> tuple[str, tuple[int, str] | None]:
     branching.check_path(path)
     repo = call.service.store.git(call.repository)
     if isinstance(content, str) and mode in BLOB_MODES:
-        return path, (int(mode, 8), git_objects.write_blob(repo, content.encode()))
+        return path, (int(mode, 8), objects.write_blob(repo, content.encode()))
     sha = item.get("sha")
     if sha is None and "sha" in item:
         return path, None
-    if not isinstance(sha, str) or git_objects.lookup(repo, sha) is None:
+    if not isinstance(sha, str) or objects.lookup(repo, sha) is None:
         invalid("tree.sha is not a valid object id of this repository")
     if mode not in BLOB_MODES | {"040000"}:
         invalid("tree.mode must be one of 100644, 100755, 040000, 120000")
@@ -153,7 +153,7 @@ def _tree_change(call: Call, item: Any) -> tuple[str, tuple[int, str] | None]:
 
 def get_blob(call: Call) -> Answer:
     sha = call.path["file_sha"]
-    found = git_objects.lookup(call.service.store.git(call.repository), sha)
+    found = objects.lookup(call.service.store.git(call.repository), sha)
     if not isinstance(found, Blob):
         raise Refused(404, "Not Found")
     data = found.as_raw_string()
@@ -180,13 +180,13 @@ def create_blob(call: Call) -> Answer:
             data = base64.b64decode(content)
         except (binascii.Error, ValueError):
             invalid("content is not valid base64")
-    sha = git_objects.write_blob(call.service.store.git(call.repository), data)
+    sha = objects.write_blob(call.service.store.git(call.repository), data)
     url = f"{call.service.wire.repository_url(call.repository)}/git/blobs/{sha}"
     return Answer(status=201, body={"sha": sha, "url": url})
 
 
 def commit_json(call: Call, sha: str) -> Json:
-    commit = git_objects.commit_of(call.service.store.git(call.repository), sha)
+    commit = objects.commit_of(call.service.store.git(call.repository), sha)
     if commit is None:
         raise Refused(404, "Not Found")
     wire, repository = call.service.wire, call.repository
@@ -227,16 +227,16 @@ def get_commit(call: Call) -> Answer:
 
 def create_commit(call: Call) -> Answer:
     repo, parents = call.service.store.git(call.repository), call.body.get("parents", [])
-    tree = git_objects.tree_of(repo, call.text("tree"))
+    tree = objects.tree_of(repo, call.text("tree"))
     known = isinstance(parents, list) and all(
-        isinstance(p, str) and git_objects.commit_of(repo, p) for p in parents
+        isinstance(p, str) and objects.commit_of(repo, p) for p in parents
     )
     if tree is None or not known:
         raise Denied("invalid", "Tree SHA or parent SHA does not exist")
     author = _identity(call, "author") or call.service.identity(call.caller.login)
-    sha = git_objects.write_commit(
+    sha = objects.write_commit(
         repo,
-        git_objects.NewCommit(
+        objects.NewCommit(
             tree=tree.id.decode(),
             parents=list(parents),
             author=author,

@@ -15,9 +15,9 @@ from countersign.local.forge.answers import (
     validation_failed,
 )
 from countersign.local.forge.rest import pull_views
-from countersign.local.forge.state import pulling
+from countersign.local.forge.state import pull_requests
 from countersign.local.forge.state.model import Comment, PullRequest
-from countersign.local.forge.state.pulling import Merge, Proposal, PullEdit
+from countersign.local.forge.state.pull_requests import Merge, Proposal, PullEdit
 from countersign.local.forge.state.service import Denied
 
 
@@ -79,7 +79,9 @@ def create_pull(call: Call) -> Answer:
         draft=call.body.get("draft") is True,
     )
     try:
-        pull = pulling.open_pull(call.service, call.repository, proposal, by=call.caller.login)
+        pull = pull_requests.open_pull(
+            call.service, call.repository, proposal, by=call.caller.login
+        )
     except Denied as denied:
         _refuse(denied)
     body = pull_views.in_full(call.service, call.repository, pull)
@@ -105,11 +107,11 @@ def update_pull(call: Call) -> Answer:
             body=call.optional_text("body"),
             base=call.optional_text("base"),
         )
-        pull = pulling.edit_pull(service, repository, pull, edit)
+        pull = pull_requests.edit_pull(service, repository, pull, edit)
         if state == "closed":
-            pull = pulling.close_pull(service, repository, pull, by=by)
+            pull = pull_requests.close_pull(service, repository, pull, by=by)
         if state == "open":
-            pull = pulling.reopen_pull(service, repository, pull, by=by)
+            pull = pull_requests.reopen_pull(service, repository, pull, by=by)
     except Denied as denied:
         _refuse(denied)
     return Answer(body=pull_views.in_full(service, repository, pull))
@@ -122,7 +124,7 @@ def merge_pull(call: Call) -> Answer:
         title=call.optional_text("commit_title"),
         message=call.optional_text("commit_message"),
     )
-    merged = pulling.merge_pull(
+    merged = pull_requests.merge_pull(
         call.service, call.repository, _pull(call), merge, by=call.caller.login
     )
     message = "Pull Request successfully merged"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from countersign.local.forge.answers import Answer, Call, Refused, invalid, page_of
-from countersign.local.forge.rest.rest_apps import asking_app, chosen_repositories, narrowed
+from countersign.local.forge.rest.apps import asking_app, chosen_repositories, narrowed
 from countersign.local.forge.state import tokens
 from countersign.local.forge.state.model import Installation, Token, TokenKind
 from countersign.local.forge.state.tokens import INSTALLATION_TOKEN_S, Terms

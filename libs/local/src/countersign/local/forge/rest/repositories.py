@@ -7,9 +7,9 @@ from urllib.parse import quote
 from dulwich.objects import Tree
 
 from countersign.local.forge.answers import Answer, Call, Refused, invalid, page_of
-from countersign.local.forge.git import git_objects
-from countersign.local.forge.git.git_objects import Entry
-from countersign.local.forge.rest.rest_git import commit_json
+from countersign.local.forge.git import objects
+from countersign.local.forge.git.objects import Entry
+from countersign.local.forge.rest.git_data import commit_json
 from countersign.local.forge.state import permissions
 from countersign.local.forge.state.model import Hook, Role, Status
 from countersign.local.forge.state.permissions import Level
@@ -33,7 +33,7 @@ def repository(call: Call) -> Answer:
 
 def branch(call: Call) -> Answer:
     name, found, service = call.path["branch"], call.repository, call.service
-    commit = git_objects.commit_of(service.store.git(found), f"refs/heads/{name}")
+    commit = objects.commit_of(service.store.git(found), f"refs/heads/{name}")
     if commit is None:
         raise Refused(404, "Branch not found")
     url = f"{service.wire.repository_url(found)}/branches/{quote(name)}"
@@ -73,7 +73,7 @@ def full_commit(call: Call, sha: str) -> Json:
 
 
 def commit(call: Call) -> Answer:
-    found = git_objects.commit_of(call.service.store.git(call.repository), call.path["ref"])
+    found = objects.commit_of(call.service.store.git(call.repository), call.path["ref"])
     if found is None:
         raise Refused(422, f"No commit found for SHA: {call.path['ref']}")
     sha = found.id.decode()
@@ -85,16 +85,16 @@ def commit(call: Call) -> Answer:
 def contents(call: Call) -> Answer:
     repo, path = call.service.store.git(call.repository), call.path.get("path", "").strip("/")
     revision = call.query.get("ref") or call.repository.default_branch
-    tree = git_objects.tree_of(repo, revision)
+    tree = objects.tree_of(repo, revision)
     if tree is None:
         raise Refused(404, f"No commit found for the ref {revision}")
-    found = git_objects.entry_at(repo, tree, path)
-    target = git_objects.lookup(repo, found[1]) if found else None
+    found = objects.entry_at(repo, tree, path)
+    target = objects.lookup(repo, found[1]) if found else None
     if found is None or target is None:
         raise Refused(404, "Not Found")
     if isinstance(target, Tree):
         prefix = f"{path}/" if path else ""
-        rows = git_objects.entries(repo, target)
+        rows = objects.entries(repo, target)
         return Answer(
             body=[_content(call, replace(r, path=prefix + r.path), revision) for r in rows]
         )
@@ -143,7 +143,7 @@ def collaborator_permission(call: Call) -> Answer:
 
 def create_status(call: Call) -> Answer:
     service, sha = call.service, call.path["sha"]
-    if git_objects.commit_of(service.store.git(call.repository), sha) is None:
+    if objects.commit_of(service.store.git(call.repository), sha) is None:
         invalid(f"No commit found for SHA: {sha}")
     if call.body.get("state") not in STATES:
         invalid("Validation Failed")
@@ -164,7 +164,7 @@ def create_status(call: Call) -> Answer:
 
 
 def _statuses(call: Call) -> tuple[str, list[Status]]:
-    found = git_objects.commit_of(call.service.store.git(call.repository), call.path["ref"])
+    found = objects.commit_of(call.service.store.git(call.repository), call.path["ref"])
     if found is None:
         raise Refused(404, "Not Found")
     sha, name = found.id.decode(), call.repository.full_name

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 from graphql import GraphQLError
 
-from countersign.local.forge.git import git_objects
-from countersign.local.forge.graph.graph_git import GitNodes, Node, page_info
+from countersign.local.forge.git import objects
+from countersign.local.forge.graph.git_data import GitNodes, Node, page_info
 from countersign.local.forge.rest import pull_views
 from countersign.local.forge.state.model import PullRequest, Repository, Role
 from countersign.local.forge.state.permissions import Caller, Level, Need, refusal, role
@@ -65,7 +65,7 @@ class View:
             "isArchived": False,
             "isDisabled": False,
             "isFork": False,
-            "isEmpty": lambda _: not git_objects.branches(self.service.store.git(repository)),
+            "isEmpty": lambda _: not objects.branches(self.service.store.git(repository)),
             "createdAt": stamp(repository.created_at),
             "url": f"{self.service.wire.origin}/{repository.full_name}",
             "owner": lambda _: self.account(repository.owner),
@@ -89,7 +89,7 @@ class View:
 
     def ref(self, repository: Repository, name: str) -> Node | None:
         self.may(repository, "contents")
-        sha = git_objects.ref_sha(self.service.store.git(repository), name)
+        sha = objects.ref_sha(self.service.store.git(repository), name)
         if sha is None:
             return None
         prefix = "/".join(name.split("/")[:2]) + "/"
@@ -119,10 +119,10 @@ class View:
         repo = self.service.store.git(repository)
         revision, colon, path = (expression or "HEAD").partition(":")
         if not colon:
-            commit = git_objects.commit_of(repo, revision)
+            commit = objects.commit_of(repo, revision)
             return self.git_object(repository, commit.id.decode() if commit else revision)
-        tree = git_objects.tree_of(repo, revision)
-        found = git_objects.entry_at(repo, tree, path) if tree else None
+        tree = objects.tree_of(repo, revision)
+        found = objects.entry_at(repo, tree, path) if tree else None
         return self.git_object(repository, found[1]) if found else None
 
     def git_object(self, repository: Repository, sha: str) -> Node | None:

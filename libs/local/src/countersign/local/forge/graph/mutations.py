@@ -9,14 +9,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from countersign.local.forge.git import branching, git_objects
+from countersign.local.forge.git import branching, objects
 from countersign.local.forge.git.branching import Change, Edit
-from countersign.local.forge.graph.graph_git import Node
-from countersign.local.forge.graph.graph_views import View, fail
-from countersign.local.forge.state import pulling
+from countersign.local.forge.graph.git_data import Node
+from countersign.local.forge.graph.views import View, fail
+from countersign.local.forge.state import pull_requests
 from countersign.local.forge.state.model import Comment, PullRequest, Repository
 from countersign.local.forge.state.permissions import Level, Need, refusal
-from countersign.local.forge.state.pulling import Merge, Proposal, PullEdit
+from countersign.local.forge.state.pull_requests import Merge, Proposal, PullEdit
 from countersign.local.forge.state.service import Denied
 
 KINDS = {"stale": "STALE_DATA", "missing": "NOT_FOUND", "forbidden": "FORBIDDEN"}
@@ -62,7 +62,7 @@ def _pull(view: View, node_id: str) -> tuple[Repository, PullRequest]:
 def create_ref(view: View, given: Input) -> Node:
     repository = _repository(view, given["repositoryId"], "contents")
     name, repo = given["name"], view.service.store.git(repository)
-    if git_objects.ref_sha(repo, name):
+    if objects.ref_sha(repo, name):
         fail("UNPROCESSABLE", f'A ref named "{name}" already exists in the repository.')
     branching.create_ref(view.service, repository, name, given["oid"], view.caller.login)
     return {"ref": view.ref(repository, name)}
@@ -71,7 +71,7 @@ def create_ref(view: View, given: Input) -> Node:
 def _ref(view: View, ref_id: str) -> tuple[Repository, str, str]:
     repository = _repository(view, ref_id, "contents")
     name = ref_id.removeprefix(f"REF_{repository.id}_")
-    sha = git_objects.ref_sha(view.service.store.git(repository), name)
+    sha = objects.ref_sha(view.service.store.git(repository), name)
     if sha is None:
         fail("NOT_FOUND", f"Could not resolve to a node with the global id of '{ref_id}'")
     return repository, name, sha
@@ -149,7 +149,7 @@ def create_pull_request(view: View, given: Input) -> Node:
         base=given["baseRefName"],
         draft=given.get("draft") is True,
     )
-    pull = pulling.open_pull(view.service, repository, proposal, by=view.caller.login)
+    pull = pull_requests.open_pull(view.service, repository, proposal, by=view.caller.login)
     return {"pullRequest": view.pull(repository, pull)}
 
 
@@ -158,18 +158,18 @@ def update_pull_request(view: View, given: Input) -> Node:
     repository, pull = _pull(view, given["pullRequestId"])
     by, state = view.caller.login, given.get("state")
     edit = PullEdit(title=given.get("title"), body=given.get("body"), base=given.get("baseRefName"))
-    pull = pulling.edit_pull(view.service, repository, pull, edit)
+    pull = pull_requests.edit_pull(view.service, repository, pull, edit)
     if state == "CLOSED":
-        pull = pulling.close_pull(view.service, repository, pull, by=by)
+        pull = pull_requests.close_pull(view.service, repository, pull, by=by)
     if state == "OPEN":
-        pull = pulling.reopen_pull(view.service, repository, pull, by=by)
+        pull = pull_requests.reopen_pull(view.service, repository, pull, by=by)
     return {"pullRequest": view.pull(repository, pull)}
 
 
 @_worded
 def close_pull_request(view: View, given: Input) -> Node:
     repository, pull = _pull(view, given["pullRequestId"])
-    closed = pulling.close_pull(view.service, repository, pull, by=view.caller.login)
+    closed = pull_requests.close_pull(view.service, repository, pull, by=view.caller.login)
     return {"pullRequest": view.pull(repository, closed)}
 
 
@@ -183,7 +183,7 @@ def merge_pull_request(view: View, given: Input) -> Node:
         title=given.get("commitHeadline"),
         message=given.get("commitBody"),
     )
-    merged = pulling.merge_pull(view.service, repository, pull, merge, by=view.caller.login)
+    merged = pull_requests.merge_pull(view.service, repository, pull, merge, by=view.caller.login)
     return {"pullRequest": view.pull(repository, merged)}
 
 

@@ -13,7 +13,7 @@ from countersign.local.cluster.control import read_control
 from countersign.local.cluster.controllers import planning
 from countersign.local.cluster.controllers.attempt import Pace
 from countersign.local.cluster.controllers.building import desired
-from countersign.local.cluster.controllers.preparing import Preparer, Problems, in_thread
+from countersign.local.cluster.controllers.preparation import Preparer, Problems, in_thread
 from countersign.local.cluster.objects import (
     Condition,
     Json,
