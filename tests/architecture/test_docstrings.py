@@ -12,12 +12,12 @@ SECTIONS = frozenset({"Args:", "Returns:", "Raises:"})
 # So many are left to write anew; a number only ever gets smaller.
 LEFT: dict[str, int] = {
     "libs/contracts": 7,
-    "libs/dialects": 37,
-    "libs/forges": 6,
+    "libs/dialects": 30,
+    "libs/forges": 5,
     "libs/kube": 1,
     "services/approval": 32,
-    "services/auditor": 27,
-    "services/gateway": 103,
+    "services/auditor": 15,
+    "services/gateway": 102,
     "services/watcher": 73,
 }
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
