@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import httpx2
-from doubles.watched import NOW, pipeline_manifest, release
+from doubles.watched import CLOCKS, NOW, pipeline_manifest, release
 
 from countersign.contracts.errors import Retryable
 from countersign.contracts.message import Message
@@ -101,7 +101,7 @@ class HookHouse:
         clock: StoppedClock | None = None,
     ) -> None:
         self.bus = Silent()
-        self.watching = Observer(publisher=self.bus, links=self.bus, clock=lambda: NOW)
+        self.watching = Observer(publisher=self.bus, links=self.bus, clocks=CLOCKS)
         self.watching.caught_up.set()
         self.keys = Keys()
         self.looks: list[ObjectKey] = []

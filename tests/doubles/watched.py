@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +16,12 @@ from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.decision.decisions import after, decide
+from countersign.watcher.interfaces import Clocks
 from countersign.watcher.model import Decision, Link, Situation
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+# Days stand still, waits do not.
+CLOCKS = Clocks(now=lambda: NOW, monotonic_s=time.monotonic)
 Json = dict[str, Any]
 
 

@@ -6,6 +6,7 @@ what the API server says that account may do.
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ from countersign.kube.objects import Manifest
 from countersign.kube.rbac import cli
 from countersign.kube.watches.watching_api import watching_api
 from countersign.watcher.hints.keys import ClusterKeys
-from countersign.watcher.interfaces import Changes
+from countersign.watcher.interfaces import Changes, Clocks
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.reading.clusters import Clusters
 from countersign.watcher.reading.remote import Ways
@@ -293,9 +294,10 @@ class Interfering(RecordedApi):
 @asynccontextmanager
 async def running_watcher(api: RecordedWatching, single: RecordedApi) -> AsyncIterator[None]:
     """All of the service that speaks to the API server."""
-    steps = StepEvents(single, clock=utc_now, instance="watcher-0")
-    statuses = StatusObjects(single, clock=utc_now, random=lambda: 0.5, not_ready=lambda: None)
-    watching = Observer(publisher=Nobody(), links=statuses, clock=utc_now)
+    clocks = Clocks(now=utc_now, monotonic_s=time.monotonic)
+    steps = StepEvents(single, clock=utc_now, sleep=asyncio.sleep, instance="watcher-0")
+    statuses = StatusObjects(single, clocks=clocks, random=lambda: 0.5, not_ready=lambda: None)
+    watching = Observer(publisher=Nobody(), links=statuses, clocks=clocks)
     watching.caught_up.set()
 
     async def on_changes(changes: Changes) -> None:

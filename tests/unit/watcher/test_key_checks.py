@@ -184,7 +184,7 @@ async def test_secret_that_nobody_names_any_more_is_forgotten() -> None:
 
 async def test_looking_goes_on_until_it_is_cancelled() -> None:
     looking = Looking(pipeline_of("key"))
-    job = asyncio.create_task(looking.looks.run())
+    job = asyncio.create_task(looking.looks.run(asyncio.sleep))
     while not looking.keys.asked:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0)
     job.cancel()

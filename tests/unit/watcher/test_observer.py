@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from doubles.watched import NOW, pipeline_manifest, release
+from doubles.watched import CLOCKS, NOW, pipeline_manifest, release
 from prometheus_client import REGISTRY
 
 from countersign.contracts import messages as m
@@ -98,7 +98,7 @@ def objects() -> dict[ObjectKey, Record]:
 
 @asynccontextmanager
 async def watching(bus: Bus) -> AsyncIterator[Observer]:
-    service = Observer(publisher=bus, links=Memory(), clock=lambda: NOW)
+    service = Observer(publisher=bus, links=Memory(), clocks=CLOCKS)
     job = asyncio.create_task(service.run())
     try:
         yield service
@@ -352,3 +352,31 @@ async def test_request_too_long_for_the_bus_is_told_at_its_pipeline(
     assert finding.code == "too_large"
     assert "nothing can be promoted into prod" in finding.message
     assert "promotion.requested" not in capsys.readouterr().out
+
+
+class Poisoned(Memory):
+    """What is remembered of one Pipeline makes whoever reads it fail."""
+
+    def read(self, pipeline: Pipeline) -> Links:
+        if pipeline.key.name == "checkout":
+            raise RuntimeError("an error of ours")
+        return super().read(pipeline)
+
+
+async def test_pipeline_that_cannot_be_decided_ends_no_look_at_the_others() -> None:
+    bus = Bus()
+    other = pipeline_manifest("dev", "prod")
+    other["metadata"].update(name="basket", uid="uid-basket")
+    record = read_object(other)
+    service = Observer(publisher=bus, links=Poisoned(), clocks=CLOCKS)
+    service.caught_up.set()
+    before = REGISTRY.get_sample_value("countersign_watcher_not_decided_total") or 0
+
+    async with asyncio.TaskGroup() as tasks:
+        job = tasks.create_task(service.run())
+        await service.on_changes(Changes(changed={**objects(), record.key: record}))
+        await bus.until(m.PipelineObserved)
+        job.cancel()
+
+    assert {e.pipeline.name for e in bus.events if isinstance(e, m.PipelineObserved)} == {"basket"}
+    assert REGISTRY.get_sample_value("countersign_watcher_not_decided_total") == before + 1

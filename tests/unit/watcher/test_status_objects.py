@@ -5,6 +5,7 @@ import contextlib
 import copy
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from doubles.watched import NOW, Cluster, pipeline_manifest, release
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import Manifest
 from countersign.kube.pipelines.pipeline import Pipeline, as_stored, read_pipeline
+from countersign.watcher.interfaces import Clocks
 from countersign.watcher.model import Link, Situation
 from countersign.watcher.status.content import status_of
 from countersign.watcher.status.objects import Pace, StatusObjects
@@ -36,6 +38,8 @@ class Objects:
         self.calls: list[str] = []
         self.failures: list[Exception] = []
         self.written = asyncio.Event()
+        # The clock for waiting, where a test moves it.
+        self.stopped_at_s: float | None = None
 
     async def call(
         self,
@@ -68,6 +72,9 @@ class Objects:
             self.manifest["metadata"]["resourceVersion"] = str(next(self.versions))
         self.manifest["status"] = status
 
+    def monotonic_s(self) -> float:
+        return time.monotonic() if self.stopped_at_s is None else self.stopped_at_s
+
     async def until(self, met: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
             while not met():  # noqa: ASYNC110 - what is not done tells nobody
@@ -83,7 +90,7 @@ class Watcher:
         self.cluster = Cluster(objects.manifest, release("dev", "6.9.0"), release("prod", "6.8.4"))
         self.store = StatusObjects(
             objects,
-            clock=lambda: NOW,
+            clocks=Clocks(now=lambda: NOW, monotonic_s=objects.monotonic_s),
             random=lambda: 0.0,
             not_ready=lambda: not self.ready,
             pace=pace,
@@ -171,11 +178,13 @@ async def test_watcher_that_is_behind_corrects_another_ever_more_rarely(objects:
     ahead, behind = Watcher(objects), Watcher(objects)
     ahead.cluster.apply(release("dev", "6.9.1"))
 
-    async with running(ahead, behind):
-        for _ in range(100):
-            ahead.look()
-            behind.look()
-            await asyncio.sleep(0.01)
+    objects.stopped_at_s = 0.0
+    for _ in range(100):
+        ahead.look()
+        behind.look()
+        await ahead.store.step()
+        await behind.store.step()
+        objects.stopped_at_s += 0.01
 
     # With 50 ms each time it would be about twenty.
     assert 2 <= len(objects.writes) <= 10

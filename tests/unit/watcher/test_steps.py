@@ -133,7 +133,7 @@ async def run(events: StepEvents, api: Answers) -> None:
 
 
 def steps(api: Answers) -> StepEvents:
-    return StepEvents(api, clock=lambda: NOW, instance="watcher-0")
+    return StepEvents(api, clock=lambda: NOW, sleep=asyncio.sleep, instance="watcher-0")
 
 
 @pytest.mark.parametrize(

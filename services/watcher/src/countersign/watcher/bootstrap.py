@@ -31,7 +31,7 @@ from countersign.watcher.hints.rates import RateLimit
 from countersign.watcher.hints.reception import Hints
 from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app
-from countersign.watcher.interfaces import HmacKeys, LinkStore
+from countersign.watcher.interfaces import Clocks, HmacKeys, LinkStore
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.pulls.news import PullRequestNews
 from countersign.watcher.reading.clusters import Clusters
@@ -71,7 +71,7 @@ async def serve(
         observer = Observer(
             publisher=bus,
             links=ground.links,
-            clock=_utc_now,
+            clocks=_CLOCKS,
             namespaces=settings.only_namespaces if settings.kube.in_use else frozenset(),
             board_url=bus.settings.public_url,
         )
@@ -91,7 +91,7 @@ async def serve(
             for job in ground.jobs:
                 tasks.create_task(job())
             if looks is not None:
-                tasks.create_task(looks.run())
+                tasks.create_task(looks.run(asyncio.sleep))
             if secrets or hook:
                 app = webhook_app(news=news, secrets=secrets, clock=time.time, hook=hook)
                 tasks.create_task(_serve_webhooks(app, settings))
@@ -125,12 +125,12 @@ async def _ground(
             health.add("cluster", cluster.not_ready)
             statuses = StatusObjects(
                 single,
-                clock=_utc_now,
+                clocks=_CLOCKS,
                 random=random.random,
                 not_ready=health.not_ready,
                 pace=pace,
             )
-            steps = StepEvents(single, clock=_utc_now, instance=replica)
+            steps = StepEvents(single, clock=_utc_now, sleep=asyncio.sleep, instance=replica)
             yield _Ground(
                 source=cluster,
                 links=statuses,
@@ -139,7 +139,12 @@ async def _ground(
                 jobs=(statuses.run, steps.run),
             )
     elif settings.cluster_dir is not None:
-        directory = Directory(settings.cluster_dir, reread_s=settings.reread_s, read=read)
+        directory = Directory(
+            settings.cluster_dir,
+            reread_s=settings.reread_s,
+            read=read,
+            monotonic_s=time.monotonic,
+        )
         yield _Ground(source=directory, links=StatusFiles(directory.path_of), keys=keys)
     else:
         raise RuntimeError("settings without objects were let through")
@@ -176,3 +181,6 @@ async def _serve_webhooks(app: App, settings: Settings) -> None:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+_CLOCKS: Final = Clocks(now=_utc_now, monotonic_s=time.monotonic)

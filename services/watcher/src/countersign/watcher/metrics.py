@@ -14,6 +14,9 @@ NEVER_READ: Final = gauge(
 )
 GAPS: Final = gauge("watcher_gaps", "Parts of clusters that are not known", ("code",))
 DECIDED: Final = histogram("watcher_decide_seconds", "Time to decide about a Pipeline", ("of",))
+NOT_DECIDED: Final = counter(
+    "watcher_not_decided_total", "Looks at a Pipeline that ended in an error of ours"
+)
 WEBHOOKS: Final = counter("watcher_webhooks_total", "Webhooks of forges", ("outcome",))
 HINTS: Final = counter(
     "watcher_hints_total", "Hints of Flux, by what was answered or done", ("source", "outcome")

@@ -15,7 +15,7 @@ from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.keys import KEY, LOOKUPS_AT_ONCE_MAX, is_usable
-from countersign.watcher.interfaces import HmacKeys
+from countersign.watcher.interfaces import HmacKeys, Sleep
 from countersign.watcher.observation.inventory import Inventory
 from countersign.watcher.observation.key_findings import KeyFindings, Place, places_of
 
@@ -63,11 +63,11 @@ class KeyChecks:
         self._looked_at: dict[Place, float] = {}
         self._turns = asyncio.Semaphore(LOOKUPS_AT_ONCE_MAX)
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, sleep: Sleep) -> None:
+        """Look until cancelled."""
         while True:
             await self.step()
-            await asyncio.sleep(STEP_S)
+            await sleep(STEP_S)
 
     async def step(self) -> None:
         named: dict[Place, set[ObjectKey]] = {}

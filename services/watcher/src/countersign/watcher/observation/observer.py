@@ -1,11 +1,8 @@
 """Looks at every Pipeline that something happened to, and publishes what follows from it."""
 
 import asyncio
-import contextlib
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from countersign.contracts.errors import Retryable
@@ -20,9 +17,17 @@ from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.decision.decisions import decide
-from countersign.watcher.interfaces import Changes, LinkStore, Publisher
-from countersign.watcher.metrics import DECIDED, LAST_CHANGE, NEVER_READ, OBJECTS, UNREADABLE
+from countersign.watcher.interfaces import Changes, Clocks, LinkStore, Publisher
+from countersign.watcher.metrics import (
+    DECIDED,
+    LAST_CHANGE,
+    NEVER_READ,
+    NOT_DECIDED,
+    OBJECTS,
+    UNREADABLE,
+)
 from countersign.watcher.model import UNSEEN, Scope, Situation
+from countersign.watcher.observation.agenda import Agenda
 from countersign.watcher.observation.credentials import naming
 from countersign.watcher.observation.endings import endings
 from countersign.watcher.observation.inventory import Inventory, pipeline_key
@@ -38,10 +43,10 @@ RETRY_S: Final = 1.0
 # Another watcher that reads the same objects sees a change a moment earlier or later: only what it
 # still says differently after that is worth an answer.
 REVIEW_S: Final = 5.0
+# A bug of ours does not go away soon, and each try costs what it cost before.
+BROKEN_AGAIN_S: Final = 60.0
 # Flux tells of a success before the object does.
 HINT_S: Final = 1.0
-
-Clock = Callable[[], datetime]
 
 
 class Observer:
@@ -52,7 +57,7 @@ class Observer:
         *,
         publisher: Publisher,
         links: LinkStore,
-        clock: Clock,
+        clocks: Clocks,
         namespaces: frozenset[str] = frozenset(),
         board_url: str = "",
     ) -> None:
@@ -60,16 +65,15 @@ class Observer:
         self.projection = Projection()
         self.caught_up = asyncio.Event()
         self.key_findings = KeyFindings()
-        self._publishing = Publication(publisher, projection=self.projection)
+        self._publication = Publication(publisher, projection=self.projection)
         self._links = links
-        self._clock = clock
+        self._clocks = clocks
+        self._scope = Scope(now=clocks.now(), namespaces=namespaces, began=clocks.now())
         self._board_url = board_url
-        self._scope = Scope(now=clock(), namespaces=namespaces, began=clock())
         self._read = asyncio.Event()
-        self._wake = asyncio.Event()
-        self._dirty: set[ObjectKey] = set()
-        self._later: dict[ObjectKey, float] = {}
+        self._agenda = Agenda(monotonic_s=clocks.monotonic_s)
         self._look_for_gone = True
+        self._end_again_at = 0.0
 
     def not_ready(self) -> str | None:
         if not self._read.is_set():
@@ -79,20 +83,20 @@ class Observer:
     async def on_changes(self, changes: Changes) -> None:
         """Objects changed; returns at once, the decision follows."""
         whole_now = changes.complete and not self.inventory.complete
-        self._dirty |= self.inventory.apply(changes)
+        self._agenda.add(*self.inventory.apply(changes))
         self._look_for_gone |= whole_now or bool(changes.removed)
         if not self._read.is_set():
-            self._dirty |= set(self.inventory.pipelines)
+            self._agenda.add(*self.inventory.pipelines)
             log.info("objects.read", objects=self.inventory.objects, complete=changes.complete)
         self._read.set()
         self._measure(changes)
-        self._wake.set()
+        self._agenda.wake()
 
     def on_event(self, event: Message, *, sequence: int, trace: Mapping[str, str]) -> None:
         """Something was stored in a stream, by us or by another service."""
         if not self.projection.apply(event, sequence=sequence, trace=trace):
             return
-        LAST_CHANGE.labels(of="streams").set(time.time())
+        LAST_CHANGE.labels(of="streams").set(self._clocks.now().timestamp())
         if (ref := getattr(event, "promotion", None)) is not None:
             self._look_at(ref.pipeline.namespace, ref.pipeline.name, after_s=0)
         elif isinstance(event, PipelineObserved | PipelineDeleted):
@@ -101,7 +105,7 @@ class Observer:
         elif isinstance(event, TokenChecked):
             self.on_hint(naming(self.inventory.pipelines, event.credential))
         self._look_for_gone = True
-        self._wake.set()
+        self._agenda.wake()
 
     def _compare(self, event: PipelineObserved | PipelineDeleted) -> None:
         key = pipeline_key(event.pipeline.namespace, event.pipeline.name)
@@ -113,77 +117,70 @@ class Observer:
         """Somebody says that something happened; many that say so cost one look a second."""
         for key in keys:
             self._look_at(key.namespace, key.name, after_s=HINT_S)
-        self._wake.set()
+        self._agenda.wake()
 
     def on_restarted(self, stream: str) -> None:
         """A stream was made anew: what is pending is asked for, or what is seen is said, again."""
         self.projection.forget(stream)
         log.warning("stream.restarted", stream=stream)
-        self._dirty |= set(self.inventory.pipelines)
-        self._wake.set()
+        self._agenda.add(*self.inventory.pipelines)
+        self._agenda.wake()
 
     async def run(self) -> None:
         """Decide until cancelled; begins when objects are read and streams replayed."""
         await self._read.wait()
         await self.caught_up.wait()
         while True:
-            self._wake.clear()
             await self._pass()
-            if not self._dirty:
-                await self._sleep()
+            await self._agenda.wait(at_most_s=RETRY_S if self._look_for_gone else None)
 
     async def _pass(self) -> None:
-        if self._look_for_gone and self.inventory.complete:
+        batch = self._agenda.take(most=AT_ONCE_MAX)
+        if (
+            self._look_for_gone
+            and self.inventory.complete
+            and self._clocks.monotonic_s() >= self._end_again_at
+        ):
             self._look_for_gone = False
             await self._end_gone()
-        batch = sorted(self._dirty)[:AT_ONCE_MAX]
-        self._dirty.difference_update(batch)
         async with asyncio.TaskGroup() as tasks:
             for key in batch:
                 tasks.create_task(self._look(key))
-
-    async def _sleep(self) -> None:
-        """Until something happens, or what was put off is due."""
-        wait_s = min(self._later.values()) - time.monotonic() if self._later else None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._wake.wait()
-        now = time.monotonic()
-        for key in [key for key, due in self._later.items() if due <= now]:
-            del self._later[key]
-            self._dirty.add(key)
 
     def _look_at(self, namespace: str, name: str, *, after_s: float) -> None:
         key = pipeline_key(namespace, name)
         if key not in self.inventory.pipelines:  # then it is seen soon, or ended in the end
             after_s = UNSEEN.total_seconds()
         if after_s:
-            due_at = time.monotonic() + after_s
-            self._later[key] = min(due_at, self._later.get(key, due_at))
+            self._agenda.add_later(key, after_s=after_s)
         else:
-            self._dirty.add(key)
+            self._agenda.add(key)
 
     async def _look(self, key: ObjectKey) -> None:
         pipeline = self.inventory.pipelines.get(key)
         if pipeline is None:
             self._look_for_gone = True
-            self._wake.set()
+            self._agenda.wake()
             return
         try:
-            started = time.perf_counter()
+            started = self._clocks.monotonic_s()
             decision = decide(self._situation(pipeline))
-            DECIDED.labels(of="pipeline").observe(time.perf_counter() - started)
+            DECIDED.labels(of="pipeline").observe(self._clocks.monotonic_s() - started)
             if pipeline.is_sound:
                 # Remembered first: what is published is found again, what is forgotten is not.
                 self._links.write(pipeline, decision.links)
-            told = self._publishing.forget_finding(key)
-            await self._publishing.publish(decision.events)
+            told = self._publication.forget_finding(key)
+            await self._publication.publish(decision.events)
             self._links.published(self._situation(pipeline))
-            if self._publishing.finding_of(key) != told:
-                self._dirty.add(key)
+            if self._publication.finding_of(key) != told:
+                self._agenda.add(key)
         except (Retryable, OSError) as error:
             log.warning("pipeline.put_off", pipeline=str(key), reason=str(error))
-            self._later[key] = time.monotonic() + RETRY_S
+            self._agenda.put_off(key, after_s=RETRY_S)
+        except Exception:  # one Pipeline must not end the look at all
+            NOT_DECIDED.labels().inc()
+            log.exception("pipeline.bug", pipeline=str(key))
+            self._agenda.put_off(key, after_s=BROKEN_AGAIN_S)
 
     def _situation(self, pipeline: Pipeline) -> Situation:
         seen = self.projection.observed().get((pipeline.key.namespace, pipeline.key.name))
@@ -198,8 +195,8 @@ class Observer:
             findings=tuple(self._findings_of(pipeline, observed=observed)),
             complete=self.inventory.tells_absence,
             reads_clusters=self.inventory.knows_gaps,
+            now=self._clocks.now(),
             board_url=self._board_url,
-            now=self._clock(),
         )
 
     def _findings_of(
@@ -207,20 +204,19 @@ class Observer:
     ) -> Iterator[Finding]:
         yield from self.inventory.findings_of(pipeline)
         yield from self.key_findings.findings_of(pipeline, observed=observed)
-        if (unpublished := self._publishing.finding_of(pipeline.key)) is not None:
+        if (unpublished := self._publication.finding_of(pipeline.key)) is not None:
             yield unpublished
         yield from self.projection.credentials.findings_of(pipeline)
 
     async def _end_gone(self) -> None:
-        scope = replace(self._scope, now=self._clock(), gone=self.inventory.gone)
+        scope = replace(self._scope, now=self._clocks.now(), gone=self.inventory.gone)
         events = endings(self.inventory.pipelines, self.projection, scope)
         try:
-            await self._publishing.publish(events)
+            await self._publication.publish(events)
         except Retryable as error:
             log.warning("deletion.put_off", reason=str(error))
             self._look_for_gone = True
-            await asyncio.sleep(RETRY_S)
-            self._wake.set()
+            self._end_again_at = self._clocks.monotonic_s() + RETRY_S
 
     def _measure(self, changes: Changes) -> None:
         OBJECTS.labels(kind="all").set(self.inventory.objects)
@@ -228,4 +224,4 @@ class Observer:
         NEVER_READ.labels().set(sum(not problem.keys for problem in self.inventory.problems))
         UNREADABLE.labels(of="files").set(len(self.inventory.problems))
         if changes.changed or changes.removed:
-            LAST_CHANGE.labels(of="objects").set(time.time())
+            LAST_CHANGE.labels(of="objects").set(self._clocks.now().timestamp())

@@ -6,7 +6,7 @@ Hidden files are not looked at; the watcher keeps its own there.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -44,10 +44,18 @@ INLINE_MAX: Final = 8
 class Directory:
     """Files, and the objects that they hold together."""
 
-    def __init__(self, root: Path, *, reread_s: float, read: Read = read_object) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        reread_s: float,
+        read: Read = read_object,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._root = root.absolute()
         self._reread_s = reread_s
         self._read = read
+        self._monotonic_s = monotonic_s
         self._files: dict[Path, ManifestFile] = {}
         self._holders: dict[ObjectKey, set[Path]] = {}
         self._listing_problem = ""
@@ -60,11 +68,11 @@ class Directory:
     async def follow(self, deliver: Deliver) -> None:
         await deliver(await asyncio.to_thread(self.take))
         # What changed before the watch began is found by reading all once more, right away.
-        read_at = time.monotonic() - self._reread_s
+        read_at = self._monotonic_s() - self._reread_s
         async for paths in self._wakes():
-            if paths is None or time.monotonic() - read_at >= self._reread_s:
+            if paths is None or self._monotonic_s() - read_at >= self._reread_s:
                 changes = await asyncio.to_thread(self.take)
-                read_at = time.monotonic()
+                read_at = self._monotonic_s()
             elif not paths:
                 continue
             elif len(paths) > INLINE_MAX:

@@ -94,6 +94,7 @@ class RemoteCluster:
         self._read_object = read
         self._tell = tell
         self._reread_s = pauses.reread_s
+        self._sleep = pauses.sleep
         self._switch = SwitchedApi()
         self._connection = AsyncExitStack()
         self._version = ""
@@ -144,7 +145,7 @@ class RemoteCluster:
             while True:
                 self._wake.clear()
                 await self._look()
-                await asyncio.sleep(LOOK_LEAST_S)
+                await self._sleep(LOOK_LEAST_S)
                 try:
                     async with asyncio.timeout(self._reread_s):
                         await self._wake.wait()

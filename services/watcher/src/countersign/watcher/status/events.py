@@ -15,6 +15,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import PromotionRef
 from countersign.kube.access.api import ClusterApi
 from countersign.telemetry.logs import get_logger
+from countersign.watcher.interfaces import Sleep
 from countersign.watcher.metrics import STEPS_TOLD
 from countersign.watcher.status.steps import event_object, step_of
 
@@ -31,9 +32,12 @@ PIPELINES_MAX: Final = 10_000
 
 
 class StepEvents:
-    def __init__(self, api: ClusterApi, *, clock: Callable[[], datetime], instance: str) -> None:
+    def __init__(
+        self, api: ClusterApi, *, clock: Callable[[], datetime], sleep: Sleep, instance: str
+    ) -> None:
         self._api = api
         self._clock = clock
+        self._sleep = sleep
         self._instance = instance
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_MAX)
         # Since when, and how many: by uid of the Pipeline.
@@ -76,7 +80,7 @@ class StepEvents:
                 self._complain(refusal)
                 return refusal.reason
             except Retryable as error:
-                await asyncio.sleep(error.after_s or RETRY_S * 2**attempt)
+                await self._sleep(error.after_s or RETRY_S * 2**attempt)
                 continue
             self._complained = False
             return "told"

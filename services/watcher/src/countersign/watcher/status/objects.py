@@ -8,11 +8,9 @@ A status that cannot be written is tried again later, and hinders no promotion.
 import asyncio
 import json
 import math
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -20,6 +18,7 @@ from countersign.kube.access.api import APPLY, ClusterApi
 from countersign.kube.objects import Manifest, ObjectKey, is_earlier, mapping, text
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.telemetry.logs import get_logger
+from countersign.watcher.interfaces import Clocks
 from countersign.watcher.metrics import STATUSES
 from countersign.watcher.model import Links, Situation
 from countersign.watcher.status.content import Fields, status_of
@@ -73,13 +72,13 @@ class StatusObjects:
         self,
         api: ClusterApi,
         *,
-        clock: Callable[[], datetime],
+        clocks: Clocks,
         random: Callable[[], float],
         not_ready: Callable[[], object],
         pace: Pace = Pace(),
     ) -> None:
         self._api = api
-        self._clock = clock
+        self._clocks = clocks
         self._random = random
         # Who has lost the bus does not know better than others.
         self._not_ready = not_ready
@@ -108,7 +107,7 @@ class StatusObjects:
         wanted = json.dumps(status, sort_keys=True).encode()
         is_new, kept.wanted = wanted != kept.wanted, wanted
         if is_new:
-            kept.reviews, self._changed_at = 0, time.monotonic()
+            kept.reviews, self._changed_at = 0, self._clocks.monotonic_s()
         if essence(status) == essence(json.loads(kept.status)):
             kept.failures = 0
             self._due.pop(pipeline.key, None)
@@ -122,18 +121,22 @@ class StatusObjects:
         """Write what is due until cancelled."""
         while True:
             self._wake.clear()
-            now = time.monotonic()
-            may_begin = self._begins_at() <= now
-            due = [key for key, at in self._due.items() if may_begin and at <= now][:BATCH_MAX]
-            async with asyncio.TaskGroup() as tasks:
-                for key in due:
-                    del self._due[key]
-                    tasks.create_task(self._write(key))
-            if not due:
-                await self._sleep(now)
+            if not await self.step():
+                await self._sleep()
 
-    async def _sleep(self, now: float) -> None:
-        wait_s = self._begins_at() - now if self._due else None
+    async def step(self) -> bool:
+        """Write what is due now; returns whether anything was."""
+        now = self._clocks.monotonic_s()
+        may_begin = self._begins_at() <= now
+        due = [key for key, at in self._due.items() if may_begin and at <= now][:BATCH_MAX]
+        async with asyncio.TaskGroup() as tasks:
+            for key in due:
+                del self._due[key]
+                tasks.create_task(self._write(key))
+        return bool(due)
+
+    async def _sleep(self) -> None:
+        wait_s = self._begins_at() - self._clocks.monotonic_s() if self._due else None
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
@@ -146,7 +149,7 @@ class StatusObjects:
         return max(first, min(calm_at, first + self._pace.late_max_s))
 
     def _put_off(self, key: ObjectKey, wait_s: float, *, sooner: bool = False) -> None:
-        at = time.monotonic() + wait_s
+        at = self._clocks.monotonic_s() + wait_s
         known = self._due.get(key)
         self._due[key] = at if known is None else min(known, at) if sooner else known
         self._wake.set()
@@ -204,7 +207,7 @@ class StatusObjects:
             if essence(wanted) == essence(current):
                 return "same"
             body = patch_of(
-                wanted, key=key, version=kept.version, current=current, now=self._clock()
+                wanted, key=key, version=kept.version, current=current, now=self._clocks.now()
             )
             try:
                 answer = await self._api.call(
