@@ -1,5 +1,6 @@
 """The promotion hook around a real `Observer`, and requests to it."""
 
+import asyncio
 import hmac
 import json
 import time
@@ -21,7 +22,7 @@ from countersign.watcher.hints.rates import RateLimit
 from countersign.watcher.hints.reception import Hints
 from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app
-from countersign.watcher.interfaces import Changes
+from countersign.watcher.interfaces import Changes, Clocks
 from countersign.watcher.model import Links, Situation
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.pulls.news import PullRequestNews
@@ -110,16 +111,14 @@ class HookHouse:
         self.hints = Hints(
             inventory=self.watching.inventory, projection=self.watching.projection, look=self._look
         )
-        timing: dict[str, Any] = (
-            {"monotonic_s": clock.monotonic_s, "sleep": clock.wait} if clock else {}
-        )
         guard = Guard(
             keys=self.keys,
             signatures=Signatures(clock=lambda: self.now, mac=self._mac),
             rate=RateLimit(requests_max=requests_max, clock=lambda: self.now),
             not_ready=self.watching.not_ready,
+            clocks=Clocks(now=lambda: NOW, monotonic_s=clock.monotonic_s) if clock else CLOCKS,
+            sleep=clock.wait if clock else asyncio.sleep,
             refusal_s=refusal_s,
-            **timing,
         )
         self.keys.clock = clock or self.keys.clock
         following = PullRequestNews(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterable
@@ -18,10 +19,18 @@ from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.decision.decisions import after, decide
 from countersign.watcher.interfaces import Clocks
 from countersign.watcher.model import Decision, Link, Situation
+from countersign.watcher.reading.directory import Directory
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 # Days stand still, waits do not.
 CLOCKS = Clocks(now=lambda: NOW, monotonic_s=time.monotonic)
+
+
+def directory_of(root: Path, **more: Any) -> Directory:
+    """The directory as a source of objects, read as a whole once a minute."""
+    return Directory(root, reread_s=60, monotonic_s=time.monotonic, sleep=asyncio.sleep, **more)
+
+
 Json = dict[str, Any]
 
 

@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from doubles.watched import pipeline_manifest, release, write
+from doubles.watched import directory_of, pipeline_manifest, release, write
 
 from countersign.kube.flux.applications import App
 from countersign.kube.objects import ObjectKey
@@ -22,7 +22,7 @@ def names(keys: object) -> list[str]:
 def directory(tmp_path: Path) -> Directory:
     write(tmp_path / "a" / "dev.yaml", release("dev", "6.9.0"))
     write(tmp_path / "all.yml", [release("staging", "6.9.0"), release("prod", "6.8.4")])
-    return Directory(tmp_path, reread_s=60)
+    return directory_of(tmp_path)
 
 
 def test_first_reading_holds_everything_in_all_folders_and_documents(directory: Directory) -> None:
@@ -76,7 +76,7 @@ def test_broken_file_keeps_what_was_good(
 def test_message_about_a_broken_file_names_the_place_and_not_the_content(tmp_path: Path) -> None:
     write(tmp_path / "secret.yaml", "password: hunter2\nkey: [made-up-token\n")
 
-    (problem,) = Directory(tmp_path, reread_s=60).take().problems
+    (problem,) = directory_of(tmp_path).take().problems
 
     assert "line 3" in problem.message
     assert "hunter2" not in problem.message
@@ -108,13 +108,13 @@ def test_hidden_files_and_folders_are_not_looked_at(tmp_path: Path) -> None:
     write(tmp_path / ".hidden.yaml", release("dev", "6.9.0"))
     write(tmp_path / ".git" / "dev.yaml", release("dev", "6.9.0"))
 
-    assert Directory(tmp_path, reread_s=60).take() == Changes()
+    assert directory_of(tmp_path).take() == Changes()
 
 
 def test_object_in_two_files_counts_once_and_is_told(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", release("dev", "6.9.0"))
     write(tmp_path / "b.yaml", release("dev", "6.9.1"))
-    directory = Directory(tmp_path, reread_s=60)
+    directory = directory_of(tmp_path)
 
     changes = directory.take()
 
@@ -144,7 +144,7 @@ def test_list_of_objects_is_read_as_its_items(tmp_path: Path) -> None:
     items = [release("dev", "6.9.0"), pipeline_manifest("dev")]
     write(tmp_path / "list.json", {"apiVersion": "v1", "kind": "List", "items": items})
 
-    assert names(Directory(tmp_path, reread_s=60).take().changed) == [
+    assert names(directory_of(tmp_path).take().changed) == [
         "HelmRelease/dev-0", "Pipeline/shop",
     ]  # fmt: skip
 
@@ -152,7 +152,7 @@ def test_list_of_objects_is_read_as_its_items(tmp_path: Path) -> None:
 def test_documents_that_are_no_objects_are_ignored(tmp_path: Path) -> None:
     write(tmp_path / "values.yaml", "replicas: 3\n---\n- list\n---\ntext\n---\n---\nkind: X\n")
 
-    changes = Directory(tmp_path, reread_s=60).take()
+    changes = directory_of(tmp_path).take()
 
     assert changes == Changes()
 

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doubles.watched import Cluster, Json, namespace, pipeline_manifest, write
+from doubles.watched import Cluster, Json, directory_of, namespace, pipeline_manifest, write
 from pydantic import ValidationError
 
 from countersign.kube.flux.applications import App
 from countersign.kube.flux.rules import read_object
-from countersign.watcher.reading.directory import Directory
 from countersign.watcher.settings import Settings
 
 WRITTEN = "Release.example.org=.status.version"
@@ -42,7 +41,7 @@ def test_directory_is_read_by_the_paths_that_are_set(tmp_path: Path) -> None:
     write(tmp_path / "dev.yaml", other("example.org/v1", "Release", version="1.2.3"))
     read = partial(read_object, paths=settings.revision_path_of)
 
-    (record,) = Directory(tmp_path, reread_s=60, read=read).take().changed.values()
+    (record,) = directory_of(tmp_path, read=read).take().changed.values()
 
     assert isinstance(record, App)
     assert record.state.content is not None

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from doubles.flux_recordings import lines, recordings
+from doubles.watched import directory_of
 
 from countersign.contracts.messages import EnvironmentCondition as Is
 from countersign.kube.flux.applications import AppState
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.observation.inventory import Inventory
-from countersign.watcher.reading.directory import Directory
 
 # Charts that the README calls bad: the API server refuses them, or they never become ready.
 BAD_VERSIONS = {
@@ -49,7 +49,7 @@ class Moment:
 
 def replay(name: str, root: Path) -> Iterator[Moment]:
     """Each event becomes a change of a file, which the watcher reads."""
-    source = Directory(root, reread_s=60)
+    source = directory_of(root)
     world = Inventory()
     for number, kind, manifest in lines(name):
         key = key_of(manifest)

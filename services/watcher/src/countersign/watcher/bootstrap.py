@@ -86,7 +86,7 @@ async def serve(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ground.source.follow(observer.on_changes))
             tasks.create_task(follow_streams(bus, observer=observer, news=news, tell=ground.tell))
-            tasks.create_task(follow_hints(bus, hints))
+            tasks.create_task(follow_hints(bus, hints, monotonic_s=time.monotonic))
             tasks.create_task(observer.run())
             for job in ground.jobs:
                 tasks.create_task(job())
@@ -144,6 +144,7 @@ async def _ground(
             reread_s=settings.reread_s,
             read=read,
             monotonic_s=time.monotonic,
+            sleep=asyncio.sleep,
         )
         yield _Ground(source=directory, links=StatusFiles(directory.path_of), keys=keys)
     else:
@@ -156,6 +157,8 @@ def _hook(hints: Hints, settings: Settings, *, keys: HmacKeys, observer: Observe
         signatures=Signatures(clock=time.time),
         rate=RateLimit(requests_max=settings.hook_requests_max, clock=time.monotonic),
         not_ready=observer.not_ready,
+        clocks=_CLOCKS,
+        sleep=asyncio.sleep,
         proxies=settings.proxies,
     )
     return PromotionHook(hints, guard)

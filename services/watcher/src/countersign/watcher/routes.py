@@ -1,6 +1,6 @@
 """What the watcher hears, and who is told."""
 
-import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -56,9 +56,9 @@ async def follow_streams(
     )
 
 
-async def follow_hints(bus: Bus, hints: Hints) -> None:
-    """Of Flux's `nats` provider, until cancelled."""
-    rate = RateLimit(requests_max=int(HINTS_PER_S_MAX * WINDOW_S), clock=time.monotonic)
+async def follow_hints(bus: Bus, hints: Hints, *, monotonic_s: Callable[[], float]) -> None:
+    """Take those of Flux's `nats` provider until cancelled."""
+    rate = RateLimit(requests_max=int(HINTS_PER_S_MAX * WINDOW_S), clock=monotonic_s)
 
     def on_body(body: bytes) -> None:
         try:

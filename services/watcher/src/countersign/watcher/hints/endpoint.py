@@ -6,10 +6,9 @@ Source: https://github.com/weaveworks/pipeline-controller/blob/main/server/promo
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Final
@@ -26,7 +25,7 @@ from countersign.watcher.hints.flux_events import BODY_BYTES_MAX, read_event
 from countersign.watcher.hints.rates import Network, RateLimit, place_of
 from countersign.watcher.hints.reception import Answer, Hints, secrets_for
 from countersign.watcher.hints.signatures import Signatures, Signed
-from countersign.watcher.interfaces import HmacKeys
+from countersign.watcher.interfaces import Clocks, HmacKeys, Sleep
 from countersign.watcher.metrics import HINTS
 from countersign.watcher.observation.inventory import pipeline_key
 
@@ -57,10 +56,10 @@ class Guard:
     rate: RateLimit
     # Why it is not known yet which Pipelines there are.
     not_ready: Callable[[], str | None]
+    clocks: Clocks
+    sleep: Sleep
     proxies: Sequence[Network] = ()
     refusal_s: float = REFUSAL_S
-    monotonic_s: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class PromotionHook:
@@ -86,7 +85,7 @@ class PromotionHook:
         body = await _body(request)
         if isinstance(body, HTTPStatus):
             return _plain(body)
-        refuse_at = self._guard.monotonic_s() + self._guard.refusal_s
+        refuse_at = self._guard.clocks.monotonic_s() + self._guard.refusal_s
         answer = await self._authorized(request, place, body=body)
         if answer is None:
             await self._wait_until(refuse_at)
@@ -100,7 +99,7 @@ class PromotionHook:
             return _plain(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
         wait_s = self._guard.rate.take(self._sender(request))
         if wait_s or self._waiting >= WAITING_MAX:
-            return _too_many(wait_s)
+            return _too_many(wait_s, now=self._guard.clocks.now())
         return _plain(HTTPStatus.SERVICE_UNAVAILABLE) if self._guard.not_ready() else None
 
     async def _authorized(self, request: Request, place: Place, *, body: bytes) -> Answer | None:
@@ -135,7 +134,7 @@ class PromotionHook:
     async def _wait_until(self, moment: float) -> None:
         self._waiting += 1
         try:
-            await self._guard.sleep(max(0.0, moment - self._guard.monotonic_s()))
+            await self._guard.sleep(max(0.0, moment - self._guard.clocks.monotonic_s()))
         finally:
             self._waiting -= 1
 
@@ -176,8 +175,8 @@ async def _body(request: Request) -> bytes | HTTPStatus:
     return bytes(body)
 
 
-def _too_many(wait_s: float) -> Response:
-    at = datetime.now(UTC) + timedelta(seconds=max(1.0, wait_s))
+def _too_many(wait_s: float, *, now: datetime) -> Response:
+    at = now + timedelta(seconds=max(1.0, wait_s))
     return _plain(
         HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": format_datetime(at, usegmt=True)}
     )

@@ -5,7 +5,6 @@ Hidden files are not looked at; the watcher keeps its own there.
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,7 @@ from watchfiles import Change, awatch
 from countersign.kube.flux.rules import Record, read_object
 from countersign.kube.objects import ObjectKey
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.interfaces import Changes, Deliver
+from countersign.watcher.interfaces import Changes, Deliver, Sleep
 from countersign.watcher.model import FileProblem
 from countersign.watcher.reading.manifest_files import (
     SUFFIXES,
@@ -50,12 +49,14 @@ class Directory:
         *,
         reread_s: float,
         read: Read = read_object,
-        monotonic_s: Callable[[], float] = time.monotonic,
+        monotonic_s: Callable[[], float],
+        sleep: Sleep,
     ) -> None:
         self._root = root.absolute()
         self._reread_s = reread_s
         self._read = read
         self._monotonic_s = monotonic_s
+        self._sleep = sleep
         self._files: dict[Path, ManifestFile] = {}
         self._holders: dict[ObjectKey, set[Path]] = {}
         self._listing_problem = ""
@@ -198,7 +199,7 @@ class Directory:
                 # No inotify watch is left, or the directory is gone: it is read as a whole until
                 # that gets better.
                 log.warning("directory.unwatched", path=str(self._root), reason=str(error))
-            await asyncio.sleep(WAKE_MS / 1000)
+            await self._sleep(WAKE_MS / 1000)
             yield None
 
     def _is_ours(self, _change: Change, path: str) -> bool:
