@@ -18,9 +18,9 @@ import httpx2
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from unit.gateway.browsing import form_token
-from unit.gateway.doubles import World
+from unit.gateway.doubles import Scene
 from unit.gateway.gallery import many_pipelines
-from unit.gateway.serving import serving, world_on_a_port
+from unit.gateway.serving import scene_on_a_port, serving
 from unit.gateway.stories import Pipeline
 
 PIPELINES, VIEWERS, EVENTS, PAINTS = 1_000, 100, 50, 7
@@ -41,21 +41,21 @@ async def signed_in(url: str, *, person: str = "grace") -> httpx2.AsyncClient:
     return client
 
 
-async def answers(world: World) -> None:
-    client = await signed_in(world.public_url)
+async def answers(scene: Scene) -> None:
+    client = await signed_in(scene.public_url)
     times = []
     for _ in range(15):
         started = time.perf_counter()
         page = await client.get("/")
         times.append(time.perf_counter() - started)
     page_bytes = len(gzip.compress(page.content, 5))
-    files = sum(len(f.compressed) for f in world.static.by_name.values())
+    files = sum(len(f.compressed) for f in scene.static.by_name.values())
     print(spread(f"board of {PIPELINES:,} pipelines, answered", times))
     print(f"{'page, compressed':<48} {page_bytes / 1000:.1f} kB + files {files / 1000:.1f} kB")
     await client.aclose()
 
 
-async def paints(world: World) -> None:
+async def paints(scene: Scene) -> None:
     if not Path(CHROMIUM).exists():  # noqa: ASYNC240 - once
         print(f"first paint: not measured, there is no {CHROMIUM}")
         return
@@ -68,10 +68,10 @@ async def paints(world: World) -> None:
         times = []
         for _ in range(PAINTS):
             page = await (await browser.new_context()).new_page()
-            await page.goto(f"{world.public_url}/sign-in")
+            await page.goto(f"{scene.public_url}/sign-in")
             await page.get_by_role("button", name="Grace Hopper").click()
-            await page.wait_for_url(f"{world.public_url}/")
-            await page.goto(f"{world.public_url}/")
+            await page.wait_for_url(f"{scene.public_url}/")
+            await page.goto(f"{scene.public_url}/")
             paint = await page.evaluate(
                 "new Promise(r => new PerformanceObserver(l => r(l.getEntriesByName("
                 "'first-contentful-paint')[0].startTime)).observe({type: 'paint', buffered: true}))"
@@ -117,10 +117,10 @@ async def _view(url: str, results: Connection) -> None:
     results.send(seen)
 
 
-async def fan_out(world: World) -> None:
+async def fan_out(scene: Scene) -> None:
     mine, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=view, args=(world.public_url, theirs)
+        target=view, args=(scene.public_url, theirs)
     )
     process.start()
     await asyncio.to_thread(mine.recv)
@@ -129,7 +129,7 @@ async def fan_out(world: World) -> None:
     for i in range(EVENTS):
         story = pipeline.promotion("prod", f"9.{i}.0")
         told.append(time.monotonic())
-        world.tell(story.requested)
+        scene.tell(story.requested)
         await asyncio.sleep(0.1)
     seen: list[tuple[int, float]] = await asyncio.to_thread(mine.recv)
     await asyncio.to_thread(process.join)
@@ -137,22 +137,22 @@ async def fan_out(world: World) -> None:
 
 
 async def main() -> None:
-    world, listener = world_on_a_port()
+    scene, listener = scene_on_a_port()
     people = tuple(
-        world.people[0].model_copy(update={"id": f"viewer-{i}", "name": f"Viewer {i}"})
+        scene.people[0].model_copy(update={"id": f"viewer-{i}", "name": f"Viewer {i}"})
         for i in range(10)
     )
-    world.people = (*world.people, *people)
-    world.__post_init__()
+    scene.people = (*scene.people, *people)
+    scene.__post_init__()
     started = time.perf_counter()
-    many_pipelines(world, count=PIPELINES)
-    world.projection.tracks()
+    many_pipelines(scene, count=PIPELINES)
+    scene.projection.tracks()
     took = time.perf_counter() - started
     print(f"{f'fold of {PIPELINES:,} pipelines':<48} once   {took * 1000:7.1f} ms")
-    async with serving(world, listener):
-        await answers(world)
-        await paints(world)
-        await fan_out(world)
+    async with serving(scene, listener):
+        await answers(scene)
+        await paints(scene)
+        await fan_out(scene)
 
 
 if __name__ == "__main__":

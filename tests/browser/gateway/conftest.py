@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import prerequisites
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
-from unit.gateway.doubles import NOW, World
+from unit.gateway.doubles import NOW, Scene
 from unit.gateway.gallery import rich_board
-from unit.gateway.serving import serving, world_on_a_port
+from unit.gateway.serving import scene_on_a_port, serving
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -34,9 +34,9 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def scene() -> AsyncIterator[Scene]:
     """A gateway that shows the gallery, on a port."""
-    made, listener = world_on_a_port()
+    made, listener = scene_on_a_port()
     rich_board(made)
     async with serving(made, listener):
         yield made
@@ -57,7 +57,7 @@ class Visit:
 @asynccontextmanager
 async def visiting(
     chromium: Browser,
-    world: World,
+    scene: Scene,
     *,
     width: int = 1280,
     scheme: str = "light",
@@ -77,9 +77,9 @@ async def visiting(
     page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     if scripts:
         await page.clock.install(time=NOW)
-    await page.goto(f"{world.public_url}/sign-in")
+    await page.goto(f"{scene.public_url}/sign-in")
     await page.get_by_role("button", name=person).click()
-    await page.wait_for_url(f"{world.public_url}/")
+    await page.wait_for_url(f"{scene.public_url}/")
     yield visit
     await context.close()
 

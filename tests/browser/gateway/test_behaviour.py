@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from browser.gateway.conftest import eventually, visiting
 from playwright.async_api import Browser, Page, expect
-from unit.gateway.doubles import FORGE, World
+from unit.gateway.doubles import FORGE, Scene
 from unit.gateway.stories import Pipeline
 
 from countersign.contracts.messages import RejectRequest
@@ -13,25 +13,25 @@ from countersign.contracts.messages import RejectRequest
 pytestmark = [pytest.mark.browser]
 
 
-async def connected(world: World) -> None:
+async def connected(scene: Scene) -> None:
     async def one() -> bool:
-        return len(world.hub) > 0
+        return len(scene.hub) > 0
 
     await eventually(one)
 
 
 async def test_gate_changes_by_itself_and_nothing_else_does(
-    chromium: Browser, world: World
+    chromium: Browser, scene: Scene
 ) -> None:
-    async with visiting(chromium, world) as visit:
+    async with visiting(chromium, scene) as visit:
         page = visit.page
-        await connected(world)
+        await connected(scene)
         track = page.locator(".track", has_text="checkout")
         await page.evaluate("document.querySelectorAll('.track').forEach(t => t.marked = true)")
         await page.locator(".track-link", has_text="checkout").focus()
         story = Pipeline("checkout", app="podinfo").promotion("prod", "6.9.0", current="6.8.4")
 
-        world.tell(story.begun(), story.granted(), story.opened(99))
+        scene.tell(story.begun(), story.granted(), story.opened(99))
 
         await expect(track).to_contain_text("#99")
         kept = await page.evaluate("[...document.querySelectorAll('.track')].every(t => t.marked)")
@@ -44,11 +44,11 @@ async def test_gate_changes_by_itself_and_nothing_else_does(
     assert visit.complaints == []
 
 
-async def test_new_track_waits_under_a_pill(chromium: Browser, world: World) -> None:
-    async with visiting(chromium, world) as visit:
-        await connected(world)
+async def test_new_track_waits_under_a_pill(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene) as visit:
+        await connected(scene)
         fresh = Pipeline("brand-new")
-        world.tell(fresh.observed(fresh.environment("dev", "1.0.0", gate=None)))
+        scene.tell(fresh.observed(fresh.environment("dev", "1.0.0", gate=None)))
 
         pill = visit.page.locator(".pill")
         await expect(pill).to_have_text("1 new track · Show")
@@ -58,16 +58,16 @@ async def test_new_track_waits_under_a_pill(chromium: Browser, world: World) -> 
 
 
 async def test_promotion_page_shows_each_step_and_then_the_pull_request(
-    chromium: Browser, world: World
+    chromium: Browser, scene: Scene
 ) -> None:
-    async with visiting(chromium, world) as visit:
+    async with visiting(chromium, scene) as visit:
         page = visit.page
-        await page.goto(f"{world.public_url}/p/payments/fraud/prod")
+        await page.goto(f"{scene.public_url}/p/payments/fraud/prod")
         await expect(page.locator(".progress .current")).to_have_text("editing")
-        await connected(world)
+        await connected(scene)
         story = Pipeline("fraud", namespace="payments").promotion("prod", "0.9.12")
 
-        world.tell(story.opened(7))
+        scene.tell(story.opened(7))
 
         link = page.get_by_role("link", name="Open pull request")
         await expect(link).to_have_attribute("href", f"{FORGE}/acme/gitops/pull/7")
@@ -75,22 +75,22 @@ async def test_promotion_page_shows_each_step_and_then_the_pull_request(
     assert visit.complaints == []
 
 
-async def test_form_that_arrived_live_still_works(chromium: Browser, world: World) -> None:
-    async with visiting(chromium, world) as visit:
+async def test_form_that_arrived_live_still_works(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene) as visit:
         page = visit.page
-        await page.goto(f"{world.public_url}/p/payments/fraud/prod")
-        await connected(world)
+        await page.goto(f"{scene.public_url}/p/payments/fraud/prod")
+        await connected(scene)
         story = Pipeline("fraud", namespace="payments").promotion("prod", "0.9.12")
 
-        world.tell(story.failed())
+        scene.tell(story.failed())
         await page.get_by_role("button", name="Try again").click()
         await page.wait_for_url("**/promotions/*")
 
-    assert world.requests.asked[-1][0] == "approval.retry"
+    assert scene.requests.asked[-1][0] == "approval.retry"
 
 
-async def test_keys_find_walk_open_and_promote(chromium: Browser, world: World) -> None:
-    async with visiting(chromium, world) as visit:
+async def test_keys_find_walk_open_and_promote(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene) as visit:
         page = visit.page
         await page.keyboard.press("/")
         await expect(page.locator("#search")).to_be_focused()
@@ -107,8 +107,8 @@ async def test_keys_find_walk_open_and_promote(chromium: Browser, world: World) 
         await page.wait_for_url("**/promote")
 
 
-async def test_essential_actions_work_without_scripts(chromium: Browser, world: World) -> None:
-    async with visiting(chromium, world, scripts=False) as visit:
+async def test_essential_actions_work_without_scripts(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene, scripts=False) as visit:
         page = visit.page
         await page.get_by_role("searchbox").fill("cart")
         await page.get_by_role("button", name="Search").click()
@@ -119,16 +119,16 @@ async def test_essential_actions_work_without_scripts(chromium: Browser, world: 
         await page.get_by_role("button", name="Reject 2.14.0 for prod").click()
         await page.wait_for_url("**/promotions/*")
 
-    request = world.requests.asked[-1][1]
+    request = scene.requests.asked[-1][1]
     assert isinstance(request, RejectRequest)
     assert request.reason == "not today"
 
 
-async def test_consent_leads_to_the_forge_under_the_policy(chromium: Browser, world: World) -> None:
-    async with visiting(chromium, world) as visit:
+async def test_consent_leads_to_the_forge_under_the_policy(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene) as visit:
         page = visit.page
         await page.route(f"{FORGE}/**", lambda route: route.fulfill(body="sign in here"))
-        await page.goto(f"{world.public_url}/p/shop/checkout/prod/promote")
+        await page.goto(f"{scene.public_url}/p/shop/checkout/prod/promote")
         await page.get_by_role("button", name="Continue to GitHub as yourself").click()
         await page.wait_for_url(f"{FORGE}/login/oauth/authorize*")
 
@@ -136,30 +136,30 @@ async def test_consent_leads_to_the_forge_under_the_policy(chromium: Browser, wo
 
 
 async def test_signing_out_in_one_tab_ends_the_stream_of_another(
-    chromium: Browser, world: World
+    chromium: Browser, scene: Scene
 ) -> None:
-    async with visiting(chromium, world) as visit:
-        await connected(world)
+    async with visiting(chromium, scene) as visit:
+        await connected(scene)
         other = await visit.page.context.new_page()
-        await other.goto(f"{world.public_url}/help")
+        await other.goto(f"{scene.public_url}/help")
         await other.get_by_role("button", name="Sign out").click()
         await other.wait_for_url("**/sign-in")
 
         await expect(visit.page.locator("#banner")).to_contain_text("Your session has ended")
 
-    assert len(world.hub) == 0
+    assert len(scene.hub) == 0
 
 
 async def test_page_that_lost_its_stream_gets_what_it_missed(
-    chromium: Browser, world: World
+    chromium: Browser, scene: Scene
 ) -> None:
-    async with visiting(chromium, world) as visit:
+    async with visiting(chromium, scene) as visit:
         page = visit.page
-        await connected(world)
-        for client in list(world.hub._clients):
-            world.hub._drop(client)
+        await connected(scene)
+        for client in list(scene.hub._clients):
+            scene.hub._drop(client)
         story = Pipeline("checkout", app="podinfo").promotion("prod", "6.9.0", current="6.8.4")
-        world.tell(story.rejected("not on Fridays"))
+        scene.tell(story.rejected("not on Fridays"))
         await _let_time_pass(page)
 
         await expect(page.locator(".track", has_text="checkout")).to_contain_text("rejected")
@@ -172,8 +172,8 @@ async def _let_time_pass(page: Page) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_who_may_only_look_sees_no_button(chromium: Browser, world: World) -> None:
-    async with visiting(chromium, world, person="Alan Turing") as visit:
+async def test_who_may_only_look_sees_no_button(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene, person="Alan Turing") as visit:
         assert await visit.page.locator("[data-promote]").count() == 0
         await expect(visit.page.locator(".track", has_text="checkout")).to_contain_text(
             "for somebody who may promote"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from browser.gateway.conftest import visiting
 from playwright.async_api import Browser, Page
-from unit.gateway.doubles import World
+from unit.gateway.doubles import Scene
 
 pytestmark = [pytest.mark.browser]
 
@@ -55,18 +55,18 @@ _CONTRAST = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 async def test_every_page_fits_is_readable_and_asks_no_other_host(
-    chromium: Browser, world: World, tmp_path: Path, width: int, scheme: str
+    chromium: Browser, scene: Scene, tmp_path: Path, width: int, scheme: str
 ) -> None:
     foreign: list[str] = []
 
-    async with visiting(chromium, world, width=width, scheme=scheme) as visit:
+    async with visiting(chromium, scene, width=width, scheme=scheme) as visit:
         page = visit.page
         page.on(
             "request",
-            lambda r: None if r.url.startswith(world.public_url) else foreign.append(r.url),
+            lambda r: None if r.url.startswith(scene.public_url) else foreign.append(r.url),
         )
         for name, path in PAGES.items():
-            await page.goto(world.public_url + path)
+            await page.goto(scene.public_url + path)
             await page.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png", full_page=True)
 
             assert await _overflow(page) <= 0, name
@@ -86,8 +86,8 @@ async def _overflow(page: Page) -> int:
     )
 
 
-async def test_track_is_at_most_72_px_high(chromium: Browser, world: World) -> None:
-    async with visiting(chromium, world) as visit:
+async def test_track_is_at_most_72_px_high(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene) as visit:
         heights = await visit.page.eval_on_selector_all(
             ".track", "nodes => nodes.map(n => n.getBoundingClientRect().height)"
         )
@@ -96,9 +96,9 @@ async def test_track_is_at_most_72_px_high(chromium: Browser, world: World) -> N
 
 
 async def test_action_of_a_gate_is_as_large_as_a_thumb_on_a_phone(
-    chromium: Browser, world: World
+    chromium: Browser, scene: Scene
 ) -> None:
-    async with visiting(chromium, world, width=390) as visit:
+    async with visiting(chromium, scene, width=390) as visit:
         box = await visit.page.locator(".track [data-promote]").first.bounding_box()
 
     assert box is not None
@@ -108,10 +108,10 @@ async def test_action_of_a_gate_is_as_large_as_a_thumb_on_a_phone(
 
 @pytest.mark.parametrize("path", ["/record", "/credentials"])
 async def test_tables_print_without_what_is_only_for_screens(
-    chromium: Browser, world: World, path: str
+    chromium: Browser, scene: Scene, path: str
 ) -> None:
-    async with visiting(chromium, world) as visit:
-        await visit.page.goto(world.public_url + path)
+    async with visiting(chromium, scene) as visit:
+        await visit.page.goto(scene.public_url + path)
         await visit.page.emulate_media(media="print")
 
         assert not await visit.page.locator(".top nav").is_visible()

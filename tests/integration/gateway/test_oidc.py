@@ -1,5 +1,6 @@
 """Signing in at a real identity provider, and all the ways in which it must not work."""
 
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,11 +23,12 @@ from doubles.oidc_provider import (
 )
 from integration.gateway.conftest import environment, free_port, running_gateway
 from unit.gateway.browsing import browser, form_token
-from unit.gateway.doubles import World
+from unit.gateway.doubles import Scene
 
+from countersign.gateway.oidc.attempts import ATTEMPT_S, Attempts
 from countersign.gateway.oidc.claims import ClaimRules
+from countersign.gateway.oidc.code_flow import OidcSignIn, Registration
 from countersign.gateway.oidc.provider import REFETCH_INTERVAL_S, Provider
-from countersign.gateway.oidc.signing_in import ATTEMPT_S, OidcSignIn, Registration
 from countersign.gateway.oidc.transport import transport
 from countersign.messaging.administration.local_server import LocalServer
 
@@ -79,7 +81,7 @@ async def gateway(
     secret_file: Path | None,
     client_id: str = CLIENT_ID,
     rules: ClaimRules = RULES,
-) -> AsyncIterator[World]:
+) -> AsyncIterator[Scene]:
     registration = Registration(
         client_id=client_id,
         secret_file=secret_file,
@@ -89,20 +91,26 @@ async def gateway(
     )
     async with transport(None) as http:
         asked = Provider(http, issuer=idp.issuer, elapsed=watch.elapsed)
-        sign_in = OidcSignIn(asked, registration, rules, elapsed=watch.elapsed, now=watch.now)
-        yield World(public_url=HOME, provider=sign_in)
+        sign_in = OidcSignIn(
+            asked,
+            registration,
+            rules,
+            attempts=Attempts(elapsed=watch.elapsed, dice=secrets.token_bytes),
+            now=watch.now,
+        )
+        yield Scene(public_url=HOME, provider=sign_in)
 
 
 @pytest.fixture
-async def world(idp: IdentityProvider, watch: Watch, secret_file: Path) -> AsyncIterator[World]:
+async def scene(idp: IdentityProvider, watch: Watch, secret_file: Path) -> AsyncIterator[Scene]:
     async with gateway(idp, watch, secret_file=secret_file) as made:
         yield made
 
 
 @pytest.fixture
-async def client(world: World) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(scene: Scene) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser of nobody yet."""
-    async with browser(world, person="") as made:
+    async with browser(scene, person="") as made:
         yield made
 
 
@@ -130,14 +138,14 @@ async def who(client: httpx2.AsyncClient) -> dict[str, object]:
 
 async def test_person_signs_in_with_name_and_groups(client: httpx2.AsyncClient) -> None:
     page = await client.get("/sign-in", params={"to": "/help"})
-    before = client.cookies["countersign"]
+    before = client.cookies[f"countersign-{urlsplit(HOME).port}"]
 
     answer = await client.get(await come_back(client))
 
     assert "Continue to 127.0.0.1" in page.text
     assert answer.status_code == 303
     assert answer.headers["location"] == "/help"
-    assert client.cookies["countersign"] != before
+    assert client.cookies[f"countersign-{urlsplit(HOME).port}"] != before
     known = await who(client)
     assert known["personId"] == "grace@example.org"
     assert known["person"] == "Grace Hopper"
@@ -146,8 +154,8 @@ async def test_person_signs_in_with_name_and_groups(client: httpx2.AsyncClient) 
 
 async def test_public_client_signs_in_with_pkce_alone(idp: IdentityProvider, watch: Watch) -> None:
     async with (
-        gateway(idp, watch, secret_file=None, client_id=PUBLIC_CLIENT_ID) as world,
-        browser(world, person="") as client,
+        gateway(idp, watch, secret_file=None, client_id=PUBLIC_CLIENT_ID) as scene,
+        browser(scene, person="") as client,
     ):
         await client.get(await come_back(client))
 
@@ -165,12 +173,12 @@ async def test_answer_counts_once(client: httpx2.AsyncClient) -> None:
 
 
 async def test_answer_does_not_count_in_another_browser(
-    world: World, client: httpx2.AsyncClient
+    scene: Scene, client: httpx2.AsyncClient
 ) -> None:
     """Else somebody could be signed in as whoever sends them a link."""
     address = await come_back(client)
 
-    async with browser(world, person="") as other:
+    async with browser(scene, person="") as other:
         await other.get("/sign-in")
         answer = await other.get(address)
 
@@ -190,7 +198,7 @@ async def test_answer_does_not_count_when_it_comes_too_late(
 @pytest.mark.parametrize(
     ("change", "status", "said"),
     [
-        ({"state": "made-up"}, 400, "not one of ours"),
+        ({"state": "made-up"}, 400, "no longer valid"),
         ({"iss": "https://elsewhere.example"}, 400, "not of the provider"),
         ({"iss": ""}, 400, "not of the provider"),
         ({"code": "made-up"}, 502, "invalid_grant"),
@@ -260,8 +268,8 @@ async def test_claims_that_name_nobody_rightly_are_refused(
     idp: IdentityProvider, watch: Watch, secret_file: Path, person: str, said: str
 ) -> None:
     async with (
-        gateway(idp, watch, secret_file=secret_file, rules=ClaimRules()) as world,
-        browser(world, person="") as client,
+        gateway(idp, watch, secret_file=secret_file, rules=ClaimRules()) as scene,
+        browser(scene, person="") as client,
     ):
         answer = await client.get(await come_back(client, person=person))
 
@@ -297,7 +305,7 @@ async def test_provider_that_is_down_is_named(
     begun = await client.get("/sign-in/begin")
 
     assert returned.status_code == 503
-    assert "does not answer" in returned.text
+    assert "is not responding" in returned.text
     # What the provider says of itself is still known.
     assert begun.status_code == 303
 
@@ -307,15 +315,15 @@ async def test_provider_that_was_never_there_is_named(
 ) -> None:
     absent = IdentityProvider(installed, HOME)
     async with (
-        gateway(absent, watch, secret_file=secret_file) as world,
-        browser(world, person="") as client,
+        gateway(absent, watch, secret_file=secret_file) as scene,
+        browser(scene, person="") as client,
     ):
         page = await client.get("/sign-in")
         begun = await client.get("/sign-in/begin")
 
     assert page.status_code == 200
     assert begun.status_code == 503
-    assert "sign-in provider does not answer" in begun.text
+    assert "sign-in provider is not responding" in begun.text
 
 
 async def test_signing_out_ends_the_session_here_and_goes_on_at_the_provider(
@@ -340,19 +348,19 @@ async def test_signing_out_ends_the_session_here_and_goes_on_at_the_provider(
 
 
 async def test_session_ends_when_it_is_idle_and_when_it_is_old(
-    world: World, client: httpx2.AsyncClient
+    scene: Scene, client: httpx2.AsyncClient
 ) -> None:
     await client.get(await come_back(client))
-    world.clock.pass_by(minutes=29)
+    scene.clock.pass_by(minutes=29)
     used = await who(client)
-    world.clock.pass_by(minutes=31)
+    scene.clock.pass_by(minutes=31)
     idle = await who(client)
 
     await client.get(await come_back(client))
     for _ in range(16):
-        world.clock.pass_by(minutes=29)
+        scene.clock.pass_by(minutes=29)
         await who(client)
-    world.clock.pass_by(minutes=29)
+    scene.clock.pass_by(minutes=29)
 
     assert used
     assert idle == {}

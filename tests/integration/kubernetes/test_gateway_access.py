@@ -9,13 +9,13 @@ import httpx2
 import pytest
 from apiserver import ApiServer
 from unit.gateway.browsing import browser, form_token
-from unit.gateway.doubles import World
+from unit.gateway.doubles import Scene
 from unit.gateway.stories import Pipeline
 
 from countersign.contracts.messages import Person
 from countersign.gateway.access.cluster_access import FRESH_S, HELD_S, ClusterAccess
 from countersign.gateway.live.hub import Client
-from countersign.gateway.live.sharing import View
+from countersign.gateway.live.rendition import View
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.schedule import recheck
 from countersign.kube.access.http_api import HttpClusterApi, cluster_api
@@ -67,21 +67,21 @@ def switch(admin: HttpClusterApi) -> Switch:
 
 
 @pytest.fixture
-def world(switch: Switch, namespace: str, watch: Watch) -> World:
+def scene(switch: Switch, namespace: str, watch: Watch) -> Scene:
     """Checkout waits before staging, and before prod; the same in a namespace next door."""
-    world = World(people=(GRACE,), access=ClusterAccess(switch, elapsed=watch))
+    scene = Scene(people=(GRACE,), access=ClusterAccess(switch, elapsed=watch))
     for name in (namespace, f"{namespace}-b"):
         pipeline = Pipeline("checkout", namespace=name)
         stages = ("staging", "prod")
         promotions = [pipeline.promotion(s, "6.9.0", current="6.8.4") for s in stages]
-        world.tell(
+        scene.tell(
             pipeline.observed(
                 pipeline.environment("dev", "6.9.0", gate=None),
                 *(pipeline.environment(s, "6.8.4") for s in stages),
             ),
             *(p.requested for p in promotions),
         )
-    return world
+    return scene
 
 
 class Rules:
@@ -117,15 +117,15 @@ def rules(apiserver: ApiServer, namespace: str) -> Rules:
 
 
 @pytest.fixture
-async def grace(world: World) -> AsyncIterator[httpx2.AsyncClient]:
-    async with browser(world, person=GRACE.id) as client:
+async def grace(scene: Scene) -> AsyncIterator[httpx2.AsyncClient]:
+    async with browser(scene, person=GRACE.id) as client:
         yield client
 
 
-def tell_cart(world: World, namespace: str) -> None:
+def tell_cart(scene: Scene, namespace: str) -> None:
     """Another Pipeline of that namespace, which waits before prod as well."""
     cart = Pipeline("cart", namespace=namespace)
-    world.tell(
+    scene.tell(
         cart.observed(
             cart.environment("dev", "6.9.0", gate=None), cart.environment("prod", "6.8.4")
         ),
@@ -168,7 +168,7 @@ async def test_viewer_sees_one_namespace_and_not_the_other(
 
 
 async def test_promoter_to_staging_is_offered_staging_and_not_prod(
-    grace: httpx2.AsyncClient, world: World, rules: Rules, namespace: str
+    grace: httpx2.AsyncClient, scene: Scene, rules: Rules, namespace: str
 ) -> None:
     rules.allow("get", "pipelines")
     rules.allow("promote", "pipelines/staging")
@@ -192,7 +192,7 @@ async def test_promoter_to_staging_is_offered_staging_and_not_prod(
     assert consent_of(namespace, "prod") not in board
     assert asked.status_code == 403
     assert "pipelines/prod" in asked.text
-    assert world.requests.asked == []
+    assert scene.requests.asked == []
 
 
 @pytest.mark.parametrize("resource", ["pipelines/*", "*"])
@@ -220,9 +220,9 @@ async def test_right_for_one_pipeline_by_name_is_noticed(
 
 
 async def test_pipeline_that_one_may_get_by_name_is_shown_alone_and_promoted(
-    grace: httpx2.AsyncClient, world: World, rules: Rules, namespace: str
+    grace: httpx2.AsyncClient, scene: Scene, rules: Rules, namespace: str
 ) -> None:
-    tell_cart(world, namespace)
+    tell_cart(scene, namespace)
     rules.allow("get", "pipelines", name="checkout")
     rules.allow("promote", "pipelines/prod", name="checkout")
 
@@ -237,9 +237,9 @@ async def test_pipeline_that_one_may_get_by_name_is_shown_alone_and_promoted(
 
 
 async def test_manifest_that_a_refusal_shows_grants_the_right_and_no_more(
-    grace: httpx2.AsyncClient, world: World, apiserver: ApiServer, watch: Watch, namespace: str
+    grace: httpx2.AsyncClient, scene: Scene, apiserver: ApiServer, watch: Watch, namespace: str
 ) -> None:
-    tell_cart(world, namespace)
+    tell_cart(scene, namespace)
     for address in (f"/p/{namespace}/checkout", consent_of(namespace, "prod")):
         refused = (await grace.get(address)).text
         manifest = unescape(refused.split("<pre", 1)[1].split(">", 1)[1].split("</pre>", 1)[0])
@@ -292,47 +292,47 @@ async def test_revoked_right_is_noticed_within_seconds(
 
 
 async def test_revoked_right_is_taken_from_open_pages(
-    world: World, rules: Rules, watch: Watch, namespace: str
+    scene: Scene, rules: Rules, watch: Watch, namespace: str
 ) -> None:
     seeing = rules.allow("get", "pipelines")
     promoting = rules.allow("promote", "pipelines/prod")
-    async with browser(world, person=GRACE.id) as grace:
+    async with browser(scene, person=GRACE.id) as grace:
         page = (await grace.get(f"/p/{namespace}/checkout/prod")).text
-        heard = await _open(world, namespace)
+        heard = await _open(scene, namespace)
         assert "Reject 6.9.0" in page
 
         rules.revoke(promoting)
         watch.now_s += FRESH_S + 1
-        await recheck(world.site)
+        await recheck(scene.visibility, scene.hub)
         without_button = heard.get_nowait()
         rules.revoke(seeing)
         watch.now_s += FRESH_S + 1
-        await recheck(world.site)
+        await recheck(scene.visibility, scene.hub)
 
     assert b"hx-partial" in without_button
     assert b"Reject 6.9.0" not in without_button
     assert b"event: rights-changed" in heard.get_nowait()
 
 
-async def _open(world: World, namespace: str) -> asyncio.Queue[bytes]:
+async def _open(scene: Scene, namespace: str) -> asyncio.Queue[bytes]:
     view = View(pipeline=PipelineKey(namespace, "checkout"), environment="prod")
     client = Client(
         view=view,
         person=GRACE,
-        audience=world.access.audience(GRACE),
+        audience=scene.access.audience(GRACE),
         session_id="s",
         form_token="t",
     )
-    world.hub.join(client, since=world.projection.position)
+    scene.hub.join(client, since=scene.projection.position)
     return client.queue
 
 
 async def test_api_server_that_is_away_allows_nothing_and_is_named(
-    apiserver: ApiServer, world: World, rules: Rules, watch: Watch, switch: Switch
+    apiserver: ApiServer, scene: Scene, rules: Rules, watch: Watch, switch: Switch
 ) -> None:
     rules.allow("get", "pipelines")
     nobody = apiserver.settings("made-up-token-of-nobody")
-    async with browser(world, person=GRACE.id) as grace, cluster_api(nobody) as away:
+    async with browser(scene, person=GRACE.id) as grace, cluster_api(nobody) as away:
         assert (await grace.get("/")).status_code == 200
         switch.to = away
 

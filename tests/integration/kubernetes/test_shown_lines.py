@@ -21,7 +21,7 @@ from e2e.mirroring import install
 from integration.kubernetes.test_auditor_secrets import Auditor, auditor_of
 from integration.watcher.conftest import provision
 from unit.gateway.browsing import browser
-from unit.gateway.doubles import World
+from unit.gateway.doubles import Scene
 
 from countersign.contracts import messages as m
 from countersign.contracts.subjects import event_subject
@@ -123,9 +123,9 @@ async def pages(told: Told, check: m.TokenChecked, *, finds: bool) -> list[str]:
                 if ("secret_forbidden" in codes) is finds:
                     break
             await asyncio.sleep(LOOK_S)
-    world = World()
-    world.tell(found.message, check)
-    async with browser(world) as client:
+    scene = Scene()
+    scene.tell(found.message, check)
+    async with browser(scene) as client:
         where = (f"/p/{told.space}/{NAME}", f"/credentials/{told.space}/{SECRET}")
         return [(await client.get(address)).text for address in where]
 

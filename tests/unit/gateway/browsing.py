@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx2
-from unit.gateway.doubles import World
+from unit.gateway.doubles import Scene
 
 
 def form_token(html: str) -> str:
@@ -12,10 +12,10 @@ def form_token(html: str) -> str:
 
 
 @asynccontextmanager
-async def browser(world: World, *, person: str = "grace") -> AsyncIterator[httpx2.AsyncClient]:
+async def browser(scene: Scene, *, person: str = "grace") -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody signed in; nobody where `person` is empty."""
-    transport = httpx2.ASGITransport(app=world.app)
-    async with httpx2.AsyncClient(transport=transport, base_url=world.public_url) as client:
+    transport = httpx2.ASGITransport(app=scene.app)
+    async with httpx2.AsyncClient(transport=transport, base_url=scene.public_url) as client:
         if person:
             page = (await client.get("/sign-in")).text
             answer = await client.post(

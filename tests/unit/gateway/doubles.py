@@ -1,5 +1,7 @@
 """A gateway without a bus: events are told to it, and what it asks for is written down."""
 
+import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,17 +21,21 @@ from countersign.contracts.messages import (
     RetryResponse,
 )
 from countersign.contracts.subjects import stream_of
+from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.people import LocalAccess, LocalSignIn
 from countersign.gateway.access.sessions import Sessions
-from countersign.gateway.handlers import Handlers
-from countersign.gateway.html.rendering import Templates
+from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.approval_client import ApprovalClient
+from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.html.static_files import StaticFiles, read_static_files
+from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Access, FeedStatus, Provider
 from countersign.gateway.live.hub import Hub
-from countersign.gateway.routes import application
+from countersign.gateway.routes import Site, application
 from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.view.projection import Projection
-from countersign.gateway.web.site import Site
+from countersign.gateway.web.address import Address
+from countersign.gateway.web.frames import Screen
 
 NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
 FORGE = "http://localhost:3000"
@@ -109,7 +115,7 @@ class FakeFeed:
 
 
 @dataclass
-class World:
+class Scene:
     """Everything around one gateway."""
 
     public_url: str = "http://127.0.0.1:8080"
@@ -123,23 +129,32 @@ class World:
     sequences: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.links = ForgeLinks(self.forges)
         self.static: StaticFiles = read_static_files()
-        self.templates = Templates(clock=self.clock, static=self.static)
-        self.projection = Projection()
-        self.hub = Hub(projection=self.projection, templates=self.templates, access=self.access)
-        self.site = Site(
-            public_url=self.public_url,
+        self.templates = Templates(
+            clock=self.clock, dice=secrets.token_bytes, static=self.static, links=self.links
+        )
+        self.projection = Projection(links=self.links)
+        self.hub = Hub(
             projection=self.projection,
-            handlers=Handlers(self.requests),
-            sessions=Sessions(clock=self.clock),
-            sign_in=LocalSignIn(self.people),
-            access=self.access,
-            provider=self.provider,
-            feed=self.feed,
-            hub=self.hub,
             templates=self.templates,
-            forges=self.forges,
-            clock=self.clock,
+            access=self.access,
+            pause=asyncio.sleep,
+        )
+        self.visibility = Visibility(self.projection, self.access)
+        self.sessions = Sessions(clock=self.clock, dice=secrets.token_bytes)
+        self.site = Site(
+            address=Address(self.public_url),
+            accounts=Accounts(
+                sessions=self.sessions,
+                sign_in=LocalSignIn(self.people),
+                provider=self.provider,
+            ),
+            visibility=self.visibility,
+            screen=Screen(templates=self.templates, projection=self.projection, feed=self.feed),
+            hub=self.hub,
+            approval=ApprovalClient(self.requests),
+            links=self.links,
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from unit.gateway.doubles import NOW, World
+from unit.gateway.doubles import NOW, Scene
 from unit.gateway.stories import (
     ADA,
     ADA_THERE,
@@ -44,20 +44,20 @@ spec:
 """
 
 
-def rich_board(world: World) -> None:
-    _shop(world)
-    _payments(world)
-    _platform(world)
-    _credentials(world)
+def rich_board(scene: Scene) -> None:
+    _shop(scene)
+    _payments(scene)
+    _platform(scene)
+    _credentials(scene)
 
 
-def _shop(world: World) -> None:
+def _shop(scene: Scene) -> None:
     checkout = Pipeline("checkout", app="podinfo")
     before = checkout.promotion("prod", "6.8.4", current="6.8.3", at=ago(days=9))
-    world.tell(*before.to_open(31), before.merged(31), before.completed(), traceparent=TRACE)
+    scene.tell(*before.to_open(31), before.merged(31), before.completed(), traceparent=TRACE)
     waiting = checkout.promotion("prod", "6.9.0", current="6.8.4", at=ago(minutes=12))
     opened = checkout.promotion("staging", "6.9.1", current="6.9.0", below="dev", at=ago(minutes=4))
-    world.tell(
+    scene.tell(
         checkout.observed(
             checkout.environment("dev", "6.9.1", gate=None, since=ago(minutes=5)),
             checkout.environment("staging", "6.9.0", gate=GateState.PENDING),
@@ -73,7 +73,7 @@ def _shop(world: World) -> None:
     cart = Pipeline("cart", mode=CredentialMode.STORED)
     stored = cart.promotion("prod", "2.14.0", current="2.13.2", at=ago(hours=3), secret="flux-bot")
     merged = cart.promotion("staging", "2.14.1", current="2.14.0", at=ago(minutes=7))
-    world.tell(
+    scene.tell(
         cart.observed(
             cart.environment("dev", "2.14.1", gate=None, since=ago(minutes=20)),
             cart.environment("staging", "2.14.0", gate=GateState.PENDING,
@@ -87,7 +87,7 @@ def _shop(world: World) -> None:
     )  # fmt: skip
     search = Pipeline("search", kind="Kustomization", app="search-api")
     failed = search.promotion("prod", f"main@sha1:{SHA}", current="main@sha1:" + "9" * 40)
-    world.tell(
+    scene.tell(
         search.observed(
             search.environment("dev", f"main@sha1:{SHA}", gate=None, since=ago(hours=2)),
             search.environment("staging", f"main@sha1:{SHA}", since=ago(hours=1)),
@@ -101,7 +101,7 @@ def _shop(world: World) -> None:
     invoices = Pipeline("invoices", app="invoice-service")
     rejected = invoices.promotion("prod", "1.22.0", current="1.21.4", at=ago(hours=2))
     asked = invoices.promotion("staging", "1.23.0", current="1.22.0", at=ago(seconds=55))
-    world.tell(
+    scene.tell(
         invoices.observed(
             invoices.environment("dev", "1.23.0", gate=None),
             invoices.environment("staging", "1.22.0", gate=GateState.PENDING),
@@ -114,10 +114,10 @@ def _shop(world: World) -> None:
     )
 
 
-def _payments(world: World) -> None:
+def _payments(scene: Scene) -> None:
     ledger = Pipeline("ledger", namespace="payments")
     undone = ledger.promotion("prod", "3.2.0", current="3.1.9", at=ago(minutes=40))
-    world.tell(
+    scene.tell(
         ledger.observed(
             ledger.environment("dev", "3.3.0", gate=None, condition=Condition.FAILED,
                                message="HelmRelease ledger: upgrade retries exhausted"),
@@ -132,7 +132,7 @@ def _payments(world: World) -> None:
     )  # fmt: skip
     gateway = Pipeline("card-gateway-for-the-nordic-and-baltic-region", namespace="payments")
     lost = gateway.promotion("prod", "10.4.0-rc.1+702cabdc4401", current="10.3.2")
-    world.tell(
+    scene.tell(
         gateway.observed(
             gateway.environment("dev", "10.4.0-rc.1+702cabdc4401", gate=None),
             gateway.environment("QA / Über 9", "10.4.0-rc.1+702cabdc4401", since=ago(hours=7)),
@@ -151,7 +151,7 @@ def _payments(world: World) -> None:
     )  # fmt: skip
     fraud = Pipeline("fraud", namespace="payments")
     opening = fraud.promotion("prod", "0.9.12", current="0.9.11", at=ago(seconds=62))
-    world.tell(
+    scene.tell(
         fraud.observed(
             fraud.environment("dev", "0.9.12", gate=None),
             fraud.environment("prod", "0.9.11", gate=GateState.PENDING),
@@ -165,9 +165,9 @@ def _payments(world: World) -> None:
     )
 
 
-def _platform(world: World) -> None:
+def _platform(scene: Scene) -> None:
     ingress = Pipeline("ingress", namespace="platform", kind="HelmRelease", app="ingress-nginx")
-    world.tell(
+    scene.tell(
         ingress.observed(
             ingress.environment("canary", "4.12.1", gate=None, since=ago(days=3)),
             ingress.environment("eu", "4.12.1", since=ago(days=2)),
@@ -176,7 +176,7 @@ def _platform(world: World) -> None:
         )
     )
     dns = Pipeline("external-dns", namespace="platform")
-    world.tell(
+    scene.tell(
         dns.observed(
             dns.environment("dev", "1.18.0", gate=None),
             dns.environment("prod", "1.17.0", condition=Condition.UNKNOWN, since=ago(hours=1),
@@ -184,7 +184,7 @@ def _platform(world: World) -> None:
         )
     )  # fmt: skip
     tenants = Pipeline("tenants", namespace="platform", kind="Kustomization")
-    world.tell(
+    scene.tell(
         tenants.observed(
             tenants.environment("dev", f"main@sha1:{SHA}", gate=None),
             tenants.environment("prod", f"main@sha1:{SHA[::-1]}", gate=GateState.NOT_PROMOTABLE,
@@ -196,7 +196,7 @@ def _platform(world: World) -> None:
     older = certs.promotion("prod", "1.19.0", current="1.18.2", at=ago(days=1))
     newer = certs.promotion("prod", "1.19.1", current="1.18.2", at=ago(hours=5))
     closed = certs.promotion("staging", "1.20.0", current="1.19.1", at=ago(hours=1))
-    world.tell(
+    scene.tell(
         certs.observed(
             certs.environment("dev", "1.20.0", gate=None),
             certs.environment("staging", "1.19.1", gate=GateState.PENDING),
@@ -212,7 +212,7 @@ def _platform(world: World) -> None:
     edge = Pipeline("edge", namespace="platform", kind="Kustomization", app="edge-proxies")
     regions = [f"{part}-{n}" for part in ("eu-west", "us-east", "ap-south") for n in (1, 2, 3, 4)]
     stopped = "Kustomization edge-proxies: health check failed after 5m0s: timeout waiting for edge"
-    world.tell(
+    scene.tell(
         edge.observed(
             edge.environment("canary", f"main@sha1:{SHA}", gate=None, since=ago(hours=3)),
             *(edge.environment(r, f"main@sha1:{SHA}", since=ago(hours=2)) for r in regions[:7]),
@@ -225,7 +225,7 @@ def _platform(world: World) -> None:
     )  # fmt: skip
     denied = Pipeline("metrics", namespace="platform")
     forbidden = denied.promotion("prod", "5.0.0", current="4.9.0", at=ago(hours=6))
-    world.tell(
+    scene.tell(
         denied.observed(
             denied.environment("dev", "5.0.0", gate=None),
             denied.environment("prod", "4.9.0", gate=GateState.PENDING),
@@ -237,8 +237,8 @@ def _platform(world: World) -> None:
     )
 
 
-def _credentials(world: World) -> None:
-    world.tell(
+def _credentials(scene: Scene) -> None:
+    scene.tell(
         credential(
             "flux-bot",
             owner="flux-bot",
@@ -289,13 +289,13 @@ def _credentials(world: World) -> None:
     )
 
 
-def many_pipelines(world: World, *, count: int) -> None:
+def many_pipelines(scene: Scene, *, count: int) -> None:
     """A big installation: namespaces of about twelve, four environments each."""
     for i in range(count):
         pipeline = Pipeline(f"service-{i:04d}", namespace=f"team-{i // 12:03d}")
         version = f"1.{i % 40}.{i % 7}"
         story = pipeline.promotion("prod", version, current="1.0.0", at=ago(minutes=i % 600))
-        world.tell(
+        scene.tell(
             pipeline.observed(
                 pipeline.environment("dev", version, gate=None),
                 pipeline.environment("test", version),
@@ -304,6 +304,6 @@ def many_pipelines(world: World, *, count: int) -> None:
             )
         )
         if i % 9 == 0:
-            world.tell(story.requested)
+            scene.tell(story.requested)
         elif i % 9 == 1:
-            world.tell(*story.to_open(i))
+            scene.tell(*story.to_open(i))

@@ -5,27 +5,27 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from unit.gateway.doubles import World
+from unit.gateway.doubles import Scene
 
 from countersign.gateway.bootstrap import CONNECTIONS_MAX
 from countersign.process.listening import listen, serve
 
 
-def world_on_a_port() -> tuple[World, socket.socket]:
+def scene_on_a_port() -> tuple[Scene, socket.socket]:
     listener = listen("127.0.0.1", 0)
-    world = World(public_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-    return world, listener
+    scene = Scene(public_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    return scene, listener
 
 
 @asynccontextmanager
-async def serving(world: World, listener: socket.socket) -> AsyncIterator[str]:
+async def serving(scene: Scene, listener: socket.socket) -> AsyncIterator[str]:
     async with asyncio.TaskGroup() as tasks:
-        hub = tasks.create_task(world.hub.run())
+        hub = tasks.create_task(scene.hub.run())
         served = tasks.create_task(
-            serve(world.app, listener, connections_max=CONNECTIONS_MAX, on_stop=world.hub.close)
+            serve(scene.app, listener, connections_max=CONNECTIONS_MAX, on_stop=scene.hub.close)
         )
         try:
-            yield world.public_url
+            yield scene.public_url
         finally:
             served.cancel()
             hub.cancel()

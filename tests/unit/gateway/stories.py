@@ -26,6 +26,7 @@ from countersign.contracts.messages import (
     ForgeKind,
     ForgeUser,
     Gate,
+    GateReason,
     GateState,
     ObjectRef,
     OpeningStep,
@@ -125,6 +126,9 @@ class Pipeline:
         since: datetime | None = None,
         message: str = "",
         gate_message: str = "",
+        reason: GateReason = GateReason.UNSPECIFIED,
+        hindered_by: str = "",
+        cause: str = "",
         promotion_id: str = "",
         clusters: tuple[str, ...] = ("",),
     ) -> EnvironmentObserved:
@@ -143,6 +147,9 @@ class Pipeline:
             Gate(
                 state=gate,
                 message=gate_message,
+                reason=reason,
+                hindered_by=hindered_by,
+                cause=cause,
                 promotion_id=promotion_id,
                 mode=self.mode,
                 destination=self.to,

@@ -15,7 +15,7 @@ from countersign.gateway.access.cluster_access import (
     SEEN_BY_NAME_MAX,
     ClusterAccess,
 )
-from countersign.gateway.interfaces import Wanted
+from countersign.gateway.interfaces import Scope
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.kube.objects import Manifest
 
@@ -24,7 +24,7 @@ CHECKOUT = PipelineKey("ns-1", "p-1")
 GATES = tuple(
     GateKey(PipelineKey(f"ns-{i % 20}", f"p-{i}"), e) for i in range(200) for e in ("qa", "prod")
 )
-WANTED = Wanted(
+WANTED = Scope(
     namespaces=frozenset(g.pipeline.namespace for g in GATES),
     pipelines=tuple(sorted({g.pipeline for g in GATES})),
     environments=frozenset((g.pipeline.namespace, g.environment) for g in GATES),
@@ -59,7 +59,7 @@ class Watch:
         return self.now_s
 
 
-def wanted() -> Wanted:
+def wanted() -> Scope:
     return WANTED
 
 
@@ -96,13 +96,13 @@ async def test_pipelines_that_are_seen_by_name_are_asked_about_up_to_a_bound() -
     many = [PipelineKey("shop", f"p-{i:04}") for i in range(1_000)]
     namespaces = frozenset({"shop"})
 
-    await access.learn(GRACE, lambda: Wanted(namespaces=namespaces, pipelines=tuple(many)))
+    await access.learn(GRACE, lambda: Scope(namespaces=namespaces, pipelines=tuple(many)))
     shown = [p for p in many if access.may_see(GRACE, p)]
     asked = len(server.asked)
-    await access.learn(GRACE, lambda: Wanted(namespaces=namespaces, pipelines=(many[-1],)))
+    await access.learn(GRACE, lambda: Scope(namespaces=namespaces, pipelines=(many[-1],)))
     of_one = len(server.asked) - asked
     watch.now_s += FRESH_S + 1
-    await access.learn(GRACE, lambda: Wanted(namespaces=namespaces, pipelines=(many[0],)))
+    await access.learn(GRACE, lambda: Scope(namespaces=namespaces, pipelines=(many[0],)))
 
     assert shown == many[:SEEN_BY_NAME_MAX]
     assert asked < SEEN_BY_NAME_MAX + 20
@@ -116,8 +116,8 @@ async def test_questions_by_name_are_bounded() -> None:
     access = ClusterAccess(server, elapsed=Watch())
     many = tuple(GateKey(PipelineKey("shop", f"p-{i}"), "prod") for i in range(NAMED_MAX * 3))
 
-    def all_of_them() -> Wanted:
-        return Wanted(
+    def all_of_them() -> Scope:
+        return Scope(
             namespaces=frozenset({"shop"}),
             pipelines=tuple(sorted({g.pipeline for g in many})),
             environments=frozenset({("shop", "prod")}),
@@ -134,7 +134,7 @@ async def test_viewer_of_very_many_namespaces_sees_them_all() -> None:
     access = ClusterAccess(server, elapsed=Watch())
     keys = tuple(PipelineKey(f"ns-{i}", "p") for i in range(5_000))
     environments = {(k.namespace, e) for k in keys for e in ("qa", "prod")}
-    wanted = Wanted(
+    wanted = Scope(
         namespaces=frozenset(k.namespace for k in keys),
         pipelines=keys,
         environments=frozenset(environments),

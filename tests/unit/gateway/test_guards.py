@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from unit.gateway.browsing import browser, form_token, token_of
-from unit.gateway.doubles import FORGE, World
+from unit.gateway.doubles import FORGE, Scene
 from unit.gateway.gallery import rich_board
 
 from countersign.gateway.routes import Who, table
 from countersign.gateway.web.guards import content_security_policy
 
+# Of `Scene`, which is on port 8080.
+COOKIE = "countersign-8080"
 PARTS = {
     "namespace": "shop",
     "name": "checkout",
@@ -70,16 +72,16 @@ def address(path: str) -> str:
 
 
 def test_every_route_is_in_the_matrix() -> None:
-    world = World()
+    scene = Scene()
 
-    rows = {(r.method, r.path): r.who for r in table(world.site, world.static)}
+    rows = {(r.method, r.path): r.who for r in table(scene.site, scene.static)}
 
     assert rows == MATRIX
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_route_is_closed_to_who_is_not_signed_in(method: str, path: str) -> None:
-    async with browser(World(), person="") as client:
+    async with browser(Scene(), person="") as client:
         answer = await client.request(method, address(path))
 
     if MATRIX[method, path] is Who.EVERYBODY:
@@ -95,14 +97,14 @@ async def test_route_is_closed_to_who_is_not_signed_in(method: str, path: str) -
 
 @pytest.mark.parametrize(("method", "path"), [r for r in ROUTES if r[1] != "/events"])
 async def test_answer_of_every_route_has_the_headers(method: str, path: str) -> None:
-    world = World()
-    rich_board(world)
+    scene = Scene()
+    rich_board(scene)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         answer = await client.request(method, address(path))
 
     policy = answer.headers["content-security-policy"]
-    assert policy == content_security_policy(world.site)
+    assert policy == content_security_policy(scene.links, scene.site.accounts)
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert f"form-action 'self' {FORGE};" in policy
@@ -116,7 +118,7 @@ async def test_answer_of_every_route_has_the_headers(method: str, path: str) -> 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", sorted({p for _, p in ROUTES}))
 async def test_other_methods_are_refused(method: str, path: str) -> None:
-    async with browser(World()) as client:
+    async with browser(Scene()) as client:
         answer = await client.request(method, address(path))
 
     assert answer.status_code == 405
@@ -126,7 +128,7 @@ async def test_other_methods_are_refused(method: str, path: str) -> None:
     "host", ["evil.example", "127.0.0.1", "127.0.0.1:81", "localhost:8080", ""]
 )
 async def test_foreign_host_is_refused(host: str) -> None:
-    async with browser(World(), person="") as client:
+    async with browser(Scene(), person="") as client:
         answer = await client.get("/sign-in", headers={"Host": host})
 
     assert answer.status_code == 421
@@ -149,35 +151,35 @@ POSTS = [p for m, p in ROUTES if m == "POST"]
     ids=["origin", "null", "cross-site", "same-site", "none", "disagree"],
 )
 async def test_action_from_another_site_is_refused(path: str, headers: dict[str, str]) -> None:
-    world = World()
-    rich_board(world)
+    scene = Scene()
+    rich_board(scene)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         token = await token_of(client)
         sent = {"X-Countersign-Form": token, **headers}
         answer = await client.post(address(path), data={"form_token": token}, headers=sent)
 
     assert answer.status_code == 403
-    assert world.requests.asked == []
+    assert scene.requests.asked == []
 
 
 @pytest.mark.parametrize("path", POSTS)
 @pytest.mark.parametrize("token", ["", "0" * 64, "é"])
 async def test_action_without_the_sessions_token_is_refused(path: str, token: str) -> None:
-    world = World()
-    rich_board(world)
+    scene = Scene()
+    rich_board(scene)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         answer = await client.post(address(path), data={"form_token": token, "person": "ada"})
 
     assert answer.status_code == 403
-    assert world.requests.asked == []
+    assert scene.requests.asked == []
 
 
 async def test_token_of_one_session_is_worth_nothing_in_another() -> None:
-    world = World()
+    scene = Scene()
 
-    async with browser(world) as ada, browser(world, person="ada") as grace:
+    async with browser(scene) as ada, browser(scene, person="ada") as grace:
         token = await token_of(ada)
         answer = await grace.post("/sign-out", data={"form_token": token})
 
@@ -185,7 +187,7 @@ async def test_token_of_one_session_is_worth_nothing_in_another() -> None:
 
 
 async def test_body_that_is_too_large_is_refused() -> None:
-    async with browser(World()) as client:
+    async with browser(Scene()) as client:
         announced = await client.post("/sign-out", content=b"x" * 70_000)
 
         async def drops() -> AsyncIterator[bytes]:
@@ -203,24 +205,24 @@ async def test_body_that_is_too_large_is_refused() -> None:
 
 
 async def test_sign_in_gives_a_new_session_id() -> None:
-    world = World()
+    scene = Scene()
 
-    async with browser(world, person="") as client:
+    async with browser(scene, person="") as client:
         page = await client.get("/sign-in")
-        planted = client.cookies["countersign"]
+        planted = client.cookies[COOKIE]
         await client.post("/sign-in", data={"form_token": form_token(page.text), "person": "ada"})
-        given = client.cookies["countersign"]
+        given = client.cookies[COOKIE]
 
         assert given != planted
-        async with browser(world, person="") as thief:
+        async with browser(scene, person="") as thief:
             thief.cookies.set("countersign", planted, domain="127.0.0.1")
             assert (await thief.get("/")).status_code == 303
 
 
 async def test_cookie_that_we_did_not_sign_is_nobody() -> None:
-    world = World()
+    scene = Scene()
 
-    async with browser(world, person="") as client:
+    async with browser(scene, person="") as client:
         client.cookies.set("countersign", "made-up.signature", domain="127.0.0.1")
         answer = await client.get("/")
 
@@ -228,12 +230,12 @@ async def test_cookie_that_we_did_not_sign_is_nobody() -> None:
 
 
 async def test_cookie_has_its_flags_and_over_tls_its_prefix() -> None:
-    async with browser(World(), person="") as client:
+    async with browser(Scene(), person="") as client:
         plain = (await client.get("/sign-in")).headers["set-cookie"]
-    async with browser(World(public_url="https://countersign.example"), person="") as client:
+    async with browser(Scene(public_url="https://countersign.example"), person="") as client:
         secure = (await client.get("/sign-in")).headers["set-cookie"]
 
-    assert plain.startswith("countersign=")
+    assert plain.startswith(f"{COOKIE}=")
     assert plain.endswith("; Path=/; HttpOnly; SameSite=Lax")
     assert secure.startswith("__Host-countersign=")
     assert secure.endswith("; Path=/; HttpOnly; SameSite=Lax; Secure")
@@ -245,28 +247,28 @@ async def test_cookie_has_its_flags_and_over_tls_its_prefix() -> None:
 async def test_session_ends_after_idleness_and_after_a_working_day(
     idle: int, rounds: int, *, alive: bool
 ) -> None:
-    world = World()
+    scene = Scene()
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         for _ in range(rounds):
-            world.clock.now += timedelta(minutes=idle)
+            scene.clock.now += timedelta(minutes=idle)
             answer = await client.get("/help")
 
     assert (answer.status_code == 200) is alive
 
 
 async def test_sign_out_ends_the_session_and_tells_approval() -> None:
-    world = World()
+    scene = Scene()
 
-    async with browser(world) as client:
-        cookie = client.cookies["countersign"]
+    async with browser(scene) as client:
+        cookie = client.cookies[COOKIE]
         answer = await client.post("/sign-out", data={"form_token": await token_of(client)})
         client.cookies.set("countersign", cookie, domain="127.0.0.1", path="/")
-        after = await client.get("/", headers={"Cookie": f"countersign={cookie}"})
+        after = await client.get("/", headers={"Cookie": f"{COOKIE}={cookie}"})
 
     assert answer.headers["location"] == "/sign-in"
     assert after.status_code == 303
-    told: Any = world.requests.told
+    told: Any = scene.requests.told
     (name, request), *_ = told
     assert name == "approval.revoke"
     assert request.person.id == "grace"
@@ -289,7 +291,7 @@ async def test_sign_out_ends_the_session_and_tells_approval() -> None:
     ],
 )
 async def test_return_path_never_leaves_the_site(to: str) -> None:
-    async with browser(World(), person="") as client:
+    async with browser(Scene(), person="") as client:
         token = form_token((await client.get("/sign-in")).text)
         data = {"form_token": token, "person": "ada", "to": to}
         answer = await client.post("/sign-in", data=data)
@@ -298,7 +300,7 @@ async def test_return_path_never_leaves_the_site(to: str) -> None:
 
 
 async def test_sign_in_returns_to_where_one_wanted_to_go() -> None:
-    async with browser(World(), person="") as client:
+    async with browser(Scene(), person="") as client:
         asked = await client.get("/p/shop/checkout?x=1")
         page = (await client.get(asked.headers["location"])).text
         to = page.split('name="to" value="', 1)[1].split('"', 1)[0]
@@ -307,15 +309,15 @@ async def test_sign_in_returns_to_where_one_wanted_to_go() -> None:
 
 
 async def test_callback_of_nobody_leaves_its_code_behind() -> None:
-    async with browser(World(), person="") as client:
+    async with browser(Scene(), person="") as client:
         answer = await client.get("/oauth/callback/github?code=c0de&state=r.x")
 
     assert "c0de" not in answer.headers["location"]
 
 
 async def test_sender_who_leaves_within_the_body_is_no_mistake_of_ours() -> None:
-    world = World()
-    host = world.public_url.partition("://")[2].encode()
+    scene = Scene()
+    host = scene.public_url.partition("://")[2].encode()
     scope = {
         "type": "http", "method": "POST", "path": "/sign-in", "query_string": b"",
         "headers": [(b"host", host), (b"content-type", b"application/x-www-form-urlencoded")],
@@ -328,6 +330,6 @@ async def test_sender_who_leaves_within_the_body_is_no_mistake_of_ours() -> None
     async def send(message: Any) -> None:
         said.append(message)
 
-    await world.app(scope, receive, send)
+    await scene.app(scope, receive, send)
 
     assert said[0]["status"] == 408

@@ -2,30 +2,30 @@
 
 import pytest
 from unit.gateway.browsing import browser
-from unit.gateway.doubles import World
+from unit.gateway.doubles import Scene
 from unit.gateway.stories import Pipeline
 
 from countersign.contracts.messages import PipelineDeleted
+from countersign.gateway import addresses
 from countersign.gateway.model import PipelineKey
-from countersign.gateway.view import addresses
 
 SAID = "#41 is overtaken and still open"
 
 
 @pytest.mark.parametrize("gone", ["environment", "pipeline"])
 async def test_page_says_so_until_the_pull_request_ends(gone: str) -> None:
-    world, checkout = World(), Pipeline("checkout")
+    scene, checkout = Scene(), Pipeline("checkout")
     story = checkout.promotion("test", "6.9.0")
     renamed = checkout.observed(
         checkout.environment("dev", "6.9.0", gate=None), checkout.environment("qa", "6.8.4")
     )
-    world.tell(renamed, *story.to_open(41), story.superseded())
+    scene.tell(renamed, *story.to_open(41), story.superseded())
     if gone == "pipeline":
-        world.tell(PipelineDeleted(pipeline=checkout.ref))
+        scene.tell(PipelineDeleted(pipeline=checkout.ref))
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         open_still = (await client.get(addresses.promotion(story.id))).text
-        world.tell(story.closed(41))
+        scene.tell(story.closed(41))
         ended = (await client.get(addresses.promotion(story.id))).text
 
     assert SAID in open_still
@@ -34,9 +34,9 @@ async def test_page_says_so_until_the_pull_request_ends(gone: str) -> None:
 
 
 async def test_pipeline_shows_promotions_into_an_environment_that_was_renamed() -> None:
-    world, checkout = World(), Pipeline("checkout")
+    scene, checkout = Scene(), Pipeline("checkout")
     story = checkout.promotion("test", "6.9.0")
-    world.tell(
+    scene.tell(
         checkout.observed(
             checkout.environment("dev", "6.9.0", gate=None), checkout.environment("qa", "6.8.4")
         ),
@@ -44,7 +44,7 @@ async def test_pipeline_shows_promotions_into_an_environment_that_was_renamed() 
         story.superseded(),
     )
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         page = (await client.get(addresses.pipeline(PipelineKey("shop", "checkout")))).text
 
     assert addresses.promotion(story.id) in page

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.gateway.browsing import browser, form_token, token_of
-from unit.gateway.doubles import FORGE, World
+from unit.gateway.doubles import FORGE, Scene
 from unit.gateway.gallery import many_pipelines, rich_board
 from unit.gateway.stories import ADA, Pipeline, credential, warning
 
@@ -31,9 +31,9 @@ from countersign.contracts.messages import (
     RejectRequest,
     TokenKind,
 )
+from countersign.gateway import addresses
 from countersign.gateway.interfaces import FeedStatus
 from countersign.gateway.model import PipelineKey
-from countersign.gateway.view import addresses
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -52,7 +52,7 @@ PATHS = [
 ]  # fmt: skip
 
 
-def hostile(world: World, text: str) -> Pipeline:
+def hostile(scene: Scene, text: str) -> Pipeline:
     """Something hostile in every field that holds text."""
     pipeline = Pipeline(text, app=text, kind=text, mode=CredentialMode.STORED)
     pipeline.to = Destination(
@@ -62,7 +62,7 @@ def hostile(world: World, text: str) -> Pipeline:
     story = pipeline.promotion("prod", text, current=text, secret=text, below=text)
     failed = pipeline.promotion("staging", text + "2", current=text)
     opened = pipeline.promotion(text, text + "3", current=text)
-    world.tell(
+    scene.tell(
         pipeline.observed(
             pipeline.environment("dev", text, gate=None, message=text, clusters=(text,)),
             pipeline.environment("staging", text, gate=GateState.BLOCKED, gate_message=text),
@@ -95,12 +95,12 @@ def hostile(world: World, text: str) -> Pipeline:
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 async def test_hostile_text_stays_text_on_every_page(payload: str) -> None:
-    world = World(people=(Person(id="grace", name=payload, groups=(payload,)),))
-    pipeline = hostile(world, payload)
+    scene = Scene(people=(Person(id="grace", name=payload, groups=(payload,)),))
+    pipeline = hostile(scene, payload)
     key = addresses.segment("shop") + "/" + addresses.segment(pipeline.ref.name)
     story = pipeline.promotion("prod", payload)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         for path in PATHS:
             filled = path.format(
                 key=key, id=story.id, raw=payload.replace("\n", "%0A").replace("\r", "%0D")
@@ -118,14 +118,14 @@ async def test_hostile_text_stays_text_on_every_page(payload: str) -> None:
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_hostile_text_stays_text_in_live_changes(payload: str) -> None:
-    world = World()
-    pipeline = hostile(world, payload)
+    scene = Scene()
+    pipeline = hostile(scene, payload)
     key = PipelineKey(pipeline.ref.namespace, pipeline.ref.name)
-    track = world.projection.track(key)
+    track = scene.projection.track(key)
     assert track is not None
 
-    html = world.templates.track(track.key, track, may={"prod"})
-    html += world.templates.pipeline(track, world.projection.history(track.key), may={"prod"})
+    html = scene.templates.track(track.key, track, may={"prod"})
+    html += scene.templates.pipeline(track, scene.projection.history(track.key), may={"prod"})
 
     assert "<script>alert" not in html
     assert "<img src=x" not in html
@@ -145,19 +145,19 @@ def test_any_name_survives_its_address(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["EU West/1", "..", "a.b", "Größe", "=2F", "promote", "a?b#c"])
 async def test_environment_of_any_name_has_its_pages(name: str) -> None:
-    world, pipeline = World(), Pipeline("checkout.v2")
+    scene, pipeline = Scene(), Pipeline("checkout.v2")
     story = pipeline.promotion(name, "6.9.0")
-    world.tell(
+    scene.tell(
         pipeline.observed(
             pipeline.environment("dev", "6.9.0", gate=None),
             pipeline.environment(name, "6.8.4", gate=GateState.PENDING),
         ),
         story.requested,
     )
-    track = world.projection.track(PipelineKey("shop", "checkout.v2"))
+    track = scene.projection.track(PipelineKey("shop", "checkout.v2"))
     assert track is not None
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         gate = await client.get(addresses.gate(track.key, name))
         sheet = await client.get(addresses.consent(track.key, name))
 
@@ -165,53 +165,42 @@ async def test_environment_of_any_name_has_its_pages(name: str) -> None:
     assert "Continue to GitHub as yourself" in sheet.text
 
 
-@pytest.mark.parametrize(
-    "ref",
-    [
-        PullRequestRef(origin="javascript:alert(1)", owner="a", repository="b", number=1),
-        PullRequestRef(origin="https://a.example/x?", owner="a", repository="b", number=1),
-    ],
-)
-def test_link_to_a_forge_is_not_built_from_what_is_no_origin(ref: PullRequestRef) -> None:
-    assert addresses.pull_request(ref) == ""
-
-
-def test_link_to_a_pull_request_is_built_from_its_parts() -> None:
-    ref = PullRequestRef(
-        kind=ForgeKind.GITHUB,
-        origin="https://github.com",
-        owner="a",
-        repository="b/../c?",
-        number=7,
+def test_link_to_a_forge_is_only_built_where_it_is_listed() -> None:
+    here = PullRequestRef(
+        kind=ForgeKind.GITHUB, origin=FORGE, owner="a", repository="b/../c?", number=7
     )
+    elsewhere = here.model_copy(update={"origin": "https://forge.example"})
 
-    assert addresses.pull_request(ref) == "https://github.com/a/b%2F..%2Fc%3F/pull/7"
+    links = Scene().links
+
+    assert links.pull_request(here) == f"{FORGE}/a/b%2F..%2Fc%3F/pull/7"
+    assert links.pull_request(elsewhere) == ""
 
 
-async def begun(world: World) -> BeginRequest:
-    method, request, _ = world.requests.asked[-1]
+async def begun(scene: Scene) -> BeginRequest:
+    method, request, _ = scene.requests.asked[-1]
     assert method == "approval.begin"
     assert isinstance(request, BeginRequest)
     return request
 
 
-async def waiting_world() -> tuple[World, str]:
-    world, pipeline = World(), Pipeline("checkout", mode=CredentialMode.STORED)
+async def waiting_scene() -> tuple[Scene, str]:
+    scene, pipeline = Scene(), Pipeline("checkout", mode=CredentialMode.STORED)
     story = pipeline.promotion("prod", "6.9.0", current="6.8.4", secret="flux-bot")
-    world.tell(
+    scene.tell(
         pipeline.observed(
             pipeline.environment("staging", "6.9.0", gate=None),
             pipeline.environment("prod", "6.8.4", gate=GateState.PENDING),
         ),
         story.requested,
     )
-    return world, story.id
+    return scene, story.id
 
 
 async def test_consent_sheet_says_beforehand_what_will_happen() -> None:
-    world, _ = await waiting_world()
+    scene, _ = await waiting_scene()
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         html = (await client.get("/p/shop/checkout/prod/promote")).text
 
     said = " ".join(re.sub(r"<[^>]+>", " ", html).split())
@@ -230,16 +219,16 @@ async def test_consent_sheet_says_beforehand_what_will_happen() -> None:
 async def test_consent_sheet_says_who_cannot_be_one_of_several_before_they_try(
     person: str, why: str
 ) -> None:
-    world = World()
+    scene = Scene()
     pipeline = Pipeline("checkout")
     story = pipeline.promotion("prod", "6.9.0", current="6.8.4", approvals=2)
     environments = (pipeline.environment(n, v) for n, v in (("dev", "6.9.0"), ("prod", "6.8.4")))
-    world.tell(pipeline.observed(*environments), story.requested, story.rejected(), story.retried())
+    scene.tell(pipeline.observed(*environments), story.requested, story.rejected(), story.retried())
     address = "/p/shop/checkout/prod/promote"
-    async with browser(world, person="grace") as client:
+    async with browser(scene, person="grace") as client:
         asked = (await client.get(address)).text
-    world.tell(story.begun(by=ADA), story.granted(by=ADA))
-    async with browser(world, person=person) as client:
+    scene.tell(story.begun(by=ADA), story.granted(by=ADA))
+    async with browser(scene, person=person) as client:
         then = (await client.get(address)).text
 
     assert "You asked for it" in asked
@@ -251,14 +240,14 @@ async def test_consent_sheet_says_who_cannot_be_one_of_several_before_they_try(
 
 
 async def test_consent_sheet_warns_of_a_repository_that_no_rule_allows() -> None:
-    world, _ = await waiting_world()
-    entry = world.forges.forges[0].model_copy(update={"repositories": {}})
-    world.forges = ForgeList(forges=(entry,))
-    world.__post_init__()
+    scene, _ = await waiting_scene()
+    timeline = scene.forges.forges[0].model_copy(update={"repositories": {}})
+    scene.forges = ForgeList(forges=(timeline,))
+    scene.__post_init__()
     pipeline = Pipeline("checkout")
     story = pipeline.promotion("prod", "6.9.0")
-    world.sequences.clear()
-    world.tell(
+    scene.sequences.clear()
+    scene.tell(
         pipeline.observed(
             pipeline.environment("staging", "6.9.0", gate=None),
             pipeline.environment("prod", "6.8.4", gate=GateState.PENDING),
@@ -266,23 +255,23 @@ async def test_consent_sheet_warns_of_a_repository_that_no_rule_allows() -> None
         story.requested,
     )
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         html = (await client.get("/p/shop/checkout/prod/promote")).text
 
     assert "No rule allows shop to use this repository" in html
 
 
 async def test_promote_leads_to_the_forge_with_the_hash_of_the_session() -> None:
-    world, promotion_id = await waiting_world()
+    scene, promotion_id = await waiting_scene()
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         page = (await client.get("/p/shop/checkout/prod/promote")).text
         answer = await client.post(
             "/p/shop/checkout/prod/promote",
             data={"form_token": form_token(page), "promotion_id": promotion_id},
         )
 
-    request = await begun(world)
+    request = await begun(scene)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith(f"{FORGE}/login/oauth/authorize")
     assert (request.promotion_id, request.person.id) == (promotion_id, "grace")
@@ -290,12 +279,12 @@ async def test_promote_leads_to_the_forge_with_the_hash_of_the_session() -> None
 
 
 async def test_promote_does_not_follow_a_sign_in_at_another_origin() -> None:
-    world, promotion_id = await waiting_world()
-    world.requests.answers["approval.begin"] = BeginResponse(
+    scene, promotion_id = await waiting_scene()
+    scene.requests.answers["approval.begin"] = BeginResponse(
         authorize_url=f"{FORGE}.evil.example/login"
     )
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         token = await token_of(client)
         answer = await client.post(
             "/p/shop/checkout/prod/promote",
@@ -307,33 +296,33 @@ async def test_promote_does_not_follow_a_sign_in_at_another_origin() -> None:
 
 
 async def test_approve_uses_the_stored_credential() -> None:
-    world, promotion_id = await waiting_world()
+    scene, promotion_id = await waiting_scene()
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         data = {"form_token": await token_of(client), "promotion_id": promotion_id}
         answer = await client.post("/p/shop/checkout/prod/approve", data=data)
 
     assert answer.headers["location"] == f"/promotions/{promotion_id}"
-    assert isinstance(world.requests.asked[-1][1], ApproveRequest)
+    assert isinstance(scene.requests.asked[-1][1], ApproveRequest)
 
 
 async def test_reject_passes_its_reason_on() -> None:
-    world, promotion_id = await waiting_world()
+    scene, promotion_id = await waiting_scene()
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         data = {"form_token": await token_of(client), "promotion_id": promotion_id}
         await client.post("/p/shop/checkout/prod/reject", data=data | {"reason": " not today "})
 
-    request = world.requests.asked[-1][1]
+    request = scene.requests.asked[-1][1]
     assert isinstance(request, RejectRequest)
     assert request.reason == "not today"
 
 
 @pytest.mark.parametrize("verb", ["promote", "approve", "reject", "retry"])
 async def test_who_may_only_look_is_told_which_right_is_missing(verb: str) -> None:
-    world, promotion_id = await waiting_world()
+    scene, promotion_id = await waiting_scene()
 
-    async with browser(world, person="alan") as client:
+    async with browser(scene, person="alan") as client:
         board = (await client.get("/")).text
         data = {"form_token": await token_of(client), "promotion_id": promotion_id}
         answer = await client.post(f"/p/shop/checkout/prod/{verb}", data=data)
@@ -341,16 +330,16 @@ async def test_who_may_only_look_is_told_which_right_is_missing(verb: str) -> No
     assert "Promote 6.9.0" not in board
     assert answer.status_code == 403
     assert "“promote” on pipelines in namespace shop" in answer.text
-    assert world.requests.asked == []
+    assert scene.requests.asked == []
 
 
 async def test_nothing_waits_for_somebody_who_may_only_look() -> None:
-    world, _ = await waiting_world()
+    scene, _ = await waiting_scene()
 
-    async with browser(world, person="alan") as client:
+    async with browser(scene, person="alan") as client:
         board = (await client.get("/")).text
         needed = (await client.get("/?show=needs-me")).text
-    async with browser(world) as client:
+    async with browser(scene) as client:
         other = (await client.get("/")).text
 
     assert "Nothing waits for you." in board
@@ -364,11 +353,11 @@ async def test_nothing_waits_for_somebody_who_may_only_look() -> None:
     [("not_waiting", 409), ("token_too_strong", 403), ("expired", 410), ("brand_new", 400)],
 )
 async def test_refusal_is_a_page_that_says_what_to_do(code: str, status: int) -> None:
-    world, promotion_id = await waiting_world()
+    scene, promotion_id = await waiting_scene()
     problem = Problem(code=code, message="exactly this failed")
-    world.requests.answers["approval.begin"] = BeginResponse(problem=problem)
+    scene.requests.answers["approval.begin"] = BeginResponse(problem=problem)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         data = {"form_token": await token_of(client), "promotion_id": promotion_id}
         answer = await client.post("/p/shop/checkout/prod/promote", data=data)
 
@@ -378,27 +367,27 @@ async def test_refusal_is_a_page_that_says_what_to_do(code: str, status: int) ->
 
 
 async def test_silent_approval_service_is_said_so() -> None:
-    world, promotion_id = await waiting_world()
-    world.requests.answers["approval.begin"] = Retryable("no_responder", "nobody")
+    scene, promotion_id = await waiting_scene()
+    scene.requests.answers["approval.begin"] = Retryable("no_responder", "nobody")
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         data = {"form_token": await token_of(client), "promotion_id": promotion_id}
         answer = await client.post("/p/shop/checkout/prod/promote", data=data)
 
     assert answer.status_code == 503
-    assert "The approval service does not answer" in answer.text
+    assert "The approval service is not responding" in answer.text
 
 
 async def test_callback_goes_to_the_replica_that_asked_and_then_to_the_promotion() -> None:
-    world, promotion_id = await waiting_world()
-    ref = world.projection.entries[promotion_id].promotion.ref
-    world.requests.answers["approval.complete"] = CompleteResponse(promotion=ref)
+    scene, promotion_id = await waiting_scene()
+    ref = scene.projection.timelines[promotion_id].promotion.ref
+    scene.requests.answers["approval.complete"] = CompleteResponse(promotion=ref)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         query = "code=c0de&state=host-1.local.abc&iss=https%3A%2F%2Fforge.example"
         answer = await client.get(f"/oauth/callback/github?{query}")
 
-    method, request, replica = world.requests.asked[-1]
+    method, request, replica = scene.requests.asked[-1]
     assert isinstance(request, CompleteRequest)
     assert (method, replica) == ("approval.complete", "host-1.local")
     assert (request.code, request.iss) == ("c0de", "https://forge.example")
@@ -407,22 +396,22 @@ async def test_callback_goes_to_the_replica_that_asked_and_then_to_the_promotion
 
 @pytest.mark.parametrize("state", ["", "abc", ".abc", "r.", "r." + "x" * 600])
 async def test_callback_with_a_state_that_is_none_of_ours_asks_nobody(state: str) -> None:
-    world = World()
+    scene = Scene()
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         answer = await client.get("/oauth/callback/github", params={"state": state, "code": "c"})
 
     assert answer.status_code == 400
-    assert world.requests.asked == []
+    assert scene.requests.asked == []
 
 
 async def test_callback_that_was_refused_offers_the_sheet_again() -> None:
-    world, promotion_id = await waiting_world()
-    ref = world.projection.entries[promotion_id].promotion.ref
+    scene, promotion_id = await waiting_scene()
+    ref = scene.projection.timelines[promotion_id].promotion.ref
     problem = Problem(code="denied", message="GitHub answered access_denied")
-    world.requests.answers["approval.complete"] = CompleteResponse(promotion=ref, problem=problem)
+    scene.requests.answers["approval.complete"] = CompleteResponse(promotion=ref, problem=problem)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         answer = await client.get("/oauth/callback/github?error=access_denied&state=r.x")
 
     assert answer.status_code == 403
@@ -431,12 +420,12 @@ async def test_callback_that_was_refused_offers_the_sheet_again() -> None:
 
 @pytest.mark.parametrize("code", ["cannot_write", "token_too_strong", "not_waiting", "no_client"])
 async def test_callback_whose_refusal_stays_leads_to_the_promotion(code: str) -> None:
-    world, promotion_id = await waiting_world()
-    ref = world.projection.entries[promotion_id].promotion.ref
+    scene, promotion_id = await waiting_scene()
+    ref = scene.projection.timelines[promotion_id].promotion.ref
     problem = Problem(code=code, message="no permission to write to 'shop/gitops'")
-    world.requests.answers["approval.complete"] = CompleteResponse(promotion=ref, problem=problem)
+    scene.requests.answers["approval.complete"] = CompleteResponse(promotion=ref, problem=problem)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         answer = await client.get("/oauth/callback/github?code=c&state=r.x")
 
     assert "/promote" not in answer.text
@@ -444,23 +433,23 @@ async def test_callback_whose_refusal_stays_leads_to_the_promotion(code: str) ->
 
 
 async def test_callback_of_a_promotion_nobody_waits_for_does_not_offer_the_sheet() -> None:
-    world, promotion_id = await waiting_world()
-    ref = world.projection.entries[promotion_id].promotion.ref
-    world.tell(Pipeline("checkout").promotion("prod", "6.9.0").superseded())
+    scene, promotion_id = await waiting_scene()
+    ref = scene.projection.timelines[promotion_id].promotion.ref
+    scene.tell(Pipeline("checkout").promotion("prod", "6.9.0").superseded())
     problem = Problem(code="denied", message="Grace Hopper declined at GitHub")
-    world.requests.answers["approval.complete"] = CompleteResponse(promotion=ref, problem=problem)
+    scene.requests.answers["approval.complete"] = CompleteResponse(promotion=ref, problem=problem)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         answer = await client.get("/oauth/callback/github?error=access_denied&state=r.x")
 
     assert "/promote" not in answer.text
 
 
 async def test_credential_names_the_pipelines_that_use_it_in_their_order() -> None:
-    world = World()
-    rich_board(world)
+    scene = Scene()
+    rich_board(scene)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         page = (await client.get("/credentials/shop/flux-bot")).text
         listed = (await client.get("/api/v1/credentials/shop/flux-bot")).json()
 
@@ -470,13 +459,13 @@ async def test_credential_names_the_pipelines_that_use_it_in_their_order() -> No
 
 
 async def test_credential_that_no_pipeline_names_any_more_is_not_listed() -> None:
-    world = World()
-    world.tell(
+    scene = Scene()
+    scene.tell(
         credential("kept", owner="grace", kind=TokenKind.CLASSIC),
         credential("forgotten", owner="grace", kind=TokenKind.CLASSIC, environments=()),
     )
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         page = (await client.get("/credentials")).text
         listed = (await client.get("/api/v1/credentials")).json()
 
@@ -485,23 +474,23 @@ async def test_credential_that_no_pipeline_names_any_more_is_not_listed() -> Non
 
 
 async def test_code_in_a_finding_is_shown_as_code_and_escaped() -> None:
-    world = World()
+    scene = Scene()
     found = warning("its scope `<b>` is `wide and ` open")
-    world.tell(credential("bot", owner="grace", kind=TokenKind.CLASSIC, findings=(found,)))
+    scene.tell(credential("bot", owner="grace", kind=TokenKind.CLASSIC, findings=(found,)))
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         page = (await client.get("/credentials/shop/bot")).text
 
     assert "its scope <code>&lt;b&gt;</code> is <code>wide and </code> open" in page
 
 
 async def test_record_says_decisions_as_people_do() -> None:
-    world = World()
+    scene = Scene()
     checkout = Pipeline("checkout")
     ended, approved = (checkout.promotion(e, "6.9.0") for e in ("staging", "prod"))
-    world.tell(ended.requested, ended.begun(), ended.expired(), *approved.to_open(41))
+    scene.tell(ended.requested, ended.begun(), ended.expired(), *approved.to_open(41))
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         page = (await client.get("/record")).text
         found = (await client.get("/record?q=approved")).text
 
@@ -512,10 +501,10 @@ async def test_record_says_decisions_as_people_do() -> None:
 
 
 async def test_board_pages_by_namespace_and_searches() -> None:
-    world = World()
-    many_pipelines(world, count=200)
+    scene = Scene()
+    many_pipelines(scene, count=200)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         first = (await client.get("/")).text
         second = (await client.get("/?page=2")).text
         found = (await client.get("/?q=service-0123")).text
@@ -529,7 +518,7 @@ async def test_board_pages_by_namespace_and_searches() -> None:
 
 
 async def test_first_start_explains_how_a_pipeline_gets_here() -> None:
-    async with browser(World()) as client:
+    async with browser(Scene()) as client:
         html = (await client.get("/")).text
 
     assert "kind: Pipeline" in html
@@ -537,10 +526,10 @@ async def test_first_start_explains_how_a_pipeline_gets_here() -> None:
 
 
 async def test_bus_that_was_never_reached_is_a_page_of_its_own() -> None:
-    world = World()
-    world.feed.status = FeedStatus(caught_up=False, connected=False)
+    scene = Scene()
+    scene.feed.status = FeedStatus(caught_up=False, connected=False)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         answer = await client.get("/")
 
     assert answer.status_code == 503
@@ -548,12 +537,12 @@ async def test_bus_that_was_never_reached_is_a_page_of_its_own() -> None:
 
 
 async def test_stale_data_are_marked_with_their_age() -> None:
-    world = World()
-    rich_board(world)
-    world.feed.status = FeedStatus(caught_up=True, connected=False, lost_at=world.clock())
-    world.clock.pass_by(minutes=3)
+    scene = Scene()
+    rich_board(scene)
+    scene.feed.status = FeedStatus(caught_up=True, connected=False, lost_at=scene.clock())
+    scene.clock.pass_by(minutes=3)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         html = (await client.get("/")).text
 
     assert "nothing here is current" in html
@@ -561,11 +550,11 @@ async def test_stale_data_are_marked_with_their_age() -> None:
 
 
 async def test_export_disarms_formulas() -> None:
-    world = World()
+    scene = Scene()
     story = Pipeline("checkout").promotion("prod", "6.9.0")
-    world.tell(story.requested, story.rejected(reason='=HYPERLINK("http://evil.example")'))
+    scene.tell(story.requested, story.rejected(reason='=HYPERLINK("http://evil.example")'))
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         answer = await client.get("/record.csv")
 
     assert answer.headers["content-type"].startswith("text/csv")
@@ -573,10 +562,10 @@ async def test_export_disarms_formulas() -> None:
 
 
 async def test_api_says_what_the_pages_say_and_is_described() -> None:
-    world = World()
-    rich_board(world)
+    scene = Scene()
+    rich_board(scene)
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         pipelines = (await client.get("/api/v1/pipelines")).json()
         promotions = (await client.get("/api/v1/promotions?state=waiting")).json()
         credentials = (await client.get("/api/v1/credentials")).json()
@@ -596,9 +585,9 @@ async def test_api_says_what_the_pages_say_and_is_described() -> None:
 
 
 async def test_api_acts_with_the_token_of_the_session() -> None:
-    world, promotion_id = await waiting_world()
+    scene, promotion_id = await waiting_scene()
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         token = (await client.get("/api/v1/session")).json()["formToken"]
         headers = {"X-Countersign-Form": token}
         base = f"/api/v1/promotions/{promotion_id}"
@@ -625,6 +614,6 @@ def test_vendored_files_are_what_the_manifest_says() -> None:
 
 
 def test_page_and_everything_it_loads_weigh_little() -> None:
-    static = World().static
+    static = Scene().static
 
     assert sum(len(f.compressed) for f in static.by_name.values()) < 40_000

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.gateway.doubles import NOW, World
+from unit.gateway.doubles import NOW, Scene
 from unit.gateway.gallery import many_pipelines
 from unit.gateway.stories import GRACE, Pipeline, credential
 
@@ -52,14 +52,14 @@ def test_event_that_is_stored_twice_changes_nothing(at: st.DataObject) -> None:
 
     once, twice = told(events), told(doubled)
 
-    assert once.entries == twice.entries
+    assert once.timelines == twice.timelines
 
 
 @given(seed=st.integers(0, 10_000))
 def test_event_that_is_delivered_again_changes_nothing(seed: int) -> None:
     events = whole_life()
     projection = told(events)
-    before = dict(projection.entries), projection.position
+    before = dict(projection.timelines), projection.position
     chance = random.Random(seed)  # noqa: S311
 
     for i in chance.sample(range(1, len(events) + 1), len(events)):
@@ -67,99 +67,103 @@ def test_event_that_is_delivered_again_changes_nothing(seed: int) -> None:
         heard = Heard(sequence=i, recorded_at=NOW)
         assert projection.apply(event, stream=stream_of(type(event)), heard=heard) is None
 
-    assert (dict(projection.entries), projection.position) == before
+    assert (dict(projection.timelines), projection.position) == before
 
 
 @given(st.permutations(whole_life()))
 def test_events_in_any_order_make_no_error(events: list[Message]) -> None:
     projection = told(events)
 
-    for entry in projection.entries.values():
-        assert entry.promotion.promotion_id == entry.promotion_id
+    for timeline in projection.timelines.values():
+        assert timeline.promotion.promotion_id == timeline.promotion_id
 
 
 def test_history_of_a_gate_is_bounded_and_keeps_what_is_under_way() -> None:
-    world, pipeline = World(), Pipeline("checkout")
+    scene, pipeline = Scene(), Pipeline("checkout")
     first = pipeline.promotion("prod", "0.0.0")
-    world.tell(first.requested)
+    scene.tell(first.requested)
     for i in range(1, HISTORY_PER_GATE_MAX + 20):
         story = pipeline.promotion("prod", f"1.0.{i}")
-        world.tell(story.requested, story.superseded())
+        scene.tell(story.requested, story.superseded())
 
-    entries = world.projection.at_gate(PipelineKey("shop", "checkout"), "prod")
+    timelines = scene.projection.at_gate(PipelineKey("shop", "checkout"), "prod")
 
-    assert len(entries) == HISTORY_PER_GATE_MAX
-    assert first.id in {e.promotion_id for e in entries}
-    assert len(world.projection.entries) == HISTORY_PER_GATE_MAX
+    assert len(timelines) == HISTORY_PER_GATE_MAX
+    assert first.id in {e.promotion_id for e in timelines}
+    assert len(scene.projection.timelines) == HISTORY_PER_GATE_MAX
 
 
 def test_pipeline_of_the_same_name_made_anew_does_not_show_old_promotions() -> None:
-    world, old = World(), Pipeline("checkout")
-    world.tell(old.promotion("prod", "6.9.0").requested)
+    scene, old = Scene(), Pipeline("checkout")
+    scene.tell(old.promotion("prod", "6.9.0").requested)
     fresh = Pipeline("checkout")
     fresh.ref = fresh.ref.model_copy(update={"uid": "another"})
 
-    world.tell(
+    scene.tell(
         fresh.observed(
             fresh.environment("staging", "1.0.0", gate=None), fresh.environment("prod", "1.0.0")
         )
     )
 
-    track = world.projection.track(PipelineKey("shop", "checkout"))
+    track = scene.projection.track(PipelineKey("shop", "checkout"))
     assert track is not None
     assert track.gates[0].promotion_id == ""
 
 
 def test_deletion_of_an_earlier_object_leaves_the_later_one() -> None:
-    world, pipeline = World(), Pipeline("checkout")
-    world.tell(pipeline.observed())
+    scene, pipeline = Scene(), Pipeline("checkout")
+    scene.tell(pipeline.observed())
     earlier = PipelineRef(namespace="shop", name="checkout", uid="earlier")
 
-    world.tell(PipelineDeleted(pipeline=earlier))
-    kept = world.projection.track(PipelineKey("shop", "checkout"))
-    world.tell(PipelineDeleted(pipeline=pipeline.ref))
+    scene.tell(PipelineDeleted(pipeline=earlier))
+    kept = scene.projection.track(PipelineKey("shop", "checkout"))
+    scene.tell(PipelineDeleted(pipeline=pipeline.ref))
 
     assert kept is not None
-    assert world.projection.track(PipelineKey("shop", "checkout")) is None
+    assert scene.projection.track(PipelineKey("shop", "checkout")) is None
 
 
 def test_use_of_a_delegation_is_no_stored_credential() -> None:
-    world = World()
+    scene = Scene()
     secret = SecretRef(namespace="shop", name=DELEGATED_CREDENTIAL)
 
-    world.tell(TokenUsed(credential=secret), credential("a", owner="b", kind=TokenKind.CLASSIC))
+    scene.tell(TokenUsed(credential=secret), credential("a", owner="b", kind=TokenKind.CLASSIC))
 
-    assert [k.name for k in world.projection.credentials] == ["a"]
-    assert world.projection.used == {}
+    assert [k.name for k in scene.projection.credentials] == ["a"]
+    assert scene.projection.used == {}
 
 
 def test_login_is_what_the_forge_called_the_person_last() -> None:
-    world = World()
+    scene = Scene()
     story = Pipeline("checkout").promotion("prod", "6.9.0")
-    world.tell(*story.to_open(3))
+    scene.tell(*story.to_open(3))
     origin = story.requested.destination.origin
 
-    assert world.projection.login_of(GRACE.id, origin=origin) == "grace"
-    assert world.projection.login_of(GRACE.id, origin="https://elsewhere.example") == ""
+    assert scene.projection.login_of(GRACE.id, origin=origin) == "grace"
+    assert scene.projection.login_of(GRACE.id, origin="https://elsewhere.example") == ""
 
 
 def test_stream_made_anew_takes_only_what_it_told_along() -> None:
     """Others may have told all of theirs again already, and do not do it twice."""
-    world = World()
-    many_pipelines(world, count=3)
-    world.tell(credential("a", owner="b", kind=TokenKind.CLASSIC))
-    projection = world.projection
-    told, pipelines = dict(projection.entries), dict(projection.pipelines)
+    scene = Scene()
+    many_pipelines(scene, count=3)
+    scene.tell(credential("a", owner="b", kind=TokenKind.CLASSIC))
+    projection = scene.projection
+    told, pipelines = dict(projection.timelines), dict(projection.pipelines)
     assert told
 
     projection.forget("PIPELINES")
-    assert (projection.pipelines, projection.entries, len(projection.credentials)) == ({}, told, 1)
+    assert (projection.pipelines, projection.timelines, len(projection.credentials)) == (
+        {},
+        told,
+        1,
+    )
     assert projection.position.pipelines == 0
     assert projection.tracks() == []
 
     projection.forget("PROMOTIONS")
     projection.forget("TOKENS")
-    assert replace(projection, latest_at=None, changed={}) == Projection()
+    assert replace(projection, latest_at=None, changed={}) == Projection(links=projection.links)
     assert pipelines
 
 
@@ -179,16 +183,16 @@ def test_position_reads_only_what_it_wrote(text: str, position: Position | None)
     assert Position.parse(text) == position
 
 
-def test_gate_says_that_a_promotion_is_about_to_be_asked_for() -> None:
-    world, pipeline = World(), Pipeline("checkout")
+def test_gate_says_that_a_promotion_will_be_offered_shortly() -> None:
+    scene, pipeline = Scene(), Pipeline("checkout")
 
-    world.tell(
+    scene.tell(
         pipeline.observed(
             pipeline.environment("staging", "6.9.0", gate=None),
             pipeline.environment("prod", "6.8.4", gate=GateState.PENDING, promotion_id="soon"),
         )
     )
 
-    track = world.projection.track(PipelineKey("shop", "checkout"))
+    track = scene.projection.track(PipelineKey("shop", "checkout"))
     assert track is not None
-    assert track.gates[0].sentence[-1] == " is about to be asked for into prod"
+    assert track.gates[0].sentence[-1] == " will be offered for prod shortly"

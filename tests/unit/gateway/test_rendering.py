@@ -2,7 +2,7 @@
 
 import html
 
-from countersign.gateway.html.rendering import prose, unquoted
+from countersign.gateway.html.templates import prose, unquoted
 from countersign.kube.grants import secret_line
 
 WORDS = "<it> may not be read; this allows it: "

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from unit.gateway.browsing import browser, token_of
-from unit.gateway.doubles import World
+from unit.gateway.doubles import Scene
 from unit.gateway.stories import ADA, ADA_THERE, Pipeline, credential
 
 from countersign.contracts.errors import Retryable
 from countersign.contracts.messages import Person, TokenKind
 from countersign.gateway.access.denials import missing_right
-from countersign.gateway.interfaces import Missing, Right, Wanted
+from countersign.gateway.interfaces import Missing, Right, Scope
 from countersign.gateway.live.hub import Client
-from countersign.gateway.live.sharing import View
+from countersign.gateway.live.rendition import View
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.schedule import recheck
 
@@ -29,7 +29,7 @@ class Table:
     credentials: frozenset[str] = frozenset()
     away: bool = False
 
-    async def learn(self, person: Person, wanted: Callable[[], Wanted]) -> None:
+    async def learn(self, person: Person, wanted: Callable[[], Scope]) -> None:
         del person
         wanted()
         if self.away:
@@ -54,19 +54,19 @@ class Table:
         return missing_right(person, right, gate)
 
 
-def furnished(access: Table) -> World:
-    world = World(access=access)
+def furnished(access: Table) -> Scene:
+    scene = Scene(access=access)
     for pipeline in (CHECKOUT, HIDDEN):
         stages = ("staging", "prod")
         stories = [pipeline.promotion(s, "6.9.0", current="6.8.4") for s in stages]
-        world.tell(
+        scene.tell(
             pipeline.observed(
                 pipeline.environment("dev", "6.9.0", gate=None),
                 *(pipeline.environment(s, "6.8.4") for s in stages),
             ),
             *(s.requested for s in stories),
         )
-    return world
+    return scene
 
 
 async def test_board_offers_what_one_may_promote_and_no_more() -> None:
@@ -82,10 +82,10 @@ async def test_board_offers_what_one_may_promote_and_no_more() -> None:
 
 
 async def test_action_beyond_ones_rights_is_refused_with_what_grants_it() -> None:
-    world = furnished(Table())
+    scene = furnished(Table())
     promotion = CHECKOUT.promotion("prod", "6.9.0", current="6.8.4").id
     hidden = HIDDEN.promotion("staging", "6.9.0", current="6.8.4").id
-    async with browser(world) as client:
+    async with browser(scene) as client:
         token = {"X-Countersign-Form": await token_of(client)}
         refused = await client.post(f"/api/v1/promotions/{promotion}/begin", headers=token)
         unknown = await client.post(f"/api/v1/promotions/{hidden}/begin", headers=token)
@@ -96,7 +96,7 @@ async def test_action_beyond_ones_rights_is_refused_with_what_grants_it() -> Non
     assert refused.status_code == 403
     assert "- pipelines/prod\n" in refused.json()["grant"]
     assert unknown.status_code == sneaked.status_code == 404
-    assert world.requests.asked == []
+    assert scene.requests.asked == []
 
 
 async def test_hidden_pipeline_answers_as_one_that_does_not_exist() -> None:
@@ -112,9 +112,9 @@ async def test_hidden_pipeline_answers_as_one_that_does_not_exist() -> None:
 
 async def test_credentials_are_shown_by_a_right_of_their_own() -> None:
     access = Table()
-    world = furnished(access)
-    world.tell(credential("flux-bot", owner="bot", kind=TokenKind.CLASSIC))
-    async with browser(world) as client:
+    scene = furnished(access)
+    scene.tell(credential("flux-bot", owner="bot", kind=TokenKind.CLASSIC))
+    async with browser(scene) as client:
         without = (await client.get("/credentials")).text
         access.credentials = frozenset({"shop"})
         shown = (await client.get("/credentials")).text
@@ -138,20 +138,20 @@ async def test_nothing_is_shown_while_nobody_says_what_one_may_see() -> None:
 
 async def test_open_page_loses_what_its_person_lost() -> None:
     access = Table()
-    world = furnished(access)
+    scene = furnished(access)
     view = View(pipeline=PipelineKey("shop", "checkout"))
     client = Client(
         view=view, person=ADA, audience=access.audience(ADA), session_id="s", form_token="t"
     )
-    world.hub.join(client, since=world.projection.position)
+    scene.hub.join(client, since=scene.projection.position)
 
-    await recheck(world.site)
+    await recheck(scene.visibility, scene.hub)
     quiet = client.queue.empty()
     access.promoted = frozenset()
-    await recheck(world.site)
+    await recheck(scene.visibility, scene.hub)
     without = client.queue.get_nowait()
     access.seen = frozenset()
-    await recheck(world.site)
+    await recheck(scene.visibility, scene.hub)
 
     assert quiet
     assert b"Promote 6.9.0" not in without
@@ -159,22 +159,22 @@ async def test_open_page_loses_what_its_person_lost() -> None:
 
 
 async def test_stream_of_one_pipeline_tells_nothing_of_a_promotion_of_another() -> None:
-    world = furnished(Table())
+    scene = furnished(Table())
     hidden = HIDDEN.promotion("staging", "6.9.0", current="6.8.4")
     view = View(
         pipeline=PipelineKey("shop", "checkout"), environment="prod", promotion_id=hidden.id
     )
     client = Client(view=view, person=ADA, audience="", session_id="s", form_token="t")
 
-    world.hub.join(client, since=None)
+    scene.hub.join(client, since=None)
 
     assert b"ledger" not in client.queue.get_nowait()
 
 
 async def test_person_and_account_at_the_forge_are_shown_together() -> None:
-    world = World()
+    scene = Scene()
     story = CHECKOUT.promotion("prod", "6.9.0", current="6.8.4")
-    world.tell(
+    scene.tell(
         CHECKOUT.observed(
             CHECKOUT.environment("staging", "6.9.0", gate=None),
             CHECKOUT.environment("prod", "6.8.4"),
@@ -184,7 +184,7 @@ async def test_person_and_account_at_the_forge_are_shown_together() -> None:
         story.granted(ADA, ADA_THERE),
     )
 
-    async with browser(world) as client:
+    async with browser(scene) as client:
         pages = [
             (await client.get(path)).text
             for path in (f"/promotions/{story.id}", "/p/shop/checkout", "/record")

@@ -230,6 +230,9 @@ def _(event: PullRequestFailed, promotion: Promotion) -> Promotion:
         state=State.FAILED,
         failure=event.reason,
         failure_message=event.message,
+        failure_detail=event.detail,
+        failure_path=event.path,
+        failure_line=event.line,
         step=event.step,
         changed_at=event.failed_at,
     )

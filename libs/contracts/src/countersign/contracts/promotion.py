@@ -7,6 +7,7 @@ from typing import Final
 
 from countersign.contracts.messages import (
     CredentialMode,
+    FailureDetail,
     FailureReason,
     ForgeUser,
     OpeningStep,
@@ -102,6 +103,9 @@ class Promotion:
     merged: bool = False
     failure: FailureReason = FailureReason.UNSPECIFIED
     failure_message: str = ""
+    failure_detail: FailureDetail = FailureDetail.UNSPECIFIED
+    failure_path: str = ""
+    failure_line: int = 0
     rejected_by: Person | None = None
     reason: str = ""
     superseded_by: str = ""

@@ -1,6 +1,7 @@
 """Puts the gateway together: the only module that names concrete classes."""
 
 import asyncio
+import secrets
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -11,26 +12,32 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
+from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.cluster_access import ClusterAccess
 from countersign.gateway.access.people import LocalAccess, LocalSignIn, NoLocalSignIn, read_people
 from countersign.gateway.access.sessions import Sessions
-from countersign.gateway.handlers import Handlers
-from countersign.gateway.html.rendering import Templates
+from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.approval_client import ApprovalClient
+from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.html.static_files import read_static_files
+from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Access, Provider, SignIn
-from countersign.gateway.live.connecting import LateBus
 from countersign.gateway.live.feed import BusFeed
 from countersign.gateway.live.hub import Hub
+from countersign.gateway.live.late_bus import LateBus
+from countersign.gateway.oidc.attempts import Attempts
 from countersign.gateway.oidc.claims import ClaimRules
+from countersign.gateway.oidc.code_flow import CALLBACK_PATH, OidcSignIn, Registration
 from countersign.gateway.oidc.provider import Provider as OidcProvider
 from countersign.gateway.oidc.settings import OidcSettings
-from countersign.gateway.oidc.signing_in import CALLBACK_PATH, OidcSignIn, Registration
 from countersign.gateway.oidc.transport import transport
-from countersign.gateway.routes import application
+from countersign.gateway.refusals import Refusal
+from countersign.gateway.routes import Site, application
 from countersign.gateway.schedule import recheck_rights
 from countersign.gateway.settings import GatewaySettings
 from countersign.gateway.view.projection import STREAMS, Projection
-from countersign.gateway.web.site import Site
+from countersign.gateway.web.address import Address
+from countersign.gateway.web.frames import Screen
 from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.messaging.bus import Bus
 from countersign.messaging.projections.follower import follow
@@ -68,14 +75,15 @@ class Configuration:
     oidc: OidcSettings | None = None
 
     def check(self) -> None:
-        """
+        """Refuse settings that would let everybody promote.
+
         Raises:
             Rejected: `no_cluster`; without one, everybody who can sign in could promote.
 
         """
         if not self.kube.in_use and not self.gateway.is_local:
             raise Rejected(
-                "no_cluster",
+                Refusal.NO_CLUSTER,
                 "only a cluster says who may see and promote what: set COUNTERSIGN_KUBE_URL, or "
                 "serve this machine alone",
             )
@@ -83,7 +91,7 @@ class Configuration:
 
 @asynccontextmanager
 async def access_of(kube: KubeSettings) -> AsyncIterator[Access]:
-    """Who may do what: as the cluster says, where there is one."""
+    """Yield the rights as the cluster grants them, or the local ones where there is no cluster."""
     if not kube.in_use:
         yield LocalAccess()
         return
@@ -92,8 +100,10 @@ async def access_of(kube: KubeSettings) -> AsyncIterator[Access]:
 
 
 @asynccontextmanager
-async def entry_of(configuration: Configuration) -> AsyncIterator[tuple[SignIn, Provider | None]]:
-    """How people sign in: chosen from a file, or at a provider."""
+async def entrance_of(
+    configuration: Configuration,
+) -> AsyncIterator[tuple[SignIn, Provider | None]]:
+    """Yield the way to sign in: choosing from a file, or going to a provider."""
     oidc, settings = configuration.oidc, configuration.gateway
     if oidc is None:
         yield LocalSignIn(read_people(settings.people_file)), None
@@ -116,10 +126,9 @@ async def entry_of(configuration: Configuration) -> AsyncIterator[tuple[SignIn, 
     )
     async with transport(oidc.ca_file) as http:
         provider = OidcProvider(http, issuer=oidc.issuer_url, elapsed=time.monotonic)
-        yield (
-            NoLocalSignIn(),
-            OidcSignIn(provider, registration, rules, elapsed=time.monotonic, now=time.time),
-        )
+        attempts = Attempts(elapsed=time.monotonic, dice=secrets.token_bytes)
+        sign_in = OidcSignIn(provider, registration, rules, attempts=attempts, now=time.time)
+        yield NoLocalSignIn(), sign_in
 
 
 async def run(configuration: Configuration, told: Telemetry) -> None:
@@ -130,42 +139,41 @@ async def run(configuration: Configuration, told: Telemetry) -> None:
 
     """
     configuration.check()
-    async with access_of(configuration.kube) as access, entry_of(configuration) as entry:
-        await _run(configuration, access, entry, told)
+    async with access_of(configuration.kube) as access, entrance_of(configuration) as entrance:
+        await _run(configuration, access, entrance, told)
 
 
 async def _run(
     configuration: Configuration,
     access: Access,
-    entry: tuple[SignIn, Provider | None],
+    entrance: tuple[SignIn, Provider | None],
     told: Telemetry,
 ) -> None:
     settings = configuration.gateway
-    sign_in, provider = entry
+    sign_in, provider = entrance
     listed = settings.forges_file
-    forges = read_document(listed, ForgeList) if listed else ForgeList()
+    links = ForgeLinks(read_document(listed, ForgeList) if listed else ForgeList())
     listener = listen(settings.host, settings.port)
     static = read_static_files()
-    templates = Templates(clock=now, static=static)
-    webhooks = frozenset(f.origin for f in forges.forges if f.webhook_secret_file)
-    projection = Projection(webhooks=webhooks)
-    hub = Hub(projection=projection, templates=templates, access=access)
+    templates = Templates(clock=now, dice=secrets.token_bytes, static=static, links=links)
+    projection = Projection(links=links)
+    hub = Hub(projection=projection, templates=templates, access=access, pause=asyncio.sleep)
     feed = BusFeed(projection=projection, hub=hub, templates=templates, clock=now)
     told.health.add("feed", feed.not_ready)
     bus = LateBus()
+    visibility = Visibility(projection, access)
     site = Site(
-        public_url=public_url(settings, listener),
-        projection=projection,
-        handlers=Handlers(bus),
-        sessions=Sessions(clock=now),
-        sign_in=sign_in,
-        provider=provider,
-        access=access,
-        feed=feed,
+        address=Address(public_url(settings, listener)),
+        accounts=Accounts(
+            sessions=Sessions(clock=now, dice=secrets.token_bytes),
+            sign_in=sign_in,
+            provider=provider,
+        ),
+        visibility=visibility,
+        screen=Screen(templates=templates, projection=projection, feed=feed),
         hub=hub,
-        templates=templates,
-        forges=forges,
-        clock=now,
+        approval=ApprovalClient(bus),
+        links=links,
     )
     app = application(site, static)
 
@@ -181,10 +189,10 @@ async def _run(
     with single_error():
         async with serve_health(told.health, told.settings), asyncio.TaskGroup() as tasks:
             tasks.create_task(hub.run())
-            tasks.create_task(feed.watch(bus))
-            tasks.create_task(recheck_rights(site))
+            tasks.create_task(feed.watch(bus, pause=asyncio.sleep))
+            tasks.create_task(recheck_rights(visibility, hub, pause=asyncio.sleep))
             tasks.create_task(bus.run(configuration.bus, health=told.health, use=read))
             tasks.create_task(
                 serve(app, listener, connections_max=CONNECTIONS_MAX, on_stop=hub.close)
             )
-            log.info("gateway.serving", url=site.public_url)
+            log.info("gateway.serving", url=site.address.url)

@@ -1,6 +1,6 @@
-"""What the gateway needs of others, in as few methods as it needs."""
+"""Interfaces to the outside, in as few methods as the gateway needs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -34,15 +34,27 @@ class Clock(Protocol):
     def __call__(self) -> datetime: ...
 
 
+class Dice(Protocol):
+    """Random bytes that nobody can guess, as `secrets.token_bytes`."""
+
+    def __call__(self, count: int, /) -> bytes: ...
+
+
+class Pause(Protocol):
+    """Sleeping, as `asyncio.sleep`."""
+
+    def __call__(self, seconds: float, /) -> Awaitable[object]: ...
+
+
 class SignIn(Protocol):
-    """How a person proves who they are."""
+    """A way for people to prove who they are."""
 
     @property
     def choices(self) -> tuple[Person, ...]:
-        """Who may be chosen from a page; empty where people are sent elsewhere."""
+        """The people to choose from on a page; empty where people are sent elsewhere."""
 
     async def identify(self, answer: Mapping[str, str]) -> Person:
-        """Who gave this answer to the sign-in page.
+        """Return the person who gave this answer to the sign-in page.
 
         Raises:
             Rejected: `unknown_person`.
@@ -52,14 +64,14 @@ class SignIn(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SignedIn:
-    """Who came back from a provider, and where they wanted to go."""
+    """A person who came back from a provider, and the page they were going to."""
 
     person: Person
     to: str
 
 
 class Provider(Protocol):
-    """Where people are sent to sign in."""
+    """A provider that people are sent to for signing in."""
 
     @property
     def name(self) -> str:
@@ -67,10 +79,10 @@ class Provider(Protocol):
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Where our forms may lead a browser."""
+        """The origins that our forms may lead a browser to."""
 
     async def begin(self, *, session_id: str, to: str) -> str:
-        """Where the browser goes to sign in.
+        """Return the address at which the browser signs in.
 
         Raises:
             Retryable: `provider_unavailable`.
@@ -79,7 +91,7 @@ class Provider(Protocol):
         """
 
     async def complete(self, answer: Mapping[str, str], *, session_id: str) -> SignedIn:
-        """Who came back; an answer counts once, and in the browser that it was begun in.
+        """Return who came back; an answer counts once, in the browser in which it was begun.
 
         Raises:
             Retryable: `provider_unavailable`.
@@ -89,11 +101,11 @@ class Provider(Protocol):
         """
 
     def farewell(self) -> str:
-        """Where signing out goes on; empty if it ends with us."""
+        """Return the address at which signing out goes on; empty if it ends with us."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Scope:
     """Of what a page has to know whether somebody may see and promote it."""
 
     namespaces: frozenset[str]
@@ -108,7 +120,7 @@ class Wanted:
 
 
 class Right(StrEnum):
-    """What somebody may be allowed."""
+    """A right that somebody can have."""
 
     SEE = "see"
     PROMOTE = "promote"
@@ -117,7 +129,7 @@ class Right(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
-    """What to ask an administrator for."""
+    """A right that is missing, as one asks an administrator for it."""
 
     words: str
     # What grants exactly that, to be applied; empty where it is not granted so.
@@ -125,12 +137,12 @@ class Missing:
 
 
 class Access(Protocol):
-    """Who may see and promote what; approval checks again when it matters.
+    """Rights to see and promote; approval checks again when it matters.
 
     All but `learn` answer from what was learnt seconds ago, and say no to what was not.
     """
 
-    async def learn(self, person: Person, wanted: Callable[[], Wanted]) -> None:
+    async def learn(self, person: Person, scope: Callable[[], Scope]) -> None:
         """Find out before a page is made.
 
         Raises:
@@ -148,7 +160,7 @@ class Access(Protocol):
         """The same for all who may see and promote the same: they are shown the same."""
 
     def missing(self, person: Person, right: Right, gate: GateKey) -> Missing:
-        """What would allow it, and no more; to see, the environment of the gate does not count."""
+        """Name what would allow it, and no more; to see, the gate's environment does not count."""
 
 
 def rights(access: Access, person: Person) -> May:
@@ -157,7 +169,7 @@ def rights(access: Access, person: Person) -> May:
 
 @dataclass(frozen=True, kw_only=True)
 class FeedStatus:
-    """Whether what is shown is current."""
+    """A statement of whether what is shown is current."""
 
     caught_up: bool
     connected: bool
@@ -170,7 +182,7 @@ class FeedStatus:
 
 
 class Feed(Protocol):
-    """Where the projection comes from."""
+    """The source of the projection."""
 
     @property
     def status(self) -> FeedStatus: ...

@@ -1,4 +1,4 @@
-"""What a page shows, as values: parts of sentences, gates, environments, tracks.
+"""The values that a page shows: parts of sentences, gates, environments, tracks.
 
 Nothing here knows the time of day: relative times are made where a page is rendered.
 """
@@ -6,7 +6,6 @@ Nothing here knows the time of day: relative times are made where a page is rend
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 from countersign.contracts.messages import (
@@ -18,10 +17,11 @@ from countersign.contracts.messages import (
     OpeningStep,
     Revision,
 )
+from countersign.gateway.gate_states import STATES, GateState, Look, Show, Tone
 
 
 class PipelineKey(NamedTuple):
-    """Which Pipeline, as people address it."""
+    """A Pipeline, as people address it."""
 
     namespace: str
     name: str
@@ -67,67 +67,6 @@ Part = str | When | Code | Link
 Sentence = tuple[Part, ...]
 
 
-class GateState(StrEnum):
-    """What stands between a revision and the next environment."""
-
-    LEVEL = "level"
-    BLOCKED = "blocked"
-    NOT_PROMOTABLE = "not-promotable"
-    WAITING = "waiting"
-    ASKED = "asked"
-    OPENING = "opening"
-    OPEN = "open"
-    DEPLOYING = "deploying"
-    FAILED = "failed"
-    LOST = "lost"
-    REJECTED = "rejected"
-    CLOSED = "closed"
-    UNDONE = "undone"
-    SUPERSEDED = "superseded"
-    UNKNOWN = "unknown"
-
-
-class Tone(StrEnum):
-    """The four state colours, and none."""
-
-    QUIET = "quiet"
-    GOOD = "good"
-    WAIT = "wait"
-    BUSY = "busy"
-    BAD = "bad"
-
-
-class Look(NamedTuple):
-    """How a state appears beside its sentence."""
-
-    word: str
-    icon: str
-    tone: Tone
-
-
-LOOKS: Final = {
-    GateState.LEVEL: Look("up to date", "level", Tone.QUIET),
-    GateState.BLOCKED: Look("blocked", "blocked", Tone.BAD),
-    GateState.NOT_PROMOTABLE: Look("cannot be promoted", "barred", Tone.QUIET),
-    GateState.WAITING: Look("waiting", "waiting", Tone.WAIT),
-    GateState.ASKED: Look("approval under way", "person", Tone.BUSY),
-    GateState.OPENING: Look("opening", "opening", Tone.BUSY),
-    GateState.OPEN: Look("in pull request", "pull-request", Tone.BUSY),
-    GateState.DEPLOYING: Look("deploying", "deploying", Tone.BUSY),
-    GateState.FAILED: Look("failed", "failed", Tone.BAD),
-    GateState.LOST: Look("ask again", "again", Tone.WAIT),
-    GateState.REJECTED: Look("rejected", "rejected", Tone.QUIET),
-    GateState.CLOSED: Look("closed", "rejected", Tone.QUIET),
-    GateState.UNDONE: Look("undone", "undone", Tone.BAD),
-    GateState.SUPERSEDED: Look("overtaken", "overtaken", Tone.QUIET),
-    GateState.UNKNOWN: Look("unknown", "unknown", Tone.WAIT),
-}
-# States at which somebody is asked to do something.
-NEEDS_PERSON: Final = frozenset({GateState.WAITING, GateState.LOST})
-# States at which the consent sheet can be shown; somebody else may be signing in meanwhile.
-CONSENTABLE: Final = NEEDS_PERSON | {GateState.ASKED}
-IN_TROUBLE: Final = frozenset({GateState.FAILED, GateState.UNDONE})
-
 CONDITION_LOOKS: Final = {
     EnvironmentCondition.UNSPECIFIED: Look("not known yet", "unknown", Tone.QUIET),
     EnvironmentCondition.HEALTHY: Look("healthy", "healthy", Tone.GOOD),
@@ -137,6 +76,11 @@ CONDITION_LOOKS: Final = {
     EnvironmentCondition.UNKNOWN: Look("unknown", "unknown", Tone.WAIT),
     EnvironmentCondition.MISSING: Look("missing", "missing", Tone.WAIT),
 }
+
+
+def condition_look(condition: EnvironmentCondition) -> Look:
+    """Return the appearance of a condition; one newer than this program is unknown to it."""
+    return CONDITION_LOOKS.get(condition, CONDITION_LOOKS[EnvironmentCondition.UNKNOWN])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,15 +131,15 @@ class GateView:
 
     @property
     def look(self) -> Look:
-        return LOOKS[self.state]
+        return STATES[self.state].look
 
     @property
     def needs_person(self) -> bool:
-        return self.state in NEEDS_PERSON
+        return STATES[self.state].needs_person
 
     @property
     def needs_right(self) -> bool:
-        """Whether anything can be done here that not everybody may do."""
+        """Tell whether anything can be done here that not everybody may do."""
         return any(a.needs_right for a in self.actions)
 
 
@@ -238,7 +182,7 @@ class Track:
     search_text: str
     gates: tuple[GateView, ...]
     # Of all its gates, for filters over many tracks.
-    states: frozenset[GateState]
+    chips: frozenset[Show]
 
     def allowed(self, may: May) -> frozenset[str]:
         """Into which environments the one who looks may promote."""

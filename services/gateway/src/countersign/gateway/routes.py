@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import groupby
-from typing import Final
+from typing import Final, TypedDict
 from urllib.parse import urlencode
 
 from starlette.middleware.gzip import GZipMiddleware
@@ -18,17 +18,30 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from countersign.contracts.errors import Rejected
+from countersign.gateway import addresses
+from countersign.gateway.access.accounts import Accounts
+from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.api.api import Api
+from countersign.gateway.approval_client import ApprovalClient
+from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.html.static_files import StaticFiles
+from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import PipelineKey
-from countersign.gateway.view import addresses
-from countersign.gateway.web.actions import Actions
-from countersign.gateway.web.entrance import Entrance
-from countersign.gateway.web.events import Events
+from countersign.gateway.pages.actions import Actions
+from countersign.gateway.pages.board import BoardPages
+from countersign.gateway.pages.callbacks import Callbacks
+from countersign.gateway.pages.consent import ConsentPages
+from countersign.gateway.pages.credentials import CredentialPages
+from countersign.gateway.pages.entrance import Entrance, Exit
+from countersign.gateway.pages.events import Events
+from countersign.gateway.pages.files import Files
+from countersign.gateway.pages.promotions import PromotionPages
+from countersign.gateway.pages.record import RecordPages
+from countersign.gateway.refusals import Refusal
+from countersign.gateway.web.address import Address
+from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import Guard, session_of
-from countersign.gateway.web.pages import Pages
-from countersign.gateway.web.site import Site
-from countersign.gateway.web.tracing import request_span
+from countersign.gateway.web.spans import request_span
 
 COMPRESS_BYTES_MIN: Final = 1_024
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -44,6 +57,34 @@ class Who(Enum):
     SIGNED_IN_PROGRAM = auto()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One gateway. `routes` gives each page the parts that it uses."""
+
+    address: Address
+    accounts: Accounts
+    visibility: Visibility
+    screen: Screen
+    hub: Hub
+    approval: ApprovalClient
+    links: ForgeLinks
+
+
+class Shown(TypedDict):
+    """The parts that every page takes."""
+
+    visibility: Visibility
+    screen: Screen
+
+
+class Edge(TypedDict):
+    """The parts that every page takes that begins or ends a session."""
+
+    address: Address
+    accounts: Accounts
+    screen: Screen
+
+
 @dataclass(frozen=True)
 class Row:
     """One address by one method."""
@@ -57,33 +98,54 @@ class Row:
 
 
 def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
-    pages, actions, entrance = Pages(site), Actions(site), Entrance(site, static)
-    events, api = Events(site), Api(site)
+    seen: Shown = {"visibility": site.visibility, "screen": site.screen}
+    board, promotions, record = BoardPages(**seen), PromotionPages(**seen), RecordPages(**seen)
+    consent = ConsentPages(**seen, links=site.links)
+    credentials = CredentialPages(**seen)
+    actions = Actions(
+        visibility=site.visibility, approval=site.approval, accounts=site.accounts, hub=site.hub
+    )
+    callbacks = Callbacks(
+        approval=site.approval,
+        projection=site.visibility.projection,
+        hub=site.hub,
+        screen=site.screen,
+    )
+    edge: Edge = {"address": site.address, "accounts": site.accounts, "screen": site.screen}
+    entrance, files = Entrance(**edge), Files(static)
+    way_out = Exit(**edge, approval=site.approval, hub=site.hub)
+    events = Events(visibility=site.visibility, hub=site.hub, sessions=site.accounts.sessions)
+    api = Api(
+        visibility=site.visibility,
+        approval=site.approval,
+        sessions=site.accounts.sessions,
+        screen=site.screen,
+    )
     open_to_all, program = Who.EVERYBODY, Who.SIGNED_IN_PROGRAM
     return (
-        Row("GET", "/", pages.board),
-        Row("GET", "/p/{namespace}/{name}", pages.pipeline),
-        Row("GET", "/p/{namespace}/{name}/{environment}", pages.gate),
-        Row("GET", "/p/{namespace}/{name}/{environment}/promote", pages.consent),
+        Row("GET", "/", board.board),
+        Row("GET", "/p/{namespace}/{name}", promotions.pipeline),
+        Row("GET", "/p/{namespace}/{name}/{environment}", promotions.gate),
+        Row("GET", "/p/{namespace}/{name}/{environment}/promote", consent.consent),
         Row("POST", "/p/{namespace}/{name}/{environment}/promote", actions.begin),
         Row("POST", "/p/{namespace}/{name}/{environment}/approve", actions.approve),
         Row("POST", "/p/{namespace}/{name}/{environment}/reject", actions.reject),
         Row("POST", "/p/{namespace}/{name}/{environment}/retry", actions.retry),
-        Row("GET", "/promotions/{promotion_id}", pages.promotion),
-        Row("GET", "/oauth/callback/{forge}", actions.callback, by_rights=False),
-        Row("GET", "/credentials", pages.credentials),
-        Row("GET", "/credentials/{namespace}/{secret}", pages.credential),
-        Row("GET", "/record", pages.record),
-        Row("GET", "/record.csv", pages.record_csv),
-        Row("GET", "/help", pages.help, by_rights=False),
+        Row("GET", "/promotions/{promotion_id}", promotions.promotion),
+        Row("GET", "/oauth/callback/{forge}", callbacks.callback, by_rights=False),
+        Row("GET", "/credentials", credentials.credentials),
+        Row("GET", "/credentials/{namespace}/{secret}", credentials.credential),
+        Row("GET", "/record", record.record),
+        Row("GET", "/record.csv", record.record_csv),
+        Row("GET", "/help", board.help, by_rights=False),
         Row("GET", "/events", events.stream, program),
         Row("GET", "/sign-in", entrance.sign_in, open_to_all),
-        Row("POST", "/sign-in", actions.sign_in, open_to_all),
+        Row("POST", "/sign-in", entrance.choose, open_to_all),
         Row("GET", "/sign-in/begin", entrance.begin, open_to_all),
         Row("GET", "/sign-in/callback", entrance.complete, open_to_all),
-        Row("POST", "/sign-out", actions.sign_out, by_rights=False),
-        Row("GET", "/static/{path:path}", entrance.static, open_to_all),
-        Row("GET", "/favicon.ico", entrance.favicon, open_to_all),
+        Row("POST", "/sign-out", way_out.sign_out, by_rights=False),
+        Row("GET", "/static/{path:path}", files.static, open_to_all),
+        Row("GET", "/favicon.ico", files.favicon, open_to_all),
         Row("GET", "/api/v1/openapi.json", api.openapi, open_to_all),
         Row("GET", "/api/v1/session", api.session, program, by_rights=False),
         Row("GET", "/api/v1/pipelines", api.pipelines, program),
@@ -113,7 +175,13 @@ def application(site: Site, static: StaticFiles) -> ASGIApp:
     router.redirect_slashes = False
     # Streams of events are left as they are; files come compressed already.
     compressed = GZipMiddleware(router, minimum_size=COMPRESS_BYTES_MIN, compresslevel=5)
-    return Guard(compressed, site=site)
+    return Guard(
+        compressed,
+        address=site.address,
+        accounts=site.accounts,
+        screen=site.screen,
+        links=site.links,
+    )
 
 
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -129,12 +197,12 @@ def _dispatch(site: Site, path: str, rows: tuple[Row, ...]) -> Endpoint:
         row = by_method.get(method)
         if row is None:
             allowed = " and ".join(sorted(by_method))
-            raise Rejected("method", f"this address takes {allowed}")
+            raise Rejected(Refusal.METHOD, f"this address takes {allowed}")
         if row.who is not Who.EVERYBODY and state["session"] is None:
             return _ask_to_sign_in(request, row)
         with request_span(row.method, path) as answered:
             if row.by_rights and state["session"] is not None:
-                await _learn(site, request)
+                await _learn(site.visibility, request)
             answer = await row.endpoint(request)
             answered(answer.status_code)
             return answer
@@ -142,22 +210,22 @@ def _dispatch(site: Site, path: str, rows: tuple[Row, ...]) -> Endpoint:
     return endpoint
 
 
-async def _learn(site: Site, request: Request) -> None:
-    """What one may see and do with what the address names, or with all of it."""
+async def _learn(visibility: Visibility, request: Request) -> None:
+    """Find out the person's rights to what the address names, or to everything."""
     person, named = session_of(request).person, request.path_params
     if "promotion_id" in named:
-        await site.learn(person, promotion_id=addresses.text_of(named["promotion_id"]))
+        await visibility.learn(person, promotion_id=addresses.text_of(named["promotion_id"]))
         return
     key = None
     if "namespace" in named:
         parts = (named["namespace"], named.get("name", ""))
         key = PipelineKey(*map(addresses.text_of, parts))
-    await site.learn(person, key=key)
+    await visibility.learn(person, key=key)
 
 
 def _ask_to_sign_in(request: Request, row: Row) -> Response:
     if row.who is Who.SIGNED_IN_PROGRAM or row.method != "GET":
-        raise Rejected("not_signed_in", "this needs somebody who is signed in")
+        raise Rejected(Refusal.NOT_SIGNED_IN, "this needs somebody who is signed in")
     # A callback's query holds a code, which must not end up in another address.
     private = request.url.path.startswith("/oauth/")
     query = "" if private else request.url.query
@@ -167,4 +235,5 @@ def _ask_to_sign_in(request: Request, row: Row) -> Response:
 
 
 async def _nothing(request: Request) -> Response:
-    raise Rejected("not_found", f"{request.url.path!r} is no address of Countersign")
+    del request
+    raise Rejected(Refusal.NOT_FOUND, "there is no page at this address")

@@ -1,10 +1,11 @@
-"""What the gateway does by the clock: ask again what those may do who have pages open."""
+"""The gateway's clockwork: people with open pages have their rights asked about again."""
 
-import asyncio
 from typing import Final
 
 from countersign.contracts.errors import Retryable
-from countersign.gateway.web.site import Site
+from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.interfaces import Pause
+from countersign.gateway.live.hub import Hub
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -13,18 +14,18 @@ log = get_logger()
 RECHECK_INTERVAL_S: Final = 15.0
 
 
-async def recheck_rights(site: Site) -> None:
-    """Until cancelled; a right that was taken away is taken from open pages, too."""
+async def recheck_rights(visibility: Visibility, hub: Hub, *, pause: Pause) -> None:
+    """Take rights that were taken away from open pages, too, until cancelled."""
     while True:
-        await asyncio.sleep(RECHECK_INTERVAL_S)
-        await recheck(site)
+        await pause(RECHECK_INTERVAL_S)
+        await recheck(visibility, hub)
 
 
-async def recheck(site: Site) -> None:
-    for person in site.hub.people():
+async def recheck(visibility: Visibility, hub: Hub) -> None:
+    for person in hub.people():
         try:
-            await site.learn_again(person)
+            await visibility.learn_again(person)
         except Retryable:
             # What was learnt before is held for seconds; then nothing is allowed.
             continue
-    site.hub.recheck()
+    hub.recheck()

@@ -1,4 +1,4 @@
-"""What can be said about the gateway from outside."""
+"""Settings of the gateway."""
 
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -63,6 +63,6 @@ class GatewaySettings(BaseSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether nobody but this machine can come here."""
+        """Tell whether only this machine can reach the gateway."""
         named = urlsplit(self.public_url).hostname or self.host
         return is_loopback(self.host) and named in LOCAL_NAMES

@@ -1,4 +1,4 @@
-"""Who may see and promote what, as the cluster's administrators say it with RBAC.
+"""The rights to see and promote, as the cluster's administrators grant them with RBAC.
 
 Each question is a SubjectAccessReview with the person's name and groups. The widest is asked
 first, so that an administrator costs three of them, and only who sees no whole namespace costs one
@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.gateway.access.denials import missing_right
-from countersign.gateway.interfaces import Missing, Right, Wanted
+from countersign.gateway.interfaces import Missing, Right, Scope
 from countersign.gateway.model import GateKey, PipelineKey
+from countersign.gateway.refusals import Delay
 from countersign.kube.access.api import ClusterApi
 from countersign.kube.access.reviews import (
     CREDENTIALS,
@@ -56,7 +58,7 @@ _Ask = Callable[[Iterable[Act]], Awaitable[None]]
 
 @dataclass(eq=False)
 class _Known:
-    """What is known of one person."""
+    """The decisions known about one person."""
 
     subject: Subject
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -83,39 +85,39 @@ class ClusterAccess:
     def __init__(self, api: ClusterApi, *, elapsed: Callable[[], float]) -> None:
         self._api = api
         self._elapsed = elapsed
-        self._people: OrderedDict[tuple[str, tuple[str, ...]], _Known] = OrderedDict()
+        self._people = BoundedDict[tuple[str, tuple[str, ...]], _Known](PEOPLE_MAX)
         self._is_told = False
 
-    async def learn(self, person: Person, wanted: Callable[[], Wanted]) -> None:
+    async def learn(self, person: Person, scope: Callable[[], Scope]) -> None:
         known = self._of(person)
         async with known.lock:
             try:
                 async with asyncio.timeout(LEARN_TIMEOUT_S):
-                    await self._learn(known, wanted())
+                    await self._learn(known, scope())
             except TimeoutError:
                 raise self._unknown("the API server answers too slowly") from None
             except (Rejected, Retryable) as error:
                 raise self._unknown(error.message) from None
         self._is_told = False
 
-    async def _learn(self, known: _Known, wanted: Wanted) -> None:
+    async def _learn(self, known: _Known, scope: Scope) -> None:
         def ask(acts: Iterable[Act]) -> Awaitable[None]:
-            return self._ask(known, acts, denial_s=wanted.denial_s)
+            return self._ask(known, acts, denial_s=scope.denial_s)
 
         wide = (_seeing(), _seeing_credentials(), promoting_everywhere(namespace=""))
         await ask(wide)
         for act in wide:
             if not self._allows(known, act):
-                await ask(_narrowed(act, namespace=n) for n in sorted(wanted.namespaces))
-        seen = await self._seen(known, wanted, ask)
+                await ask(_narrowed(act, namespace=n) for n in sorted(scope.namespaces))
+        seen = await self._seen(known, scope, ask)
         divided = {n for n in {p.namespace for p in seen} if not self._promotes_all(known, n)}
         in_environments = (
-            promoting(e, namespace=n) for n, e in sorted(wanted.environments) if n in divided
+            promoting(e, namespace=n) for n, e in sorted(scope.environments) if n in divided
         )
         await ask(in_environments)
         named = [
             g
-            for g in wanted.asking
+            for g in scope.asking
             if g.pipeline in seen
             and g.pipeline.namespace in divided
             and not self._promotes(known, g)
@@ -124,11 +126,11 @@ class ClusterAccess:
         rest = dict.fromkeys(g.pipeline for g in named if not self._promotes(known, g))
         await ask(promoting_everywhere(namespace=p.namespace, name=p.name) for p in rest)
 
-    async def _seen(self, known: _Known, wanted: Wanted, ask: _Ask) -> set[PipelineKey]:
-        whole = {n for n in wanted.namespaces if self._sees_all(known, n)}
-        by_name = [p for p in wanted.pipelines if p.namespace not in whole][:SEEN_BY_NAME_MAX]
+    async def _seen(self, known: _Known, scope: Scope, ask: _Ask) -> set[PipelineKey]:
+        whole = {n for n in scope.namespaces if self._sees_all(known, n)}
+        by_name = [p for p in scope.pipelines if p.namespace not in whole][:SEEN_BY_NAME_MAX]
         await ask(map(_seeing_this, by_name))
-        seen = {p for p in wanted.pipelines if p.namespace in whole}
+        seen = {p for p in scope.pipelines if p.namespace in whole}
         return seen.union(p for p in by_name if self._sees(known, p))
 
     def _promotes_all(self, known: _Known, namespace: str) -> bool:
@@ -147,7 +149,7 @@ class ClusterAccess:
         if not self._is_told:
             log.warning("access.unknown", reason=message)
         self._is_told = True
-        return Retryable("access_unknown", message)
+        return Retryable(Delay.ACCESS_UNKNOWN, message)
 
     def may_see(self, person: Person, pipeline: PipelineKey) -> bool:
         return self._sees(self._of(person), pipeline)
@@ -190,10 +192,7 @@ class ClusterAccess:
         known = self._people.get(key)
         if known is None:
             known = _Known(Subject(user=person.id, groups=key[1]))
-            self._people[key] = known
-        self._people.move_to_end(key)
-        while len(self._people) > PEOPLE_MAX:
-            self._people.popitem(last=False)
+        self._people[key] = known
         return known
 
     def _is_fresh(self, known: _Known, act: Act, *, denial_s: float) -> bool:

@@ -1,4 +1,4 @@
-"""What somebody lacks who may not do something, as the Role and the RoleBinding that grant it."""
+"""A missing right, as the Role and the RoleBinding that grant it."""
 
 import json
 
@@ -7,6 +7,7 @@ from countersign.contracts.messages import Person
 from countersign.contracts.subjects import encode_free
 from countersign.gateway.interfaces import Missing, Right
 from countersign.gateway.model import GateKey
+from countersign.gateway.refusals import Refusal
 from countersign.kube.access.reviews import GROUP
 from countersign.kube.grant_files import manifest_text
 from countersign.kube.grants import Grant, Grantee, Rule
@@ -22,7 +23,9 @@ class Denied(Rejected):
 
     """
 
-    def __init__(self, message: str, *, missing: Missing, reason: str = "not_allowed") -> None:
+    def __init__(
+        self, message: str, *, missing: Missing, reason: Refusal = Refusal.NOT_ALLOWED
+    ) -> None:
         super().__init__(reason, message)
         self.missing = missing
 

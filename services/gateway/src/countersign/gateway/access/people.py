@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import Person
-from countersign.gateway.interfaces import Missing, Right, Wanted
+from countersign.gateway.interfaces import Missing, Right, Scope
 from countersign.gateway.model import GateKey, PipelineKey
+from countersign.gateway.refusals import Refusal
 from countersign.process.configuration import read_document
 
 VIEWERS: Final = "viewers"
@@ -33,14 +34,15 @@ class _PeopleFile(BaseModel):
 
 
 def read_people(path: Path) -> tuple[Person, ...]:
-    """
+    """Read the people who may sign in locally.
+
     Raises:
         Rejected: `bad_document`, `people_file`; says what is wrong with it.
 
     """
     listed = read_document(path, _PeopleFile).people
     if len({p.id for p in listed}) != len(listed):
-        raise Rejected("people_file", f"{path} lists an id twice")
+        raise Rejected(Refusal.PEOPLE_FILE, f"{path} lists an id twice")
     return tuple(Person(id=p.id, name=p.name or p.id, groups=p.groups) for p in listed)
 
 
@@ -57,7 +59,7 @@ class LocalSignIn:
     async def identify(self, answer: Mapping[str, str]) -> Person:
         person = self._people.get(answer.get("person", ""))
         if person is None:
-            raise Rejected("unknown_person", "choose one of the people on the page")
+            raise Rejected(Refusal.UNKNOWN_PERSON, "choose one of the people on the page")
         return person
 
 
@@ -70,14 +72,14 @@ class NoLocalSignIn:
 
     async def identify(self, answer: Mapping[str, str]) -> Person:
         del answer
-        raise Rejected("unknown_person", "people sign in at the provider here")
+        raise Rejected(Refusal.UNKNOWN_PERSON, "people sign in at the provider here")
 
 
 class LocalAccess:
     """Everybody sees everything; members of the group `viewers` cannot promote."""
 
-    async def learn(self, person: Person, wanted: Callable[[], Wanted]) -> None:
-        del person, wanted
+    async def learn(self, person: Person, scope: Callable[[], Scope]) -> None:
+        del person, scope
 
     def may_see(self, person: Person, pipeline: PipelineKey) -> bool:
         del person, pipeline

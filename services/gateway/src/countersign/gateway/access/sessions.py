@@ -4,19 +4,19 @@ A new id is given at sign-in, so an id that somebody planted is worth nothing. A
 (before sign-in) carries no state, only the token that its forms must bring back.
 """
 
+import base64
 import hashlib
 import hmac
-import secrets
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from itsdangerous import BadSignature, Signer
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.consent.sign_in import session_digest
 from countersign.contracts.messages import Person
-from countersign.gateway.interfaces import Clock
+from countersign.gateway.interfaces import Clock, Dice
 
 ID_BYTES: Final = 32
 NONCE_BYTES: Final = 8
@@ -37,7 +37,7 @@ class Session:
 
     @property
     def digest(self) -> str:
-        """What other services get to know of the session's id."""
+        """The digest by which other services know the session."""
         return session_digest(self.id)
 
     def __repr__(self) -> str:
@@ -47,25 +47,24 @@ class Session:
 class Sessions:
     """Owns who is signed in."""
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, dice: Dice) -> None:
         self._clock = clock
-        self._key = secrets.token_bytes(ID_BYTES)
+        self._dice = dice
+        self._key = dice(ID_BYTES)
         self._signer = Signer(self._key, salt="countersign.session", digest_method=hashlib.sha256)
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions = BoundedDict[str, Session](SESSIONS_MAX)
 
     def __len__(self) -> int:
         return len(self._sessions)
 
     def new_id(self) -> str:
-        return secrets.token_urlsafe(ID_BYTES)
+        return base64.urlsafe_b64encode(self._dice(ID_BYTES)).rstrip(b"=").decode()
 
     def open(self, person: Person) -> Session:
         """Sign a person in, under an id that nobody has seen before."""
         now = self._clock()
         session = Session(id=self.new_id(), person=person, created_at=now, seen_at=now)
         self._sessions[session.id] = session
-        while len(self._sessions) > SESSIONS_MAX:
-            self._sessions.popitem(last=False)
         return session
 
     def find(self, session_id: str, *, touch: bool = True) -> Session | None:
@@ -80,14 +79,13 @@ class Sessions:
         if touch:
             session = replace(session, seen_at=now)
             self._sessions[session_id] = session
-            self._sessions.move_to_end(session_id)
         return session
 
     def close(self, session_id: str) -> None:
         self._sessions.pop(session_id, None)
 
     def seal(self, session_id: str) -> str:
-        """What the cookie holds."""
+        """Sign a session's id for the cookie."""
         return self._signer.sign(session_id).decode()
 
     def unseal(self, cookie: str) -> str:
@@ -100,12 +98,12 @@ class Sessions:
             return ""
 
     def form_token(self, session_id: str) -> str:
-        """What a form of that session must bring back; different each time.
+        """Make the token that a form of that session must bring back; it differs each time.
 
         Pages are compressed and repeat what is searched for, so a token that stayed the same could
         be guessed by its length. https://www.breachattack.com
         """
-        return self._form_token(session_id, secrets.token_hex(NONCE_BYTES))
+        return self._form_token(session_id, self._dice(NONCE_BYTES).hex())
 
     def is_form_token(self, text: str, session_id: str) -> bool:
         made = self._form_token(session_id, text.partition(".")[0])

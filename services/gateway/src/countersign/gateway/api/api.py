@@ -8,12 +8,15 @@ from starlette.responses import Response
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import PipelineRef
-from countersign.gateway.api import shapes, shaping
+from countersign.gateway import addresses
+from countersign.gateway.access.sessions import Sessions
+from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.api import answers, shapes
 from countersign.gateway.api.openapi import description
-from countersign.gateway.interfaces import rights
+from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.model import PipelineKey
-from countersign.gateway.timeline.history import Entry
-from countersign.gateway.view import addresses
+from countersign.gateway.refusals import Refusal
+from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.view.boards import matches, read_query
 from countersign.gateway.view.records import rows
 from countersign.gateway.view.risks import (
@@ -22,10 +25,9 @@ from countersign.gateway.view.risks import (
     credential_views,
     uses_by_credential,
 )
-from countersign.gateway.web.actions import entry_of
+from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of
-from countersign.gateway.web.site import Site
-from countersign.gateway.web.tracing import asking
+from countersign.gateway.web.spans import asking
 
 FORM_TOKEN_HEADER: Final = "X-Countersign-Form"  # noqa: S105 - the name of a header
 ITEMS_MAX: Final = 1_000
@@ -39,8 +41,18 @@ def _json(shape: BaseModel) -> Response:
 class Api:
     """One method for each operation."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(
+        self,
+        *,
+        visibility: Visibility,
+        approval: ApprovalClient,
+        sessions: Sessions,
+        screen: Screen,
+    ) -> None:
+        self._visibility = visibility
+        self._approval = approval
+        self._sessions = sessions
+        self._screen = screen
 
     async def openapi(self, request: Request) -> Response:
         del request
@@ -58,19 +70,19 @@ class Api:
 
     def _frame(self, total: int) -> dict[str, str | bool | int]:
         return {
-            "position": str(self._site.projection.position),
-            "current": self._site.feed.status.current,
+            "position": str(self._visibility.projection.position),
+            "current": self._screen.status.current,
             "total": total,
         }
 
     async def pipelines(self, request: Request) -> Response:
         query = read_query(dict(request.query_params))
         person = session_of(request).person
-        may = rights(self._site.access, person)
-        found = [t for t in self._site.tracks(person) if matches(t, query, may=may)]
+        may = self._visibility.may(person)
+        found = [t for t in self._visibility.tracks(person) if matches(t, query, may=may)]
         first = (query.page - 1) * ITEMS_MAX
         items = tuple(
-            shaping.pipeline_shape(t, may=t.allowed(may)) for t in found[first : first + ITEMS_MAX]
+            answers.pipeline_shape(t, may=t.allowed(may)) for t in found[first : first + ITEMS_MAX]
         )
         return _json(
             shapes.PipelineList.model_validate({**self._frame(len(found)), "items": items})
@@ -78,12 +90,14 @@ class Api:
 
     async def pipeline(self, request: Request) -> Response:
         key = self._key(request, "name")
-        self._site.check_seen(session_of(request).person, key)
-        track = self._site.projection.track(key)
+        self._visibility.check_pipeline(session_of(request).person, key)
+        track = self._visibility.projection.track(key)
         if track is None:
-            raise Rejected("not_found", f"no pipeline {key.name!r} in {key.namespace!r} is known")
-        may = rights(self._site.access, session_of(request).person)
-        return _json(shaping.pipeline_shape(track, may=track.allowed(may)))
+            raise Rejected(
+                Refusal.NOT_FOUND, f"no pipeline {key.name!r} in {key.namespace!r} is known"
+            )
+        may = self._visibility.may(session_of(request).person)
+        return _json(answers.pipeline_shape(track, may=track.allowed(may)))
 
     def _key(self, request: Request, second: str) -> PipelineKey:
         parts = (request.path_params["namespace"], request.path_params[second])
@@ -91,52 +105,54 @@ class Api:
 
     def _sees(self, request: Request, ref: PipelineRef | PipelineKey) -> bool:
         key = PipelineKey(ref.namespace, ref.name)
-        return self._site.access.may_see(session_of(request).person, key)
+        return self._visibility.access.may_see(session_of(request).person, key)
 
     async def promotions(self, request: Request) -> Response:
         """All that may be seen; `state`, `namespace`, `pipeline`, `environment` narrow it."""
         wanted = {k: v for k, v in request.query_params.items() if v}
         found = []
-        for entry in reversed(self._site.projection.entries.values()):
-            ref = entry.promotion.request.promotion
+        for timeline in reversed(self._visibility.projection.timelines.values()):
+            ref = timeline.promotion.request.promotion
             facts = {
-                "state": entry.promotion.state.value,
+                "state": timeline.promotion.state.value,
                 "namespace": ref.pipeline.namespace,
                 "pipeline": ref.pipeline.name,
                 "environment": ref.environment,
             }
             fits = all(wanted.get(k, v) == v for k, v in facts.items())
             if fits and self._sees(request, ref.pipeline):
-                found.append(entry)
-        items = tuple(map(shaping.promotion_shape, found[:ITEMS_MAX]))
+                found.append(timeline)
+        items = tuple(
+            answers.promotion_shape(t, links=self._visibility.projection.links)
+            for t in found[:ITEMS_MAX]
+        )
         frame = self._frame(len(found))
         return _json(shapes.PromotionList.model_validate({**frame, "items": items}))
 
     async def promotion(self, request: Request) -> Response:
-        wanted = addresses.text_of(request.path_params["promotion_id"])
-        entry = self._site.projection.entries.get(wanted)
-        ref = entry.promotion.request.promotion if entry else None
-        if entry is None or ref is None or not self._sees(request, ref.pipeline):
-            raise Rejected("unknown_promotion", f"promotion {wanted!r} is not known here")
-        return _json(shaping.promotion_shape(entry))
+        named = addresses.text_of(request.path_params["promotion_id"])
+        timeline = self._visibility.timeline(session_of(request).person, named)
+        return _json(answers.promotion_shape(timeline, links=self._visibility.projection.links))
 
-    def _acting(self, request: Request) -> Entry:
+    def _acting(self, request: Request) -> Timeline:
         """The promotion that is acted on, once it is sure that a page of ours asks."""
         state = request.scope["state"]
         token = request.headers.get(FORM_TOKEN_HEADER, "")
-        if not self._site.sessions.is_form_token(token, state["session_id"]):
-            raise Rejected("bad_form", f"{FORM_TOKEN_HEADER} is not the token of this session")
-        wanted = addresses.text_of(request.path_params["promotion_id"])
-        return entry_of(self._site, wanted, person=session_of(request).person)
+        if not self._sessions.is_form_token(token, state["session_id"]):
+            raise Rejected(
+                Refusal.BAD_FORM, f"{FORM_TOKEN_HEADER} is not the token of this session"
+            )
+        named = addresses.text_of(request.path_params["promotion_id"])
+        return self._visibility.promotable(session_of(request).person, named)
 
     async def begin(self, request: Request) -> Response:
-        entry, session = self._acting(request), session_of(request)
-        with asking(entry, "promote as oneself"):
-            answer = await self._site.handlers.begin(
-                entry.promotion_id, person=session.person, session=session.digest
+        timeline, session = self._acting(request), session_of(request)
+        with asking(timeline, "promote as oneself"):
+            answer = await self._approval.begin(
+                timeline.promotion_id, person=session.person, session=session.digest
             )
         shape = shapes.BeginShape(
-            promotion_id=entry.promotion_id,
+            promotion_id=timeline.promotion_id,
             approval_id=answer.approval_id,
             granted=answer.granted,
             authorize_url=answer.authorize_url,
@@ -145,59 +161,65 @@ class Api:
         return _json(shape)
 
     async def approve(self, request: Request) -> Response:
-        entry, person = self._acting(request), session_of(request).person
-        with asking(entry, "promote with the stored credential"):
-            answer = await self._site.handlers.approve(entry.promotion_id, person=person)
-        done = shapes.DoneShape(promotion_id=entry.promotion_id, approval_id=answer.approval_id)
+        timeline, person = self._acting(request), session_of(request).person
+        with asking(timeline, "promote with the stored credential"):
+            answer = await self._approval.approve(timeline.promotion_id, person=person)
+        done = shapes.DoneShape(promotion_id=timeline.promotion_id, approval_id=answer.approval_id)
         return _json(done)
 
     async def reject(self, request: Request) -> Response:
-        entry, person = self._acting(request), session_of(request).person
+        timeline, person = self._acting(request), session_of(request).person
         body = await _read(request, shapes.RejectBody)
-        with asking(entry, "reject"):
-            await self._site.handlers.reject(entry.promotion_id, person=person, reason=body.reason)
-        return _json(shapes.DoneShape(promotion_id=entry.promotion_id))
+        with asking(timeline, "reject"):
+            await self._approval.reject(timeline.promotion_id, person=person, reason=body.reason)
+        return _json(shapes.DoneShape(promotion_id=timeline.promotion_id))
 
     async def retry(self, request: Request) -> Response:
-        entry, person = self._acting(request), session_of(request).person
-        with asking(entry, "ask again"):
-            answer = await self._site.handlers.retry(entry.promotion_id, person=person)
-        done = shapes.DoneShape(promotion_id=entry.promotion_id, attempt=answer.attempt)
+        timeline, person = self._acting(request), session_of(request).person
+        with asking(timeline, "ask again"):
+            answer = await self._approval.retry(timeline.promotion_id, person=person)
+        done = shapes.DoneShape(promotion_id=timeline.promotion_id, attempt=answer.attempt)
         return _json(done)
 
     async def credentials(self, request: Request) -> Response:
-        projection = self._site.projection
-        access, person = self._site.access, session_of(request).person
+        projection = self._visibility.projection
+        access, person = self._visibility.access, session_of(request).person
         uses = uses_by_credential(projection.pipelines)
         views = [
             v
             for v in credential_views(projection.credentials, projection.used, uses=uses)
             if access.may_see_credentials(person, namespace=v.key.namespace)
         ]
-        items = tuple(map(shaping.credential_shape, views[:ITEMS_MAX]))
+        items = tuple(map(answers.credential_shape, views[:ITEMS_MAX]))
         frame = self._frame(len(views))
         return _json(shapes.CredentialList.model_validate({**frame, "items": items}))
 
     async def credential(self, request: Request) -> Response:
         key = self._key(request, "secret")
-        self._site.check_credentials_seen(session_of(request).person, key.namespace)
-        projection = self._site.projection
+        self._visibility.check_credentials(session_of(request).person, key.namespace)
+        projection = self._visibility.projection
         checked = projection.credentials.get(key)
         if checked is None:
-            raise Rejected("not_found", f"no credential {key.name!r} in {key.namespace!r} is known")
+            raise Rejected(
+                Refusal.NOT_FOUND, f"no credential {key.name!r} in {key.namespace!r} is known"
+            )
         used = projection.used.get(key)
         uses = uses_by_credential(projection.pipelines).get(key, ())
         view: CredentialView = credential_view(key, checked, used, uses=uses)
-        return _json(shaping.credential_shape(view))
+        return _json(answers.credential_shape(view))
 
     async def record(self, request: Request) -> Response:
         words = request.query_params.get("q", "")[:200]
         found = [
             r
-            for r in rows(self._site.projection.entries.values(), words=words)
+            for r in rows(
+                self._visibility.projection.timelines.values(),
+                links=self._visibility.projection.links,
+                words=words,
+            )
             if self._sees(request, r.key)
         ]
-        items = shaping.record_items(found)
+        items = answers.record_items(found)
         frame = self._frame(len(found))
         return _json(shapes.RecordList.model_validate({**frame, "items": items}))
 
@@ -207,4 +229,6 @@ async def _read(request: Request, shape: type[_Body]) -> _Body:
     try:
         return shape.model_validate_json(body or b"{}")
     except ValidationError:
-        raise Rejected("bad_request", "the body is not what the description asks for") from None
+        raise Rejected(
+            Refusal.BAD_REQUEST, "the body is not what the description asks for"
+        ) from None

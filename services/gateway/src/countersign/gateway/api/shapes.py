@@ -15,7 +15,7 @@ class Shape(BaseModel):
 
 
 class SessionShape(Shape):
-    """Who is signed in."""
+    """The person who is signed in."""
 
     person_id: str
     person: str
@@ -24,7 +24,7 @@ class SessionShape(Shape):
 
 
 class GateShape(Shape):
-    """What stands before an environment."""
+    """A gate before an environment."""
 
     state: str
     word: str
@@ -114,7 +114,7 @@ class PromotionShape(Shape):
 
 
 class CredentialShape(Shape):
-    """What is known of a stored credential."""
+    """A stored credential, as far as it is known."""
 
     namespace: str
     secret: str
@@ -168,7 +168,7 @@ class RecordList(ListShape):
 
 
 class BeginShape(Shape):
-    """Where to go to consent."""
+    """A sign-in that was begun, or a consent that was given at once."""
 
     promotion_id: str
     approval_id: str

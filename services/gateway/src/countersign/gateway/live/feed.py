@@ -4,11 +4,11 @@ import asyncio
 from datetime import datetime
 from typing import Final, Protocol
 
-from countersign.gateway.html.rendering import Templates
-from countersign.gateway.interfaces import Clock, FeedStatus
+from countersign.gateway.html.templates import Templates
+from countersign.gateway.interfaces import Clock, FeedStatus, Pause
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.timeline.moments import Heard
-from countersign.gateway.view.projection import Change, Projection
+from countersign.gateway.view.projection import Projection, Update
 from countersign.messaging.bus import Received
 from countersign.telemetry.logs import get_logger
 
@@ -18,7 +18,7 @@ WATCH_INTERVAL_S: Final = 1.0
 
 
 class Connection(Protocol):
-    """What the feed asks of the bus."""
+    """The connection, as the feed asks about it."""
 
     @property
     def connected(self) -> bool: ...
@@ -67,9 +67,9 @@ class BusFeed:
         shown = tuple(self._projection.pipelines)
         self._projection.forget(stream)
         for key in shown:
-            self._hub.changed(Change(pipeline=key))
+            self._hub.changed(Update(pipeline=key))
 
-    async def watch(self, connection: Connection) -> None:
+    async def watch(self, connection: Connection, *, pause: Pause) -> None:
         """Notice that the bus is gone or back, and tell the pages."""
         self._connection = connection
         while True:
@@ -80,4 +80,4 @@ class BusFeed:
                 log.warning("feed.lost")
             html = self._templates.page("_banner.html", status=self.status)
             self._hub.show_banner(html.strip())
-            await asyncio.sleep(WATCH_INTERVAL_S)
+            await pause(WATCH_INTERVAL_S)

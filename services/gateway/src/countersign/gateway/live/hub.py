@@ -1,4 +1,4 @@
-"""Who looks at what, and what they are sent when it changes.
+"""Open pages, and the changes that are sent to them.
 
 A change is rendered once and given to all who look at it. Each client has a bounded queue; one
 that does not read is dropped, reconnects, and gets what it missed from its `Last-Event-ID`.
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from countersign.contracts.messages import Person
-from countersign.gateway.html.rendering import Templates
-from countersign.gateway.interfaces import Access, rights
-from countersign.gateway.live.sharing import Rendering, View
-from countersign.gateway.live.streaming import encode_event
+from countersign.gateway.html.templates import Templates
+from countersign.gateway.interfaces import Access, Pause, rights
+from countersign.gateway.live.rendition import Rendering, View
+from countersign.gateway.live.sse import encode_event
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.view.boards import matches
-from countersign.gateway.view.projection import Change, Position, Projection
+from countersign.gateway.view.projection import Position, Projection, Update
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -48,10 +48,18 @@ class Client:
 class Hub:
     """Owns the open pages."""
 
-    def __init__(self, *, projection: Projection, templates: Templates, access: Access) -> None:
+    def __init__(
+        self,
+        *,
+        projection: Projection,
+        templates: Templates,
+        access: Access,
+        pause: Pause,
+    ) -> None:
         self._projection = projection
         self._templates = templates
         self._access = access
+        self._pause = pause
         self._clients: set[Client] = set()
         self._dirty: OrderedDict[PipelineKey, set[str]] = OrderedDict()
         self._wake = asyncio.Event()
@@ -89,7 +97,7 @@ class Hub:
         for client in list(self._clients):
             self._drop(client)
 
-    def changed(self, change: Change) -> None:
+    def changed(self, change: Update) -> None:
         """Something was folded in."""
         if change.pipeline is not None:
             self._dirty.setdefault(change.pipeline, set()).add(change.promotion_id)
@@ -107,7 +115,7 @@ class Hub:
             self._send(client, [text])
 
     def people(self) -> tuple[Person, ...]:
-        """Who has pages open; each as often as their groups differ."""
+        """Return the people with open pages; each as often as their groups differ."""
         return tuple({(c.person.id, c.person.groups): c.person for c in self._clients}.values())
 
     def recheck(self) -> None:
@@ -145,7 +153,7 @@ class Hub:
         """Send what changed, until cancelled."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(GATHER_S)
+            await self._pause(GATHER_S)
             self._wake.clear()
             dirty, self._dirty = self._dirty, OrderedDict()
             await self._flush(dirty)
@@ -155,7 +163,7 @@ class Hub:
         for i, client in enumerate(list(self._clients)):
             self._send(client, self._parts(client, dirty, rendering))
             if i % 50 == 49:  # noqa: PLR2004 - let requests in between
-                await asyncio.sleep(0)
+                await self._pause(0)
 
     def _missed(self, client: Client, since: Position | None) -> dict[PipelineKey, set[str]]:
         position = self._projection.position

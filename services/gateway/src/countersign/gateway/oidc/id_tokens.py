@@ -1,4 +1,4 @@
-"""Whether an ID token is the provider's, for us, for this sign-in, and of now.
+"""Checks that an ID token is the provider's, for us, for this sign-in, and of now.
 
 Source: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 """
@@ -15,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 
 from countersign.contracts.errors import Rejected
+from countersign.gateway.refusals import Refusal
 
 # Signatures by the provider alone: no `none`, and nothing made with a secret that we hold, too.
 ALGORITHMS: Final = (
@@ -32,7 +33,7 @@ Claims = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What the token of one sign-in must say."""
+    """The facts that the token of one sign-in must state."""
 
     issuer: str
     client_id: str
@@ -128,4 +129,4 @@ def _check_times(claims: Claims, now_s: float) -> None:
 
 
 def _bad(why: str) -> Rejected:
-    return Rejected("bad_id_token", f"the provider's ID token is not accepted: {why}")
+    return Rejected(Refusal.BAD_ID_TOKEN, f"the provider's ID token is not accepted: {why}")

@@ -1,4 +1,4 @@
-"""What the provider says of itself, and the keys it signs with: both change while we run.
+"""The provider's description of itself, and its keys: both change while we run.
 
 Source: https://openid.net/specs/openid-connect-discovery-1_0.html
 """
@@ -12,6 +12,7 @@ from urllib.parse import quote_plus, urlsplit
 from countersign.contracts.errors import Rejected
 from countersign.gateway.oidc.id_tokens import Key, read_keys
 from countersign.gateway.oidc.settings import trusted_url
+from countersign.gateway.refusals import Refusal
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -47,7 +48,7 @@ class Metadata:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Where our forms may lead a browser."""
+        """The origins that our forms may lead a browser to."""
         used = (self.authorization_endpoint, self.end_session_endpoint)
         return tuple(dict.fromkeys(origin_of(url) for url in used if url))
 
@@ -58,13 +59,16 @@ def origin_of(url: str) -> str:
 
 
 def read_metadata(document: Mapping[str, Any], *, issuer: str) -> Metadata:
-    """
+    """Read a discovery document.
+
     Raises:
         Rejected: `provider_refused`; the document is somebody else's, or leads astray.
 
     """
     if document.get("issuer") != issuer:
-        raise Rejected("provider_refused", "the provider calls itself otherwise than we call it")
+        raise Rejected(
+            Refusal.PROVIDER_REFUSED, "the provider calls itself otherwise than we call it"
+        )
     found = {}
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "end_session_endpoint"):
         url = document.get(name, "")
@@ -73,10 +77,12 @@ def read_metadata(document: Mapping[str, Any], *, issuer: str) -> Metadata:
         try:
             found[name] = trusted_url(url if isinstance(url, str) else "")
         except ValueError:
-            raise Rejected("provider_refused", f"the provider's {name} is not https") from None
+            raise Rejected(
+                Refusal.PROVIDER_REFUSED, f"the provider's {name} is not https"
+            ) from None
     pkce = document.get("code_challenge_methods_supported", ["S256"])
     if not isinstance(pkce, list) or "S256" not in pkce:
-        raise Rejected("provider_refused", "the provider knows no PKCE with S256")
+        raise Rejected(Refusal.PROVIDER_REFUSED, "the provider knows no PKCE with S256")
     ways = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return Metadata(
         **found,
@@ -112,11 +118,12 @@ class Provider:
 
     @property
     def known(self) -> Metadata | None:
-        """What was last read, without asking."""
+        """The description that was last read, without asking."""
         return self._metadata
 
     async def metadata(self) -> Metadata:
-        """
+        """Return what the provider says of itself, read again every few minutes.
+
         Raises:
             Retryable: `provider_unavailable`.
             Rejected: `provider_refused`.
@@ -150,7 +157,9 @@ class Provider:
                 log.info("oidc.keys_read", keys=len(self._keys))
                 found = self._known_key(kid)
         if found is None:
-            raise Rejected("bad_id_token", "the provider does not name the key of its ID token")
+            raise Rejected(
+                Refusal.BAD_ID_TOKEN, "the provider does not name the key of its ID token"
+            )
         return found
 
     def _known_key(self, kid: str) -> Key | None:
@@ -177,5 +186,5 @@ class Provider:
         answer = await self._transport.post(metadata.token_endpoint, sent, basic=basic)
         token = answer.get("id_token")
         if not isinstance(token, str) or not token:
-            raise Rejected("bad_id_token", "the provider sends no ID token")
+            raise Rejected(Refusal.BAD_ID_TOKEN, "the provider sends no ID token")
         return token

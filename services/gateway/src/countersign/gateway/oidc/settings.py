@@ -1,4 +1,4 @@
-"""What can be said about the provider from outside."""
+"""Settings of the identity provider."""
 
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit

@@ -15,6 +15,7 @@ from typing import Any, Final
 import httpx2
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.gateway.refusals import Delay, Refusal
 
 TIMEOUT_S: Final = 8.0
 ANSWER_BYTES_MAX: Final = 512 * 1024
@@ -28,14 +29,17 @@ class Transport:
         self._client = client
 
     async def get(self, url: str) -> Mapping[str, Any]:
-        """
+        """Fetch a JSON document.
+
         Raises:
             Retryable: `provider_unavailable`.
 
         """
         status, answer = await self._exchange(self._client.build_request("GET", url))
         if status != httpx2.codes.OK:
-            raise Retryable("provider_unavailable", f"the provider answers with status {status}")
+            raise Retryable(
+                Delay.PROVIDER_UNAVAILABLE, f"the provider answers with status {status}"
+            )
         return answer
 
     async def post(
@@ -57,11 +61,13 @@ class Transport:
         if httpx2.codes.is_success(status):
             return answer
         if status >= httpx2.codes.INTERNAL_SERVER_ERROR:
-            raise Retryable("provider_unavailable", f"the provider answers with status {status}")
+            raise Retryable(
+                Delay.PROVIDER_UNAVAILABLE, f"the provider answers with status {status}"
+            )
         word = answer.get("error")
         known = isinstance(word, str) and word.isascii() and word.replace("_", "").isalpha()
         said = str(word)[:64] if known else f"status {status}"
-        raise Rejected("provider_refused", f"the provider refuses the sign-in: {said}")
+        raise Rejected(Refusal.PROVIDER_REFUSED, f"the provider refuses the sign-in: {said}")
 
     async def _exchange(self, request: httpx2.Request) -> tuple[int, Mapping[str, Any]]:
         try:
@@ -76,12 +82,12 @@ class Transport:
                 finally:
                     await answer.aclose()
         except TimeoutError:
-            raise Retryable("provider_unavailable", "the provider does not answer") from None
+            raise Retryable(Delay.PROVIDER_UNAVAILABLE, "the provider does not answer") from None
         except (OSError, httpx2.HTTPError) as error:
             # Not chained: a request carries a code, an answer a token.
             word = type(error).__name__
             raise Retryable(
-                "provider_unavailable", f"the provider cannot be reached ({word})"
+                Delay.PROVIDER_UNAVAILABLE, f"the provider cannot be reached ({word})"
             ) from None
         return answer.status_code, _object(bytes(content))
 

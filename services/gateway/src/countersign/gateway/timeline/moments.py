@@ -32,11 +32,16 @@ from countersign.contracts.messages import (
 )
 
 STEP_NAMES: Final = {
+    OpeningStep.UNSPECIFIED: "starting",
     OpeningStep.READING: "reading files",
     OpeningStep.EDITING: "editing",
     OpeningStep.COMMITTING: "committing",
     OpeningStep.OPENING: "opening the pull request",
 }
+
+
+def step_name(step: OpeningStep) -> str:
+    return STEP_NAMES.get(step, "working")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,7 @@ class Moment:
 
 
 class Heard(NamedTuple):
-    """What came with an event."""
+    """The envelope of an event."""
 
     sequence: int
     recorded_at: datetime
@@ -59,7 +64,7 @@ class Heard(NamedTuple):
 
 
 def moment_of(event: Message, promotion: Promotion, heard: Heard) -> Moment:
-    kind, text, who, at = _TOLD[type(event)](event)
+    kind, text, who, at = MOMENTS.get(type(event), _unknown)(event)
     return Moment(
         kind=kind, text=text, who=who, at=at or heard.recorded_at, attempt=promotion.attempt
     )
@@ -100,11 +105,17 @@ def _opened(e: PullRequestOpened) -> tuple[str, str, str, datetime | None]:
 
 
 def _progressed(e: PullRequestProgressed) -> tuple[str, str, str, datetime | None]:
-    return "step", STEP_NAMES.get(e.step, "working"), "", e.progressed_at
+    return "step", step_name(e.step), "", e.progressed_at
 
 
-_Told = Callable[[Any], tuple[str, str, str, datetime | None]]
-_TOLD: Final[dict[type[Message], _Told]] = {
+def _unknown(e: Message) -> tuple[str, str, str, datetime | None]:
+    """An event that is newer than this table."""
+    del e
+    return "other", "changed", "", None
+
+
+_Words = Callable[[Any], tuple[str, str, str, datetime | None]]
+MOMENTS: Final[dict[type[Message], _Words]] = {
     PromotionRequested: lambda e: ("requested", "found ready", "", e.requested_at),
     PromotionRetried: lambda e: ("retried", "asked for again", name_of(e.by), e.retried_at),
     PromotionSuperseded: lambda e: (

@@ -1,35 +1,17 @@
-"""What a board shows: filters, search, pages of whole namespaces, and what waits for you. Pure."""
+"""The board: filters, search, pages of whole namespaces, and what waits for you. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import groupby
 from typing import Final
 from urllib.parse import urlencode
 
-from countersign.gateway.model import (
-    IN_TROUBLE,
-    NEEDS_PERSON,
-    GateKey,
-    GateState,
-    GateView,
-    May,
-    Track,
-)
+from countersign.gateway.gate_states import Show
+from countersign.gateway.model import GateKey, GateView, May, Track
 
 PAGE_TRACKS: Final = 60  # what a page holds unless one namespace has more
 QUERY_CHARACTERS_MAX: Final = 200
 PAGES_MAX: Final = 10_000
-
-
-class Show(StrEnum):
-    """A filter chip."""
-
-    ALL = "all"
-    NEEDS_ME = "needs-me"
-    IN_PULL_REQUEST = "in-pull-request"
-    BLOCKED = "blocked"
-    FAILED = "failed"
 
 
 LABELS: Final = {
@@ -38,12 +20,6 @@ LABELS: Final = {
     Show.IN_PULL_REQUEST: "In pull request",
     Show.BLOCKED: "Blocked",
     Show.FAILED: "Failed",
-}
-_STATES: Final = {
-    Show.NEEDS_ME: NEEDS_PERSON,
-    Show.IN_PULL_REQUEST: frozenset({GateState.OPEN, GateState.SUPERSEDED}),
-    Show.BLOCKED: frozenset({GateState.BLOCKED, GateState.NOT_PROMOTABLE, GateState.UNKNOWN}),
-    Show.FAILED: IN_TROUBLE,
 }
 
 
@@ -74,7 +50,7 @@ class Query:
 
 
 def read_query(values: dict[str, str]) -> Query:
-    """What an address says; what it says wrongly is left out."""
+    """Read a query from an address; what is wrong in it is left out."""
     show = values.get("show", "")
     page = values.get("page", "")
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1  # noqa: PLR2004
@@ -95,7 +71,7 @@ def matches(track: Track, query: Query, *, may: May) -> bool:
 
 
 def _shows(track: Track, show: Show, may: May) -> bool:
-    if track.states.isdisjoint(_STATES[show]):
+    if show not in track.chips:
         return False
     return show is not Show.NEEDS_ME or any(_asking(track, may))
 
@@ -143,7 +119,8 @@ class Board:
 
 
 def board(tracks: Sequence[Track], query: Query, *, may: May) -> Board:
-    """
+    """Put one page of the board together.
+
     Args:
         tracks: all that the viewer may see, by namespace and name.
         query: what of them.
@@ -175,7 +152,7 @@ def counts_of(tracks: Iterable[Track], *, may: May) -> dict[Show, int]:
     counts = dict.fromkeys(Show, 0)
     for track in tracks:
         counts[Show.ALL] += 1
-        for show in _STATES:
+        for show in track.chips:
             counts[show] += _shows(track, show, may)
     return counts
 

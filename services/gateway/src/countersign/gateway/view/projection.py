@@ -1,4 +1,4 @@
-"""What the gateway knows: a fold of everything the streams hold, kept in memory.
+"""The gateway's knowledge: a fold of everything the streams hold, kept in memory.
 
 An event that comes twice or late changes nothing. Whoever asks gets the same frozen values until
 something changes.
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
+from countersign.contracts.forge_list import ForgeList
 from countersign.contracts.life import OVER
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
@@ -19,20 +20,21 @@ from countersign.contracts.messages import (
     TokenUsed,
 )
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL
+from countersign.gateway.forge_links import ForgeLinks
+from countersign.gateway.gates.gates import follow_note, gate_view
 from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
-from countersign.gateway.timeline.history import Entry, Outcome, fold
 from countersign.gateway.timeline.moments import Heard
-from countersign.gateway.view.gates import follow_note, gate_view
+from countersign.gateway.timeline.timelines import Outcome, Timeline, fold
 from countersign.gateway.view.tracks import track_view
 
 STREAMS: Final = ("PROMOTIONS", "PIPELINES", "TOKENS")
 HISTORY_PER_GATE_MAX: Final = 50  # promotions; what a page shows, the stream keeps the rest
-ENTRIES_MAX: Final = 100_000  # promotions, of all pipelines
+TIMELINES_MAX: Final = 100_000  # promotions, of all pipelines
 _POSITION_PARTS: Final = len(STREAMS)
 
 
 class Position(NamedTuple):
-    """How far each stream was read, in the order of `STREAMS`."""
+    """The sequence that each stream was read to, in the order of `STREAMS`."""
 
     promotions: int = 0
     pipelines: int = 0
@@ -52,12 +54,12 @@ class Position(NamedTuple):
         return self._replace(**{stream.lower(): sequence})
 
     def beyond(self, other: "Position") -> bool:
-        """Whether anything here is newer than `other`."""
+        """Tell whether anything here is newer than `other`."""
         return any(mine > theirs for mine, theirs in zip(self, other, strict=True))
 
 
-class Change(NamedTuple):
-    """What an event changed."""
+class Update(NamedTuple):
+    """A change that an event made."""
 
     pipeline: PipelineKey | None = None
     promotion_id: str = ""
@@ -68,12 +70,11 @@ class Change(NamedTuple):
 class Projection:
     """Owns what is known; `apply` is the only way in."""
 
-    # Origins of the forges whose webhooks reach us.
-    webhooks: frozenset[str] = frozenset()
+    links: ForgeLinks = field(default_factory=lambda: ForgeLinks(ForgeList()))
     position: Position = field(default_factory=Position)
     latest_at: datetime | None = None
     pipelines: dict[PipelineKey, PipelineObserved] = field(default_factory=dict)
-    entries: OrderedDict[str, Entry] = field(default_factory=OrderedDict)
+    timelines: OrderedDict[str, Timeline] = field(default_factory=OrderedDict)
     gates: dict[GateKey, list[str]] = field(default_factory=dict)
     credentials: dict[PipelineKey, TokenChecked] = field(default_factory=dict)
     used: dict[PipelineKey, TokenUsed] = field(default_factory=dict)
@@ -82,7 +83,7 @@ class Projection:
     born: dict[PipelineKey, Position] = field(default_factory=dict)
     _tracks: dict[PipelineKey, Track] = field(default_factory=dict)
 
-    def apply(self, event: Message, *, stream: str, heard: Heard) -> Change | None:
+    def apply(self, event: Message, *, stream: str, heard: Heard) -> Update | None:
         """Take one event in; none when it changed nothing."""
         if stream not in STREAMS or heard.sequence <= self.position[STREAMS.index(stream)]:
             return None
@@ -98,36 +99,36 @@ class Projection:
         """Forget what a stream told: it was made anew, and tells all again."""
         self.position = self.position.passed(stream, 0)
         told: dict[str, tuple[dict[Any, Any], ...]] = {
-            "PROMOTIONS": (self.entries, self.gates),
+            "PROMOTIONS": (self.timelines, self.gates),
             "PIPELINES": (self.pipelines, self.born),
             "TOKENS": (self.credentials, self.used),
         }
         for known in (*told[stream], self._tracks):
             known.clear()
 
-    def _take(self, event: Message, heard: Heard) -> Change | None:
+    def _take(self, event: Message, heard: Heard) -> Update | None:
         if isinstance(event, PipelineObserved):
             key = PipelineKey(event.pipeline.namespace, event.pipeline.name)
             same = self.pipelines.get(key) == event
             self.pipelines[key] = event
             self.born.setdefault(key, self.position)
-            return None if same else Change(pipeline=key)
+            return None if same else Update(pipeline=key)
         if isinstance(event, PipelineDeleted):
             return self._forget(event)
         if isinstance(event, TokenChecked | TokenUsed):
             return self._check(event)
         return self._promote(event, heard)
 
-    def _forget(self, event: PipelineDeleted) -> Change | None:
+    def _forget(self, event: PipelineDeleted) -> Update | None:
         key = PipelineKey(event.pipeline.namespace, event.pipeline.name)
         known = self.pipelines.get(key)
         if known is None or known.pipeline.uid != event.pipeline.uid:
             return None
         del self.pipelines[key]
         self.born.pop(key, None)
-        return Change(pipeline=key)
+        return Update(pipeline=key)
 
-    def _check(self, event: TokenChecked | TokenUsed) -> Change | None:
+    def _check(self, event: TokenChecked | TokenUsed) -> Update | None:
         key = PipelineKey(event.credential.namespace, event.credential.name)
         if key.name == DELEGATED_CREDENTIAL:
             return None
@@ -135,47 +136,47 @@ class Projection:
             self.credentials[key] = event
         else:
             self.used[key] = event
-        return Change(credential=key)
+        return Update(credential=key)
 
-    def _promote(self, event: Message, heard: Heard) -> Change | None:
+    def _promote(self, event: Message, heard: Heard) -> Update | None:
         ref: PromotionRef | None = getattr(event, "promotion", None)
         if ref is None:
             return None
-        before = self.entries.get(ref.promotion_id)
+        before = self.timelines.get(ref.promotion_id)
         after = fold(before, event, heard)
         if after is None or after is before:
             return None
-        self.entries[ref.promotion_id] = after
+        self.timelines[ref.promotion_id] = after
         key = PipelineKey(ref.pipeline.namespace, ref.pipeline.name)
         if before is None:
             self._index(GateKey(key, ref.environment), after)
-        return Change(pipeline=key, promotion_id=ref.promotion_id)
+        return Update(pipeline=key, promotion_id=ref.promotion_id)
 
-    def _index(self, gate: GateKey, entry: Entry) -> None:
+    def _index(self, gate: GateKey, timeline: Timeline) -> None:
         ids = self.gates.setdefault(gate, [])
-        ids.append(entry.promotion_id)
+        ids.append(timeline.promotion_id)
         if len(ids) > HISTORY_PER_GATE_MAX:
             self._drop(gate, self._oldest_over(ids))
-        if len(self.entries) > ENTRIES_MAX:
-            oldest = next(iter(self.entries.values())).promotion.request.promotion
+        if len(self.timelines) > TIMELINES_MAX:
+            oldest = next(iter(self.timelines.values())).promotion.request.promotion
             key = PipelineKey(oldest.pipeline.namespace, oldest.pipeline.name)
             self._drop(GateKey(key, oldest.environment), oldest.promotion_id)
 
     def _oldest_over(self, ids: list[str]) -> str:
-        over = (i for i in ids if self.entries[i].promotion.state in OVER)
+        over = (i for i in ids if self.timelines[i].promotion.state in OVER)
         return next(over, ids[0])
 
     def _drop(self, gate: GateKey, promotion_id: str) -> None:
-        self.entries.pop(promotion_id, None)
+        self.timelines.pop(promotion_id, None)
         if promotion_id in self.gates.get(gate, []):
             self.gates[gate].remove(promotion_id)
 
-    def at_gate(self, key: PipelineKey, environment: str) -> tuple[Entry, ...]:
+    def at_gate(self, key: PipelineKey, environment: str) -> tuple[Timeline, ...]:
         """Promotions into that environment, oldest first."""
         ids = self.gates.get(GateKey(key, environment), [])
-        return tuple(self.entries[i] for i in ids)
+        return tuple(self.timelines[i] for i in ids)
 
-    def history(self, key: PipelineKey) -> tuple[Entry, ...]:
+    def history(self, key: PipelineKey) -> tuple[Timeline, ...]:
         """All promotions of a pipeline, newest first; also into environments that are gone."""
         names = [g.environment for g in self.gates if g.pipeline == key]
         found = (e for name in names for e in self.at_gate(key, name))
@@ -187,15 +188,17 @@ class Projection:
             return None
         if key not in self._tracks:
             gates = tuple(
-                self._followed(gate_view(observed, i, self.at_gate(key, e.name))) if i else None
+                self._followed(gate_view(observed, i, self.at_gate(key, e.name), links=self.links))
+                if i
+                else None
                 for i, e in enumerate(observed.environments)
             )
             self._tracks[key] = track_view(observed, gates)
         return self._tracks[key]
 
     def _followed(self, gate: GateView) -> GateView:
-        entry = self.entries.get(gate.promotion_id)
-        return follow_note(gate, entry.promotion, webhooks=self.webhooks) if entry else gate
+        timeline = self.timelines.get(gate.promotion_id)
+        return follow_note(gate, timeline.promotion, links=self.links) if timeline else gate
 
     def tracks(self) -> list[Track]:
         """All of them, by namespace and name."""
@@ -203,11 +206,11 @@ class Projection:
         return [t for t in found if t is not None]
 
     def login_of(self, person_id: str, *, origin: str) -> str:
-        """What the forge last called this person, or empty."""
-        for entry in reversed(self.entries.values()):
-            if entry.promotion.request.destination.origin != origin:
+        """Return the person's last known login at the forge, or empty."""
+        for timeline in reversed(self.timelines.values()):
+            if timeline.promotion.request.destination.origin != origin:
                 continue
-            for d in reversed(entry.decisions):
+            for d in reversed(timeline.decisions):
                 granted = d.outcome is Outcome.GRANTED and d.forge_user is not None
                 if granted and d.by.id == person_id and d.forge_user is not None:
                     return d.forge_user.login

@@ -14,10 +14,11 @@ from countersign.contracts.messages import (
     RevocationOutcome,
 )
 from countersign.contracts.revision import short
+from countersign.gateway import ages
+from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.model import PipelineKey
-from countersign.gateway.timeline.history import Decision, Entry, Outcome
 from countersign.gateway.timeline.moments import name_of
-from countersign.gateway.view import addresses, ages
+from countersign.gateway.timeline.timelines import Decision, Outcome, Timeline
 
 PAGE_ROWS: Final = 100
 EXPORT_ROWS_MAX: Final = 50_000
@@ -47,7 +48,7 @@ STATE_WORDS: Final = {
     State.SUPERSEDED: "overtaken",
 }
 # What ended before the forge said who it was, was no more than a sign-in.
-_OUTCOME_WORDS: Final = {
+OUTCOME_WORDS: Final = {
     Outcome.ASKED: ("sign-in begun", "sign-in begun"),
     Outcome.GRANTED: ("approved", "approved"),
     Outcome.REJECTED: ("rejected", "rejected"),
@@ -82,15 +83,21 @@ COLUMNS: Final = (
 )
 
 
+def state_words(state: State) -> str:
+    """Say where a promotion stands, after the fact."""
+    return STATE_WORDS.get(state, state.value)
+
+
 def decided(decision: Decision) -> str:
     """A decision as people say it."""
-    return _OUTCOME_WORDS[decision.outcome][decision.forge_user is not None]
+    words = OUTCOME_WORDS.get(decision.outcome, (decision.outcome.value,) * 2)
+    return words[decision.forge_user is not None]
 
 
 def token_word(decision: Decision) -> str:
-    """What it was decided with; a sign-in that did not end well left no token."""
+    """Name the token it was decided with; a sign-in that failed left none."""
     delegated = decision.mode is CredentialMode.DELEGATED
-    return "" if delegated and decision.forge_user is None else MODE_WORDS[decision.mode]
+    return "" if delegated and decision.forge_user is None else MODE_WORDS.get(decision.mode, "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +112,7 @@ class Row:
     revision_to: str
     repository: str
     pull_request: PullRequestRef | None
+    pull_request_page: str
     state: State
     trace_id: str
 
@@ -122,7 +130,7 @@ class Row:
 
     @property
     def token_end(self) -> str:
-        return REVOCATION_WORDS[self.decision.revocation]
+        return REVOCATION_WORDS.get(self.decision.revocation, "")
 
     @property
     def at(self) -> datetime | None:
@@ -131,7 +139,6 @@ class Row:
     def values(self) -> dict[str, str]:
         """As an export has it."""
         d = self.decision
-        link = addresses.pull_request(self.pull_request) if self.pull_request else ""
         cells = (
             ages.machine(d.at) if d.at else "",
             d.outcome.value,
@@ -146,7 +153,7 @@ class Row:
             self.revision_from,
             self.revision_to,
             self.repository,
-            link,
+            self.pull_request_page,
             self.state.value,
             str(d.attempt),
             d.reason,
@@ -158,19 +165,20 @@ class Row:
         return dict(zip(COLUMNS, cells, strict=True))
 
 
-def rows(entries: Iterable[Entry], *, words: str = "") -> list[Row]:
+def rows(timelines: Iterable[Timeline], *, links: ForgeLinks, words: str = "") -> list[Row]:
     """Decisions that match all words, newest first."""
     wanted = words.lower().split()
-    made = (_row(entry, d) for entry in entries for d in entry.decisions)
+    made = (_row(timeline, d, links) for timeline in timelines for d in timeline.decisions)
     found = [r for r in made if all(w in _search_text(r) for w in wanted)]
     found.sort(key=lambda r: r.at.timestamp() if r.at else 0.0, reverse=True)
     return found[:EXPORT_ROWS_MAX]
 
 
-def _row(entry: Entry, decision: Decision) -> Row:
-    request = entry.promotion.request
+def _row(timeline: Timeline, decision: Decision, links: ForgeLinks) -> Row:
+    request = timeline.promotion.request
     ref, to = request.promotion, request.destination
-    this_attempt = decision.attempt == entry.promotion.attempt
+    this_attempt = decision.attempt == timeline.promotion.attempt
+    pull = timeline.promotion.pull_request if this_attempt else None
     return Row(
         decision=decision,
         key=PipelineKey(ref.pipeline.namespace, ref.pipeline.name),
@@ -179,14 +187,15 @@ def _row(entry: Entry, decision: Decision) -> Row:
         revision_from=short(request.current),
         revision_to=short(request.content.revision),
         repository=f"{to.owner}/{to.repository}",
-        pull_request=entry.promotion.pull_request if this_attempt else None,
-        state=entry.promotion.state,
-        trace_id=entry.trace_id,
+        pull_request=pull,
+        pull_request_page=links.pull_request(pull),
+        state=timeline.promotion.state,
+        trace_id=timeline.trace_id,
     )
 
 
 def _search_text(row: Row) -> str:
-    words = (decided(row.decision), STATE_WORDS[row.state])
+    words = (decided(row.decision), state_words(row.state))
     return "\n".join((*row.values().values(), *words)).lower()
 
 

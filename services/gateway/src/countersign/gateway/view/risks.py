@@ -16,7 +16,8 @@ from countersign.contracts.messages import (
     TokenUsed,
     TokenValidity,
 )
-from countersign.gateway.model import Look, PipelineKey, Tone
+from countersign.gateway.gate_states import Look, Tone
+from countersign.gateway.model import PipelineKey
 
 KIND_WORDS: Final = {
     TokenKind.UNSPECIFIED: "not known yet",
@@ -58,7 +59,7 @@ class Use:
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialView:
-    """What is known of one stored credential."""
+    """One stored credential, as far as it is known."""
 
     key: PipelineKey
     checked: TokenChecked
@@ -72,11 +73,11 @@ class CredentialView:
 
     @property
     def kind(self) -> str:
-        return KIND_WORDS[self.checked.kind]
+        return KIND_WORDS.get(self.checked.kind, KIND_WORDS[TokenKind.OTHER])
 
     @property
     def look(self) -> Look:
-        return VALIDITY_LOOKS[self.checked.validity]
+        return VALIDITY_LOOKS.get(self.checked.validity, VALIDITY_LOOKS[TokenValidity.UNKNOWN])
 
     @property
     def risk_look(self) -> Look:
@@ -104,7 +105,7 @@ def credential_view(
     return CredentialView(
         key=key,
         checked=checked,
-        risk=_risk(checked),
+        risk=risk_of(checked),
         last_used_by_us_at=max(times, default=None),
         uses=tuple(uses) or _audited(checked),
     )
@@ -120,7 +121,7 @@ def _audited(checked: TokenChecked) -> tuple[Use, ...]:
 def uses_by_credential(
     pipelines: Mapping[PipelineKey, PipelineObserved],
 ) -> dict[PipelineKey, list[Use]]:
-    """Who names which Secret: by pipeline, and in the order of its environments."""
+    """Group the uses by Secret: by pipeline, and in the order of its environments."""
     found: dict[PipelineKey, list[Use]] = {}
     for key, observed in sorted(pipelines.items()):
         order = {e.name: i for i, e in enumerate(observed.environments)}
@@ -131,7 +132,7 @@ def uses_by_credential(
     return found
 
 
-def _risk(checked: TokenChecked) -> TokenRisk:
+def risk_of(checked: TokenChecked) -> TokenRisk:
     """Return the auditor's judgement; of one that made none yet, what its findings come to."""
     if checked.risk is not TokenRisk.UNSPECIFIED:
         return checked.risk

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from countersign.contracts.messages import EnvironmentObserved, PipelineObserved
+from countersign.contracts.messages import EnvironmentObserved, ObjectRef, PipelineObserved
 from countersign.contracts.revision import short
+from countersign.gateway.gate_states import STATES
+from countersign.gateway.gates.sentences import cause_of
 from countersign.gateway.model import (
-    CONDITION_LOOKS,
     Code,
     EnvironmentView,
     GateView,
@@ -15,13 +16,14 @@ from countersign.gateway.model import (
     TargetView,
     Track,
     When,
+    condition_look,
 )
-from countersign.gateway.view.wording import cause_of
 
 
 def track_view(observed: PipelineObserved, gates: Sequence[GateView | None]) -> Track:
     environments = tuple(
-        _environment(e, gate) for e, gate in zip(observed.environments, gates, strict=True)
+        _environment(e, gate, observed.app)
+        for e, gate in zip(observed.environments, gates, strict=True)
     )
     return Track(
         key=PipelineKey(observed.pipeline.namespace, observed.pipeline.name),
@@ -32,16 +34,20 @@ def track_view(observed: PipelineObserved, gates: Sequence[GateView | None]) -> 
         observed_at=observed.observed_at,
         search_text=_search_text(observed, environments),
         gates=tuple(gate for gate in gates if gate is not None),
-        states=frozenset(gate.state for gate in gates if gate is not None),
+        chips=frozenset(
+            chip for gate in gates if gate is not None and (chip := STATES[gate.state].chip)
+        ),
     )
 
 
-def _environment(observed: EnvironmentObserved, gate: GateView | None) -> EnvironmentView:
+def _environment(
+    observed: EnvironmentObserved, gate: GateView | None, app: ObjectRef
+) -> EnvironmentView:
     targets = tuple(
         TargetView(
             cluster=t.cluster,
             namespace=t.namespace,
-            look=CONDITION_LOOKS[t.condition],
+            look=condition_look(t.condition),
             message=t.message,
             revision=t.revision,
         )
@@ -51,9 +57,11 @@ def _environment(observed: EnvironmentObserved, gate: GateView | None) -> Enviro
     revision = observed.content.revision if observed.content else (runs[0] if runs else None)
     return EnvironmentView(
         name=observed.name,
-        look=CONDITION_LOOKS[observed.condition],
+        look=condition_look(observed.condition),
         message=observed.message,
-        cause=cause_of(observed.message) if any(t.message for t in targets) else observed.message,
+        cause=cause_of(observed.message, app)
+        if any(t.message for t in targets)
+        else observed.message,
         revision=revision,
         since=observed.since,
         targets=targets,

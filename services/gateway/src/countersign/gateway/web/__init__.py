@@ -1,1 +1,1 @@
-"""HTTP: pages, actions, the JSON API and server-sent events."""
+"""The edge that all requests pass: guards, forms, frames, refusals and spans."""

@@ -1,11 +1,11 @@
-"""What every request passes before a page sees it, and every answer before it leaves.
+"""Checks that every request passes before a page sees it, and headers for every answer.
 
 Refuses foreign hosts, bodies that are too large and actions that come from other sites; knows the
 session; sets the headers that keep browsers in line. Queries are never logged: a callback's holds
 a code.
 """
 
-import time
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -14,9 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.sessions import Session
-from countersign.gateway.web.problems import BUG, Trouble, delay, refusal, respond
-from countersign.gateway.web.site import Site
+from countersign.gateway.forge_links import ForgeLinks
+from countersign.gateway.refusals import Refusal
+from countersign.gateway.web.address import Address
+from countersign.gateway.web.frames import Screen
+from countersign.gateway.web.problems import BUG, Trouble, problem_of, respond
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter, histogram
 
@@ -28,7 +32,7 @@ _REQUESTS = counter("http_requests_total", "Answers by route.", ["route", "metho
 _SECONDS = histogram("http_request_seconds", "Time to answer, by route.", ["route"])
 _UNKNOWN_HOST: Final = Trouble(
     status=421,
-    code="unknown_host",
+    code=Refusal.UNKNOWN_HOST,
     title="This is not that host",
     message="Countersign only answers under its own address.",
 )
@@ -42,25 +46,35 @@ _LEFT: Final = Trouble(
 )
 
 
-def content_security_policy(site: Site) -> str:
+def content_security_policy(links: ForgeLinks, accounts: Accounts) -> str:
     """Forms may end at a forge, and at the provider: the browser follows from our form to there.
 
     Source: https://www.w3.org/TR/CSP3/#directive-form-action
     """
-    provider = site.provider.origins if site.provider else ()
-    forges = " ".join(["'self'", *(f.origin for f in site.forges.forges), *provider])
+    origins = " ".join(["'self'", *links.origins, *accounts.origins])
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        f"connect-src 'self'; form-action {forges}; frame-ancestors 'none'; base-uri 'none'"
+        f"connect-src 'self'; form-action {origins}; frame-ancestors 'none'; base-uri 'none'"
     )
 
 
 class Guard:
     """ASGI middleware around all routes."""
 
-    def __init__(self, app: ASGIApp, *, site: Site) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        address: Address,
+        accounts: Accounts,
+        screen: Screen,
+        links: ForgeLinks,
+    ) -> None:
         self._app = app
-        self._site = site
+        self._address = address
+        self._accounts = accounts
+        self._screen = screen
+        self._links = links
         self._headers = {
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
@@ -69,16 +83,17 @@ class Guard:
             "Cross-Origin-Resource-Policy": "same-origin",
             "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
         }
-        if site.secure:
+        if address.secure:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
+        clock = asyncio.get_running_loop().time
+        started = clock()
         # What the provider says of itself is learnt while we run.
-        policy = {"Content-Security-Policy": content_security_policy(self._site)}
+        policy = {"Content-Security-Policy": content_security_policy(self._links, self._accounts)}
         answer = _Answer(self._headers | policy, send)
         request = Request(scope, receive)
         self._know_session(request)
@@ -86,16 +101,16 @@ class Guard:
         if trouble is None:
             trouble = await self._serve(scope, _bounded(receive), answer)
         if trouble is not None and not answer.started:
-            await respond(self._site, request, trouble)(scope, receive, answer)
-        self._tell(scope, answer.status, time.perf_counter() - started)
+            await respond(self._screen, request, trouble)(scope, receive, answer)
+        self._tell(scope, answer.status, clock() - started)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> Trouble | None:
         try:
             await self._app(scope, receive, send)
         except Rejected as error:
-            return refusal(error)
+            return problem_of(error)
         except Retryable as error:
-            return delay(error)
+            return problem_of(error)
         except ClientDisconnect:
             return _LEFT
         except Exception:  # a bug: whoever asked sees a page, and no traceback
@@ -104,25 +119,28 @@ class Guard:
         return None
 
     def _know_session(self, request: Request) -> None:
-        """Whose browser it is; somebody unknown gets an id, so that its forms can be told."""
-        site, state = self._site, request.scope.setdefault("state", {})
-        sealed = request.cookies.get(site.cookie_name, "")
-        session_id = site.sessions.unseal(sealed)
+        """Identify the browser; an unknown one gets an id, so that its forms can be told."""
+        sessions, state = self._accounts.sessions, request.scope.setdefault("state", {})
+        session_id = sessions.unseal(request.cookies.get(self._address.cookie_name, ""))
         live = not request.url.path.startswith("/events")
-        session = site.sessions.find(session_id, touch=live) if session_id else None
-        state["session_id"] = session_id or site.sessions.new_id()
+        session = sessions.find(session_id, touch=live) if session_id else None
+        state["session_id"] = session_id or sessions.new_id()
         state["session"] = session
         state["is_new"] = not session_id
-        state["form_token"] = site.sessions.form_token(state["session_id"])
+        state["form_token"] = sessions.form_token(state["session_id"])
 
     def _refused(self, request: Request) -> Trouble | None:
-        if request.headers.get("host", "") != self._site.host:
+        if request.headers.get("host", "") != self._address.host:
             return _UNKNOWN_HOST
         length = request.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > BODY_BYTES_MAX:
-            return refusal(Rejected("too_large", f"at most {BODY_BYTES_MAX} bytes are taken"))
-        if request.method not in _SAFE_METHODS and not _same_site(request.headers, self._site):
-            return refusal(Rejected("cross_site", "the browser says that another site sent it"))
+            return problem_of(
+                Rejected(Refusal.TOO_LARGE, f"at most {BODY_BYTES_MAX} bytes are taken")
+            )
+        if request.method not in _SAFE_METHODS and not _same_site(request.headers, self._address):
+            return problem_of(
+                Rejected(Refusal.CROSS_SITE, "the browser says that another site sent it")
+            )
         return None
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
@@ -135,14 +153,14 @@ class Guard:
         level("request.answered", route=route, method=known, status=status)
 
 
-def _same_site(headers: Headers, site: Site) -> bool:
+def _same_site(headers: Headers, address: Address) -> bool:
     """A browser says where an action comes from; a program says nothing and needs the token."""
     fetched, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if fetched is not None:
         # Under `Referrer-Policy: no-referrer` a form's own origin is sent as `null`.
         # https://fetch.spec.whatwg.org/#append-a-request-origin-header
-        return fetched == "same-origin" and origin in {None, "null", site.public_url}
-    return origin is None or origin == site.public_url
+        return fetched == "same-origin" and origin in {None, "null", address.url}
+    return origin is None or origin == address.url
 
 
 def _route(scope: Scope) -> str:
@@ -158,7 +176,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > BODY_BYTES_MAX:
-            raise Rejected("too_large", f"at most {BODY_BYTES_MAX} bytes are taken")
+            raise Rejected(Refusal.TOO_LARGE, f"at most {BODY_BYTES_MAX} bytes are taken")
         return message
 
     return bounded
@@ -186,15 +204,9 @@ class _Answer:
         await self._send(message)
 
 
-def set_cookie(site: Site, session_id: str) -> str:
-    """The `Set-Cookie` that names a session."""
-    flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if site.secure else "")
-    return f"{site.cookie_name}={site.sessions.seal(session_id)}{flags}"
-
-
 def session_of(request: Request) -> Session:
-    """Who is signed in; routes that need it are not reached otherwise."""
+    """Return the session; routes that need one are not reached without it."""
     session: Session | None = request.scope["state"]["session"]
     if session is None:
-        raise Rejected("not_signed_in", "this needs somebody who is signed in")
+        raise Rejected(Refusal.NOT_SIGNED_IN, "this needs somebody who is signed in")
     return session

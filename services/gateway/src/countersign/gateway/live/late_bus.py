@@ -6,6 +6,7 @@ from typing import Final
 
 from countersign.contracts.errors import Retryable
 from countersign.contracts.message import Message
+from countersign.gateway.refusals import Delay
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
 from countersign.process.health import Health
@@ -37,7 +38,7 @@ class LateBus:
 
     def _current(self) -> Bus:
         if self._bus is None:
-            raise Retryable("bus_unavailable", "the bus cannot be reached")
+            raise Retryable(Delay.BUS_UNAVAILABLE, "the bus cannot be reached")
         return self._bus
 
     async def request(
@@ -50,4 +51,4 @@ class LateBus:
             async with asyncio.timeout(BROADCAST_TIMEOUT_S):
                 await self._current().broadcast(method, request)
         except TimeoutError as error:
-            raise Retryable("timeout", "the bus does not answer") from error
+            raise Retryable(Delay.TIMEOUT, "the bus does not answer") from error

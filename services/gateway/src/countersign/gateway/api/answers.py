@@ -1,4 +1,4 @@
-"""What is known, in the JSON API's shapes."""
+"""The projection in the JSON API's shapes."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -13,10 +13,10 @@ from countersign.gateway.api.shapes import (
     PipelineShape,
     PromotionShape,
 )
+from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.model import EnvironmentView, GateView, Track
-from countersign.gateway.timeline.history import Decision, Entry
 from countersign.gateway.timeline.moments import Moment, name_of
-from countersign.gateway.view import addresses
+from countersign.gateway.timeline.timelines import Decision, Timeline
 from countersign.gateway.view.records import Row
 from countersign.gateway.view.risks import CredentialView
 from countersign.gateway.view.tracks import plain
@@ -83,9 +83,9 @@ def _moment(moment: Moment) -> MomentShape:
     )
 
 
-def promotion_shape(entry: Entry) -> PromotionShape:
-    p, request = entry.promotion, entry.promotion.request
-    ref, to, pull = request.promotion, request.destination, entry.promotion.pull_request
+def promotion_shape(timeline: Timeline, *, links: ForgeLinks) -> PromotionShape:
+    p, request = timeline.promotion, timeline.promotion.request
+    ref, to, pull = request.promotion, request.destination, timeline.promotion.pull_request
     return PromotionShape(
         promotion_id=p.promotion_id,
         namespace=ref.pipeline.namespace,
@@ -103,14 +103,14 @@ def promotion_shape(entry: Entry) -> PromotionShape:
         mode=request.mode.name.lower(),
         repository=f"{to.origin}/{to.owner}/{to.repository}",
         base_branch=to.base_branch,
-        pull_request=addresses.pull_request(pull) if pull else "",
+        pull_request=links.pull_request(pull),
         pull_request_number=pull.number if pull else 0,
         author=name_of(p.author),
-        trace_id=entry.trace_id,
+        trace_id=timeline.trace_id,
         requested_at=request.requested_at,
         changed_at=p.changed_at,
-        decisions=tuple(map(_decision, entry.decisions)),
-        moments=tuple(map(_moment, entry.moments)),
+        decisions=tuple(map(_decision, timeline.decisions)),
+        moments=tuple(map(_moment, timeline.moments)),
     )
 
 

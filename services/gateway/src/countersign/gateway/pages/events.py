@@ -10,15 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from countersign.contracts.errors import Rejected
-from countersign.gateway.interfaces import rights
-from countersign.gateway.live.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, Client
-from countersign.gateway.live.sharing import View
-from countersign.gateway.live.streaming import encode_event
+from countersign.gateway.access.sessions import Sessions
+from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.live.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, Client, Hub
+from countersign.gateway.live.rendition import View
+from countersign.gateway.live.sse import encode_event
 from countersign.gateway.model import PipelineKey
+from countersign.gateway.refusals import Refusal
 from countersign.gateway.view.boards import board, read_query
 from countersign.gateway.view.projection import Position
 from countersign.gateway.web.guards import session_of
-from countersign.gateway.web.site import Site
 from countersign.telemetry.metrics import gauge
 
 # Also how often the session is looked at, so that its end is noticed.
@@ -31,19 +32,21 @@ _OPEN = gauge("open_pages", "Pages that follow changes.")
 class Events:
     """The stream of a page."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, *, visibility: Visibility, hub: Hub, sessions: Sessions) -> None:
+        self._visibility = visibility
+        self._hub = hub
+        self._sessions = sessions
 
     async def stream(self, request: Request) -> Response:
-        site, session = self._site, session_of(request)
-        full = len(site.hub) >= CLIENTS_MAX
-        if full or site.hub.count_of(session.person.id) >= CLIENTS_PER_PERSON_MAX:
-            raise Rejected("too_many_pages", "this person has too many pages open")
+        hub, session = self._hub, session_of(request)
+        full = len(hub) >= CLIENTS_MAX
+        if full or hub.count_of(session.person.id) >= CLIENTS_PER_PERSON_MAX:
+            raise Rejected(Refusal.TOO_MANY_PAGES, "this person has too many pages open")
         since = Position.parse(request.query_params.get("since", ""))
         client = Client(
             view=self._view(request, since),
             person=session.person,
-            audience=site.access.audience(session.person),
+            audience=self._visibility.access.audience(session.person),
             session_id=session.id,
             form_token=request.scope["state"]["form_token"],
         )
@@ -53,14 +56,13 @@ class Events:
         )
 
     def _view(self, request: Request, since: Position | None) -> View:
-        site, query = self._site, request.query_params
+        query = request.query_params
         kind = query.get("view", "")
         if kind == "board":
-            wanted = read_query(dict(query))
-            person = session_of(request).person
-            may = rights(site.access, person)
-            shown = board(site.tracks(person), wanted, may=may).tracks
-            return View(board=wanted, shown=frozenset(t.key for t in shown), since=since)
+            asked, person = read_query(dict(query)), session_of(request).person
+            tracks, may = self._visibility.tracks(person), self._visibility.may(person)
+            shown = board(tracks, asked, may=may).tracks
+            return View(board=asked, shown=frozenset(t.key for t in shown), since=since)
         if kind in {"pipeline", "gate"}:
             return View(
                 pipeline=PipelineKey(query.get("namespace", ""), query.get("name", "")),
@@ -71,7 +73,7 @@ class Events:
         return View(since=since)
 
     async def _follow(self, client: Client, since: Position | None) -> AsyncIterator[bytes]:
-        hub, sessions = self._site.hub, self._site.sessions
+        hub, sessions = self._hub, self._sessions
         hub.join(client, since=since)
         _OPEN.labels().inc()
         try:
@@ -89,7 +91,7 @@ class Events:
 
 
 async def _messages(client: Client) -> AsyncGenerator[bytes, None]:
-    """What is queued, heartbeats between, until the client is dropped."""
+    """Yield what is queued, with heartbeats between, until the client is dropped."""
     gone = asyncio.ensure_future(client.gone.wait())
     try:
         while not client.gone.is_set():

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from countersign.gateway.timeline.history import Entry
+from countersign.gateway.timeline.timelines import Timeline
 from countersign.telemetry.attributes import PROMOTION_ATTEMPT, PROMOTION_ID
 from countersign.telemetry.tracing import SpanKind, span
 
@@ -26,9 +26,9 @@ def request_span(method: str, route: str) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def asking(entry: Entry, name: str) -> Iterator[None]:
-    """What a person does continues the promotion's trace; the browser's request is linked to it."""
-    with span(name, parent=entry.carrier, link_current=True) as made:
-        made.set_attribute(PROMOTION_ID, entry.promotion_id)
-        made.set_attribute(PROMOTION_ATTEMPT, entry.promotion.attempt)
+def asking(timeline: Timeline, name: str) -> Iterator[None]:
+    """Continue the promotion's trace with what a person does, linked to the browser's request."""
+    with span(name, parent=timeline.carrier, link_current=True) as made:
+        made.set_attribute(PROMOTION_ID, timeline.promotion_id)
+        made.set_attribute(PROMOTION_ATTEMPT, timeline.promotion.attempt)
         yield

@@ -1,9 +1,9 @@
-"""Of what is known, what one has to have rights for: for all of it, or for one pipeline. Pure."""
+"""The objects that a page needs rights for: everything that is known, or one pipeline. Pure."""
 
 import re
 from typing import Final
 
-from countersign.gateway.interfaces import Wanted
+from countersign.gateway.interfaces import Scope
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.view.projection import Position, Projection
 
@@ -13,22 +13,22 @@ SOON_S: Final = 3.0
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-class Everything:
-    """All that is known, gone through once for each state of it."""
+class WholeScope:
+    """The scope of everything known, worked out once for each position of the projection."""
 
     def __init__(self) -> None:
         self._position: Position | None = None
-        self._wanted = Wanted(namespaces=frozenset())
+        self._scope = Scope(namespaces=frozenset())
 
-    def wanted(self, projection: Projection) -> Wanted:
+    def scope(self, projection: Projection) -> Scope:
         """For pages that show all that one may see."""
         if self._position != projection.position:
-            self._wanted = _wanted_everywhere(projection)
+            self._scope = _whole(projection)
             self._position = projection.position
-        return self._wanted
+        return self._scope
 
 
-def _wanted_everywhere(projection: Projection) -> Wanted:
+def _whole(projection: Projection) -> Scope:
     environments, asking = set(), []
     for track in projection.tracks():
         for gate in track.gates:
@@ -38,7 +38,7 @@ def _wanted_everywhere(projection: Projection) -> Wanted:
     # Of one that is gone there is still a history.
     pipelines = {*projection.pipelines, *(gate.pipeline for gate in projection.gates)}
     named = {key.namespace for key in (*pipelines, *projection.credentials)}
-    return Wanted(
+    return Scope(
         namespaces=frozenset(named),
         pipelines=tuple(sorted(pipelines)),
         environments=frozenset(environments),
@@ -46,14 +46,14 @@ def _wanted_everywhere(projection: Projection) -> Wanted:
     )
 
 
-def wanted_at(projection: Projection, key: PipelineKey, *, environment: str = "") -> Wanted:
+def scope_at(projection: Projection, key: PipelineKey, *, environment: str = "") -> Scope:
     """For a page of one pipeline, which need not exist; an environment need not be of it still."""
     if not _NAMESPACE.fullmatch(key.namespace):
-        return Wanted(namespaces=frozenset())
+        return Scope(namespaces=frozenset())
     track = projection.track(key)
     names = [g.environment for g in track.gates] if track else []
     gates = tuple(GateKey(key, n) for n in dict.fromkeys([*names, environment]) if n)
-    return Wanted(
+    return Scope(
         namespaces=frozenset({key.namespace}),
         pipelines=(key,),
         environments=frozenset((key.namespace, g.environment) for g in gates),

@@ -1,21 +1,20 @@
-"""What open pages show, rendered once for all who are shown the same."""
+"""The parts of open pages, rendered once for all who are shown the same."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from countersign.contracts.messages import Person
-from countersign.gateway.html.rendering import Templates
+from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Access, rights
 from countersign.gateway.model import May, PipelineKey, Track
-from countersign.gateway.timeline.history import Entry
 from countersign.gateway.view.boards import Query, counts_of, waiting_of
 from countersign.gateway.view.projection import Position, Projection
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What one page shows: a page of the board, a pipeline, a promotion, or only the bus."""
+    """The subject of one page: a page of the board, a pipeline, a promotion, or only the bus."""
 
     board: Query | None = None
     shown: frozenset[PipelineKey] = frozenset()
@@ -70,8 +69,8 @@ class Rendering:
 
     def environment_of(self, view: View) -> str:
         """Into which environment the promotion leads that a page shows."""
-        entry = self._projection.entries.get(view.promotion_id)
-        return entry.promotion.request.promotion.environment if entry else view.environment
+        timeline = self._projection.timelines.get(view.promotion_id)
+        return timeline.promotion.request.promotion.environment if timeline else view.environment
 
     def gate(self, view: View, *, may: bool) -> str:
         key = view.pipeline
@@ -80,11 +79,11 @@ class Rendering:
             track = self._projection.track(key)
             gate = track.gate(view.environment) if track else None
             wanted = view.promotion_id or (gate.promotion_id if gate else "")
-            entry = self._projection.entries.get(wanted)
+            timeline = self._projection.timelines.get(wanted)
             # The page's address names both, and may name what does not belong together.
-            if entry is not None and _pipeline_of(entry) != key:
-                entry = None
-            self._made[place] = self._templates.gate(key, gate, entry, may=may)
+            if timeline is not None and timeline.gate_key.pipeline != key:
+                timeline = None
+            self._made[place] = self._templates.gate(key, gate, timeline, may=may)
         return self._made.get(place, "")
 
     def summary(self, access: Access, person: Person) -> str:
@@ -98,8 +97,3 @@ class Rendering:
                 waiting_of(tracks, may=may), counts_of(tracks, may=may)
             )
         return self._made[place]
-
-
-def _pipeline_of(entry: Entry) -> PipelineKey:
-    ref = entry.promotion.request.promotion.pipeline
-    return PipelineKey(ref.namespace, ref.name)

@@ -4,29 +4,21 @@ Nothing that the provider gives is kept: the ID token is read and let go, other 
 even asked for by name. What remains is who somebody is.
 """
 
-import base64
-import hashlib
-import hmac
-import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from countersign.contracts.consent.sign_in import session_digest
 from countersign.contracts.errors import Rejected
 from countersign.gateway.interfaces import SignedIn
+from countersign.gateway.oidc.attempts import Attempt, Attempts
 from countersign.gateway.oidc.claims import ClaimRules, person_of
 from countersign.gateway.oidc.id_tokens import Expected, key_id, verified
 from countersign.gateway.oidc.provider import Provider
+from countersign.gateway.refusals import Refusal
 from countersign.process.bounded_files import read_bounded
 
-ATTEMPT_S: Final = 600.0
-ATTEMPTS_MAX: Final = 10_000
-ATTEMPTS_PER_SESSION_MAX: Final = 8  # tabs
-RANDOM_BYTES: Final = 32
 CODE_CHARACTERS_MAX: Final = 4_096
 SECRET_BYTES_MAX: Final = 4_096
 CALLBACK_PATH: Final = "/sign-in/callback"
@@ -53,33 +45,23 @@ class Registration:
         """
         if self.secret_file is None:
             return None
-        body = read_bounded(self.secret_file, bytes_max=SECRET_BYTES_MAX, reason="client_secret")
+        body = read_bounded(
+            self.secret_file, bytes_max=SECRET_BYTES_MAX, reason=Refusal.CLIENT_SECRET
+        )
         text = body.decode("utf-8", "replace").strip()
         if not text or not text.isprintable():
-            raise Rejected("client_secret", f"{self.secret_file} holds no client secret")
+            raise Rejected(Refusal.CLIENT_SECRET, f"{self.secret_file} holds no client secret")
         return text
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Attempt:
-    session: str
-    nonce: str
-    verifier: str
-    to: str
-    until_s: float
-
-    def __repr__(self) -> str:
-        return "_Attempt(…)"
-
-
 class OidcSignIn:
-    """Owns the sign-ins under way.
+    """Signs people in at a provider.
 
     Args:
         provider: where people sign in.
         registration: as whom we ask.
         rules: which claims name a person.
-        elapsed: seconds of a clock that never goes back.
+        attempts: the sign-ins under way.
         now: seconds since 1970, as tokens count them.
 
     """
@@ -90,15 +72,14 @@ class OidcSignIn:
         registration: Registration,
         rules: ClaimRules,
         *,
-        elapsed: Callable[[], float],
+        attempts: Attempts,
         now: Callable[[], float],
     ) -> None:
         self._provider = provider
         self._registration = registration
         self._rules = rules
-        self._elapsed = elapsed
+        self._attempts = attempts
         self._now = now
-        self._attempts: OrderedDict[str, _Attempt] = OrderedDict()
 
     @property
     def name(self) -> str:
@@ -109,20 +90,9 @@ class OidcSignIn:
         return self._provider.origins
 
     async def begin(self, *, session_id: str, to: str) -> str:
-        """Where the browser goes to sign in; see `interfaces.Provider`."""
+        """Return the address at which the browser signs in; see `interfaces.Provider`."""
         metadata = await self._provider.metadata()
-        state, nonce, verifier = (secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3))
-        self._keep(
-            state,
-            _Attempt(
-                session=session_digest(session_id),
-                nonce=nonce,
-                verifier=verifier,
-                to=to,
-                until_s=self._elapsed() + ATTEMPT_S,
-            ),
-        )
-        digest = hashlib.sha256(verifier.encode()).digest()
+        state, attempt = self._attempts.begin(session_id=session_id, to=to)
         query = urlencode(
             {
                 "response_type": "code",
@@ -130,34 +100,36 @@ class OidcSignIn:
                 "redirect_uri": self._registration.redirect_uri,
                 "scope": self._registration.scopes,
                 "state": state,
-                "nonce": nonce,
-                "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+                "nonce": attempt.nonce,
+                "code_challenge": attempt.challenge,
                 "code_challenge_method": "S256",
             }
         )
         return _with_query(metadata.authorization_endpoint, query)
 
     async def complete(self, answer: Mapping[str, str], *, session_id: str) -> SignedIn:
-        """Who came back from the provider; see `interfaces.Provider`."""
-        attempt = self._taken(answer.get("state", ""), session_id)
+        """Return who came back from the provider; see `interfaces.Provider`."""
+        attempt = self._attempts.take(answer.get("state", ""), session_id)
         metadata = await self._provider.metadata()
         issuer = answer.get("iss")
         if issuer != self._provider.issuer and (issuer is not None or metadata.names_issuer):
-            raise Rejected("sign_in_state", "the answer is not of the provider that was asked")
+            raise Rejected(
+                Refusal.SIGN_IN_STATE, "the answer is not of the provider that was asked"
+            )
         error = answer.get("error", "")
         if error:
             denied = error == "access_denied"
             word = error[:64] if error.isascii() and error.replace("_", "").isalpha() else "?"
             raise Rejected(
-                "sign_in_denied" if denied else "provider_refused",
+                Refusal.SIGN_IN_DENIED if denied else "provider_refused",
                 f"the provider ended the sign-in: {word}",
             )
         claims = await self._claims(answer.get("code", ""), attempt)
         return SignedIn(person=person_of(claims, self._rules), to=attempt.to)
 
-    async def _claims(self, code: str, attempt: _Attempt) -> Mapping[str, object]:
+    async def _claims(self, code: str, attempt: Attempt) -> Mapping[str, object]:
         if not code or len(code) > CODE_CHARACTERS_MAX:
-            raise Rejected("sign_in_state", "the provider sent no code")
+            raise Rejected(Refusal.SIGN_IN_STATE, "the provider sent no code")
         registration = self._registration
         fields = {
             "grant_type": "authorization_code",
@@ -176,7 +148,7 @@ class OidcSignIn:
         return verified(token, await self._provider.key(key_id(token)), expected)
 
     def farewell(self) -> str:
-        """Where signing out goes on, at the provider; empty if it ends with us.
+        """Return the provider's address for signing out; empty if it ends with us.
 
         Without `id_token_hint`: for that, the ID token would have to be kept. So the provider may
         ask whether one means it.
@@ -192,25 +164,6 @@ class OidcSignIn:
             }
         )
         return _with_query(known.end_session_endpoint, query)
-
-    def _keep(self, state: str, attempt: _Attempt) -> None:
-        now_s = self._elapsed()
-        mine = [s for s, a in self._attempts.items() if a.session == attempt.session]
-        old = [s for s, a in self._attempts.items() if a.until_s < now_s]
-        for gone in {*old, *mine[: max(0, len(mine) + 1 - ATTEMPTS_PER_SESSION_MAX)]}:
-            del self._attempts[gone]
-        self._attempts[state] = attempt
-        while len(self._attempts) > ATTEMPTS_MAX:
-            self._attempts.popitem(last=False)
-
-    def _taken(self, state: str, session_id: str) -> _Attempt:
-        """The sign-in of that state, which is over with this."""
-        attempt = self._attempts.pop(state, None)
-        if attempt is None or attempt.until_s < self._elapsed():
-            raise Rejected("sign_in_state", "it was used already, or is too old")
-        if not hmac.compare_digest(attempt.session, session_digest(session_id)):
-            raise Rejected("sign_in_state", "it was begun in another browser")
-        return attempt
 
 
 def _with_query(url: str, query: str) -> str:

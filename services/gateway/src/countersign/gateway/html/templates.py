@@ -1,7 +1,6 @@
 """Jinja, set up once: everything is escaped, and the same parts make pages and live changes."""
 
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -13,25 +12,26 @@ from markupsafe import Markup, escape
 from countersign.contracts.life import Note, State
 from countersign.contracts.messages import CredentialMode, FindingLevel, TokenKind
 from countersign.contracts.revision import short
+from countersign.gateway import addresses, ages
+from countersign.gateway.forge_links import ForgeLinks
+from countersign.gateway.gate_states import Show, Tone
+from countersign.gateway.gates.sentences import brief
 from countersign.gateway.html.static_files import StaticFiles
-from countersign.gateway.interfaces import Clock
+from countersign.gateway.interfaces import Clock, Dice
 from countersign.gateway.model import (
     Code,
     GateView,
     Link,
     Part,
     PipelineKey,
-    Tone,
     Track,
     When,
 )
-from countersign.gateway.timeline.history import Entry
 from countersign.gateway.timeline.moments import Moment
-from countersign.gateway.view import addresses, ages
-from countersign.gateway.view.boards import LABELS, Show, Waiting
-from countersign.gateway.view.records import STATE_WORDS, decided, token_word
+from countersign.gateway.timeline.timelines import Timeline
+from countersign.gateway.view.boards import LABELS, Waiting
+from countersign.gateway.view.records import decided, state_words, token_word
 from countersign.gateway.view.tracks import plain
-from countersign.gateway.view.wording import brief
 
 MARK_BYTES: Final = 16
 _CODE: Final = re.compile(r"`([^`]{1,4096})`")
@@ -40,9 +40,9 @@ _CODE: Final = re.compile(r"`([^`]{1,4096})`")
 class Templates:
     """Owns the template environment."""
 
-    def __init__(self, *, clock: Clock, static: StaticFiles) -> None:
+    def __init__(self, *, clock: Clock, dice: Dice, static: StaticFiles, links: ForgeLinks) -> None:
         # Stands for the form token in what is rendered once for many; nobody can guess it.
-        self.form_token_mark = secrets.token_hex(MARK_BYTES)
+        self.form_token_mark = dice(MARK_BYTES).hex()
         self._environment = Environment(
             loader=PackageLoader("countersign.gateway"),
             autoescape=True,
@@ -55,6 +55,7 @@ class Templates:
             short=short,
             brief=brief,
             decided=decided,
+            state_words=state_words,
             token_word=token_word,
             prose=prose,
             unquoted=unquoted,
@@ -66,6 +67,7 @@ class Templates:
         )
         self._environment.globals.update(
             at=addresses,
+            links=links,
             static=static.address,
             LABELS=LABELS,
             Show=Show,
@@ -75,7 +77,6 @@ class Templates:
             Mode=CredentialMode,
             TokenKind=TokenKind,
             FindingLevel=FindingLevel,
-            STATE_WORDS=STATE_WORDS,
             durations=durations,
             plain=plain,
             until=lambda at: ages.until(at, now=clock()),
@@ -104,7 +105,7 @@ class Templates:
         return row + self._announcement(track, changed)
 
     def _announcement(self, track: Track | None, changed: AbstractSet[str]) -> str:
-        """What a screen reader says of it: the gate whose promotion changed, or nothing."""
+        """Return what a screen reader announces: the gate whose promotion changed, or nothing."""
         gates = track.gates if track else ()
         said = [g for g in gates if g.promotion_id and g.promotion_id in changed]
         if track is None or not said:
@@ -115,7 +116,7 @@ class Templates:
     def pipeline(
         self,
         track: Track | None,
-        history: Sequence[Entry],
+        history: Sequence[Timeline],
         *,
         may: AbstractSet[str],
         changed: AbstractSet[str] = frozenset(),
@@ -126,10 +127,15 @@ class Templates:
         return self.partial("live", html) + self._announcement(track, changed)
 
     def gate(
-        self, key: PipelineKey, gate: GateView | None, entry: Entry | None, *, may: bool
+        self, key: PipelineKey, gate: GateView | None, timeline: Timeline | None, *, may: bool
     ) -> str:
         html = self.page(
-            "_gate.html", key=key, gate=gate, entry=entry, may=may, form_token=self.form_token_mark
+            "_gate.html",
+            key=key,
+            gate=gate,
+            timeline=timeline,
+            may=may,
+            form_token=self.form_token_mark,
         )
         return self.partial("live", html)
 
@@ -173,7 +179,7 @@ def unquoted(text: str) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """What a service said of an error, as a sentence that stands alone."""
+    """Make a sentence that stands alone of a service's error message."""
     text = text.strip()
     first = text.partition(" ")[0]
     if first.isalpha() and first.islower():

@@ -1,4 +1,4 @@
-"""What people do, as requests to the approval service.
+"""Requests to the approval service, one for each thing that people do.
 
 Owns the words of its refusals. Never sees a token: `complete` passes on what the browser brought.
 """
@@ -25,6 +25,7 @@ from countersign.contracts.messages import (
     RevokeRequest,
 )
 from countersign.gateway.interfaces import Requests
+from countersign.gateway.refusals import Refusal
 
 REQUEST_TIMEOUT_S: Final = 10.0
 # The approval service asks the forge whose token it is before it answers.
@@ -37,7 +38,7 @@ _Response = TypeVar("_Response", bound=Message)
 
 @dataclass(frozen=True, kw_only=True)
 class Callback:
-    """What the forge gave the browser. Has no repr: a code must not be shown."""
+    """The answer that the forge gave the browser. Has no repr: a code must not be shown."""
 
     state: str
     code: str
@@ -48,7 +49,7 @@ class Callback:
         return "Callback(…)"
 
 
-class Handlers:
+class ApprovalClient:
     """One method for each thing that people do."""
 
     def __init__(self, requests: Requests) -> None:
@@ -75,7 +76,7 @@ class Handlers:
         replica = replica_of(callback.state)
         if not replica or len(callback.code) > CODE_CHARACTERS_MAX:
             raise Rejected(
-                "state_mismatch", "the forge sent you back with a state that is none of ours"
+                Refusal.STATE_MISMATCH, "the forge sent you back with a state that is none of ours"
             )
         request = CompleteRequest(
             replica=replica,
@@ -103,7 +104,7 @@ class Handlers:
     async def reject(self, promotion_id: str, *, person: Person, reason: str) -> RejectResponse:
         if len(reason) > REASON_CHARACTERS_MAX:
             raise Rejected(
-                "bad_request", f"a reason has at most {REASON_CHARACTERS_MAX} characters"
+                Refusal.BAD_REQUEST, f"a reason has at most {REASON_CHARACTERS_MAX} characters"
             )
         request = RejectRequest(promotion_id=promotion_id, person=person, reason=reason)
         return _answered(

@@ -1,11 +1,10 @@
-"""Addresses: of our own pages, for names that may be any string, and of pages at forges."""
+"""Addresses of our own pages, for names that may be any string."""
 
 import hashlib
 import re
 from typing import Final
 from urllib.parse import unquote
 
-from countersign.dialects import pages
 from countersign.gateway.model import PipelineKey
 
 # `=XX` instead of `%XX`: servers and browsers decode `%2F` and remove `%2E%2E` before we see them.
@@ -13,9 +12,6 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]")
 _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 RETURN_CHARACTERS_MAX: Final = 2_000
-
-repository: Final = pages.repository_page
-pull_request: Final = pages.pull_request_page
 
 
 def segment(text: str) -> str:
@@ -32,7 +28,7 @@ def _escape(character: str) -> str:
 
 
 def text_of(segment_text: str) -> str:
-    """What `segment` was made from; other text stays as it is."""
+    """Undo `segment`; other text stays as it is."""
 
     def plain(match: re.Match[str]) -> str:
         return bytes.fromhex(match[0].replace("=", "")).decode("utf-8", "replace")
@@ -67,7 +63,7 @@ def dom_id(prefix: str, *names: str) -> str:
 
 
 def local_path(text: str) -> str:
-    """Where to go after signing in: a path of ours, or the board if it is anything else."""
+    """Return a path of ours to go to after signing in; anything else becomes the board."""
     once = unquote(text)
     fits = len(text) <= RETURN_CHARACTERS_MAX
     safe = _LOCAL_PATH.fullmatch(text) and not once.startswith(("//", "/\\"))

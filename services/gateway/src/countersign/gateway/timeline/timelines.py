@@ -1,4 +1,4 @@
-"""What happened to one promotion: its state, its moments, and who decided what.
+"""The past of one promotion: its state, its moments, and the decisions of people.
 
 Pure: `fold` takes what is known and one event, and gives what is known after it.
 """
@@ -25,6 +25,7 @@ from countersign.contracts.messages import (
     PullRequestUpdated,
     RevocationOutcome,
 )
+from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.timeline.moments import Heard, Moment, moment_of
 
 MOMENTS_MAX: Final = 200  # a promotion tried a dozen times has about a hundred
@@ -32,7 +33,7 @@ DECISIONS_MAX: Final = 100
 
 
 class Outcome(StrEnum):
-    """What became of an approval."""
+    """The outcome of an approval."""
 
     ASKED = "asked"
     GRANTED = "granted"
@@ -60,7 +61,7 @@ class Decision:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class Timeline:
     """A promotion with its history."""
 
     promotion: Promotion
@@ -78,8 +79,13 @@ class Entry:
         return self.promotion.promotion_id
 
     @property
+    def gate_key(self) -> GateKey:
+        ref = self.promotion.request.promotion
+        return GateKey(PipelineKey(ref.pipeline.namespace, ref.pipeline.name), ref.environment)
+
+    @property
     def is_left_open(self) -> bool:
-        """Whether it was overtaken, and its pull request can still be merged."""
+        """Tell whether it was overtaken while its pull request can still be merged."""
         overtaken = self.promotion.state is State.SUPERSEDED
         has_one = self.promotion.pull_request is not None and not self.promotion.merged
         return overtaken and has_one and not self.pull_request_ended
@@ -94,58 +100,58 @@ class Entry:
         return {"traceparent": self.traceparent} if self.traceparent else {}
 
 
-def fold(entry: Entry | None, event: Message, heard: Heard) -> Entry | None:
-    """The entry after the event; the same object when the event changes nothing."""
-    before = entry.promotion if entry else None
+def fold(timeline: Timeline | None, event: Message, heard: Heard) -> Timeline | None:
+    """The timeline after the event; the same object when the event changes nothing."""
+    before = timeline.promotion if timeline else None
     after = advance(before, event)
     if after is None:
         return None
-    if entry is None:
-        entry = Entry(promotion=after, traceparent=heard.traceparent, sequence=heard.sequence)
-    known = _same_revocation(entry, event)
-    entry = _remember(entry, event, heard)
+    if timeline is None:
+        timeline = Timeline(promotion=after, traceparent=heard.traceparent, sequence=heard.sequence)
+    known = _same_revocation(timeline, event)
+    timeline = _remember(timeline, event, heard)
     if after is before and not (isinstance(event, ApprovalRevoked) and not known):
-        return entry
+        return timeline
     if before is not None and after.attempt > before.attempt:
-        entry = replace(entry, pull_request_ended=False, checks="")
-    moments = (*entry.moments, moment_of(event, after, heard))[-MOMENTS_MAX:]
-    return replace(entry, promotion=after, moments=moments)
+        timeline = replace(timeline, pull_request_ended=False, checks="")
+    moments = (*timeline.moments, moment_of(event, after, heard))[-MOMENTS_MAX:]
+    return replace(timeline, promotion=after, moments=moments)
 
 
-def _same_revocation(entry: Entry, event: Message) -> bool:
+def _same_revocation(timeline: Timeline, event: Message) -> bool:
     if not isinstance(event, ApprovalRevoked):
         return True
-    found = _decision(entry, event.approval_id)
+    found = _decision(timeline, event.approval_id)
     return found is not None and found.revocation is event.outcome
 
 
-def _remember(entry: Entry, event: Message, heard: Heard) -> Entry:
+def _remember(timeline: Timeline, event: Message, heard: Heard) -> Timeline:
     """Facts that hold whatever the state is."""
     if isinstance(event, PullRequestUpdated):
-        return _checked(entry, event, heard)
-    if isinstance(event, PullRequestMerged | PullRequestClosed) and not entry.pull_request_ended:
-        return replace(entry, pull_request_ended=True)
-    decided = _decide(entry, event, heard)
-    if decided is None or decided in entry.decisions:
-        return entry
-    others = tuple(d for d in entry.decisions if d.approval_id != decided.approval_id)
-    return replace(entry, decisions=(*others, decided)[-DECISIONS_MAX:])
+        return _checked(timeline, event, heard)
+    if isinstance(event, PullRequestMerged | PullRequestClosed) and not timeline.pull_request_ended:
+        return replace(timeline, pull_request_ended=True)
+    decided = _decide(timeline, event, heard)
+    if decided is None or decided in timeline.decisions:
+        return timeline
+    others = tuple(d for d in timeline.decisions if d.approval_id != decided.approval_id)
+    return replace(timeline, decisions=(*others, decided)[-DECISIONS_MAX:])
 
 
-def _checked(entry: Entry, event: PullRequestUpdated, heard: Heard) -> Entry:
+def _checked(timeline: Timeline, event: PullRequestUpdated, heard: Heard) -> Timeline:
     """The newest that the forge told; for an attempt that is over it says nothing."""
     at = event.updated_at or heard.recorded_at
-    stale = entry.checked_at is not None and at <= entry.checked_at
-    if stale or max(1, event.promotion.attempt) != entry.promotion.attempt:
-        return entry
-    return replace(entry, checks=event.summary, checked_at=at)
+    stale = timeline.checked_at is not None and at <= timeline.checked_at
+    if stale or max(1, event.promotion.attempt) != timeline.promotion.attempt:
+        return timeline
+    return replace(timeline, checks=event.summary, checked_at=at)
 
 
-def _decision(entry: Entry, approval_id: str) -> Decision | None:
-    return next((d for d in entry.decisions if d.approval_id == approval_id), None)
+def _decision(timeline: Timeline, approval_id: str) -> Decision | None:
+    return next((d for d in timeline.decisions if d.approval_id == approval_id), None)
 
 
-def _decide(entry: Entry, event: Message, heard: Heard) -> Decision | None:
+def _decide(timeline: Timeline, event: Message, heard: Heard) -> Decision | None:
     if isinstance(event, ApprovalRejected):
         attempt = max(1, event.promotion.attempt)
         return Decision(
@@ -157,14 +163,16 @@ def _decide(entry: Entry, event: Message, heard: Heard) -> Decision | None:
             reason=event.reason,
         )
     if isinstance(event, ApprovalBegun | ApprovalGranted):
-        return _consent(entry, event, heard)
+        return _consent(timeline, event, heard)
     if isinstance(event, ApprovalExpired | ApprovalLost | ApprovalRevoked):
-        return _ended(_decision(entry, event.approval_id), event)
+        return _ended(_decision(timeline, event.approval_id), event)
     return None
 
 
-def _consent(entry: Entry, event: ApprovalBegun | ApprovalGranted, heard: Heard) -> Decision | None:
-    known = _decision(entry, event.approval_id)
+def _consent(
+    timeline: Timeline, event: ApprovalBegun | ApprovalGranted, heard: Heard
+) -> Decision | None:
+    known = _decision(timeline, event.approval_id)
     attempt = max(1, event.promotion.attempt)
     if isinstance(event, ApprovalBegun):
         fresh = Decision(

@@ -1,26 +1,27 @@
-"""What a gate says about the promotion that is current at it: a sentence, and a shorter one."""
+"""Sentences about the promotion that is current at a gate: a full one, and a shorter one."""
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from countersign.contracts.life import Note, Promotion
-from countersign.contracts.messages import Revision
+from countersign.contracts.messages import ObjectRef, Revision
 from countersign.contracts.revision import short
-from countersign.gateway.model import Code, GateState, Link, Sentence, When
-from countersign.gateway.timeline.history import Entry
-from countersign.gateway.timeline.moments import STEP_NAMES, name_of
-from countersign.gateway.view import addresses
+from countersign.gateway.forge_links import ForgeLinks
+from countersign.gateway.gate_states import GateState
+from countersign.gateway.model import Code, Link, Sentence, When
+from countersign.gateway.timeline.moments import name_of, step_name
+from countersign.gateway.timeline.timelines import Timeline
 
-# Flux begins with the object, and repeats its name and its chart.
-_OBJECT: Final = re.compile(r"[A-Z][A-Za-z]{1,60} [^\s:]{1,260}: ")
+# Flux repeats the name of a release and its chart.
 _RELEASE: Final = re.compile(r" for release [^\s:]{1,260}(?: with chart [^\s:]{1,260})?(?=: )")
 
 
-def cause_of(message: str) -> str:
-    """What went wrong, without the object that a page names beside it."""
-    found = _OBJECT.match(message)
-    return _RELEASE.sub("", message[found.end() :] if found else message, count=1)
+def cause_of(message: str, app: ObjectRef | None = None) -> str:
+    """Shorten a failure by the application and its release, which a page names beside it."""
+    named = f"{app.kind} {app.name}: " if app else ""
+    return _RELEASE.sub("", message.removeprefix(named), count=1)
 
 
 def brief(revision: Revision | None) -> str:
@@ -36,17 +37,31 @@ def code(revision: Revision | None) -> Code:
     return Code(short(revision), revision.recorded)
 
 
-def pull_request_of(promotion: Promotion) -> Sentence:
-    ref = promotion.pull_request
-    if ref is None:
-        return ("the pull request",)
-    href = addresses.pull_request(ref)
-    label = f"#{ref.number}"
-    return (Link(label, href, external=True),) if href else (label,)
+Said = tuple[Sentence, Sentence]
 
 
-def _waiting(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
+@dataclass(frozen=True)
+class Current:
+    """The promotion that is current at a gate, and how forges are linked."""
+
+    timeline: Timeline
+    links: ForgeLinks
+
+    @property
+    def promotion(self) -> Promotion:
+        return self.timeline.promotion
+
+    @property
+    def pull_request(self) -> Sentence:
+        ref = self.promotion.pull_request
+        if ref is None:
+            return ("the pull request",)
+        label, href = f"#{ref.number}", self.links.pull_request(ref)
+        return (Link(label, href, external=True),) if href else (label,)
+
+
+def _waiting(at: Current) -> Said:
+    p = at.promotion
     revision = code(p.request.content.revision)
     lasting: Sentence = (" for ", When(p.changed_at, ago=False)) if p.changed_at else ()
     have = len(p.counted)
@@ -57,84 +72,84 @@ def _waiting(entry: Entry) -> tuple[Sentence, Sentence]:
     return (revision, ready, *lasting, count), short_said
 
 
-def _asked(entry: Entry) -> tuple[Sentence, Sentence]:
-    begun = [a for a in entry.promotion.approvals if a.granted_at is None]
+def _asked(at: Current) -> Said:
+    begun = [a for a in at.promotion.approvals if a.granted_at is None]
     who = name_of(begun[-1].by) if begun else "somebody"
-    where = entry.promotion.request.destination.origin.partition("://")[2]
+    where = at.promotion.request.destination.origin.partition("://")[2]
     begun_at: Sentence = (", begun ", When(begun[-1].begun_at)) if begun else ()
     return (f"{who} is signing in at {where}", *begun_at), (f"{who} is signing in",)
 
 
-def _opening(entry: Entry) -> tuple[Sentence, Sentence]:
-    step = STEP_NAMES.get(entry.promotion.step, "about to start")
-    who = [name_of(a.forge_user) or name_of(a.by) for a in entry.promotion.granted]
+def _opening(at: Current) -> Said:
+    step = step_name(at.promotion.step)
+    who = [name_of(a.forge_user) or name_of(a.by) for a in at.promotion.granted]
     by = f" for {who[-1]}" if who else ""
     return (f"{step}{by}",), (step,)
 
 
-def _open(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
+def _open(at: Current) -> Said:
+    p = at.promotion
     who = name_of(p.author)
     by: Sentence = (f" by {who}",) if who else ()
-    checks: Sentence = (f" · {entry.checks}",) if entry.checks else ()
+    checks: Sentence = (f" · {at.timeline.checks}",) if at.timeline.checks else ()
     since: Sentence = (", opened ", When(p.changed_at)) if p.changed_at else ()
-    link = pull_request_of(p)
+    link = at.pull_request
     return (*link, *by, *since, *checks), (*link, *by, *checks)
 
 
-def _deploying(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
+def _deploying(at: Current) -> Said:
+    p = at.promotion
     who = name_of(p.merged_by)
     by = f" by {who}" if who else ""
     when = When(p.changed_at)
-    full: Sentence = (*pull_request_of(p), " merged ", when, f"{by}; waiting for Flux")
+    full: Sentence = (*at.pull_request, " merged ", when, f"{by}; waiting for Flux")
     return full, ("merged ", when, by)
 
 
-def _failed(entry: Entry) -> tuple[Sentence, Sentence]:
-    message = entry.promotion.failure_message
+def _failed(at: Current) -> Said:
+    message = at.promotion.failure_message
     return (message,), (message,)
 
 
-def _lost(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
+def _lost(at: Current) -> Said:
+    p = at.promotion
     if p.note is Note.LOST:
         return ("the delegation ended before it was used",), ("the delegation ended",)
     reason = p.note_reason or "the approval ran out before it was used"
     return (reason,), (reason,)
 
 
-def _rejected(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
+def _rejected(at: Current) -> Said:
+    p = at.promotion
     reason: Sentence = (f": “{p.reason}”",) if p.reason else ()
     who = name_of(p.rejected_by)
     return (f"rejected by {who} ", When(p.changed_at), *reason), (f"by {who}", *reason)
 
 
-def _closed(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    link = pull_request_of(p)
+def _closed(at: Current) -> Said:
+    p = at.promotion
+    link = at.pull_request
     when = When(p.changed_at)
     return (*link, " was closed without merging ", when), (*link, " closed")
 
 
-def _undone(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
+def _undone(at: Current) -> Said:
+    p = at.promotion
     back: Sentence = (" is back on ", code(p.running)) if p.running else (" runs something else",)
     reason: Sentence = (f": {p.reason}",) if p.reason else ()
     environment = p.request.promotion.environment
     return (f"merged, but {environment}", *back, *reason), (environment, *back)
 
 
-def _superseded(entry: Entry) -> tuple[Sentence, Sentence]:
-    p = entry.promotion
-    link = pull_request_of(p)
+def _superseded(at: Current) -> Said:
+    p = at.promotion
+    link = at.pull_request
     because: Sentence = (f": {p.reason}",) if p.reason else ()
     full: Sentence = (*link, " is overtaken and still open", *because)
     return full, (*link, " is still open")
 
 
-SENTENCES: Final[dict[GateState, Callable[[Entry], tuple[Sentence, Sentence]]]] = {
+SENTENCES: Final[dict[GateState, Callable[[Current], Said]]] = {
     GateState.WAITING: _waiting,
     GateState.ASKED: _asked,
     GateState.OPENING: _opening,
@@ -147,3 +162,9 @@ SENTENCES: Final[dict[GateState, Callable[[Entry], tuple[Sentence, Sentence]]]] 
     GateState.UNDONE: _undone,
     GateState.SUPERSEDED: _superseded,
 }
+
+
+def said_of(state: GateState, at: Current) -> Said:
+    """Return a sentence about the promotion that is current, and a shorter one for the board."""
+    words = SENTENCES.get(state)
+    return words(at) if words else ((state.value,), (state.value,))

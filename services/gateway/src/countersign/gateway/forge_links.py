@@ -1,0 +1,33 @@
+"""Links to pages at forges: only to those on the administrator's list."""
+
+from countersign.contracts.forge_list import Forge, ForgeList
+from countersign.contracts.messages import Destination, PullRequestRef
+from countersign.dialects import pages
+
+
+class ForgeLinks:
+    """The forge list, as pages use it."""
+
+    def __init__(self, forges: ForgeList) -> None:
+        self.origins = tuple(f.origin for f in forges.forges)
+        self._by_origin = {f.origin: f for f in forges.forges}
+
+    def entry(self, origin: str) -> Forge | None:
+        """The administrator's entry for an origin, if there is one."""
+        return self._by_origin.get(origin)
+
+    def tells_of_merges(self, origin: str) -> bool:
+        """Tell whether the forge's webhooks reach us."""
+        forge = self.entry(origin)
+        return forge is not None and bool(forge.webhook_secret_file)
+
+    def repository(self, destination: Destination) -> str:
+        """The repository's page; empty where its forge is not listed."""
+        listed = destination.origin in self._by_origin
+        return pages.repository_page(destination) if listed else ""
+
+    def pull_request(self, ref: PullRequestRef | None) -> str:
+        """The pull request's page; empty where its forge is not listed."""
+        if ref is None or ref.origin not in self._by_origin:
+            return ""
+        return pages.pull_request_page(ref)

@@ -1,0 +1,1 @@
+"""The states of gates: which, in what words, with what to do. Pure."""

@@ -1,0 +1,147 @@
+"""In which state a gate is, and in what words. Pure.
+
+A gate is derived from what the watcher observed and from the promotion that is current at it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from countersign.contracts.life import OVER, Note, Promotion, State
+from countersign.contracts.messages import (
+    CredentialMode,
+    Gate,
+    OpeningStep,
+    Person,
+    PipelineObserved,
+)
+from countersign.gateway.forge_links import ForgeLinks
+from countersign.gateway.gate_states import GateState
+from countersign.gateway.gates.actions import Place, actions_at
+from countersign.gateway.gates.fixes import how_to_fix
+from countersign.gateway.gates.hindrances import hindered_gate
+from countersign.gateway.gates.sentences import Current, code, said_of
+from countersign.gateway.model import GateView, PipelineKey, Sentence, StepView
+from countersign.gateway.timeline.moments import step_name
+from countersign.gateway.timeline.timelines import Timeline
+
+# The state of a gate at which a promotion in this state is current.
+GATE_STATES: Final = {
+    State.WAITING: GateState.WAITING,
+    State.ASKED: GateState.ASKED,
+    State.OPENING: GateState.OPENING,
+    State.OPEN: GateState.OPEN,
+    State.DEPLOYING: GateState.DEPLOYING,
+    State.COMPLETED: GateState.LEVEL,
+    State.FAILED: GateState.FAILED,
+    State.REJECTED: GateState.REJECTED,
+    State.CLOSED: GateState.CLOSED,
+    State.UNDONE: GateState.UNDONE,
+    State.SUPERSEDED: GateState.SUPERSEDED,
+}
+_NO_WEBHOOK: Final = (
+    "This forge sends us no webhooks and no token is kept to ask it, so a merge shows here only "
+    "once the cluster runs it."
+)
+
+
+def gate_view(
+    observed: PipelineObserved, index: int, timelines: Sequence[Timeline], *, links: ForgeLinks
+) -> GateView:
+    """The gate into the environment at `index`, which is not the first."""
+    below, here = observed.environments[index - 1], observed.environments[index]
+    key = PipelineKey(observed.pipeline.namespace, observed.pipeline.name)
+    uid = observed.pipeline.uid
+    ours = [t for t in timelines if t.promotion.request.promotion.pipeline.uid == uid]
+    timeline, gate = _current(ours, here.gate), here.gate or Gate()
+    view = _promoting(key, Current(timeline, links)) if timeline else hindered_gate(observed, index)
+    overtaken = [t for t in ours if t is not timeline and t.is_left_open]
+    request = timeline.promotion.request if timeline else None
+    return replace(
+        view,
+        from_environment=below.name,
+        environment=here.name,
+        notes=tuple(_overtaken_note(Current(t, links), timeline) for t in overtaken),
+        mode=request.mode if request else gate.mode,
+        destination=request.destination if request else gate.destination,
+    )
+
+
+def _current(timelines: Sequence[Timeline], gate: Gate | None) -> Timeline | None:
+    active = [t for t in timelines if t.promotion.state not in OVER]
+    if active:
+        return active[-1]
+    named = gate.promotion_id if gate else ""
+    latest = timelines[-1] if timelines else None
+    if latest is None or latest.promotion.state is State.COMPLETED:
+        return None
+    # A newer one is under way whose request has not been heard yet.
+    if named and named != latest.promotion_id:
+        return None
+    return latest if latest.is_left_open else None
+
+
+def _overtaken_note(at: Current, newer: Timeline | None) -> Sentence:
+    by: Sentence = (" by ", code(newer.promotion.request.content.revision)) if newer else ()
+    return (*at.pull_request, " is overtaken", *by, " and still open")
+
+
+def hindrance(promotion: Promotion, person: Person) -> str:
+    """Why others must approve it, whatever this person may do; approval refuses it as well."""
+    if any(a.by.id == person.id for a in promotion.granted):
+        return "You have approved it already; somebody else must approve it too."
+    if promotion.excluded and promotion.excluded.id == person.id:
+        return "You asked for it, so others must approve it, unless the Pipeline sets `soloMode`."
+    return ""
+
+
+def follow_note(view: GateView, promotion: Promotion, *, links: ForgeLinks) -> GateView:
+    """Say where nobody will tell whether the pull request was merged or closed.
+
+    With a stored credential the forge is asked now and then; a delegation is over by then.
+    """
+    delegated = promotion.opened_mode is CredentialMode.DELEGATED
+    heard = links.tells_of_merges(promotion.request.destination.origin)
+    if view.state is not GateState.OPEN or not delegated or heard:
+        return view
+    return replace(view, notes=(*view.notes, (_NO_WEBHOOK,)))
+
+
+def state_of(promotion: Promotion) -> GateState:
+    """The state of the gate at which a promotion is current."""
+    if promotion.state is State.WAITING and promotion.note is not Note.NONE:
+        return GateState.LOST
+    return GATE_STATES.get(promotion.state, GateState.UNKNOWN)
+
+
+def _promoting(key: PipelineKey, at: Current) -> GateView:
+    promotion = at.promotion
+    state = state_of(promotion)
+    sentence, brief = said_of(state, at)
+    place = Place(
+        pipeline=key,
+        environment=promotion.request.promotion.environment,
+        revision=promotion.request.content.revision,
+        pull_request=at.links.pull_request(promotion.pull_request),
+    )
+    return GateView(
+        state=state,
+        sentence=sentence,
+        brief=brief,
+        actions=actions_at(place, state),
+        fix=how_to_fix(promotion) if state is GateState.FAILED else "",
+        steps=_steps(promotion) if state is GateState.OPENING else (),
+        promotion_id=promotion.promotion_id,
+        revision=promotion.request.content.revision,
+        current=promotion.request.current,
+        since=promotion.changed_at,
+    )
+
+
+def _steps(promotion: Promotion) -> tuple[StepView, ...]:
+    order = [s for s in OpeningStep if s is not OpeningStep.UNSPECIFIED]
+    now = order.index(promotion.step) if promotion.step in order else -1
+    return tuple(
+        StepView(name=step_name(s), step=s, done=i < now, current=i == now)
+        for i, s in enumerate(order)
+    )

@@ -1,0 +1,1 @@
+"""Pages to look at, the forms on them, and their streams of changes."""

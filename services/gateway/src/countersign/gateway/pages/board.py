@@ -1,0 +1,45 @@
+"""The board, and the page that explains its keys."""
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.view.boards import board, read_query
+from countersign.gateway.web.frames import Screen
+from countersign.gateway.web.guards import session_of
+
+
+class BoardPages:
+    """All tracks that somebody may see."""
+
+    def __init__(self, *, visibility: Visibility, screen: Screen) -> None:
+        self._visibility = visibility
+        self._screen = screen
+
+    async def board(self, request: Request) -> Response:
+        known, person = self._visibility.projection, session_of(request).person
+        if not self._screen.status.caught_up and not known.pipelines:
+            html = self._screen.page(request, "bus_down.html", view={"view": "bus"})
+            return HTMLResponse(html, status_code=503)
+        query = read_query(dict(request.query_params))
+        may = self._visibility.may(person)
+        shown = board(self._visibility.tracks(person), query, may=may)
+        view = {
+            "view": "board",
+            "show": shown.query.show.value,
+            "q": shown.query.words,
+            "namespace": shown.query.namespace,
+            "page": str(shown.query.page),
+        }
+        html = self._screen.page(
+            request,
+            "board.html",
+            view=view,
+            board=shown,
+            rights={t.key: t.allowed(may) for t in shown.tracks},
+            hidden=bool(known.pipelines) and not shown.total,
+        )
+        return HTMLResponse(html)
+
+    async def help(self, request: Request) -> Response:
+        return HTMLResponse(self._screen.page(request, "help.html"))

@@ -1,0 +1,115 @@
+"""A pipeline, its gates, and single promotions."""
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from countersign.contracts.errors import Rejected
+from countersign.gateway import addresses
+from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.interfaces import Right
+from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
+from countersign.gateway.refusals import Refusal
+from countersign.gateway.timeline.timelines import Timeline
+from countersign.gateway.web.frames import Screen
+from countersign.gateway.web.guards import session_of
+
+
+class PromotionPages:
+    """Pages that show where promotions stand."""
+
+    def __init__(self, *, visibility: Visibility, screen: Screen) -> None:
+        self._visibility = visibility
+        self._screen = screen
+
+    async def pipeline(self, request: Request) -> Response:
+        key, track = track_of(self._visibility, request)
+        html = self._screen.page(
+            request,
+            "pipeline.html",
+            view={"view": "pipeline", "namespace": key.namespace, "name": key.name},
+            track=track,
+            history=self._visibility.projection.history(key),
+            may=track.allowed(self._visibility.may(session_of(request).person)),
+        )
+        return HTMLResponse(html)
+
+    async def gate(self, request: Request) -> Response:
+        """Show where a promotion into an environment stands, with all that can be done."""
+        key, track = track_of(self._visibility, request)
+        environment, gate = gate_of(request, track)
+        known = self._visibility.projection.timelines
+        timeline = known.get(gate.promotion_id) if gate else None
+        return self._progress(request, GateKey(key, environment), gate=gate, timeline=timeline)
+
+    async def promotion(self, request: Request) -> Response:
+        """The same for one promotion, also when it is over."""
+        named = addresses.text_of(request.path_params["promotion_id"])
+        timeline = self._visibility.timeline(session_of(request).person, named)
+        at = timeline.gate_key
+        track = self._visibility.projection.track(at.pipeline)
+        gate = track.gate(at.environment) if track else None
+        if gate is not None and gate.promotion_id != named:
+            gate = None
+        return self._progress(request, at, gate=gate, timeline=timeline)
+
+    def _progress(
+        self, request: Request, at: GateKey, *, gate: GateView | None, timeline: Timeline | None
+    ) -> Response:
+        view = {
+            "view": "gate",
+            "namespace": at.pipeline.namespace,
+            "name": at.pipeline.name,
+            "environment": at.environment,
+            "promotion": timeline.promotion_id if timeline else "",
+        }
+        html = self._screen.page(
+            request,
+            "gate.html",
+            view=view,
+            key=at.pipeline,
+            environment=at.environment,
+            gate=gate,
+            timeline=timeline,
+            **right_at(self._visibility, request, at),
+        )
+        return HTMLResponse(html)
+
+
+def right_at(visibility: Visibility, request: Request, gate: GateKey) -> dict[str, object]:
+    """Say whether the person may promote at the gate, and what to ask for otherwise."""
+    access, person = visibility.access, session_of(request).person
+    return {
+        "may": access.may_promote(person, gate),
+        "missing": access.missing(person, Right.PROMOTE, gate),
+    }
+
+
+def track_of(visibility: Visibility, request: Request) -> tuple[PipelineKey, Track]:
+    """The pipeline that an address names.
+
+    Raises:
+        Rejected: `not_found`; also where one may not see it.
+
+    """
+    given = PipelineKey(request.path_params["namespace"], request.path_params["name"])
+    key = PipelineKey(*(addresses.text_of(part) for part in given))
+    visibility.check_pipeline(session_of(request).person, key)
+    track = visibility.projection.track(key)
+    if track is None:
+        raise Rejected(Refusal.NOT_FOUND, f"no pipeline {key.name!r} in {key.namespace!r} is known")
+    return key, track
+
+
+def gate_of(request: Request, track: Track) -> tuple[str, GateView | None]:
+    """The environment that an address names, and the gate before it.
+
+    Raises:
+        Rejected: `not_found`.
+
+    """
+    given = request.path_params["environment"]
+    names = {e.name for e in track.environments}
+    name = given if given in names else addresses.text_of(given)
+    if name not in names:
+        raise Rejected(Refusal.NOT_FOUND, f"{track.key.name!r} has no environment {name!r}")
+    return name, track.gate(name)

@@ -1,0 +1,57 @@
+"""Why the gateway refuses or postpones a request: the words that programs and tests go by."""
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """A refusal that stands, however often it is tried, until something else changes."""
+
+    BAD_FORM = "bad_form"
+    BAD_ID_TOKEN = "bad_id_token"  # noqa: S105 - a word
+    BAD_IDENTITY = "bad_identity"
+    BAD_REQUEST = "bad_request"
+    CLIENT_SECRET = "client_secret"  # noqa: S105 - a word
+    CROSS_SITE = "cross_site"
+    FORGE_NOT_LISTED = "forge_not_listed"
+    METHOD = "method"
+    NO_CLUSTER = "no_cluster"
+    NOT_ALLOWED = "not_allowed"
+    NOT_FOUND = "not_found"
+    NOT_SIGNED_IN = "not_signed_in"
+    PEOPLE_FILE = "people_file"
+    PROVIDER_REFUSED = "provider_refused"
+    SIGN_IN_DENIED = "sign_in_denied"
+    SIGN_IN_STATE = "sign_in_state"
+    STATE_MISMATCH = "state_mismatch"
+    TOO_LARGE = "too_large"
+    TOO_MANY_PAGES = "too_many_pages"
+    UNKNOWN_HOST = "unknown_host"
+    UNKNOWN_PERSON = "unknown_person"
+    UNKNOWN_PROMOTION = "unknown_promotion"
+
+
+class Delay(StrEnum):
+    """A failure that may be over in a moment."""
+
+    ACCESS_UNKNOWN = "access_unknown"
+    BUS_UNAVAILABLE = "bus_unavailable"
+    NO_RESPONDER = "no_responder"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    TIMEOUT = "timeout"
+
+
+class ApprovalRefusal(StrEnum):
+    """A refusal by the approval service, in `Problem.code`."""
+
+    CANNOT_WRITE = "cannot_write"
+    CLUSTER_UNAVAILABLE = "cluster_unavailable"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    FORGE_UNAVAILABLE = "forge_unavailable"
+    LIMIT = "limit"
+    NO_CLIENT = "no_client"
+    NOT_WAITING = "not_waiting"
+    REPLAY = "replay"
+    SESSION_MISMATCH = "session_mismatch"
+    TOKEN_TOO_LONG_LIVED = "token_too_long_lived"  # noqa: S105 - a word
+    TOKEN_TOO_STRONG = "token_too_strong"  # noqa: S105 - a word

@@ -1,0 +1,158 @@
+"""The explanation of each refusal to people: one table, by the word of the refusal."""
+
+from typing import Final, NamedTuple
+
+from countersign.gateway.refusals import ApprovalRefusal, Delay, Refusal
+
+
+class Words(NamedTuple):
+    """The status, the title and the advice that go with a refusal."""
+
+    status: int
+    title: str
+    hint: str = ""
+    # Says it better than what was raised, which is for operators.
+    message: str = ""
+
+
+_AGAIN: Final = "Promote again to start over."
+REFUSALS: Final[dict[str, Words]] = {
+    Refusal.BAD_FORM: Words(
+        403,
+        "This form is out of date",
+        "Your session has changed since the page was loaded. Reload the page and try again.",
+    ),
+    Refusal.BAD_ID_TOKEN: Words(
+        502,
+        "The sign-in could not be verified",
+        "Sign in again. If this keeps happening, show this page to your administrator.",
+    ),
+    Refusal.BAD_IDENTITY: Words(
+        403,
+        "Your account cannot be used here",
+        "Show this page to your administrator, who chooses how people are named here.",
+    ),
+    Refusal.BAD_REQUEST: Words(400, "This request is not valid"),
+    Refusal.CLIENT_SECRET: Words(
+        502,
+        "Signing in is not set up correctly",
+        "Ask the administrator to check the file with the client secret.",
+    ),
+    Refusal.CROSS_SITE: Words(
+        403,
+        "This request came from another site",
+        "Countersign only accepts actions from its own pages.",
+    ),
+    Refusal.FORGE_NOT_LISTED: Words(
+        409, "This forge is not on the list", "Ask the administrator to add it to the forge list."
+    ),
+    Refusal.METHOD: Words(405, "This address cannot be used that way"),
+    Refusal.NO_CLUSTER: Words(500, "Countersign is not set up correctly"),
+    Refusal.NOT_ALLOWED: Words(
+        403, "You do not have permission", "Ask for the right that is named above."
+    ),
+    Refusal.NOT_FOUND: Words(
+        404,
+        "Page not found",
+        "It may have been renamed or deleted, or you may not have permission to see it.",
+    ),
+    Refusal.NOT_SIGNED_IN: Words(401, "You are not signed in", "Sign in and try again."),
+    Refusal.PEOPLE_FILE: Words(500, "Countersign is not set up correctly"),
+    Refusal.PROVIDER_REFUSED: Words(
+        502,
+        "The sign-in provider refused",
+        "If this keeps happening, ask the administrator to compare Countersign's settings with "
+        "the provider's.",
+    ),
+    Refusal.SIGN_IN_DENIED: Words(403, "You declined to sign in", "Sign in again when you like."),
+    Refusal.SIGN_IN_STATE: Words(
+        400,
+        "This sign-in is no longer valid",
+        "It was already used, took too long, or was started in another browser. Sign in again.",
+    ),
+    Refusal.STATE_MISMATCH: Words(
+        400,
+        "This sign-in is no longer valid",
+        f"It was already used, took too long, or was started elsewhere. {_AGAIN}",
+    ),
+    Refusal.TOO_LARGE: Words(413, "That is too much text", "Shorten it and try again."),
+    Refusal.TOO_MANY_PAGES: Words(
+        429, "Too many pages are open", "Close some tabs and reload this page."
+    ),
+    Refusal.UNKNOWN_HOST: Words(421, "This is not the address of Countersign"),
+    Refusal.UNKNOWN_PERSON: Words(400, "Nobody was chosen", "Choose one of the people listed."),
+    Refusal.UNKNOWN_PROMOTION: Words(
+        404,
+        "Promotion not found",
+        "It may be very old, or you may not have permission to see it.",
+    ),
+    ApprovalRefusal.CANNOT_WRITE: Words(
+        403,
+        "You cannot write to that repository",
+        "Nothing was changed. Somebody who can write there can promote it.",
+    ),
+    ApprovalRefusal.CLUSTER_UNAVAILABLE: Words(
+        503,
+        "Your permissions could not be checked",
+        "Nothing was changed. Try again in a moment.",
+    ),
+    ApprovalRefusal.DENIED: Words(403, "You declined to sign in", f"Nothing was changed. {_AGAIN}"),
+    ApprovalRefusal.EXPIRED: Words(
+        410, "This sign-in took too long", "Promote again and finish within the time shown."
+    ),
+    ApprovalRefusal.FORGE_UNAVAILABLE: Words(
+        502, "The forge is not responding properly", "Nothing was changed. Try again in a moment."
+    ),
+    ApprovalRefusal.LIMIT: Words(429, "Too many requests", "Wait a minute and try again."),
+    ApprovalRefusal.NO_CLIENT: Words(
+        409,
+        "Nobody can sign in at this forge yet",
+        "The administrator needs to register an application there and add it to the forge list.",
+    ),
+    ApprovalRefusal.NOT_WAITING: Words(
+        409, "This promotion has moved on", "Its page shows where it stands."
+    ),
+    ApprovalRefusal.REPLAY: Words(409, "This sign-in was already used", _AGAIN),
+    ApprovalRefusal.SESSION_MISMATCH: Words(
+        403,
+        "This sign-in belongs to another session",
+        "Finish it in the browser where you started, signed in as the same person.",
+    ),
+    ApprovalRefusal.TOKEN_TOO_LONG_LIVED: Words(
+        403,
+        "The token would be valid for too long",
+        "It was refused and revoked. Ask the administrator for an application whose tokens expire.",
+    ),
+    ApprovalRefusal.TOKEN_TOO_STRONG: Words(
+        403,
+        "The token would allow too much",
+        "It was refused and revoked. Ask the administrator for an application with fewer rights.",
+    ),
+}
+_NO_ANSWER: Final = Words(
+    503,
+    "The approval service is not responding",
+    "Check the promotion's page before you try again.",
+    "Your action may or may not have gone through.",
+)
+DELAYS: Final[dict[str, Words]] = {
+    Delay.ACCESS_UNKNOWN: Words(
+        503,
+        "Your permissions could not be checked",
+        "Nothing was changed, and nobody's permissions were. Try again in a moment.",
+        "The cluster's API server is not responding, so nothing can be shown.",
+    ),
+    Delay.BUS_UNAVAILABLE: Words(
+        503,
+        "Countersign is cut off at the moment",
+        "Nothing was changed. Try again in a moment.",
+        "The message bus is not responding.",
+    ),
+    Delay.NO_RESPONDER: _NO_ANSWER,
+    Delay.PROVIDER_UNAVAILABLE: Words(
+        503, "The sign-in provider is not responding", "Try again in a moment."
+    ),
+    Delay.TIMEOUT: _NO_ANSWER,
+}
+UNKNOWN_REFUSAL: Final = Words(400, "That was refused")
+UNKNOWN_DELAY: Final = Words(503, "That did not work", "Try again in a moment.")

@@ -1,0 +1,107 @@
+"""Tables over enums leave nothing out, and what is newer than them degrades to plain words."""
+
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from countersign.contracts.life import State
+from countersign.contracts.messages import (
+    EVENTS,
+    CredentialMode,
+    EnvironmentCondition,
+    FailureDetail,
+    FailureReason,
+    GateReason,
+    OpeningStep,
+    PipelineDeleted,
+    PipelineObserved,
+    PullRequestUpdated,
+    RevocationOutcome,
+    TokenChecked,
+    TokenKind,
+    TokenRisk,
+    TokenUsed,
+    TokenValidity,
+)
+from countersign.gateway import model
+from countersign.gateway.gate_states import STATES, GateState, Show, Verb
+from countersign.gateway.gates import actions, fixes, gates, hindrances, sentences
+from countersign.gateway.refusals import ApprovalRefusal, Delay, Refusal
+from countersign.gateway.timeline import moments
+from countersign.gateway.timeline.timelines import Outcome
+from countersign.gateway.view import boards, records, risks
+from countersign.gateway.web import troubles
+
+# Of gates that are not hindered, or hindered in a way that has its own sentence.
+_NOT_HINDERED = {
+    GateReason.UNSPECIFIED, GateReason.SAME_CONTENT, GateReason.READY, GateReason.UNDER_WAY,
+    GateReason.PROGRESSING,
+}  # fmt: skip
+_OBSERVED_ONLY = {
+    GateState.LEVEL, GateState.PROGRESSING, GateState.BLOCKED, GateState.NOT_PROMOTABLE,
+    GateState.UNKNOWN,
+}  # fmt: skip
+TABLES: list[tuple[str, Any, Any]] = [
+    ("gate states", STATES, GateState),
+    ("sentences", sentences.SENTENCES, set(GateState) - _OBSERVED_ONLY),
+    ("states of promotions", gates.GATE_STATES, State),
+    ("words of the record", records.STATE_WORDS, State),
+    ("outcomes", records.OUTCOME_WORDS, Outcome),
+    ("modes", records.MODE_WORDS, CredentialMode),
+    ("revocations", records.REVOCATION_WORDS, RevocationOutcome),
+    ("offers", actions.OFFERS, Verb),
+    ("chips", boards.LABELS, Show),
+    ("conditions", model.CONDITION_LOOKS, EnvironmentCondition),
+    ("steps", moments.STEP_NAMES, OpeningStep),
+    ("fixes", fixes.BY_REASON, FailureReason),
+    ("details", fixes.BY_DETAIL, FailureDetail),
+    ("kinds", risks.KIND_WORDS, TokenKind),
+    ("validities", risks.VALIDITY_LOOKS, TokenValidity),
+    ("risks", risks.RISK_LOOKS, set(TokenRisk) - {TokenRisk.UNSPECIFIED}),
+    ("delays", troubles.DELAYS, Delay),
+]
+
+
+@pytest.mark.parametrize(("table", "of"), [t[1:] for t in TABLES], ids=[t[0] for t in TABLES])
+def test_table_has_a_row_for_every_value(table: Any, of: Any) -> None:
+    assert set(table) == set(of)
+
+
+def test_every_refusal_is_put_into_words() -> None:
+    assert set(troubles.REFUSALS) == {*Refusal, *ApprovalRefusal}
+
+
+def test_every_reason_that_shuts_a_gate_is_put_into_words() -> None:
+    told = {*hindrances.NEVER_WORDS, *hindrances.HINDRANCE_WORDS}
+
+    assert told == set(GateReason) - _NOT_HINDERED
+
+
+def test_every_event_of_a_promotion_is_a_moment() -> None:
+    silent = {PipelineObserved, PipelineDeleted, TokenChecked, TokenUsed, PullRequestUpdated}
+
+    assert set(moments.MOMENTS) == set(EVENTS) - silent
+
+
+def test_word_of_a_gate_state_is_used_once() -> None:
+    assert len({row.look.word for row in STATES.values()}) == len(STATES)
+
+
+class Later(StrEnum):
+    """A value that a newer service might send."""
+
+    NEW = "new"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        lambda v: model.condition_look(v).word,
+        records.state_words,
+        moments.step_name,
+    ],
+    ids=["condition", "record", "step"],
+)
+def test_value_that_is_newer_than_a_table_has_a_word_all_the_same(told: Any) -> None:
+    assert told(Later.NEW)
