@@ -1,4 +1,4 @@
-"""Checks requests and answers against GitHub's own descriptions.
+"""Checks requests and answers against the vendors' own descriptions; GitHub's where none is named.
 
 What the descriptions do not say (headers, 401, 5xx) is checked by hand in the tests.
 """
@@ -20,19 +20,23 @@ BASE = "http://forge.test"
 NO_CONTENT = frozenset({204, 304})
 # Real, but in no description: authentication, absence, limits and failures (api/README.md).
 UNDESCRIBED = frozenset({401, 403, 404, 429, 500, 502, 503})
+# Recorded, and in neither description.
+UNDESCRIBED_ELSEWHERE = frozenset({400, 409, 412, 422, 423})
+# Below which the API is at the vendor, and is not in the description.
+PREFIXES = {"github": r"/api/v3(?=/)", "gitea": r"/api/v1(?=/)", "forgejo": r"/api/v1(?=/)"}
 
 
 @cache
-def _document() -> dict[str, Any]:
-    text = (reference.skip_without("api") / "github.json").read_text(encoding="utf-8")
+def _document(vendor: str) -> dict[str, Any]:
+    text = (reference.skip_without("api") / f"{vendor}.json").read_text(encoding="utf-8")
     document: dict[str, Any] = json.loads(text)
     document["servers"] = [{"url": BASE}]
     return document
 
 
 @cache
-def _api() -> OpenAPI:
-    return OpenAPI.from_dict(_document(), config=Config(spec_validator_cls=None))
+def _api(vendor: str) -> OpenAPI:
+    return OpenAPI.from_dict(_document(vendor), config=Config(spec_validator_cls=None))
 
 
 @cache
@@ -42,10 +46,10 @@ def github_schema() -> GraphQLSchema:
     return build_schema(path.read_text(encoding="utf-8"))
 
 
-def _template(method: str, path: str) -> tuple[str, str]:
+def _template(vendor: str, method: str, path: str) -> tuple[str, str]:
     """The described path that fits best, and ours with slashes inside parameters escaped."""
     best: tuple[int, str, str] = (-1, "", path)
-    for template, item in _document()["paths"].items():
+    for template, item in _document(vendor)["paths"].items():
         if method not in item:
             continue
         operation = item[method]
@@ -64,12 +68,15 @@ def _template(method: str, path: str) -> tuple[str, str]:
     return best[1], best[2]
 
 
-def _request(method: str, target: str, body: bytes) -> MockRequest:
+def _path(vendor: str, target: str) -> str:
+    return re.sub(f"^{PREFIXES[vendor]}", "", urlsplit(target).path)
+
+
+def _request(vendor: str, method: str, target: str, body: bytes) -> MockRequest:
     split = urlsplit(target)
-    path = re.sub(r"^/api/v3(?=/)", "", split.path)
-    template, filled = _template(method.lower(), path)
+    template, filled = _template(vendor, method.lower(), _path(vendor, target))
     if not template:
-        raise AssertionError(f"{method} {path}: GitHub's description has no such operation")
+        raise AssertionError(f"{method} {target}: {vendor}'s description has no such operation")
     return MockRequest(
         BASE,
         method.lower(),
@@ -77,20 +84,23 @@ def _request(method: str, target: str, body: bytes) -> MockRequest:
         args=dict(parse_qsl(split.query, keep_blank_values=True)),
         data=body or None,
         content_type="application/json",
+        # Some descriptions want to know that there is a token.
+        headers={"Authorization": "token example"},
     )
 
 
-def check_request(method: str, target: str, body: bytes = b"") -> None:
-    """Fail when GitHub's description does not know this request.
+def check_request(method: str, target: str, body: bytes = b"", *, vendor: str = "github") -> None:
+    """Fail when the vendor's description does not know this request.
 
     Args:
         method: `GET`, `POST`, …
-        target: path and query; a leading `/api/v3` (GHES) is taken off.
+        target: path and query; what the vendor's API begins with is taken off.
         body: JSON as sent.
+        vendor: whose description, by its file.
 
     """
-    request = _request(method, target, body)
-    _explained(lambda: _api().validate_request(request), f"request {method} {target}")
+    request = _request(vendor, method, target, body)
+    _explained(lambda: _api(vendor).validate_request(request), f"request {method} {target}")
 
 
 def check_response(
@@ -101,15 +111,17 @@ def check_response(
     response: bytes,
     body: bytes = b"",
     content_type: str = "application/json",
+    vendor: str = "github",
 ) -> None:
-    """Fail when GitHub's description does not allow this answer to this request.
+    """Fail when the vendor's description does not allow this answer to this request.
 
-    Statuses that no description lists but GitHub sends pass as long as they carry a message.
+    Statuses that no description lists but forges send pass as long as they carry a message.
     """
-    request = _request(method, target, body)
-    template, _ = _template(method.lower(), re.sub(r"^/api/v3(?=/)", "", urlsplit(target).path))
-    described = _document()["paths"][template][method.lower()]["responses"]
-    if status in UNDESCRIBED and str(status) not in described:
+    request = _request(vendor, method, target, body)
+    template, _ = _template(vendor, method.lower(), _path(vendor, target))
+    described = _document(vendor)["paths"][template][method.lower()]["responses"]
+    undescribed = UNDESCRIBED | (frozenset() if vendor == "github" else UNDESCRIBED_ELSEWHERE)
+    if status in undescribed and str(status) not in described:
         assert "message" in json.loads(response), f"{method} {target} {status}: no message"
         return
     if status in NO_CONTENT:
@@ -118,7 +130,8 @@ def check_response(
         return
     answer = MockResponse(response, status_code=status, content_type=content_type)
     _explained(
-        lambda: _api().validate_response(request, answer), f"response {method} {target} {status}"
+        lambda: _api(vendor).validate_response(request, answer),
+        f"response {method} {target} {status}",
     )
 
 

@@ -2,17 +2,29 @@
 
 import re
 import typing
+from dataclasses import fields
 
 import pytest
 import sources
+from reference import ROOT
 
 from countersign.contracts.forge_list import KIND_BY_NAME, Forge
 from countersign.contracts.messages import ForgeKind
 from countersign.dialects.kinds import KINDS, Kind
+from countersign.forges.clients import CLIENTS
 
-# The folders of a kind, both tables, the forge list's kinds, and the demonstration's forge.
-FOLDERS = ("libs/dialects/src/countersign/dialects/github/", "libs/local/")
-CLIENTS = "libs/forges/src/countersign/forges/github/"
+# What a forge is called, and its folders; the demonstration plays GitHub.
+FOLDERS = {
+    "github": (
+        "libs/dialects/src/countersign/dialects/github/",
+        "libs/forges/src/countersign/forges/github/",
+        "libs/local/",
+    ),
+    "gitea": ("libs/dialects/src/countersign/dialects/gitea/",),
+    "forgejo": ("libs/dialects/src/countersign/dialects/gitea/",),
+    "gitlab": ("libs/dialects/src/countersign/dialects/gitlab/",),
+}
+# Both tables, and the forge list's kinds.
 TABLES = frozenset(
     {
         "libs/dialects/src/countersign/dialects/kinds.py",
@@ -59,13 +71,27 @@ def test_row_keeps_a_token_within_known_origins(row: Kind) -> None:
     assert not row.addresses.api_of(forge).endswith("/")
 
 
-def test_only_its_folders_and_the_table_name_a_forge() -> None:
+@pytest.mark.parametrize("name", FOLDERS)
+def test_only_its_folders_and_the_tables_name_a_forge(name: str) -> None:
     guilty = {
         sources.name(path)
         for path in sources.python_files("libs", "services")
-        if not sources.name(path).startswith((*FOLDERS, CLIENTS))
+        if not sources.name(path).startswith(FOLDERS[name])
         and sources.name(path) not in TABLES | WHATEVER_THE_FORGE
-        and "github" in ADDRESS.sub("", path.read_text()).lower()
+        and name in ADDRESS.sub("", path.read_text()).lower()
     }
 
-    assert guilty <= NOT_YET
+    assert guilty <= (NOT_YET if name == "github" else frozenset())
+
+
+def test_recipe_names_both_tables_and_every_part_of_a_row() -> None:
+    recipe = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a forge\n")[2]
+    recipe = recipe.partition("\n## ")[0]
+    parts = {field.name for field in fields(Kind)} - {"kind", "opens_pulls"}
+
+    assert all(f"`{table}`" in recipe for table in TABLES if "messages" not in table)
+    assert {part for part in parts if part not in recipe.lower()} == set()
+
+
+def test_every_kind_that_is_written_to_has_a_client() -> None:
+    assert {row.kind for row in KINDS.values() if row.opens_pulls} == set(CLIENTS)

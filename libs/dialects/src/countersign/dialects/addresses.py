@@ -1,4 +1,4 @@
-"""Where a forge's API, pages and repositories are, and which repository a clone URL names.
+"""Addresses of a forge's API, pages and repositories, and the repository a clone URL names.
 
 All of it comes from the administrator's entry and from Pipelines, never from an answer.
 """
@@ -32,7 +32,7 @@ def without_git(segments: Sequence[str]) -> tuple[str, ...]:
 
 
 def are_plain(segments: Sequence[str]) -> bool:
-    """Whether they mean what they say: nothing hidden, nothing escaped, and no way up."""
+    """Check that they mean what they say: nothing hidden, nothing escaped, and no way up."""
     return all(
         _SEGMENT.fullmatch(segment) and not segment.startswith(".") and ".." not in segment
         for segment in segments

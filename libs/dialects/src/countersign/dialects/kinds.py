@@ -20,6 +20,8 @@ from countersign.dialects.capabilities import Capabilities, Presentation, Reach,
 from countersign.dialects.delegation.oauth import OAuthDialect
 from countersign.dialects.exchange import Basic
 from countersign.dialects.gitea import webhooks as gitea_webhooks
+from countersign.dialects.gitea.inspection import INSPECTION as GITEA_INSPECTION
+from countersign.dialects.gitea.oauth import OAUTH as GITEA_OAUTH
 from countersign.dialects.github import webhooks as github_webhooks
 from countersign.dialects.github.addresses import ADDRESSES as GITHUB_ADDRESSES
 from countersign.dialects.github.inspection import INSPECTION as GITHUB_INSPECTION
@@ -146,6 +148,9 @@ _GITEA: Final = Kind(
     capabilities=_GITEA_CAPABILITIES,
     addresses=_GITEA_ADDRESSES,
     webhooks=gitea_webhooks.GITEA,
+    oauth=GITEA_OAUTH,
+    inspection=GITEA_INSPECTION,
+    opens_pulls=True,
 )
 _FORGEJO: Final = Kind(
     kind=ForgeKind.FORGEJO,
@@ -153,6 +158,9 @@ _FORGEJO: Final = Kind(
     capabilities=_GITEA_CAPABILITIES,
     addresses=_GITEA_ADDRESSES,
     webhooks=gitea_webhooks.FORGEJO,
+    oauth=GITEA_OAUTH,
+    inspection=GITEA_INSPECTION,
+    opens_pulls=True,
 )
 
 

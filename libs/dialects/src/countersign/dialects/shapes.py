@@ -43,7 +43,7 @@ def reading(call: str) -> Iterator[None]:
 
 
 def part(node: Json, name: str) -> Json:
-    """What is there under that name, null for nothing."""
+    """Return what is there under that name, null for nothing."""
     if not isinstance(node, dict):
         raise OddError(repr(name))
     return node.get(name)
@@ -138,7 +138,7 @@ def moment_s(node: Json, name: str) -> float:
 
 
 def part_at(node: Json, *path: str) -> Json:
-    """What is there, null for nothing on the way."""
+    """Return what is there, null for nothing on the way."""
     for name in path:
         node = node.get(name) if isinstance(node, dict) else None
     return node

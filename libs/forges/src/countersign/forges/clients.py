@@ -9,9 +9,11 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.exchange import Basic
+from countersign.dialects.gitea.repository import GiteaRepository
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import Place
 from countersign.dialects.repositories.interface import Repository
+from countersign.forges.dialect_repository import DialectRepository, RepositoryDialect
 from countersign.forges.github.app_token import installation_token
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
@@ -27,8 +29,15 @@ class Clients:
     app_token: Callable[[ForgeHttp, Place], AbstractAsyncContextManager[Secret]] | None = None
 
 
+def _of(dialect: Callable[[Token], RepositoryDialect]) -> Callable[[ForgeHttp, Token], Repository]:
+    """Return what makes a client of a dialect that is conversations."""
+    return lambda http, token: DialectRepository(http, dialect(token))
+
+
 CLIENTS: Final[Mapping[ForgeKind, Clients]] = {
     ForgeKind.GITHUB: Clients(repository=GitHub, app_token=installation_token),
+    ForgeKind.GITEA: Clients(repository=_of(GiteaRepository)),
+    ForgeKind.FORGEJO: Clients(repository=_of(GiteaRepository)),
 }
 
 

@@ -42,7 +42,8 @@ def _is_authentic(delivery: Delivery, secret: Secret, now_s: float) -> bool:
 
 
 def _key(token: str) -> bytes:
-    """
+    """Return the key that a signing token holds.
+
     Raises:
         ValueError: it is not Base64.
 

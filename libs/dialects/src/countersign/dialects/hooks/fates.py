@@ -106,5 +106,5 @@ def user(found: str | int | None, *, login: str) -> ForgeUser | None:
 
 
 def _is_sound(found: str) -> bool:
-    """Whether messages can hold it; half of a surrogate pair, legal in JSON, they cannot."""
+    """Check that messages can hold it; half of a surrogate pair, legal in JSON, they cannot."""
     return len(found) <= TEXT_CHARACTERS_MAX and found.isprintable()

@@ -110,7 +110,9 @@ class GitHub:
             for entry, blob in zip(batch, await self._blobs(place, commit, batch), strict=True):
                 if blob is None or (entry.object_id and blob.object_id != entry.object_id):
                     continue
-                if blob.body is None and blob.size_bytes <= bytes_max:
+                if blob.size_bytes > bytes_max:
+                    found[entry.path] = replace(blob, body=None)
+                elif blob.body is None:
                     found[entry.path] = replace(blob, body=await self._raw(place, blob.object_id))
                 else:
                     found[entry.path] = blob

@@ -1,0 +1,126 @@
+"""Questions to Gitea and Forgejo about a stored token. Pure.
+
+A personal token never ends. Forgejo lists a person's tokens to any token that may read the user;
+for Gitea it takes the password. Gitea tells a token's scopes as it refuses it for the want of one.
+"""
+
+import re
+from typing import Any, Final
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import TokenKind, TokenReason, TokenValidity
+from countersign.contracts.secret import Secret
+from countersign.dialects import shapes
+from countersign.dialects.conversation import Conversation, ask
+from countersign.dialects.exchange import Answer, Basic, Request
+from countersign.dialects.gitea import answers
+from countersign.dialects.inspection import (
+    Inspection,
+    InspectionDialect,
+    Question,
+    ScopeRules,
+    unanswered,
+)
+
+SCOPES: Final = ScopeRules(
+    sufficient=frozenset({"write:repository", "all"}),
+    # Neither vendor narrows a scope to a repository.
+    unbounded=frozenset({"write:repository", "all"}),
+    powerful=frozenset(
+        {"all", "write:admin", "read:admin", "write:user", "write:organization", "write:package"}
+    ),
+    harmless=frozenset(
+        {"read:user", "read:repository", "read:issue", "write:issue", "read:misc", "public-only"}
+        | {"read:organization", "read:notification", "read:activitypub", "read:package"}
+    ),
+)
+SCOPES_MAX: Final = 64
+_PERSONAL: Final = re.compile(r"[0-9a-f]{40}")
+_SCOPE: Final = re.compile(r"[a-z_:-]{1,64}")
+_TOLD: Final = re.compile(r"token scope=([a-z_:,-]{1,1024})")
+_LAST: Final = 8
+_LISTED_MAX: Final = 50
+_OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
+_READ_HERE: Final = frozenset({401, 403, 404})
+
+
+def token_kind(token: Secret) -> TokenKind:
+    """Tell a personal token by its form; one of an application is a signed JWT."""
+    personal = _PERSONAL.fullmatch(token.reveal())
+    return TokenKind.PERSONAL if personal else TokenKind.OAUTH_APP
+
+
+def _inspect(question: Question) -> Conversation[Inspection]:
+    endless = question.kind is TokenKind.PERSONAL
+    answer = yield from ask(_get("/user"), question.credential)
+    if answer.status == _UNAUTHORIZED:
+        return Inspection(
+            kind=question.kind, validity=TokenValidity.INVALID, why=TokenReason.REFUSED
+        )
+    if answer.status != _OK:
+        forbidden = answer.status == _FORBIDDEN
+        return Inspection(
+            kind=question.kind,
+            validity=TokenValidity.UNKNOWN,
+            why=TokenReason.FORBIDDEN if forbidden else TokenReason.NOT_UNDERSTOOD,
+            scopes=_told_scopes(answer),
+            expiry_known=endless,
+        )
+    body = _body(answer)
+    owner = answers.user_of(body)
+    if owner is None:
+        return unanswered(question.kind, TokenReason.NOT_UNDERSTOOD)
+    listed = yield from ask(
+        _get(f"/users/{owner.login}/tokens?limit={_LISTED_MAX}"), question.credential
+    )
+    return Inspection(
+        kind=question.kind,
+        validity=TokenValidity.VALID,
+        owner=owner,
+        scopes=_listed_scopes(listed, question.credential),
+        expiry_known=endless,
+    )
+
+
+def _listed_scopes(answer: Answer, credential: Secret | Basic) -> tuple[str, ...] | None:
+    """Return the scopes of the token among its owner's, found by its last characters."""
+    token = credential.password if isinstance(credential, Basic) else credential
+    listed = _body(answer) if answer.status == _OK else None
+    found = [
+        row
+        for row in (listed if isinstance(listed, list) else [])
+        if shapes.text_at(row, "token_last_eight") == token.reveal()[-_LAST:]
+    ]
+    scopes = shapes.part_at(found[0], "scopes") if len(found) == 1 else None
+    return _sound(scopes) if isinstance(scopes, list) else None
+
+
+def _told_scopes(answer: Answer) -> tuple[str, ...] | None:
+    told = _TOLD.search(shapes.text_at(_body(answer), "message"))
+    return _sound(told[1].split(",")) if told else None
+
+
+def _sound(scopes: list[Any]) -> tuple[str, ...]:
+    return tuple(sorted({s for s in scopes if isinstance(s, str) and _SCOPE.fullmatch(s)}))[
+        :SCOPES_MAX
+    ]
+
+
+def _body(answer: Answer) -> Any:
+    try:
+        return answer.json()
+    except Rejected:
+        return None
+
+
+def _get(url: str) -> Request:
+    return Request(name="inspect token", method="GET", url=url, passes=_READ_HERE)
+
+
+INSPECTION: Final = InspectionDialect(
+    kind_of=token_kind,
+    inspect=_inspect,
+    scoped=frozenset({TokenKind.PERSONAL}),
+    scopes=SCOPES,
+    advice="use one of an account that may write to that repository alone",
+)

@@ -1,0 +1,249 @@
+"""A repository at Gitea or Forgejo, as conversations without I/O.
+
+A promotion takes three rounds where the files that hold its markers are known, and one more to read
+files where they are not: the look, the commit on its new branch in one call, the pull request.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.secret import Secret
+from countersign.dialects import shapes
+from countersign.dialects.conversation import Conversation
+from countersign.dialects.exchange import Answer, Basic, Request, Sent
+from countersign.dialects.gitea import answers, requests, words
+from countersign.dialects.gitea.files import Wanted, leaves, list_tree, read_files
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import (
+    Comparison,
+    File,
+    NewCommit,
+    Place,
+    TreeEntry,
+    blob_id,
+)
+from countersign.dialects.repositories.interface import LookScope, View
+from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
+
+# The newest two hundred; of older ones of ours the stream tells, where it was not lost.
+OPEN_PAGES_MAX: Final = 4
+# A thousand pull requests made since the oldest of our branch.
+SIBLING_PAGES_MAX: Final = 20
+_OK: Final = 200
+_CREATED: Final = 201
+_FORBIDDEN: Final = 403
+_NOT_FOUND: Final = 404
+_EXISTS: Final = 409
+_MERGED: Final = 412
+_SHA1_DIGITS: Final = 40
+
+
+class GiteaRepository:
+    """The conversations of a promotion, with one token.
+
+    Args:
+        token: a person's, or a stored one.
+
+    """
+
+    def __init__(self, token: Secret | Basic) -> None:
+        self._token = token
+
+    def look(self, place: Place, scope: LookScope) -> Conversation[View]:
+        """Everything in one round, and pull requests that fill more than one page in a second."""
+        first = yield from self._ask(
+            requests.user(),
+            requests.repository(place),
+            requests.branch(place, place.base_branch),
+            requests.branch(place, scope.head_branch),
+            requests.tree(place, object_id=place.base_branch, recursive=True, page=1),
+            requests.pull_of_branch(place, scope.head_branch),
+            requests.pulls(place, state="open", page=1),
+            *(requests.pull(place, number) for number in scope.pulls),
+            *(requests.file(place, path=p, ref=place.base_branch) for p in scope.files),
+        )
+        user, repository, base, head, tree, oldest, listed, *rest = first
+        previous, files = rest[: len(scope.pulls)], rest[len(scope.pulls) :]
+        open_pulls = yield from self._open_pulls(place, listed)
+        pulls = yield from self._pulls_of_branch(place, oldest)
+        with shapes.reading("look at the repository"):
+            view = answers.view_of(
+                repository.json(),
+                viewer=answers.user_of(user.json()) if user.status == _OK else None,
+                base=answers.tip_in(base),
+                head=answers.tip_in(head),
+                date=repository.headers.get("date", ""),
+            )
+            return replace(
+                view,
+                pulls=tuple(p for p in pulls if p.head_branch == scope.head_branch),
+                previous=tuple(answers.pull_of(a.json()) for a in previous if a.status == _OK),
+                open_pulls=open_pulls,
+                folders=answers.folders_in(tree, base=view.base),
+                files=answers.files_in(dict(zip(scope.files, files, strict=True))),
+            )
+
+    def _open_pulls(self, place: Place, first: Answer) -> Conversation[tuple[Pull, ...]]:
+        name = "list pull requests"
+        with shapes.reading(name):
+            total = answers.total_of(first)
+        pages = min(-(-total // requests.PULLS_PER_PAGE), OPEN_PAGES_MAX)
+        more = yield from self._ask(
+            *(requests.pulls(place, state="open", page=n) for n in range(2, pages + 1))
+        )
+        with shapes.reading(name):
+            found = [p for page in (first, *more) for p in answers.pulls_of(page.json())]
+        # Numbers count up, and a page may move between two questions.
+        once = {p.number: p for p in found if p.base_branch == place.base_branch}
+        return tuple(once[number] for number in sorted(once, reverse=True))
+
+    def _pulls_of_branch(self, place: Place, oldest: Answer) -> Conversation[tuple[Pull, ...]]:
+        """All to our base that are not older than the one that was found, whatever their state."""
+        if oldest.status == _NOT_FOUND:
+            return ()
+        with shapes.reading("find the pull request"):
+            found = {(first := answers.pull_of(oldest.json())).number: first}
+        for page in range(1, SIBLING_PAGES_MAX + 1):
+            request = requests.pulls(place, state="all", page=page)
+            (answer,) = yield from self._ask(request)
+            with shapes.reading(request.name):
+                listed = answers.pulls_of(answer.json())
+            found |= {p.number: p for p in listed if p.base_branch == place.base_branch}
+            if not listed or min(p.number for p in listed) <= first.number:
+                return tuple(found.values())
+        raise Rejected(
+            ForgeRefusal.LIMIT_EXCEEDED,
+            f"{place.name}: more than {SIBLING_PAGES_MAX * requests.PULLS_PER_PAGE} pull requests "
+            f"were opened since #{first.number} of the same branch; delete that branch",
+        )
+
+    def list_tree(
+        self, place: Place, *, commit: str, path: str
+    ) -> Conversation[tuple[TreeEntry, ...] | None]:
+        return list_tree(self._ask, place, commit=commit, path=path)
+
+    def read_files(
+        self, place: Place, *, commit: str, files: Sequence[TreeEntry], bytes_max: int
+    ) -> Conversation[Mapping[str, File]]:
+        """Read them by their ids, as a listing of that commit gave them."""
+        wanted = Wanted(commit=commit, files=files, bytes_max=bytes_max)
+        return read_files(self._ask, place, wanted)
+
+    def commit(self, place: Place, new: NewCommit) -> Conversation[str]:
+        request = requests.commit(place, new)
+        (answer,) = yield from self._ask(request)
+        if answer.status != _CREATED:
+            there = yield from self._ask(requests.branch(place, new.branch))
+            raise words.commit_refusal(
+                answer, place=place, branch=new.branch, is_there=there[0].status == _OK
+            )
+        with shapes.reading(request.name):
+            made, written = answers.commit_of(answer.json()), answers.written_of(answer.json())
+        expected = {
+            path: blob_id(file.body)
+            for path, file in new.files.items()
+            if len(file.replaces) == _SHA1_DIGITS
+        }
+        if not expected.items() <= written.items():
+            raise Rejected(
+                ForgeRefusal.CONFLICT,
+                f"{place.name}: branch {new.branch!r} has not what was sent; delete it there",
+            )
+        return made
+
+    def open_pull(
+        self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
+    ) -> Conversation[Pull]:
+        for number in replaces:
+            yield from self._close(place, number)
+        request = requests.open_pull(place, head=head, text=text)
+        (answer,) = yield from self._ask(request)
+        if answer.status == _EXISTS:
+            raise Rejected(
+                ForgeRefusal.PULL_EXISTS,
+                f"{place.name}: a pull request is open for branch {head!r}",
+            )
+        with shapes.reading(request.name):
+            return answers.pull_of(answer.json())
+
+    def compare(self, place: Place, *, commit: str) -> Conversation[Comparison]:
+        request = requests.compare(place, commit)
+        (answer,) = yield from self._ask(request)
+        with shapes.reading(request.name):
+            commits = answers.commits_of(answer.json())
+            fork_point = answers.parents_of(commits[-1])[:1] if commits else (commit,)
+            author = answers.user_of(shapes.part(commits[0], "author")) if commits else None
+        if not fork_point:
+            raise Rejected(
+                ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
+            )
+        # The list of changed files in an answer does not tell a change of mode from one of bytes.
+        before = yield from leaves(self._ask, place, fork_point[0])
+        after = yield from leaves(self._ask, place, commit)
+        changed = {
+            path for path in before.keys() | after.keys() if before.get(path) != after.get(path)
+        }
+        modified = {path for path in changed if _bytes_alone(before.get(path), after.get(path))}
+        return Comparison(
+            fork_point=fork_point[0],
+            commits_ahead=len(commits),
+            author=author,
+            modified=tuple(sorted(modified)),
+            otherwise_changed=tuple(sorted(changed - modified)),
+        )
+
+    def close_pull(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
+        """Close it first: it may be merged while somebody reads why."""
+        yield from self._close(place, number)
+        yield from self.comment(place, number, comment=comment)
+
+    def _close(self, place: Place, number: int) -> Conversation[None]:
+        request = requests.edit_pull(place, number, {"state": "closed"})
+        (answer,) = yield from self._ask(request)
+        if answer.status == _MERGED:
+            raise Rejected(
+                ForgeRefusal.CONFLICT, f"{place.name}: pull request #{number} was merged"
+            )
+
+    def comment(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
+        """A token without `write:issue` may not comment; it writes below the body instead."""
+        (answer,) = yield from self._ask(requests.comment(place, number, comment))
+        if answer.status != _FORBIDDEN:
+            return
+        (found,) = yield from self._ask(requests.pull(place, number))
+        if found.status != _OK:
+            return
+        with shapes.reading("read the pull request"):
+            body = answers.body_of(found.json())
+        yield from self._ask(
+            requests.edit_pull(place, number, {"body": f"{body}\n\n---\n\n{comment}"})
+        )
+
+    def follow(self, place: Place, number: int, *, since: str) -> Conversation[PullStatus | None]:
+        request = requests.pull(place, number)
+        (answer,) = yield from self._ask(request)
+        if answer.status == _NOT_FOUND:
+            raise Rejected(
+                ForgeRefusal.NOT_FOUND, f"{place.name}: there is no pull request #{number}"
+            )
+        with shapes.reading(request.name):
+            status = answers.status_of(answer.json())
+        return None if status.version == since else status
+
+    def _ask(self, *asked: Request) -> Conversation[Sequence[Answer]]:
+        if not asked:
+            return ()
+        return (yield tuple(Sent(request=r, token=self._token) for r in asked))
+
+
+def _bytes_alone(before: TreeEntry | None, after: TreeEntry | None) -> bool:
+    """Check that a file is still one, and of the same mode."""
+    return (
+        before is not None
+        and after is not None
+        and before.is_file
+        and after.is_file
+        and before.is_executable == after.is_executable
+    )

@@ -1,0 +1,164 @@
+"""Requests to Gitea and Forgejo, built without I/O.
+
+Source: https://docs.gitea.com/api and https://codeberg.org/api/swagger
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from countersign.dialects.exchange import Request
+from countersign.dialects.repositories.contents import NewCommit, Place
+from countersign.dialects.repositories.pulls import PullText
+
+# More is not given: `settings/api` calls it `max_response_items`.
+PULLS_PER_PAGE: Final = 50
+ENTRIES_PER_PAGE: Final = 1000
+# A thousand entries with an address each.
+TREE_BYTES_MAX: Final = 8 * 1024 * 1024
+# Base64 of the largest file that is looked into, and its frame.
+BLOB_BYTES_MAX: Final = 4 * 1024 * 1024
+NOT_FOUND: Final = frozenset({404})
+# A commit or folder that is not there: 400 of trees and blobs, 404 of all else.
+NO_OBJECT: Final = frozenset({400, 404})
+
+
+def user() -> Request:
+    return _get("ask whose token it is", "/user", passes=frozenset({403}))
+
+
+def repository(place: Place) -> Request:
+    return _get("read the repository", _path(place))
+
+
+def branch(place: Place, name: str) -> Request:
+    return _get("read a branch", f"{_path(place)}/branches/{quote(name, safe='')}", NOT_FOUND)
+
+
+def pull_of_branch(place: Place, head_branch: str) -> Request:
+    """The oldest pull request of a branch to our base, whatever its state."""
+    base, head = quote(place.base_branch, safe=""), quote(head_branch, safe="")
+    return _get("find the pull request", f"{_path(place)}/pulls/{base}/{head}", NOT_FOUND)
+
+
+def pulls(place: Place, *, state: str, page: int) -> Request:
+    """List pull requests, newest first.
+
+    Each vendor has another word for the base, and ignores that of the other; so do older versions.
+    """
+    query = f"state={state}&limit={PULLS_PER_PAGE}&page={page}"
+    base = quote(place.base_branch, safe="")
+    return _get(
+        "list pull requests", f"{_path(place)}/pulls?{query}&base_branch={base}&base={base}"
+    )
+
+
+def pull(place: Place, number: int) -> Request:
+    return _get("read the pull request", f"{_path(place)}/pulls/{number}", NOT_FOUND)
+
+
+def tree(place: Place, *, object_id: str, recursive: bool, page: int) -> Request:
+    """List what is at a branch or commit, or in a folder by its own id."""
+    query = f"per_page={ENTRIES_PER_PAGE}&page={page}" + ("&recursive=true" if recursive else "")
+    return _get(
+        "list files",
+        f"{_path(place)}/git/trees/{quote(object_id, safe='')}?{query}",
+        NO_OBJECT,
+        body_bytes_max=TREE_BYTES_MAX,
+    )
+
+
+def blob(place: Place, object_id: str) -> Request:
+    return _get(
+        "read a file",
+        f"{_path(place)}/git/blobs/{quote(object_id, safe='')}",
+        NO_OBJECT,
+        body_bytes_max=BLOB_BYTES_MAX,
+    )
+
+
+def file(place: Place, *, path: str, ref: str) -> Request:
+    return _get(
+        "read a file",
+        f"{_path(place)}/contents/{quote(path, safe='/')}?ref={quote(ref, safe='')}",
+        NO_OBJECT,
+        body_bytes_max=BLOB_BYTES_MAX,
+    )
+
+
+def compare(place: Place, commit: str) -> Request:
+    span = f"{quote(place.base_branch, safe='')}...{quote(commit, safe='')}"
+    return _get("compare commits", f"{_path(place)}/compare/{span}", body_bytes_max=TREE_BYTES_MAX)
+
+
+def commit(place: Place, new: NewCommit) -> Request:
+    """One commit on a new branch, from the newest of the base branch; all or nothing.
+
+    The id of what is replaced is the only guard against a lost update: without it the file is
+    overwritten.
+    """
+    files = [
+        {
+            "operation": "update",
+            "path": path,
+            "content": base64.b64encode(file.body).decode(),
+            "sha": file.replaces,
+        }
+        for path, file in sorted(new.files.items())
+    ]
+    return _send(
+        "commit",
+        "POST",
+        f"{_path(place)}/contents",
+        {
+            "branch": place.base_branch,
+            "new_branch": new.branch,
+            "message": new.headline,
+            "files": files,
+        },
+        passes=frozenset({403, 404, 409, 422}),
+    )
+
+
+def open_pull(place: Place, *, head: str, text: PullText) -> Request:
+    return _send(
+        "open the pull request",
+        "POST",
+        f"{_path(place)}/pulls",
+        {"title": text.title, "body": text.body, "head": head, "base": place.base_branch},
+        passes=frozenset({409}),
+    )
+
+
+def edit_pull(place: Place, number: int, changes: Mapping[str, str]) -> Request:
+    return _send(
+        "edit the pull request",
+        "PATCH",
+        f"{_path(place)}/pulls/{number}",
+        dict(changes),
+        passes=frozenset({412}),
+    )
+
+
+def comment(place: Place, number: int, text: str) -> Request:
+    """It takes the scope `write:issue`, which a delegated token has not."""
+    return _send(
+        "comment",
+        "POST",
+        f"{_path(place)}/issues/{number}/comments",
+        {"body": text},
+        passes=frozenset({403}),
+    )
+
+
+def _path(place: Place) -> str:
+    return f"/repos/{quote(place.owner, safe='')}/{quote(place.repository, safe='')}"
+
+
+def _get(name: str, url: str, passes: frozenset[int] = frozenset(), **limits: Any) -> Request:
+    return Request(name=name, method="GET", url=url, passes=passes, **limits)
+
+
+def _send(name: str, method: Any, url: str, body: Any, *, passes: frozenset[int]) -> Request:
+    return Request(name=name, method=method, url=url, json=body, passes=passes)

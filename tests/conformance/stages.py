@@ -1,0 +1,276 @@
+"""A repository at each kind of forge that is written to, and what others do there beside us."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import httpx2
+from conformance.checking import CheckingTransport
+from doubles.gitea.api import SmallForgeApi
+from doubles.gitea.git import EXECUTABLE, LINK
+from doubles.gitea.state import Repository as SmallRepository
+from doubles.gitea.state import SmallForge
+from doubles.local_forge import RunningForge, running_forge
+
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.secret import Secret
+from countersign.dialects.repositories.contents import Place
+from countersign.dialects.repositories.interface import Repository
+from countersign.forges.clients import repository_client
+from countersign.forges.http import ForgeHttp
+from countersign.local.forge.git import branching, objects
+from countersign.local.forge.git.objects import Identity, NewCommit
+
+Content = str | bytes
+OWNER, NAME = "acme", "fleet"
+FULL_NAME = f"{OWNER}/{NAME}"
+PLACE = Place(owner=OWNER, repository=NAME, base_branch="main")
+FILES: Mapping[str, Content] = {
+    "README.md": "# fleet\n",
+    "apps/prod/release.yaml": "version: 6.8.0 # here\n",
+    "apps/prod/crlf.yaml": b"\xef\xbb\xbfa: 1\r\nb: 2\r\n",
+    "apps/prod/latin.yaml": b"name: caf\xe9\n",
+    "apps/k\u00f6ln/\u00fcbersicht 100% #1.yaml": "version: 6.8.0\n",
+    "apps/prod/empty.yaml": b"",
+}
+SCRIPT, LINKED = "scripts/run.yaml", "apps/prod/current.yaml"
+WRITER, READER, OTHER = "ada", "olga", "grace"
+
+
+@dataclass(frozen=True)
+class PullSeen:
+    """A pull request as the forge itself has it."""
+
+    state: str
+    title: str
+    body: str
+    comments: tuple[str, ...]
+    author: str
+
+
+class Stage(Protocol):
+    """One forge with one repository, `FILES` in it, `WRITER` and `READER`."""
+
+    kind: str
+    transport: CheckingTransport
+    http: ForgeHttp
+
+    def client(self, *, who: str = WRITER, token: str = "") -> Repository:
+        """Return a client with somebody's token, or one that says nothing to the forge."""
+        ...
+
+    def push(self, branch: str, files: Mapping[str, Content | None], *, by: str = OTHER) -> str:
+        """Commit past all rules; a new branch begins at the base."""
+        ...
+
+    def point(self, branch: str, commit: str) -> None:
+        """Make a branch without a commit of its own."""
+        ...
+
+    def make_empty(self) -> Place: ...
+
+    def archive(self) -> None: ...
+
+    def head(self, branch: str) -> str: ...
+
+    def files(self, revision: str) -> Mapping[str, tuple[str, bytes]]: ...
+
+    def author(self, revision: str) -> str: ...
+
+    def open(self, head: str, *, base: str = "main", by: str = OTHER) -> int: ...
+
+    def merge(self, number: int, *, by: str = OTHER) -> None: ...
+
+    def close(self, number: int, *, by: str = OTHER) -> None: ...
+
+    def pull(self, number: int) -> PullSeen: ...
+
+
+@dataclass
+class SmallStage:
+    """Gitea or Forgejo, on a transport."""
+
+    kind: str
+    api: SmallForgeApi
+    repository: SmallRepository
+    transport: CheckingTransport
+    http: ForgeHttp
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def client(self, *, who: str = WRITER, token: str = "") -> Repository:
+        return repository_client(self.http, Secret(token or self.tokens[who]))
+
+    @property
+    def forge(self) -> SmallForge:
+        return self.api.forge
+
+    def push(self, branch: str, files: Mapping[str, Content | None], *, by: str = OTHER) -> str:
+        return self.forge.push(self.repository, branch, files, by=by, onto="main").oid
+
+    def point(self, branch: str, commit: str) -> None:
+        self.repository.git.branches[branch] = commit
+
+    def make_empty(self) -> Place:
+        self.forge.repository(f"{OWNER}/empty", None, WRITER)
+        return Place(owner=OWNER, repository="empty", base_branch="main")
+
+    def archive(self) -> None:
+        self.repository.archived = True
+
+    def head(self, branch: str) -> str:
+        return self.repository.git.branches.get(branch, "")
+
+    def files(self, revision: str) -> Mapping[str, tuple[str, bytes]]:
+        found = self.repository.git.find(revision)
+        return found.files if found else {}
+
+    def author(self, revision: str) -> str:
+        return self.repository.git.commits[revision].author
+
+    def open(self, head: str, *, base: str = "main", by: str = OTHER) -> int:
+        return self.forge.open(self.repository, head=head, base=base, by=by).number
+
+    def merge(self, number: int, *, by: str = OTHER) -> None:
+        self.forge.merge(self.repository, number, by=by)
+
+    def close(self, number: int, *, by: str = OTHER) -> None:
+        self.forge.close(self.repository, number, by=by)
+
+    def pull(self, number: int) -> PullSeen:
+        found = self.repository.pulls[number]
+        said = tuple(text for n, _, text in self.repository.comments if n == number)
+        return PullSeen(found.state, found.title, found.body, said, found.author)
+
+
+@asynccontextmanager
+async def small_stage(kind: str) -> AsyncIterator[SmallStage]:
+    forge = SmallForge(kind)
+    contents: dict[str, str | bytes | tuple[str, bytes]] = {
+        **FILES,
+        SCRIPT: (EXECUTABLE, b"version: 6.8.0\n"),
+        LINKED: (LINK, b"release.yaml"),
+    }
+    repository = forge.repository(FULL_NAME, contents, WRITER, OTHER)
+    repository.readers.add(READER)
+    api = SmallForgeApi(forge)
+    transport = CheckingTransport(httpx2.ASGITransport(app=api), vendor=kind)  # type: ignore[arg-type]
+    entry = Forge.model_validate({"name": "Ours", "kind": kind, "origin": "https://forge.test"})
+    async with ForgeHttp(entry, transport=transport) as http:
+        scopes = ("read:user", "write:repository")
+        yield SmallStage(
+            kind=kind,
+            api=api,
+            repository=repository,
+            transport=transport,
+            http=http,
+            tokens={
+                WRITER: forge.token(WRITER, *scopes),
+                READER: forge.token(READER, *scopes),
+                OTHER: forge.token(OTHER, *scopes, "write:issue"),
+            },
+        )
+
+
+@dataclass
+class GitHubStage:
+    """The local forge, which speaks GitHub's API, over real HTTP."""
+
+    running: RunningForge
+    transport: CheckingTransport
+    http: ForgeHttp
+    kind: str = "github"
+
+    def client(self, *, who: str = WRITER, token: str = "") -> Repository:
+        made = Secret(token) if token else self.running.token(who, scopes=["repo"])
+        return repository_client(self.http, made)
+
+    def push(self, branch: str, files: Mapping[str, Content | None], *, by: str = OTHER) -> str:
+        return self.running.commit(FULL_NAME, files, branch=branch, by=by)
+
+    def point(self, branch: str, commit: str) -> None:
+        objects.set_ref(self._git, branching.HEADS + branch, old=None, new=commit)
+
+    def make_empty(self) -> Place:
+        self.running.repository(f"{OWNER}/empty", writers=[WRITER])
+        return Place(owner=OWNER, repository="empty", base_branch="main")
+
+    def archive(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def _git(self):  # type: ignore[no-untyped-def] # noqa: ANN202 - dulwich's own type
+        owner, _, name = FULL_NAME.partition("/")
+        found = self.running.store.repository(owner, name)
+        assert found is not None
+        return self.running.store.git(found)
+
+    def head(self, branch: str) -> str:
+        return self.running.head(FULL_NAME, branch) or ""
+
+    def add_modes(self) -> None:
+        """An executable file and a symbolic link, which its own helpers do not write."""
+        git = self._git
+        head = self.head("main")
+        changes: dict[str, tuple[int, str] | None] = {
+            SCRIPT: (int(EXECUTABLE, 8), objects.write_blob(git, b"version: 6.8.0\n")),
+            LINKED: (int(LINK, 8), objects.write_blob(git, b"release.yaml")),
+        }
+        tree = objects.write_tree(git, objects.tree_of(git, head), changes)
+        who = Identity(name="seed", email="seed@localhost", when=self.running.store.clock())
+        made = objects.write_commit(
+            git,
+            NewCommit(tree=tree, parents=[head], author=who, committer=who, message="Modes"),
+        )
+        objects.set_ref(git, f"{branching.HEADS}main", old=head, new=made)
+
+    def files(self, revision: str) -> Mapping[str, tuple[str, bytes]]:
+        tree = objects.tree_of(self._git, revision)
+        assert tree is not None
+        found = {}
+        for entry in objects.entries(self._git, tree, recursive=True):
+            blob = objects.lookup(self._git, entry.sha)
+            if entry.type == "blob" and blob is not None:
+                found[entry.path] = (f"{entry.mode:06o}", blob.as_raw_string())
+        return found
+
+    def author(self, revision: str) -> str:
+        return self.running.author(FULL_NAME, revision).partition(" ")[0]
+
+    def open(self, head: str, *, base: str = "main", by: str = OTHER) -> int:
+        return self.running.open(FULL_NAME, head=head, base=base, by=by).number
+
+    def merge(self, number: int, *, by: str = OTHER) -> None:
+        self.running.merge(FULL_NAME, number, by=by)
+
+    def close(self, number: int, *, by: str = OTHER) -> None:
+        self.running.close(FULL_NAME, number, by=by)
+
+    def pull(self, number: int) -> PullSeen:
+        found = self.running.pull(FULL_NAME, number)
+        said = tuple(c.body for c in self.running.store.comments if c.number == number)
+        state = "open" if found.is_open else "closed"
+        return PullSeen(state, found.title, found.body, said, found.author)
+
+
+@asynccontextmanager
+async def github_stage(directory: Path) -> AsyncIterator[GitHubStage]:
+    async with running_forge(directory) as running:
+        for login in (WRITER, READER, OTHER):
+            running.person(login)
+        running.repository(FULL_NAME, FILES, writers=[WRITER, OTHER], readers=[READER])
+        transport = CheckingTransport(
+            httpx2.AsyncHTTPTransport(), vendor="github", graphql="/api/graphql"
+        )
+        entry = Forge.model_validate(
+            {"name": "Ours", "kind": "github", "origin": running.origin, "api": running.api}
+        )
+        async with ForgeHttp(entry, transport=transport) as http:
+            stage = GitHubStage(running=running, transport=transport, http=http)
+            stage.add_modes()
+            yield stage
+
+
+def stage_of(kind: str, directory: Path) -> AbstractAsyncContextManager[Stage]:
+    return github_stage(directory) if kind == "github" else small_stage(kind)
