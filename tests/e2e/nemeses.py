@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from countersign.local.demo.programs import SERVICES, Bus
 from countersign.local.demo.running import Running
 from countersign.local.demo.supervisor import run_once
 from countersign.local.demo.walk.scanning import with_descendants
-from countersign.messaging.publishing import AlreadyExists, publish_event
+from countersign.messaging.publishing import AlreadyExists, Stamp, publish_event
 
 BUS: Final = "bus"
 WRITER: Final = "pr-writer"
@@ -105,9 +106,8 @@ class Nemeses:
         with contextlib.suppress(TimeoutError, Retryable, AlreadyExists):
             # The bus may be the one that was killed.
             async with asyncio.timeout(1), connected(self.started, service) as client:
-                await publish_event(
-                    client, event, source="/chaos", message_id=name, create_once=False
-                )
+                stamp = Stamp(source="/chaos", message_id=name, at=datetime.now(UTC))
+                await publish_event(client, event, stamp=stamp, create_once=False)
 
     async def forget_everything(self) -> None:
         """Lose the bus with its whole store, and make the streams anew."""

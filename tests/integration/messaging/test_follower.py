@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,11 +12,12 @@ import pytest
 
 from countersign.contracts.errors import Rejected
 from countersign.messaging import direct_get
-from countersign.messaging.bus import Bus, Received
-from countersign.messaging.direct_get import stream_state
-from countersign.messaging.projections import follower
+from countersign.messaging.bus import Bus, Pace, Received
+from countersign.messaging.leader_reads import stream_state
 from countersign.messaging.projections.follower import follow
 from countersign.process.health import Health
+
+USUAL = Pace()
 
 
 @dataclass
@@ -37,9 +39,13 @@ class Seen:
 
 @asynccontextmanager
 async def following(
-    bus: Bus, *streams: str, apply: Callable[[Received], Awaitable[None] | None] | None = None
+    bus: Bus,
+    *streams: str,
+    apply: Callable[[Received], Awaitable[None] | None] | None = None,
+    pace: Pace = USUAL,
 ) -> AsyncIterator[Seen]:
     seen = Seen()
+    bus.pace = pace
 
     def on_event(received: Received) -> Awaitable[None] | None:
         seen.received.append(received)
@@ -167,13 +173,12 @@ async def test_lost_live_message_is_read_when_the_next_one_comes(
 
 
 async def test_lost_last_message_is_noticed_without_another(
-    server: Any, bus_of: Any, requested: Any, until: Any, monkeypatch: Any
+    server: Any, bus_of: Any, requested: Any, until: Any
 ) -> None:
-    monkeypatch.setattr(follower, "CHECK_INTERVAL_S", 0.2)
     async with (
         bus_of("watcher") as watcher,
         bus_of("gateway") as gateway,
-        following(gateway) as seen,
+        following(gateway, pace=Pace(check_s=0.2)) as seen,
     ):
         dropped = drop_live(gateway, {"2"})
         await publish(watcher, requested, 1, 2)
@@ -253,6 +258,65 @@ async def test_stream_made_anew_and_already_longer_is_replayed_from_its_first(
         await until(lambda: seen.ids == ["m7", "m8", "m9"])
 
     assert seen.restarts == ["PROMOTIONS"]
+
+
+@pytest.fixture
+def restore(server: Any) -> Any:
+    """Copy the store, and put the copy back later, as from a backup."""
+
+    @asynccontextmanager
+    async def from_copy() -> AsyncIterator[None]:
+        store, copy = server.directory / "store", server.directory / "copy"
+        await server.stop()
+        shutil.copytree(store, copy)
+        await server.start()
+        yield
+        await server.stop()
+        shutil.rmtree(store)
+        copy.rename(store)
+        await server.start()
+
+    return from_copy
+
+
+@pytest.mark.parametrize("later", [1, 2, 3], ids=["shorter", "as-long", "longer"])
+async def test_stream_restored_from_an_older_copy_is_replayed_from_its_first(
+    *, server: Any, bus_of: Any, requested: Any, until: Any, restore: Any, later: int
+) -> None:
+    """However far it has grown since: other messages stand where ours stood."""
+    async with bus_of("gateway") as gateway, following(gateway, pace=Pace(check_s=0.2)) as seen:
+        async with bus_of("watcher") as watcher:
+            await publish(watcher, requested, 1)
+        async with restore():
+            async with bus_of("watcher") as watcher:
+                await publish(watcher, requested, 2, 3)
+            await until(lambda: seen.ids == ["m1", "m2", "m3"])
+            # Nothing is heard of what comes now.
+            drop_live(gateway, {"2", "3", "4"})
+        others = [f"m{number}" for number in range(7, 7 + later)]
+        async with bus_of("watcher") as watcher:
+            await publish(watcher, requested, *range(7, 7 + later))
+        await until(lambda: seen.ids == ["m1", *others])
+
+    assert seen.restarts == ["PROMOTIONS"]
+
+
+async def test_stream_whose_last_messages_were_replaced_is_the_same(
+    *, server: Any, bus_of: Any, deleted: Any, until: Any
+) -> None:
+    """What stood there is gone, which is what that stream does."""
+    async with (
+        bus_of("watcher") as watcher,
+        bus_of("gateway") as gateway,
+        following(gateway, "PIPELINES", pace=Pace(check_s=0.2)) as seen,
+    ):
+        await watcher.publish(deleted("podinfo"), message_id="m1")
+        await until(lambda: seen.ids == ["m1"])
+        drop_live(gateway, {"2"})
+        await watcher.publish(deleted("podinfo"), message_id="m2")
+        await until(lambda: seen.ids == ["m1", "m2"])
+
+    assert seen.restarts == []
 
 
 async def test_missing_stream_is_not_ready_until_it_is_there(

@@ -19,7 +19,7 @@ OTHERS_MANAGEMENT = (
     "STREAM.DELETE.PROMOTIONS",
     "STREAM.PURGE.PROMOTIONS",
     "STREAM.MSG.DELETE.PROMOTIONS",
-    "STREAM.MSG.GET.PROMOTIONS",
+    "STREAM.MSG.GET.DEAD_LETTERS",
     "STREAM.SNAPSHOT.PROMOTIONS",
     "STREAM.RESTORE.PROMOTIONS",
     "STREAM.NAMES",
@@ -135,14 +135,13 @@ async def test_nobody_but_topology_may_manage_streams_and_consumers(server: Any,
             assert not await probe.may_publish(f"$JS.API.{path}"), path
 
 
-async def test_topology_may_not_delete_read_promotions_or_steal_messages(server: Any) -> None:
+async def test_topology_may_not_delete_promotions_or_steal_messages(server: Any) -> None:
     async with probing(server, "topology") as probe:
         for path in (
             "STREAM.DELETE.PROMOTIONS",
             "STREAM.PURGE.PROMOTIONS",
             "STREAM.MSG.DELETE.PROMOTIONS",
             "STREAM.MSG.GET.PROMOTIONS",
-            "DIRECT.GET.PROMOTIONS",
             "CONSUMER.DELETE.PROMOTIONS.pr-writer-jobs",
             "CONSUMER.CREATE.PROMOTIONS.thief",
             "CONSUMER.MSG.NEXT.PROMOTIONS.pr-writer-jobs",

@@ -19,7 +19,7 @@ from countersign.contracts.messages import (
     RevokeResponse,
 )
 from countersign.messaging.bus import Answer
-from countersign.messaging.direct_get import stream_state
+from countersign.messaging.leader_reads import stream_state
 
 BEGIN = BeginRequest(promotion_id="p1", person=Person(id="alice"), session="s")
 

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from countersign.messaging.connection import ConnectionState, keeping_cancellation
+from countersign.messaging.connection import ConnectionState
 from countersign.messaging.settings import BusSettings
+from countersign.process.tasks.cancellation import keeping_cancellation
 
 
 async def _wait(answer: asyncio.Future[int]) -> int:

@@ -26,6 +26,7 @@ from countersign.messaging.work.settling import (
     settle,
     verdict,
 )
+from countersign.process.clocks import Clocks
 
 
 def judge(error: Any, *, deliveries: Any = 1) -> Any:
@@ -50,6 +51,10 @@ def delivery(*, deliveries: Any = 1, body: Any = b"{}") -> Any:
     )
 
 
+CLOCKS = Clocks(random=lambda: 1.0)
+DIED_AT = datetime(2026, 11, 30, tzinfo=UTC)
+
+
 class Post:
     """Notes what was told to the bus."""
 
@@ -69,7 +74,9 @@ class Post:
 
 async def settled(handle: Any, *, post: Any = None, deliveries: Any = 1) -> Any:
     post = post or Post()
-    await settle(delivery(deliveries=deliveries), post=post, handle=handle, random=lambda: 1.0)
+    await settle(
+        delivery(deliveries=deliveries), post=post, handle=handle, clocks=Clocks(random=lambda: 1.0)
+    )
     return post
 
 
@@ -167,7 +174,9 @@ async def test_cancellation_settles_nothing() -> None:
 
 
 def test_letter_fits_on_the_bus() -> None:
-    letter = dead_letter(delivery(body=b"x" * 1_048_576), "r" * 1000)
+    letter = dead_letter(
+        delivery(body=b"x" * 1_048_576), "r" * 1000, died_at=datetime(2026, 11, 30, tzinfo=UTC)
+    )
 
     assert len(letter.body) == DEAD_BODY_BYTES_MAX
     assert len(letter.to_json()) < 1_048_576

@@ -2,19 +2,28 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
 from countersign.contracts.wire.cloud_events import event_source
-from countersign.messaging.connection import BusClient, ConnectionState, barrier, close, connect
-from countersign.messaging.direct_get import last_on_subject
+from countersign.messaging.connection import (
+    BusClient,
+    ConnectionState,
+    Identity,
+    barrier,
+    close,
+    connect,
+)
 from countersign.messaging.envelope import Received, place_of_answer, read_event
-from countersign.messaging.publishing import AlreadyExists, Published, publish_event
+from countersign.messaging.leader_reads import last_on_subject
+from countersign.messaging.publishing import AlreadyExists, Published, Stamp, publish_event
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.requests.requester import REQUEST_TIMEOUT_S, Requester
 from countersign.messaging.requests.responder import Answer, Call
 from countersign.messaging.settings import BusSettings
 from countersign.messaging.work.worker import Work
+from countersign.process.clocks import MACHINE, Clocks
 from countersign.process.health import Health
 
 __all__ = [
@@ -30,24 +39,35 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Intervals at which a projection looks at a silent stream, and asks again after trouble."""
+
+    check_s: float = 5.0
+    retry_s: float = 1.0
+
+
 class Bus:
     """A connected service. Made by `open_bus`."""
 
-    def __init__(
-        self,
-        settings: BusSettings,
-        *,
-        service: str,
-        health: Health,
-        client: BusClient,
-        state: ConnectionState,
-    ) -> None:
-        self.service = service
-        self.settings = settings
-        self.health = health
+    def __init__(self, identity: Identity, *, client: BusClient, state: ConnectionState) -> None:
+        self.identity = identity
         self.client = client
         self.state = state
-        self.requester = Requester(client, service=service)
+        self.pace = Pace()
+        self.requester = Requester(client, service=identity.service)
+
+    @property
+    def settings(self) -> BusSettings:
+        return self.identity.settings
+
+    @property
+    def health(self) -> Health:
+        return self.identity.health
+
+    @property
+    def clocks(self) -> Clocks:
+        return self.identity.clocks
 
     @property
     def replica(self) -> str:
@@ -69,11 +89,15 @@ class Bus:
             Rejected: the stream does not take it.
 
         """
+        stamp = Stamp(
+            source=event_source(self.settings.public_url),
+            message_id=message_id,
+            at=self.clocks.wall(),
+        )
         return await publish_event(
             self.client,
             event,
-            source=event_source(self.settings.public_url),
-            message_id=message_id,
+            stamp=stamp,
             create_once=create_once,
         )
 
@@ -127,12 +151,11 @@ class Bus:
         found = await last_on_subject(self.client, stream=stream, subject=subject)
         if found is None:
             return None
-        headers = found.headers or {}
         received = read_event(
-            subject=headers.get("Nats-Subject", ""),
-            headers=headers,
-            body=found.data,
-            place=place_of_answer(headers),
+            subject=found.subject,
+            headers=found.headers,
+            body=found.body,
+            place=place_of_answer(found.headers),
         )
         if not isinstance(received.message, model):
             name = type(received.message).__name__
@@ -144,10 +167,9 @@ class Bus:
     ) -> AbstractAsyncContextManager[None]:
         """Answer and work until the block ends."""
         # FastStream costs 20 MB and a third of a second; services that do not serve go without.
-        from countersign.messaging.serving import Identity, serve  # noqa: PLC0415
+        from countersign.messaging.serving import serve  # noqa: PLC0415
 
-        identity = Identity(service=self.service, settings=self.settings, health=self.health)
-        return serve(identity, answers=answers, work=work)
+        return serve(self.identity, answers=answers, work=work)
 
     async def flush(self) -> None:
         """Wait until the server has seen what was sent."""
@@ -155,15 +177,19 @@ class Bus:
 
 
 @asynccontextmanager
-async def open_bus(settings: BusSettings, *, service: str, health: Health) -> AsyncIterator[Bus]:
+async def open_bus(
+    settings: BusSettings, *, service: str, health: Health, clocks: Clocks = MACHINE
+) -> AsyncIterator[Bus]:
     """Connect as a service, however long it takes; `health` tells meanwhile why not."""
     state = ConnectionState(f"{service} {settings.replica}")
     health.add("bus", state.reason)
     client = await connect(settings, service=service, state=state)
-    bus = Bus(settings, service=service, health=health, client=client, state=state)
+    identity = Identity(service=service, settings=settings, health=health, clocks=clocks)
+    bus = Bus(identity, client=client, state=state)
     try:
         await bus.requester.start()
         await bus.flush()
+        state.connected()
         yield bus
     finally:
         await close(client, state)

@@ -7,8 +7,8 @@ it; the process ends then and is started anew.
 import asyncio
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from nats.aio.client import Client
@@ -21,6 +21,9 @@ from countersign.messaging.envelope import STEERED
 from countersign.messaging.meters import RECONNECTS, VIOLATIONS
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
+from countersign.process.clocks import MACHINE, Clocks
+from countersign.process.health import Health
+from countersign.process.tasks.cancellation import keeping_cancellation, uninterrupted
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.redaction import redact
 
@@ -32,11 +35,23 @@ RECONNECT_WAIT_S: Final = 0.5
 PING_INTERVAL_S: Final = 10
 PINGS_OUTSTANDING_MAX: Final = 2
 CLOSE_TIMEOUT_S: Final = 5.0
+# A server that is there takes milliseconds.
+CONNECTING_GRACE_S: Final = 1.0
 _BARRIER_TIMEOUT_S: Final = 5
 # What is published while the bus is away waits here; beyond it, publishing fails at once.
 PENDING_BYTES_MAX: Final = 2 * 1024 * 1024
 
 Callback = Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """A service on the bus, the health that its condition is reported to, and its clocks."""
+
+    service: str
+    settings: BusSettings
+    health: Health
+    clocks: Clocks = MACHINE
 
 
 class ConnectionState:
@@ -59,7 +74,7 @@ class ConnectionState:
         return lambda: self._on_reconnect.remove(callback)
 
     def options(self, settings: BusSettings, service: str) -> dict[str, Any]:
-        """Arguments that nats-py and FastStream share."""
+        """Arguments of the client library."""
         return {
             "servers": settings.servers,
             "name": self.name,
@@ -129,7 +144,7 @@ class BusClient(Client):
 
 
 async def connect(settings: BusSettings, *, service: str, state: ConnectionState) -> BusClient:
-    """Connect, however long it takes; `state` tells meanwhile why not."""
+    """Connect, however long it takes; `state` tells why not, until it is told `connected()`."""
     client = BusClient()
     credentials: dict[str, Any] = {}
     if settings.nkey_file is not None:
@@ -137,27 +152,15 @@ async def connect(settings: BusSettings, *, service: str, state: ConnectionState
     if settings.nats_ca_file is not None:
         credentials["tls"] = ssl.create_default_context(cafile=str(settings.nats_ca_file))
     try:
-        await client.connect(**state.options(settings, service), **credentials)
+        # Cancelled half-way, the client library would leave its socket open.
+        await uninterrupted(
+            client.connect(**state.options(settings, service), **credentials),
+            grace_s=CONNECTING_GRACE_S,
+        )
     except BaseException:
-        # Cancelled while it waits: the client library would leave its socket open.
         await close(client, state)
         raise
-    state.connected()
     return client
-
-
-@contextmanager
-def keeping_cancellation() -> Iterator[None]:
-    """Around what waits by `asyncio.wait_for`, as the client library does.
-
-    On Python 3.11 that forgets a cancellation which comes together with the answer, and who was to
-    be stopped goes on. Source: https://github.com/python/cpython/issues/86296
-    """
-    task = asyncio.current_task()
-    before = task.cancelling() if task else 0
-    yield
-    if task is not None and task.cancelling() > before:
-        raise asyncio.CancelledError
 
 
 async def ask(

@@ -1,5 +1,7 @@
 """Reading a stream without a consumer: Direct Get, in batches.
 
+It is answered by the node one is connected to, which may be behind the stream's leader.
+
 Source: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md
 """
 
@@ -7,17 +9,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.errors import Retryable
 from countersign.messaging.connection import ask
-from countersign.messaging.envelope import parse_time
+from countersign.messaging.envelope import TIME, parse_time
 from countersign.messaging.refusals import BusRefusal
 
 ANSWER_TIMEOUT_S: Final = 5.0
@@ -25,36 +26,6 @@ BATCH_MESSAGES: Final = 512
 BATCH_BYTES: Final = 8 * 1024 * 1024
 _END: Final = "204"
 _NOT_FOUND: Final = "404"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamState:
-    """`created` tells a stream from another of the same name."""
-
-    created: datetime
-    first_sequence: int
-    last_sequence: int
-
-
-async def stream_state(client: Client, stream: str) -> StreamState:
-    """Ask how far a stream is.
-
-    Raises:
-        Retryable: `no_stream`, or the bus does not answer.
-
-    """
-    try:
-        answer = await ask(client, f"$JS.API.STREAM.INFO.{stream}", timeout_s=ANSWER_TIMEOUT_S)
-    except NatsError as error:
-        raise Retryable(BusRefusal.UNAVAILABLE, f"{stream}: {type(error).__name__}") from error
-    body: dict[str, Any] = json.loads(answer.data)
-    if "error" in body:
-        raise Retryable(BusRefusal.NO_STREAM, f"{stream}: {body['error'].get('description', '')}")
-    return StreamState(
-        created=parse_time(body["created"]),
-        first_sequence=int(body["state"]["first_seq"]),
-        last_sequence=int(body["state"]["last_seq"]),
-    )
 
 
 class Reader:
@@ -72,7 +43,7 @@ class Reader:
             self._answers.put_nowait(message)
 
     async def batch(self, *, sequence: int) -> list[Msg]:
-        """Messages from `sequence` on, a batch at most; empty at the end of the stream.
+        """Messages from `sequence` on, a batch at most; empty where that node has no more.
 
         Raises:
             Retryable: the bus does not answer, or not in time.
@@ -124,16 +95,17 @@ async def reader(client: Client, *, stream: str) -> AsyncIterator[Reader]:
             await subscription.unsubscribe()
 
 
-async def last_on_subject(client: Client, *, stream: str, subject: str) -> Msg | None:
-    """The last message that a stream holds on a subject."""
-    body = json.dumps({"last_by_subj": subject}).encode()
+async def recorded_at(client: Client, *, stream: str, sequence: int) -> datetime | None:
+    """Return when a message was stored; None where the node that answers does not hold it.
+
+    Raises:
+        Retryable: the bus does not answer.
+
+    """
+    body = json.dumps({"seq": sequence}).encode()
     try:
         answer = await ask(client, f"$JS.API.DIRECT.GET.{stream}", body, timeout_s=ANSWER_TIMEOUT_S)
     except NatsError as error:
         raise Retryable(BusRefusal.UNAVAILABLE, f"{stream}: {type(error).__name__}") from error
-    status = (answer.headers or {}).get("Status")
-    if status == _NOT_FOUND:
-        return None
-    if status is not None:
-        raise Rejected(BusRefusal.BAD_REQUEST, f"{stream}: status {status}")
-    return answer
+    headers = answer.headers or {}
+    return parse_time(headers[TIME]) if TIME in headers else None

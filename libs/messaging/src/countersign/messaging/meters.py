@@ -30,5 +30,8 @@ VIOLATIONS: Final = counter(
     "bus_violations_total", "What the server refused us for lack of permission.", ("operation",)
 )
 GAPS: Final = counter("projection_gaps_total", "Gaps seen and closed.", ("stream",))
+LAGS: Final = counter(
+    "projection_lags_total", "Reads of a node that was behind its stream.", ("stream",)
+)
 POSITION: Final = gauge("projection_sequence", "Last sequence applied.", ("stream",))
 IN_FLIGHT: Final = gauge("work_in_flight", "Messages being handled.", ("durable",))

@@ -1,9 +1,8 @@
 """Events on their way into a stream."""
 
 import json
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from nats.aio.client import Client
@@ -20,6 +19,7 @@ from countersign.messaging.envelope import EXPECTED_LAST_SUBJECT_SEQUENCE, event
 from countersign.messaging.meters import PUBLISHED_SECONDS
 from countersign.messaging.refusals import BusRefusal
 from countersign.telemetry import attributes as names
+from countersign.telemetry.stopwatch import stopwatch
 from countersign.telemetry.tracing import SpanKind, carrier, span
 
 PUBLISH_TIMEOUT_S: Final = 5.0
@@ -41,6 +41,15 @@ class Published:
     duplicate: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """The source of an event, its id, and the time of publishing."""
+
+    source: str
+    message_id: str
+    at: datetime
+
+
 class AlreadyExists(Rejected):
     """Somebody published on this subject before: what was to be created once exists."""
 
@@ -49,7 +58,7 @@ class AlreadyExists(Rejected):
 
 
 async def publish_event(
-    client: Client, event: Message, *, source: str, message_id: str, create_once: bool
+    client: Client, event: Message, *, stamp: Stamp, create_once: bool
 ) -> Published:
     """Publish and wait until it is stored.
 
@@ -62,11 +71,15 @@ async def publish_event(
         names.MESSAGING_DESTINATION: subject,
         names.MESSAGING_OPERATION: "publish",
         names.MESSAGING_OPERATION_TYPE: "send",
-        names.MESSAGING_MESSAGE_ID: message_id,
+        names.MESSAGING_MESSAGE_ID: stamp.message_id,
     }
     with span(f"publish {info.name}", kind=SpanKind.PRODUCER, attributes=described):
         headers = event_headers(
-            event, source=source, message_id=message_id, at=datetime.now(UTC), trace=carrier()
+            event,
+            source=stamp.source,
+            message_id=stamp.message_id,
+            at=stamp.at,
+            trace=carrier(),
         )
         if create_once:
             # Checked against the stored subject, after the stream's transform (tried on 2.15).
@@ -129,7 +142,7 @@ def read_acknowledgement(data: bytes, *, subject: str) -> Published:
 async def _store(
     client: Client, subject: str, body: bytes, headers: dict[str, str], *, kind: str
 ) -> Published:
-    started = time.monotonic()
+    spent_s = stopwatch()
     outcome = "failed"
     try:
         published = await store(client, subject, body, headers)
@@ -138,5 +151,5 @@ async def _store(
         outcome = error.reason
         raise
     finally:
-        PUBLISHED_SECONDS.labels(type=kind, outcome=outcome).observe(time.monotonic() - started)
+        PUBLISHED_SECONDS.labels(type=kind, outcome=outcome).observe(spent_s())
     return published

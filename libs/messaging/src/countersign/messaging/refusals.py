@@ -11,6 +11,7 @@ class BusRefusal(StrEnum):
     NO_RESPONDER = "no_responder"
     TIMEOUT = "timeout"
     LIMIT = "limit"
+    BEHIND = "behind"
 
     # For now, as the server being in trouble, or for good.
     STREAM_REFUSED = "stream_refused"

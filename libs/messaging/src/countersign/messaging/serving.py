@@ -7,28 +7,31 @@ payloads, or put whole subjects into labels.
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 from faststream import AckPolicy
 from faststream.nats import NatsBroker, NatsMessage
-from faststream.nats.security import NatsNKey, NatsSecurity
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from countersign.contracts.message import Message
 from countersign.contracts.subjects import rpc_subject
-from countersign.messaging.connection import CLOSE_TIMEOUT_S, ConnectionState, barrier
+from countersign.messaging.connection import (
+    CLOSE_TIMEOUT_S,
+    ConnectionState,
+    Identity,
+    barrier,
+    connect,
+)
 from countersign.messaging.requests import responder
 from countersign.messaging.requests.responder import Answer, Call
-from countersign.messaging.settings import BusSettings
 from countersign.messaging.work.worker import Work, Worker
-from countersign.process.health import Health
 from countersign.process.processes import single_error
+from countersign.process.tasks.background import in_background
+from countersign.process.tasks.cancellation import uninterrupted
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -38,15 +41,6 @@ ANSWERS_AT_ONCE_MAX: Final = 32
 GRACE_S: Final = 20.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Identity:
-    """The service that serves, and the health that its condition is reported to."""
-
-    service: str
-    settings: BusSettings
-    health: Health
-
-
 @asynccontextmanager
 async def serve(
     identity: Identity, *, answers: Sequence[Answer], work: Sequence[Work]
@@ -54,24 +48,41 @@ async def serve(
     """Serve until the block ends; then finish what was begun, for a bounded time."""
     state = ConnectionState(f"{identity.service} {identity.settings.replica} serving")
     identity.health.add("bus-serving", state.reason)
-    broker = _broker(identity, state)
-    await broker.connect()
-    client: Client = broker.connection
-    workers = [Worker(item, client=client, service=identity.service) for item in work]
-    for item in answers:
-        _subscribe_answer(broker, item, client=client, replica=identity.settings.replica)
+    broker = _Broker(identity, state)
+    try:
+        # The libraries lose a cancellation in more than one place, or leave things open.
+        workers = await uninterrupted(
+            _subscribe(broker, identity, answers=answers, work=work), grace_s=CLOSE_TIMEOUT_S
+        )
+    except BaseException:
+        state.stopping = True
+        await _stop(broker)
+        raise
+    state.connected()
     for worker in workers:
-        _subscribe_work(broker, worker)
         state.when_reconnected(worker.puller.reconnected)
         identity.health.add(f"work-{worker.durable.name}", worker.puller.reason)
-    await broker.start()
-    await barrier(client)
-    state.connected()
     log.info("bus.serving", answers=[a.name for a in answers], work=[w.durable for w in work])
     with single_error():
         async with asyncio.TaskGroup() as tasks:
-            pulling = [tasks.create_task(worker.puller.run()) for worker in workers]
-            beating = [tasks.create_task(worker.beat()) for worker in workers]
+            pulling = [
+                tasks.create_task(
+                    in_background(
+                        f"pulling-{worker.durable.name}",
+                        worker.puller.run,
+                        health=identity.health,
+                    )
+                )
+                for worker in workers
+            ]
+            beating = [
+                tasks.create_task(
+                    in_background(
+                        f"beating-{worker.durable.name}", worker.beat, health=identity.health
+                    )
+                )
+                for worker in workers
+            ]
             try:
                 yield
             finally:
@@ -84,25 +95,38 @@ async def serve(
                     task.cancel()
 
 
-def _broker(identity: Identity, state: ConnectionState) -> NatsBroker:
-    settings = identity.settings
-    context = (
-        None
-        if settings.nats_ca_file is None
-        else ssl.create_default_context(cafile=str(settings.nats_ca_file))
-    )
-    security = (
-        NatsSecurity(ssl_context=context)
-        if settings.nkey_file is None
-        else NatsNKey(settings.nkey_file, ssl_context=context)
-    )
-    return NatsBroker(
-        **state.options(settings, identity.service),
-        security=security,
-        logger=None,
-        apply_types=False,
-        graceful_timeout=GRACE_S,
-    )
+async def _subscribe(
+    broker: NatsBroker, identity: Identity, *, answers: Sequence[Answer], work: Sequence[Work]
+) -> list[Worker]:
+    await broker.connect()
+    client: Client = broker.connection
+    workers = [
+        Worker(item, client=client, service=identity.service, clocks=identity.clocks)
+        for item in work
+    ]
+    for item in answers:
+        _subscribe_answer(broker, item, client=client, replica=identity.settings.replica)
+    for worker in workers:
+        _subscribe_work(broker, worker)
+    await broker.start()
+    await barrier(client)
+    return workers
+
+
+class _Broker(NatsBroker):
+    """Connects as all else does: what FastStream begins to connect nobody can close."""
+
+    def __init__(self, identity: Identity, state: ConnectionState) -> None:
+        super().__init__(logger=None, apply_types=False, graceful_timeout=GRACE_S)
+        self._identity = identity
+        self._state = state
+
+    async def _connect(self) -> Client:
+        client = await connect(
+            self._identity.settings, service=self._identity.service, state=self._state
+        )
+        self.config.connect(client)
+        return client
 
 
 async def _stop(broker: NatsBroker) -> None:

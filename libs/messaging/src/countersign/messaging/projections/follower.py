@@ -3,6 +3,9 @@
 Replay by Direct Get; live by a core subscription to what the stream republishes. Each stream counts
 without holes, so a hole between what was applied and what comes is seen and closed by Direct Get,
 and a lost last message by asking now and then how far the stream is.
+
+Direct Get is answered by a node that may be behind. How far a stream goes, and that nothing is left
+in between, only its leader says.
 """
 
 import asyncio
@@ -10,7 +13,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -18,7 +20,7 @@ from nats.aio.msg import Msg
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.subjects import EVENT_ROOT, STREAM_BY_NOUN
 from countersign.messaging.bus import Bus
-from countersign.messaging.direct_get import Reader, StreamState, reader, stream_state
+from countersign.messaging.direct_get import Reader, reader
 from countersign.messaging.envelope import (
     SEQUENCE,
     STREAM,
@@ -27,16 +29,18 @@ from countersign.messaging.envelope import (
     place_of_answer,
     read_event,
 )
-from countersign.messaging.meters import APPLIED, GAPS, POSITION
+from countersign.messaging.leader_reads import next_sequence, stream_state
+from countersign.messaging.meters import APPLIED, GAPS, LAGS, POSITION
+from countersign.messaging.projections.landmarks import Landmarks
+from countersign.messaging.refusals import BusRefusal
 from countersign.process.processes import single_error
+from countersign.process.tasks.background import background
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
 
 # What is dropped beyond it is read again from the stream.
 LIVE_MESSAGES_MAX: Final = 4096
-CHECK_INTERVAL_S: Final = 5.0
-RETRY_S: Final = 1.0
 
 Apply = Callable[[Received], Awaitable[None] | None]
 Restarted = Callable[[str], None]
@@ -61,7 +65,8 @@ async def follow(
         apply: called with each event; what it raises, but `Rejected`, ends this.
         caught_up: set when all that the streams held at the start was applied.
         restarted: called with the name of a stream that was deleted and made anew, before its
-            events are applied from the first again. What others told is not told again.
+            events are applied from the first again; also of one that was restored from an older
+            copy. What others told is not told again.
 
     """
     behind = set(streams)
@@ -92,22 +97,20 @@ class _Follower:
         self._callbacks = callbacks
         self._live: deque[Msg] = deque(maxlen=LIVE_MESSAGES_MAX)
         self._wake = asyncio.Event()
-        self._created: datetime | None = None
         self._applied = 0
-        self._applied_at = datetime.fromtimestamp(0, tz=UTC)
+        self._landmarks = Landmarks(bus.client, stream=stream)
         self._trouble: str | None = "replaying"
 
     async def run(self) -> None:
-        check = f"projection-{self._stream.lower()}"
-        self._bus.health.add(check, lambda: self._trouble)
         forget = self._bus.state.when_reconnected(self._wake.set)
+        check = f"projection-{self._stream.lower()}"
         try:
-            async with self._subscribed() as stream_reader:
-                while True:
-                    await self._once(stream_reader)
+            with background(check, health=self._bus.health, ready=lambda: self._trouble):
+                async with self._subscribed() as stream_reader:
+                    while True:
+                        await self._once(stream_reader)
         finally:
             forget()
-            self._bus.health.remove(check)
 
     async def _once(self, stream_reader: Reader) -> None:
         try:
@@ -119,7 +122,17 @@ class _Follower:
             if self._trouble != error.message:
                 log.warning("projection.behind", stream=self._stream, reason=error.reason)
             self._trouble = error.message
-            await asyncio.sleep(RETRY_S)
+            await self._woken(within_s=self._bus.pace.retry_s)
+
+    async def _woken(self, *, within_s: float) -> bool:
+        """Wait for a message or a reconnection, and tell whether one came in time."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(within_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        return True
 
     @asynccontextmanager
     async def _subscribed(self) -> AsyncIterator[Reader]:
@@ -137,26 +150,54 @@ class _Follower:
         self._wake.set()
 
     async def _catch_up(self, stream_reader: Reader) -> None:
-        """Apply what the stream holds beyond what was applied."""
-        state = await stream_state(self._bus.client, self._stream)
-        self._recognise(state)
-        while self._applied < state.last_sequence:
-            batch = await stream_reader.batch(sequence=self._applied + 1)
-            if not batch:
-                # Nothing is left beyond: deleted, or replaced by a later message of its subject.
-                self._applied = state.last_sequence
-            for message in batch:
-                await self._apply(message)
-            # Others want to run as well while a large stream is read.
-            await asyncio.sleep(0)
+        """Apply what the stream holds beyond what was applied.
 
-    def _recognise(self, state: StreamState) -> None:
-        known, self._created = self._created, state.created
-        if known is None or (known == state.created and self._applied <= state.last_sequence):
-            return
+        Raises:
+            Retryable: what is there could not be read yet.
+
+        """
+        state = await stream_state(self._bus.client, self._stream)
+        if await self._landmarks.are_missing_in(state, applied=self._applied):
+            self._restart()
+        self._landmarks.created = state.created
+        while self._applied < state.last_sequence:
+            await self._read_on(stream_reader, until=state.last_sequence + 1)
+
+    async def _read_on(self, stream_reader: Reader, *, until: int) -> None:
+        """Apply the next batch of what lies before `until`, or find that nothing does."""
+        batch = await stream_reader.batch(sequence=self._applied + 1)
+        if not batch:
+            await self._refuse_lag(until=until)
+            # Nothing is left before it: deleted, or replaced by a later message of its subject.
+            self._applied = until - 1
+        for message in batch:
+            if int((message.headers or {})[SEQUENCE]) >= until:
+                # What a node holds has no holes of its own, so nothing is left before it.
+                self._applied = until - 1
+                return
+            await self._apply(message)
+        # Others want to run as well while a large stream is read.
+        await self._bus.clocks.sleep(0)
+
+    async def _refuse_lag(self, *, until: int) -> None:
+        """Have the leader confirm that nothing lies before `until`.
+
+        Raises:
+            Retryable: something does, which the node we are connected to has not yet.
+
+        """
+        following = await next_sequence(
+            self._bus.client, stream=self._stream, sequence=self._applied + 1
+        )
+        if following is not None and following < until:
+            LAGS.labels(stream=self._stream).inc()
+            message = f"{self._stream}: event {following} is not yet where we read"
+            raise Retryable(BusRefusal.BEHIND, message)
+
+    def _restart(self) -> None:
         log.warning("projection.restarted", stream=self._stream, applied=self._applied)
         self._applied = 0
-        self._applied_at = datetime.fromtimestamp(0, tz=UTC)
+        self._landmarks.clear()
         self._live.clear()
         self._trouble = "replaying"
         if self._callbacks.restarted is not None:
@@ -168,14 +209,8 @@ class _Follower:
             while self._live:
                 if not await self._apply_next(self._live.popleft(), stream_reader):
                     return
-            self._wake.clear()
-            try:
-                async with asyncio.timeout(CHECK_INTERVAL_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                return
-            if not self._live:
-                # Woken by a reconnection: something may have been missed.
+            if not await self._woken(within_s=self._bus.pace.check_s) or not self._live:
+                # Nothing came; or, woken by a reconnection, something may have been missed.
                 return
 
     async def _apply_next(self, message: Msg, stream_reader: Reader) -> bool:
@@ -187,23 +222,15 @@ class _Follower:
         place = place_of_answer(headers)
         if place.sequence <= self._applied:
             # Replayed already; or, being newer than that, of another stream of this name.
-            return place.recorded_at <= self._applied_at
+            return not self._landmarks.are_before(place.recorded_at)
         if place.sequence > self._applied + 1:
             GAPS.labels(stream=self._stream).inc()
             log.info("projection.gap", stream=self._stream, applied=self._applied)
-            await self._close_gap(stream_reader, until=place.sequence)
+            while self._applied < place.sequence - 1:
+                await self._read_on(stream_reader, until=place.sequence)
         if place.sequence == self._applied + 1:
             await self._apply(message)
         return True
-
-    async def _close_gap(self, stream_reader: Reader, *, until: int) -> None:
-        while self._applied < until - 1:
-            batch = await stream_reader.batch(sequence=self._applied + 1)
-            before = [m for m in batch if int((m.headers or {})[SEQUENCE]) < until]
-            for message in before:
-                await self._apply(message)
-            if len(before) < len(batch) or not batch:
-                self._applied = until - 1
 
     async def _apply(self, message: Msg) -> None:
         headers = message.headers or {}
@@ -225,7 +252,7 @@ class _Follower:
                 reason=error.reason,
             )
         self._applied = place.sequence
-        self._applied_at = place.recorded_at
+        self._landmarks.add(place.sequence, place.recorded_at)
         POSITION.labels(stream=self._stream).set(place.sequence)
 
     def _count(self, outcome: str) -> None:

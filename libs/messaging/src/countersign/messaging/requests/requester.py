@@ -5,7 +5,6 @@ answers us publish there and nowhere else in it.
 """
 
 import asyncio
-import time
 from typing import Final
 
 from nats.aio.client import Client
@@ -24,6 +23,7 @@ from countersign.messaging.meters import REQUEST_SECONDS
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.topology.permissions import reply_prefix
 from countersign.telemetry import attributes as names
+from countersign.telemetry.stopwatch import stopwatch
 from countersign.telemetry.tracing import SpanKind, carrier, span
 
 REQUEST_TIMEOUT_S: Final = 10.0
@@ -58,7 +58,7 @@ class Requester:
             names.MESSAGING_OPERATION: "request",
             names.REPLICA: replica,
         }
-        started = time.monotonic()
+        spent_s = stopwatch()
         outcome = "failed"
         with span(f"call {name}", kind=SpanKind.CLIENT, attributes=described):
             try:
@@ -71,8 +71,7 @@ class Requester:
                 outcome = error.reason
                 raise
             finally:
-                spent_s = time.monotonic() - started
-                REQUEST_SECONDS.labels(method=name, outcome=outcome).observe(spent_s)
+                REQUEST_SECONDS.labels(method=name, outcome=outcome).observe(spent_s())
         return response
 
     async def broadcast(self, name: str, request: Message) -> None:

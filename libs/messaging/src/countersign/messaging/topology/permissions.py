@@ -107,6 +107,7 @@ def _reading(service: str) -> tuple[str, ...]:
             f"$JS.API.DIRECT.GET.{stream}",
             f"$JS.API.DIRECT.GET.{stream}.>",
             f"$JS.API.STREAM.INFO.{stream}",
+            f"$JS.API.STREAM.MSG.GET.{stream}",
         )
     )
 
@@ -138,4 +139,10 @@ def _management() -> tuple[str, ...]:
         for durable in DURABLES.values()
         for verb, tail in (("DURABLE.CREATE", ""), ("INFO", ""))
     )
-    return (*per_stream, *per_durable, f"$JS.API.DIRECT.GET.{DEAD_LETTERS}")
+    return (
+        *per_stream,
+        *per_durable,
+        *(f"$JS.API.DIRECT.GET.{stream}" for stream in ("PROMOTIONS", "PIPELINES", DEAD_LETTERS)),
+        # What is over is dropped: see `administration.retention`. Of PROMOTIONS nobody may purge.
+        "$JS.API.STREAM.PURGE.PIPELINES",
+    )

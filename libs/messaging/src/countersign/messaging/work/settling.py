@@ -6,10 +6,9 @@ letter. Anything else is a bug: a dead letter and an error log.
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -18,7 +17,9 @@ from countersign.contracts.subjects import event_model
 from countersign.messaging.envelope import Place
 from countersign.messaging.meters import DEAD_LETTERS, HANDLED, HANDLING_SECONDS
 from countersign.messaging.refusals import BusRefusal
+from countersign.process.clocks import Clocks
 from countersign.telemetry.logs import get_logger
+from countersign.telemetry.stopwatch import stopwatch
 
 log = get_logger()
 
@@ -70,7 +71,7 @@ def verdict(
     if isinstance(error, Rejected):
         return Dead(error.reason)
     if isinstance(error, TimeoutError) and deliveries < tries_max:
-        return Again(after_s=back_off_s(deliveries, jitter), reason="timeout")
+        return Again(after_s=back_off_s(deliveries, jitter), reason=BusRefusal.TIMEOUT)
     return Dead(f"internal: {type(error).__name__}", bug=True)
 
 
@@ -106,22 +107,22 @@ async def settle(
     *,
     post: Post,
     handle: Callable[[], Awaitable[None]],
-    random: Callable[[], float],
+    clocks: Clocks,
 ) -> None:
     """Run the handler and settle the message, whatever happens but cancellation."""
-    started = time.monotonic()
+    spent_s = stopwatch()
     error = await _run(delivery, handle)
     decided = verdict(
         error,
         deliveries=delivery.place.deliveries,
         tries_max=delivery.tries_max,
-        jitter=random(),
+        jitter=clocks.random(),
     )
     _log(delivery, decided, error)
-    await _carry_out(delivery, decided, post)
+    await _carry_out(delivery, decided, post, died_at=clocks.wall())
     kind = message_type(delivery.subject)
     HANDLED.labels(type=kind, outcome=type(decided).__name__.lower()).inc()
-    HANDLING_SECONDS.labels(type=kind).observe(time.monotonic() - started)
+    HANDLING_SECONDS.labels(type=kind).observe(spent_s())
 
 
 async def _run(delivery: Delivery, handle: Callable[[], Awaitable[None]]) -> Exception | None:
@@ -136,7 +137,9 @@ async def _run(delivery: Delivery, handle: Callable[[], Awaitable[None]]) -> Exc
     return None
 
 
-async def _carry_out(delivery: Delivery, decided: Verdict, post: Post) -> None:
+async def _carry_out(
+    delivery: Delivery, decided: Verdict, post: Post, *, died_at: datetime
+) -> None:
     match decided:
         case Done():
             await post.settle(delivery.reply, ACK)
@@ -144,7 +147,8 @@ async def _carry_out(delivery: Delivery, decided: Verdict, post: Post) -> None:
             await post.settle(delivery.reply, nak(after_s))
         case Dead(reason=reason):
             try:
-                await post.bury(dead_letter(delivery, reason), message_id=_letter_id(delivery))
+                letter = dead_letter(delivery, reason, died_at=died_at)
+                await post.bury(letter, message_id=_letter_id(delivery))
             except (Retryable, Rejected) as error:
                 # Better delivered once more than lost.
                 log.warning("work.not_buried", durable=delivery.durable, reason=error.reason)
@@ -164,7 +168,7 @@ def nak(after_s: float) -> bytes:
     return NAK + b" " + json.dumps({"delay": int(after_s * 1_000_000_000)}).encode()
 
 
-def dead_letter(delivery: Delivery, reason: str) -> DeadLetter:
+def dead_letter(delivery: Delivery, reason: str, *, died_at: datetime) -> DeadLetter:
     return DeadLetter(
         stream=delivery.place.stream,
         consumer=delivery.durable,
@@ -172,7 +176,7 @@ def dead_letter(delivery: Delivery, reason: str) -> DeadLetter:
         subject=delivery.subject,
         reason=reason[:_REASON_CHARACTERS_MAX],
         deliveries=delivery.place.deliveries,
-        died_at=datetime.now(UTC),
+        died_at=died_at,
         body=delivery.body[:DEAD_BODY_BYTES_MAX],
     )
 

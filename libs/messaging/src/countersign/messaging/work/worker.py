@@ -1,7 +1,5 @@
 """One durable at work: deliveries in, settled messages out, heart beats while handlers run."""
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -31,6 +29,7 @@ from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.topology.streams import DURABLES, Durable
 from countersign.messaging.work.puller import Puller
 from countersign.messaging.work.settling import NAK, PROGRESS, Delivery, message_type, settle
+from countersign.process.clocks import MACHINE, Clocks
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import SpanKind, span
@@ -66,7 +65,9 @@ class Work:
 class Worker:
     """Takes the messages of one durable; `inbox` is where they come."""
 
-    def __init__(self, work: Work, *, client: Client, service: str) -> None:
+    def __init__(
+        self, work: Work, *, client: Client, service: str, clocks: Clocks = MACHINE
+    ) -> None:
         self.work = work
         self.durable: Durable = DURABLES[work.durable]
         self.inbox = f"{inbox_prefix(service)}.work.{bytes(NUID().next()).decode()}"
@@ -74,6 +75,7 @@ class Worker:
         self.stopping = False
         self._client = client
         self._service = service
+        self._clocks = clocks
         self._running: set[str] = set()
 
     async def consume(self, message: Msg) -> None:
@@ -139,7 +141,7 @@ class Worker:
             ):
                 await self.work.handler(received)
 
-        await settle(delivery, post=self, handle=handle, random=random.random)
+        await settle(delivery, post=self, handle=handle, clocks=self._clocks)
 
     def _described(self, delivery: Delivery) -> dict[str, str | int]:
         return {
@@ -155,7 +157,7 @@ class Worker:
     async def beat(self) -> None:
         """Tell the server that what runs is still worked on, before it delivers it again."""
         while True:
-            await asyncio.sleep(self.durable.ack_wait_s / _BEATS_PER_WAIT)
+            await self._clocks.sleep(self.durable.ack_wait_s / _BEATS_PER_WAIT)
             for reply in tuple(self._running):
                 await self.settle(reply, PROGRESS)
 

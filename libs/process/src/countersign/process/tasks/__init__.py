@@ -1,0 +1,1 @@
+"""Tasks: those that never end, and those that must not be interrupted."""
