@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote
 
 from doubles.gitea.answers import Answers
 from doubles.gitea.git import FOLDER, LINK
+from doubles.gitea.oauth import SmallOAuth
 from doubles.gitea.state import Pull, Repository, SmallForge, Token
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -48,16 +49,15 @@ class RefusedError(Exception):
 
 
 class SmallForgeApi:
-    """Serve it, or hand it to a transport: `calls` are what came, `faults` answers instead.
+    """Serve it, or hand it to a transport: `calls` are what came.
 
     Of two rules of which one is that of a newer or older version, the recorded one is kept.
     """
 
-    def __init__(self, forge: SmallForge) -> None:
+    def __init__(self, forge: SmallForge, oauth: SmallOAuth | None = None) -> None:
         self.forge = forge
+        self._oauth = oauth
         self.calls: list[Call] = []
-        # Asked before anything is done; what it returns is the answer.
-        self.faults: Callable[[Call], Reply | None] = lambda _: None
         self._answers = Answers(forge)
         self._is_gitea = forge.kind == "gitea"
         self._routes: list[tuple[str, re.Pattern[str], str, Callable[..., Reply]]] = [
@@ -78,9 +78,12 @@ class SmallForgeApi:
         ]
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
         call = await _read(scope, receive)
         self.calls.append(call)
-        reply = self.faults(call) or self.answer(call)
+        reply = self._signed_in(call) or self.answer(call)
         body = reply.text.encode() if reply.text is not None else b""
         if reply.body is not None:
             body = json.dumps(reply.body).encode()
@@ -94,6 +97,17 @@ class SmallForgeApi:
             }
         )
         await send({"type": "http.response.body", "body": body})
+
+    def _signed_in(self, call: Call) -> Reply | None:
+        if self._oauth is None or not call.path.startswith("/login/oauth/"):
+            return None
+        if call.path.endswith("/introspect"):
+            sent = call.headers.get("authorization", "")
+            status, body = self._oauth.introspect(call.body, authorization=sent)
+            if body is None:
+                return Reply(status, text="no valid authorization", content_type="text/plain")
+            return Reply(status, body)
+        return Reply(*self._oauth.exchange(call.body))
 
     def answer(self, call: Call) -> Reply:
         path = call.path.removeprefix("/api/v1")
@@ -335,6 +349,13 @@ class SmallForgeApi:
 
 def _path(below: str) -> re.Pattern[str]:
     return re.compile(REPOSITORY + below.replace("{}", SEGMENT))
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Start and end with the server."""
+    for step in ("startup", "shutdown"):
+        assert (await receive())["type"] == f"lifespan.{step}"
+        await send({"type": f"lifespan.{step}.complete"})
 
 
 async def _read(scope: dict[str, Any], receive: Receive) -> Call:
