@@ -13,6 +13,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import PromotionRequested
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.subjects import EVENT_ROOT
+from countersign.local.demo.programs import READER
 from countersign.local.demo.running import Running
 from countersign.messaging.administration.provisioning import Buried, dead_letters
 from countersign.messaging.connection import BusClient, ConnectionState, close, connect
@@ -30,7 +31,8 @@ _LETTERS_MAX: Final = 100
 async def connected(started: Running, user: str) -> AsyncIterator[BusClient]:
     """The bus, as one of its users."""
     url = f"nats://127.0.0.1:{started.ports.bus}"
-    settings = BusSettings(nats_url=url, nkey_file=started.layout.bus / "keys" / f"{user}.nk")
+    folder = "readers" if user == READER else "keys"
+    settings = BusSettings(nats_url=url, nkey_file=started.layout.bus / folder / f"{user}.nk")
     state = ConnectionState(f"witness {user}")
     client = await connect(settings, service=user, state=state)
     try:
@@ -41,7 +43,7 @@ async def connected(started: Running, user: str) -> AsyncIterator[BusClient]:
 
 @dataclass
 class Witness:
-    """Hears every event with the `reader`'s rights: it may subscribe, and nothing else."""
+    """Hears every event with the rights of a reader, as other tools have them."""
 
     heard: list[Received] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -71,7 +73,7 @@ class Witness:
 @asynccontextmanager
 async def witnessing(started: Running) -> AsyncIterator[Witness]:
     witness = Witness()
-    async with connected(started, "reader") as client:
+    async with connected(started, READER) as client:
         await client.subscribe(f"{EVENT_ROOT}.>", cb=witness.on_message)
         await client.flush()
         yield witness

@@ -205,11 +205,7 @@ async def test_nobody_else_may_take_or_settle_the_work_of_pr_writer(server: Any,
             assert not await probe.may_publish(subject), subject
 
 
-async def test_reader_and_flux_may_nothing_else(server: Any) -> None:
-    async with probing(server, "reader") as probe:
-        assert await probe.may_subscribe("countersign.v1.promotion.>")
-        assert not await probe.may_publish("anything")
-        assert not await probe.may_subscribe("_INBOX_reader.x")
+async def test_flux_may_nothing_but_hint(server: Any) -> None:
     async with probing(server, "flux") as probe:
         assert await probe.may_publish("countersign-hint.v1.flux")
         assert not await probe.may_publish("countersign-hint.v1.other")
@@ -229,30 +225,3 @@ async def test_stranger_is_not_let_in(server: Any) -> None:
             )
     finally:
         await client.close()
-
-
-async def test_events_reach_a_reader_as_they_are_stored(
-    server: Any, bus_of: Any, requested: Any, until: Any
-) -> None:
-    """What another tool gets: the clean subject, CloudEvents, the place in the stream."""
-    heard = []
-
-    async def on_message(message: Any) -> None:
-        heard.append(message)
-
-    client = Client()
-    await client.connect(server.url, nkeys_seed=str(server.keys_dir / "reader.nk"))
-    try:
-        await client.subscribe("countersign.v1.*.*.apps.>", cb=on_message)
-        await client.flush()
-        async with bus_of("watcher") as watcher:
-            await watcher.publish(requested(), message_id="m1")
-        await until(lambda: len(heard) == 1)
-    finally:
-        await client.close()
-
-    (message,) = heard
-    assert message.subject == "countersign.v1.promotion.requested.apps.podinfo.prod.p1"
-    assert message.headers["ce-id"] == "m1"
-    assert message.headers["Nats-Sequence"] == "1"
-    assert message.headers["Nats-Last-Sequence"] == "0"

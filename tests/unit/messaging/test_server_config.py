@@ -56,7 +56,7 @@ def test_configuration_has_what_the_design_asks_for(text: Any) -> None:
 def test_user_without_rights_is_denied_everything(text: Any) -> None:
     """A list of nothing allowed would allow everything."""
     assert "allow: []" not in text
-    assert 'publish: { deny: [">"] }' in text
+    assert 'subscribe: { deny: [">"] }' in text
 
 
 def test_encryption_in_transit_is_the_newest(tmp_path: Any) -> None:

@@ -39,6 +39,10 @@ class Ports:
         return f"http://localhost:{self.forge}"
 
     @property
+    def bus_url(self) -> str:
+        return f"nats://{HOST}:{self.bus}"
+
+    @property
     def webhooks_url(self) -> str:
         return f"http://{HOST}:{self.webhooks}/webhooks/{FORGE_SLUG}"
 

@@ -10,6 +10,8 @@ from countersign.local.demo.layout import HOST, Layout, Ports
 from countersign.local.demo.supervisor import Program
 
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")
+# A tool of the person who tries it; it may read everything.
+READER: Final = "demo"
 # A person should see what happens, and need not wait for it.
 _CLUSTER_PACE: Final = ("--interval", "0.5", "--action", "1", "--timeout", "5")
 
@@ -31,7 +33,10 @@ def console_script(name: str) -> str:
 def topology(layout: Layout, bus: Bus) -> Program:
     return Program(
         name="topology",
-        command=(console_script("countersign-topology"), "apply"),
+        command=(
+            *(console_script("countersign-topology"), "apply"),
+            *("--readers", str(layout.bus / "readers")),
+        ),
         log=layout.logs / "topology.log",
         settings=_bus_settings(bus, "topology"),
     )

@@ -13,9 +13,10 @@ import httpx2
 from countersign.contracts.errors import Rejected
 from countersign.local.demo import programs
 from countersign.local.demo.layout import HOST, Layout, Ports, free_port
-from countersign.local.demo.programs import SERVICES, Bus
+from countersign.local.demo.programs import READER, SERVICES, Bus
 from countersign.local.demo.seeding import seed
 from countersign.local.demo.supervisor import Program, Supervisor, run_once, until_ready
+from countersign.messaging.administration import reader_files
 from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.administration.server_config import make_keys
 
@@ -73,6 +74,7 @@ async def running(
     """
     furnish(layout, ports)
     server = LocalServer(layout.bus, port=ports.bus)
+    reader_files.add(server.readers_dir, READER)
     await server.start()
     _link_log(layout)
     supervisor = Supervisor(say=_say)

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from countersign.local.demo.layout import Layout, Ports
+from countersign.local.demo.programs import READER
 from countersign.local.demo.seeding import PEOPLE, READERS, VIEWERS
 
 
@@ -26,6 +27,9 @@ Countersign runs on this machine.
     Of the others, catalog uses a stored token (see Credentials), website is promoted by commit,
     and search is held back by a target of test that never gets healthy. To have something new:
       {script} --release checkout --dir {layout.root}
+
+  Events  {ports.bus_url}   with the key {layout.bus / "readers" / f"{READER}.nk"}
+          docs/subscribe.md reads them in four languages
 
   Logs    {layout.logs}
   Ctrl-C stops everything; a second start goes on from here. Remove {layout.root} to begin anew.

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from countersign.messaging.administration import reader_files
 from countersign.messaging.administration.server_config import (
     ServerOptions,
     make_keys,
@@ -22,6 +23,7 @@ from countersign.messaging.settings import BusSettings
 READY_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 10.0
 _POLL_S: Final = 0.01
+_RELOADED: Final = "Reloaded server configuration"
 
 
 class LocalServer:
@@ -41,6 +43,14 @@ class LocalServer:
         return self.directory / "keys"
 
     @property
+    def readers_dir(self) -> Path:
+        return self.directory / "readers"
+
+    @property
+    def _log(self) -> Path:
+        return self.directory / "nats-server.log"
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
@@ -56,12 +66,8 @@ class LocalServer:
         ports_dir = self.directory / "ports"
         shutil.rmtree(ports_dir, ignore_errors=True)
         ports_dir.mkdir(parents=True)
-        config = self.directory / "nats-server.conf"
-        options = ServerOptions(
-            store_dir=self.directory / "store", port=self.port, ports_dir=ports_dir
-        )
-        config.write_text(server_config(make_keys(self.keys_dir), options), encoding="utf-8")
-        log = self.directory / "nats-server.log"
+        config = self._write_config(ports_dir)
+        log = self._log
         self._process = await asyncio.create_subprocess_exec(
             binary(), "-c", str(config), "-l", str(log), stdin=DEVNULL, stdout=DEVNULL,
             stderr=DEVNULL, start_new_session=True,
@@ -73,12 +79,42 @@ class LocalServer:
             await self.kill()
             raise
 
+    async def reload(self) -> None:
+        """Tell it anew who its users and readers are; it does so without closing connections."""
+        if self._process is None or not self.running:
+            raise RuntimeError("the server does not run")
+        self._write_config(self.directory / "ports")
+        # Twice: an account that is new has its imports from the second time on (tried, 2.15).
+        for _ in range(2):
+            before = self._reloads()
+            self._process.send_signal(signal.SIGHUP)
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self._reloaded(before)
+
+    async def _reloaded(self, before: int) -> None:
+        while True:
+            if self._reloads() > before:
+                return
+            await asyncio.sleep(_POLL_S)
+
+    def _reloads(self) -> int:
+        return self._log.read_text(encoding="utf-8").count(_RELOADED)
+
     async def stop(self) -> None:
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
         """As a power failure does, but for the disk."""
         await self._end(signal.SIGKILL)
+
+    def _write_config(self, ports_dir: Path) -> Path:
+        options = ServerOptions(
+            store_dir=self.directory / "store", port=self.port, ports_dir=ports_dir
+        )
+        text = server_config(make_keys(self.keys_dir), options, reader_files.load(self.readers_dir))
+        config = self.directory / "nats-server.conf"
+        config.write_text(text, encoding="utf-8")
+        return config
 
     async def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None

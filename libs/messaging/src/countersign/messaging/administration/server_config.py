@@ -2,20 +2,23 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import nkeys
 
-from countersign.messaging.topology.permissions import USERS, Permissions, permissions
+from countersign.messaging.topology.permissions import TOPOLOGY, USERS, Permissions, permissions
+from countersign.messaging.topology.readers import Kind, Reader, publishes, shares, subscribes
 from countersign.messaging.topology.streams import MESSAGE_BYTES_MAX
 
 ACCOUNT: Final = "COUNTERSIGN"
 _SEED_BYTES: Final = 32
 _STORE_BYTES_MAX: Final = 8 * 1024**3
 _CONNECTIONS_MAX: Final = 1024
+# A tool with a leak of connections must leave some for our services.
+_READER_LIMITS: Final = "{ max_connections: 16, max_subscriptions: 256 }"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +36,19 @@ class ServerOptions:
 def make_keys(directory: Path) -> dict[str, str]:
     """Make the seeds that are missing, one file a user; returns the public keys by user."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return {user: _public_key(directory / f"{user}.nk") for user in USERS}
+    return {user: public_key(directory / f"{user}.nk") for user in USERS}
 
 
-def server_config(public_keys: Mapping[str, str], options: ServerOptions) -> str:
-    """Text of `nats-server.conf`: one account, its users, streams on disk, no monitoring.
+def server_config(
+    public_keys: Mapping[str, str], options: ServerOptions, readers: Sequence[Reader] = ()
+) -> str:
+    """Text of `nats-server.conf`: our account, one for each reader, streams on disk, no monitoring.
 
     Every write is synced: an acknowledged promotion survives a power failure.
     """
-    users = ",\n".join(_user(key, permissions(name)) for name, key in public_keys.items())
+    users = ",\n".join(
+        _user(key, permissions(name, readers=readers)) for name, key in public_keys.items()
+    )
     lines = [
         f"listen: {json.dumps(f'{options.host}:{options.port}')}",
         f"max_payload: {MESSAGE_BYTES_MAX}",
@@ -56,7 +63,10 @@ def server_config(public_keys: Mapping[str, str], options: ServerOptions) -> str
         "accounts {",
         f"  {ACCOUNT} {{ jetstream: enabled, users: [",
         users,
-        "  ] }",
+        "  ],",
+        exports(readers),
+        "  }",
+        *(account(reader) for reader in readers),
         "}",
     ]
     if options.ports_dir is not None:
@@ -70,6 +80,60 @@ def server_config(public_keys: Mapping[str, str], options: ServerOptions) -> str
             "}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def reader_fragments(readers: Sequence[Reader]) -> str:
+    """Return what an existing server needs for its readers, where each belongs."""
+    rights = permissions(TOPOLOGY, readers=readers)
+    return "\n".join(
+        [
+            "accounts {",
+            f"  {ACCOUNT} {{",
+            "    # the user `topology` may publish:",
+            f"    #   {json.dumps(rights.publish)}",
+            exports(readers),
+            "  }",
+            *(account(reader) for reader in readers),
+            "}",
+        ]
+    )
+
+
+def exports(readers: Sequence[Reader]) -> str:
+    """Return the exports of our account, for `accounts { COUNTERSIGN { … } }`."""
+    allowed: dict[tuple[Kind, str, bool], list[str]] = {}
+    for reader in readers:
+        for share in shares(reader):
+            allowed.setdefault((share.kind, share.subject, share.many), []).append(reader.account)
+    lines = [
+        f"      {{ {kind}: {json.dumps(subject)},{' response_type: stream,' if many else ''} "
+        f"accounts: {json.dumps(accounts)} }}"
+        for (kind, subject, many), accounts in allowed.items()
+    ]
+    return "\n".join(["    exports: [", *lines, "    ]"])
+
+
+def account(reader: Reader) -> str:
+    """The account of one reader, for `accounts { … }`."""
+    lines = [
+        f"      {{ {share.kind}: {{ account: {ACCOUNT}, subject: {json.dumps(share.subject)} }}"
+        + (f", to: {json.dumps(share.local)} }}" if share.local != share.subject else " }")
+        for share in shares(reader)
+    ]
+    allowed = Permissions(publish=publishes(reader), subscribe=subscribes(reader))
+    return "\n".join(
+        [
+            f"  {reader.account} {{",
+            f"    limits: {_READER_LIMITS}",
+            "    users: [",
+            _user(reader.public_key, allowed),
+            "    ]",
+            "    imports: [",
+            *lines,
+            "    ]",
+            "  }",
+        ]
+    )
 
 
 def _user(public_key: str, allowed: Permissions) -> str:
@@ -86,7 +150,8 @@ def _side(subjects: tuple[str, ...]) -> str:
     return f"{{ allow: {json.dumps(subjects)} }}" if subjects else '{ deny: [">"] }'
 
 
-def _public_key(path: Path) -> str:
+def public_key(path: Path) -> str:
+    """Return the public key of the seed in a file, which is made where it is missing."""
     if not path.exists():
         seed = nkeys.encode_seed(os.urandom(_SEED_BYTES), nkeys.PREFIX_BYTE_USER)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

@@ -5,6 +5,7 @@ publish below `countersign.v1`, nobody has another's inbox, and only `topology` 
 and consumers.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,13 +20,13 @@ from countersign.contracts.subjects import (
     STREAM_BY_NOUN,
     inbox_prefix,
 )
+from countersign.messaging.topology.readers import Reader, durables
 from countersign.messaging.topology.streams import DEAD_LETTERS, DURABLES, READS, STREAMS
 
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")
 TOPOLOGY: Final = "topology"
 FLUX: Final = "flux"
-READER: Final = "reader"
-USERS: Final = (*SERVICES, TOPOLOGY, FLUX, READER)
+USERS: Final = (*SERVICES, TOPOLOGY, FLUX)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +35,11 @@ class Permissions:
     subscribe: tuple[str, ...]
 
 
-def permissions(user: str) -> Permissions:
+def permissions(user: str, *, readers: Iterable[Reader] = ()) -> Permissions:
     if user == TOPOLOGY:
-        return Permissions(publish=_management(), subscribe=(f"{inbox_prefix(TOPOLOGY)}.>",))
+        return Permissions(publish=_management(readers), subscribe=(f"{inbox_prefix(TOPOLOGY)}.>",))
     if user == FLUX:
         return Permissions(publish=(FLUX_HINT,), subscribe=())
-    if user == READER:
-        return Permissions(publish=(), subscribe=(f"{EVENT_ROOT}.>",))
     if user not in SERVICES:
         raise ValueError(f"no such user: {user!r}")
     return Permissions(
@@ -128,7 +127,7 @@ def _work(service: str) -> tuple[str, ...]:
     return (*subjects, *((f"{DEAD_LETTER_ROOT}.{service}.>",) if own else ()))
 
 
-def _management() -> tuple[str, ...]:
+def _management(readers: Iterable[Reader]) -> tuple[str, ...]:
     per_stream = (
         f"$JS.API.{verb}.{stream}"
         for stream in STREAMS
@@ -136,7 +135,7 @@ def _management() -> tuple[str, ...]:
     )
     per_durable = (
         f"$JS.API.CONSUMER.{verb}.{durable.stream}.{durable.name}{tail}"
-        for durable in DURABLES.values()
+        for durable in (*DURABLES.values(), *durables(readers))
         for verb, tail in (("DURABLE.CREATE", ""), ("INFO", ""))
     )
     return (

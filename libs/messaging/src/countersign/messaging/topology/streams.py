@@ -86,6 +86,8 @@ class Durable:
     tries_max: int = 8
     deliveries_max: int = 50
     in_flight_max: int = 64
+    # Removed when nobody asked for so long; 0 means never.
+    forgotten_s: float = 0.0
 
     def config(self) -> Json:
         """As the API has it. Source: https://docs.nats.io/nats-concepts/jetstream/consumers."""
@@ -99,6 +101,7 @@ class Durable:
             "max_ack_pending": self.in_flight_max,
             "replay_policy": "instant",
             "filter_subjects": list(self.filters),
+            "inactive_threshold": int(self.forgotten_s * _SECOND_NS),
         }
 
 
