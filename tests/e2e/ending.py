@@ -21,8 +21,8 @@ from countersign.contracts.messages import (
     PullRequestClosed,
     PullRequestOpened,
 )
-from countersign.gateway import addresses
 from countersign.gateway.model import PipelineKey
+from countersign.gateway.text import addresses
 from countersign.local.demo.manifests import BOT, ENVIRONMENTS, NAMESPACE
 from countersign.local.demo.walk.releasing import release
 from countersign.local.demo.walk.walking import BY_COMMIT, STORED

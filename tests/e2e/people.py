@@ -10,8 +10,8 @@ from typing import Any, Final
 import httpx2
 from e2e.furnishing import APPLICATIONS
 
-from countersign.gateway import addresses
 from countersign.gateway.model import PipelineKey
+from countersign.gateway.text import addresses
 from countersign.local.demo.layout import Ports
 from countersign.local.demo.manifests import NAMESPACE
 from countersign.local.demo.walk.browsing import Browser, Page

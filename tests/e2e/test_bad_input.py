@@ -341,7 +341,7 @@ async def test_person_who_may_not_write_is_told_so_and_another_can_go_on(
         page = await olga.promote("readonly")
 
     assert page.status == 403
-    assert "You may not write to that repository" in page.text
+    assert "You cannot write to that repository" in page.text
     assert "no permission to write to 'shop/gitops'" in html.unescape(page.text)
     await ada.until("readonly", "waiting")
     assert await pulls_of(started, "readonly") == 0
@@ -600,7 +600,7 @@ async def test_forge_that_answers_html_is_named_and_tried_again_when_it_is_well(
             refused = await grace.promote("page")
         text = html.unescape(refused.text)
         assert refused.status >= 400
-        assert "The forge gives no usable answer" in text
+        assert "The forge is not responding properly" in text
         assert "instead of JSON" in text
         await ada.until("page", "waiting")
         await grace.promote("page")

@@ -165,7 +165,7 @@ async def test_api_server_that_is_away_is_told_and_nothing_is_lost_by_it(
 
         page = await s.promote()
         assert page.status == 503
-        assert "Nobody says who may promote" in page.text
+        assert "Your permissions could not be checked" in page.text
         await asyncio.to_thread(s.server.start)
 
         async with Nemeses(s.started, Witness()).standing_still(WRITER):

@@ -26,12 +26,12 @@ from countersign.gateway.access.people import LocalAccess, LocalSignIn
 from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.html.static_files import StaticFiles, read_static_files
 from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Access, FeedStatus, Provider
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.routes import Site, application
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.view.projection import Projection
 from countersign.gateway.web.address import Address
@@ -51,6 +51,7 @@ FORGES = ForgeList.model_validate(
                 "name": "GitHub",
                 "kind": "github",
                 "origin": FORGE,
+                "clientId": "Iv1.countersign",
                 "minutes": 15,
                 "repositories": {"shop": ["acme/*"]},
             }

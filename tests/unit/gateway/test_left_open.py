@@ -6,8 +6,8 @@ from unit.gateway.doubles import Scene
 from unit.gateway.stories import Pipeline
 
 from countersign.contracts.messages import PipelineDeleted
-from countersign.gateway import addresses
 from countersign.gateway.model import PipelineKey
+from countersign.gateway.text import addresses
 
 SAID = "#41 is overtaken and still open"
 

@@ -31,9 +31,9 @@ from countersign.contracts.messages import (
     RejectRequest,
     TokenKind,
 )
-from countersign.gateway import addresses
 from countersign.gateway.interfaces import FeedStatus
 from countersign.gateway.model import PipelineKey
+from countersign.gateway.text import addresses
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -205,7 +205,7 @@ async def test_consent_sheet_says_beforehand_what_will_happen() -> None:
 
     said = " ".join(re.sub(r"<[^>]+>", " ", html).split())
     assert "acme/gitops on branch main" in said
-    assert "6.8.4 6.9.0" in said
+    assert "from 6.8.4 to 6.9.0" in said
     assert "for at most 15 minutes" in said
     assert "revoked after use" in said
     assert "Continue to GitHub as yourself" in said

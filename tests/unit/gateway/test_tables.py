@@ -24,13 +24,14 @@ from countersign.contracts.messages import (
     TokenUsed,
     TokenValidity,
 )
+from countersign.dialects.capabilities import Reach
 from countersign.gateway import model
 from countersign.gateway.gate_states import STATES, GateState, Show, Verb
 from countersign.gateway.gates import actions, fixes, gates, hindrances, sentences
 from countersign.gateway.refusals import ApprovalRefusal, Delay, Refusal
 from countersign.gateway.timeline import moments
 from countersign.gateway.timeline.timelines import Outcome
-from countersign.gateway.view import boards, records, risks
+from countersign.gateway.view import boards, consents, records, risks
 from countersign.gateway.web import troubles
 
 # Of gates that are not hindered, or hindered in a way that has its own sentence.
@@ -59,6 +60,7 @@ TABLES: list[tuple[str, Any, Any]] = [
     ("kinds", risks.KIND_WORDS, TokenKind),
     ("validities", risks.VALIDITY_LOOKS, TokenValidity),
     ("risks", risks.RISK_LOOKS, set(TokenRisk) - {TokenRisk.UNSPECIFIED}),
+    ("reaches of tokens", consents.REACH_WORDS, Reach),
     ("delays", troubles.DELAYS, Delay),
 ]
 

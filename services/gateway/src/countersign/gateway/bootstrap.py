@@ -18,7 +18,6 @@ from countersign.gateway.access.people import LocalAccess, LocalSignIn, NoLocalS
 from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.html.static_files import read_static_files
 from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Access, Provider, SignIn
@@ -35,6 +34,7 @@ from countersign.gateway.refusals import Refusal
 from countersign.gateway.routes import Site, application
 from countersign.gateway.schedule import recheck_rights
 from countersign.gateway.settings import GatewaySettings
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.view.projection import STREAMS, Projection
 from countersign.gateway.web.address import Address
 from countersign.gateway.web.frames import Screen

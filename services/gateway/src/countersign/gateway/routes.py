@@ -18,12 +18,10 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from countersign.contracts.errors import Rejected
-from countersign.gateway import addresses
 from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.api.api import Api
 from countersign.gateway.approval_client import ApprovalClient
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.html.static_files import StaticFiles
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import PipelineKey
@@ -38,6 +36,8 @@ from countersign.gateway.pages.files import Files
 from countersign.gateway.pages.promotions import PromotionPages
 from countersign.gateway.pages.record import RecordPages
 from countersign.gateway.refusals import Refusal
+from countersign.gateway.text import addresses
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.web.address import Address
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import Guard, session_of

@@ -66,10 +66,18 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
         raise Rejected(
             ClusterRefusal.NO_STRATEGY, "pull-request.baseBranch is missing; name the branch"
         )
+    path = _own(ask, "path")
+    for field, value in (("baseBranch", branch), ("path", path)):
+        # No honest name has them, and a person who consents cannot see them.
+        if not value.isprintable():
+            raise Rejected(
+                ClusterRefusal.NO_STRATEGY,
+                f"pull-request.{field} {value!r} has hidden characters; write it anew",
+            )
     secret = text(ask, "secretRef", "name")
     approvals = _approvals(promotion)
     return PullRequests(
-        destination=destination(kind=kind, url=url, base_branch=branch, path=_own(ask, "path")),
+        destination=destination(kind=kind, url=url, base_branch=branch, path=path),
         mode=_mode(_own(ask, "credential"), secret=secret),
         secret=SecretRef(namespace=namespace, name=secret) if secret else None,
         # Who says how many must approve says that somebody must.

@@ -13,8 +13,8 @@ from countersign.gateway.api.shapes import (
     PipelineShape,
     PromotionShape,
 )
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.model import EnvironmentView, GateView, Track
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import Moment, name_of
 from countersign.gateway.timeline.timelines import Decision, Timeline
 from countersign.gateway.view.records import Row

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import PipelineRef
-from countersign.gateway import addresses
 from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.api import answers, shapes
@@ -16,6 +15,7 @@ from countersign.gateway.api.openapi import description
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.refusals import Refusal
+from countersign.gateway.text import addresses
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.view.boards import matches, read_query
 from countersign.gateway.view.records import rows

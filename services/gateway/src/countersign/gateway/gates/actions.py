@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from countersign.contracts.messages import Revision
-from countersign.gateway import addresses
 from countersign.gateway.gate_states import STATES, GateState, Verb
 from countersign.gateway.gates.sentences import brief
 from countersign.gateway.model import Action, PipelineKey
+from countersign.gateway.text import addresses
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,13 +15,13 @@ from countersign.contracts.messages import (
     Person,
     PipelineObserved,
 )
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.gate_states import GateState
 from countersign.gateway.gates.actions import Place, actions_at
 from countersign.gateway.gates.fixes import how_to_fix
 from countersign.gateway.gates.hindrances import hindered_gate
 from countersign.gateway.gates.sentences import Current, code, said_of
 from countersign.gateway.model import GateView, PipelineKey, Sentence, StepView
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import step_name
 from countersign.gateway.timeline.timelines import Timeline
 

@@ -8,9 +8,9 @@ from typing import Final
 from countersign.contracts.life import Note, Promotion
 from countersign.contracts.messages import ObjectRef, Revision
 from countersign.contracts.revision import short
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.gate_states import GateState
 from countersign.gateway.model import Code, Link, Sentence, When
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import name_of, step_name
 from countersign.gateway.timeline.timelines import Timeline
 

@@ -12,8 +12,6 @@ from markupsafe import Markup, escape
 from countersign.contracts.life import Note, State
 from countersign.contracts.messages import CredentialMode, FindingLevel, TokenKind
 from countersign.contracts.revision import short
-from countersign.gateway import addresses, ages
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.gate_states import Show, Tone
 from countersign.gateway.gates.sentences import brief
 from countersign.gateway.html.static_files import StaticFiles
@@ -27,6 +25,9 @@ from countersign.gateway.model import (
     Track,
     When,
 )
+from countersign.gateway.text import addresses, ages
+from countersign.gateway.text.forge_links import ForgeLinks
+from countersign.gateway.text.lettering import visible
 from countersign.gateway.timeline.moments import Moment
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.view.boards import LABELS, Waiting
@@ -50,6 +51,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            finalize=_shown,
         )
         self._environment.filters.update(
             short=short,
@@ -149,6 +151,11 @@ class Templates:
         return self.partial("new-tracks", self.page("_new_tracks.html", count=count))
 
 
+def _shown(value: object) -> object:
+    """Escape hidden characters of whatever a template shows; HTML of ours is left alone."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def initials(name: str) -> str:
     """Two letters that stand for a person."""
     words = [w for w in name.replace("-", " ").replace(".", " ").split() if w[0].isalnum()]
@@ -168,7 +175,7 @@ def prose(text: str) -> Markup:
     """Text of a finding as HTML: escaped, and what stands between backticks as code."""
     parts = (
         Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
-        for i, part in enumerate(_CODE.split(text))
+        for i, part in enumerate(_CODE.split(visible(text)))
     )
     return Markup("").join(parts)
 

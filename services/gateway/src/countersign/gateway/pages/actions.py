@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from countersign.contracts.errors import Rejected
-from countersign.gateway import addresses
 from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.refusals import Refusal
+from countersign.gateway.text import addresses
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.web.forms import read_form
 from countersign.gateway.web.guards import session_of

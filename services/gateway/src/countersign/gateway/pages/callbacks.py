@@ -7,13 +7,13 @@ from starlette.responses import RedirectResponse, Response
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import PromotionRef
-from countersign.gateway import addresses
 from countersign.gateway.approval_client import CODE_CHARACTERS_MAX, ApprovalClient, Callback
 from countersign.gateway.gate_states import STATES
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import Action, PipelineKey
 from countersign.gateway.pages.actions import HEARD_TIMEOUT_S
 from countersign.gateway.refusals import ApprovalRefusal, Refusal
+from countersign.gateway.text import addresses
 from countersign.gateway.view.projection import Projection
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of

@@ -4,14 +4,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from countersign.contracts.messages import CredentialMode
-from countersign.gateway import addresses
 from countersign.gateway.access.visibility import Visibility
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.gate_states import STATES
 from countersign.gateway.gates.gates import hindrance
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.pages.promotions import gate_of, right_at, track_of
+from countersign.gateway.text import addresses
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.timelines import Timeline
+from countersign.gateway.view.consents import deceptions, delegation_at, doubts
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of
 
@@ -43,6 +44,9 @@ class ConsentPages:
             timeline=timeline,
             asked=timeline.promotion.request,
             forge=forge,
+            delegation=delegation_at(forge) if forge else None,
+            deceptions=deceptions(timeline.promotion.request),
+            doubts=doubts(timeline.promotion.request),
             allowed=forge is not None
             and forge.allows(namespace=key.namespace, owner=to.owner, repository=to.repository),
             login=projection.login_of(person.id, origin=to.origin),

@@ -4,10 +4,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from countersign.contracts.errors import Rejected
-from countersign.gateway import addresses
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.refusals import Refusal
+from countersign.gateway.text import addresses
 from countersign.gateway.view.risks import credential_view, credential_views, uses_by_credential
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of

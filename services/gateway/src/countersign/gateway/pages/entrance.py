@@ -9,13 +9,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
-from countersign.gateway import addresses
 from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.interfaces import Provider
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import Action
 from countersign.gateway.refusals import Refusal
+from countersign.gateway.text import addresses
 from countersign.gateway.web.address import Address
 from countersign.gateway.web.forms import read_form
 from countersign.gateway.web.frames import Screen

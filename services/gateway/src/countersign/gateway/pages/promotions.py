@@ -4,11 +4,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from countersign.contracts.errors import Rejected
-from countersign.gateway import addresses
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.interfaces import Right
 from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
 from countersign.gateway.refusals import Refusal
+from countersign.gateway.text import addresses
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of

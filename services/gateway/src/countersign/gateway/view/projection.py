@@ -20,9 +20,9 @@ from countersign.contracts.messages import (
     TokenUsed,
 )
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.gates.gates import follow_note, gate_view
 from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.timeline.timelines import Outcome, Timeline, fold
 from countersign.gateway.view.tracks import track_view

@@ -14,9 +14,9 @@ from countersign.contracts.messages import (
     RevocationOutcome,
 )
 from countersign.contracts.revision import short
-from countersign.gateway import ages
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.model import PipelineKey
+from countersign.gateway.text import ages
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import name_of
 from countersign.gateway.timeline.timelines import Decision, Outcome, Timeline
 

@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.sessions import Session
-from countersign.gateway.forge_links import ForgeLinks
 from countersign.gateway.refusals import Refusal
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.web.address import Address
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.problems import BUG, Trouble, problem_of, respond

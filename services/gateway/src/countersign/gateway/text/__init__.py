@@ -1,0 +1,1 @@
+"""Small parts of text: addresses, links, ages, letters. Pure."""

@@ -1,0 +1,138 @@
+"""The consent sheet says what will happen, and nothing on it can deceive."""
+
+import pytest
+from unit.gateway.browsing import browser
+from unit.gateway.doubles import FORGE, FORGES, Scene
+from unit.gateway.stories import Pipeline
+
+from countersign.contracts.forge_list import Forge, ForgeList
+from countersign.contracts.messages import ForgeKind, GateState
+from countersign.dialects.kinds import KINDS
+from countersign.gateway.text import lettering
+from countersign.gateway.view.consents import delegation_at
+
+OVERRIDE, JOINER = "\u202e", "\u200b"
+BEGIN = "Continue to GitHub as yourself"
+
+
+async def sheet(scene: Scene, pipeline: Pipeline) -> str:
+    story = pipeline.promotion("prod", "6.9.0", current="6.8.4")
+    scene.tell(
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=GateState.PENDING),
+        ),
+        story.requested,
+    )
+    async with browser(scene) as client:
+        return (await client.get("/p/shop/checkout/prod/promote")).text
+
+
+@pytest.mark.parametrize("field", ["base_branch", "path"])
+@pytest.mark.parametrize("character", [OVERRIDE, JOINER, "\u2066", "\x1b", "\u00ad", "\u3164"])
+async def test_place_with_a_hidden_character_is_shown_escaped_and_not_offered(
+    field: str, character: str
+) -> None:
+    pipeline = Pipeline("checkout")
+    pipeline.to = pipeline.to.model_copy(update={field: f"ma{character}in"})
+
+    html = await sheet(Scene(), pipeline)
+
+    assert character not in html
+    assert f"<bdi>ma⟨U+{ord(character):04X}⟩in</bdi>" in html
+    assert "contains hidden characters" in html
+    assert BEGIN not in html
+
+
+async def test_letter_that_looks_like_another_is_named() -> None:
+    pipeline = Pipeline("checkout")
+    pipeline.to = pipeline.to.model_copy(update={"base_branch": "m\u0430in"})
+
+    html = await sheet(Scene(), pipeline)
+
+    assert "U+0430 CYRILLIC SMALL LETTER A" in html
+    assert BEGIN in html
+
+
+async def test_repository_at_a_forge_that_is_not_listed_is_not_linked_and_has_its_host() -> None:
+    pipeline = Pipeline("checkout")
+    pipeline.to = pipeline.to.model_copy(update={"origin": "https://forge.example"})
+    scene = Scene()
+
+    html = await sheet(scene, pipeline)
+    async with browser(scene) as client:
+        gate = (await client.get("/p/shop/checkout/prod")).text
+
+    for page in (html, gate):
+        assert "forge.example" in page
+        assert 'href="https://forge.example' not in page
+    assert BEGIN not in html
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("main", 0),
+        ("Grüße", 0),
+        ("главная", 0),
+        ("日本語", 0),
+        ("m\u0430in", 1),
+        ("\u0430\u0441\u0435", 3),
+    ],
+    ids=["latin", "accents", "one script", "other script", "mixed", "twins"],
+)
+def test_letters_that_look_alike_are_found_where_they_deceive(text: str, found: int) -> None:
+    assert len(lettering.alike(text)) == found
+
+
+def test_text_without_hidden_characters_is_shown_as_it_is() -> None:
+    assert lettering.visible("a\tb\nc é 日本 \U0001f600") == "a\tb\nc é 日本 \U0001f600"
+
+
+def entry(kind: ForgeKind, **more: str) -> Forge:
+    return Forge.model_validate(
+        {
+            "name": "Forge",
+            "kind": kind.name.lower().replace("_", "-"),
+            "origin": "https://forge.example",
+            "clientId": "c",
+            **more,
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.name)
+def test_reach_of_a_token_is_said_as_the_kind_of_forge_gives_it(kind: ForgeKind) -> None:
+    told = delegation_at(entry(kind, broadTokens="accept"))
+
+    assert told is not None
+    assert ("this repository only" in told.reach) == (kind is ForgeKind.GITHUB)
+
+
+def test_accepting_broad_tokens_changes_nothing_where_tokens_are_narrow() -> None:
+    """At GitHub the sheet said that a token could do everything, which is untrue."""
+    plain, accepted = (
+        delegation_at(entry(ForgeKind.GITHUB, broadTokens=b)) for b in ("refuse", "accept")
+    )
+
+    assert plain == accepted
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.name)
+def test_token_is_only_offered_where_somebody_can_delegate_one(kind: ForgeKind) -> None:
+    row = KINDS[kind]
+    told = delegation_at(entry(kind))
+
+    assert told is not None
+    works = row.oauth is not None and row.opens_pulls and not row.capabilities.wants_acceptance
+    assert (told.refusal == "") == works
+
+
+async def test_forge_without_an_application_says_so_instead_of_a_dead_button() -> None:
+    forge = FORGES.forges[0].model_copy(update={"client_id": ""})
+
+    html = await sheet(Scene(forges=ForgeList(forges=(forge,))), Pipeline("checkout"))
+
+    assert "Nobody can sign in at GitHub yet" in html
+    assert BEGIN not in html
+    assert FORGE in Scene().links.origins
