@@ -4,8 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
+IMAGES := $(notdir $(wildcard services/*))
+VERSION ?= 0.1.0
 
-.PHONY: help demo test check pythons bench format lint types imports proto generate lock clean anew
+.PHONY: help demo test check pythons bench format lint types imports proto generate lock locks images clean anew
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,7 +73,17 @@ bench: $(BIN)/.ready ## print the figures of docs/performance.md
 
 lock: ## resolve dependencies anew
 	$(UV) lock --upgrade
-	$(UV) export -q --all-packages --all-extras --no-emit-workspace --format requirements-txt --no-annotate --no-header -o requirements.lock
+	@$(MAKE) -s locks
+
+EXPORT := $(UV) export -q --frozen --no-emit-workspace --format requirements-txt --no-annotate --no-header
+
+locks: # what is installed, from what was resolved: here, in images, and to build those with
+	$(EXPORT) --all-packages --all-extras -o requirements.lock
+	$(EXPORT) --only-group images -o images.lock
+	@for image in $(IMAGES); do $(EXPORT) --no-dev --package countersign-$$image -o services/$$image/requirements.lock; done
+
+images: ## build the images (PYTHON_IMAGE=, VERSION=)
+	@for image in $(IMAGES); do docker build -q --build-arg SERVICE=$$image $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) --build-arg REVISION=$$(git rev-parse HEAD) -t countersign/$$image:$(VERSION) . ; done
 
 clean: ## remove what was installed and what demonstrations left
 	rm -rf $(VENV) .demo

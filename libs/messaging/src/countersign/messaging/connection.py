@@ -8,11 +8,13 @@ import asyncio
 import os
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 
 from countersign.contracts.errors import Retryable
@@ -130,11 +132,33 @@ class ConnectionState:
             os._exit(EXIT_CLOSED)
 
 
+class PromptTransport(TcpTransport):
+    """Closes in time, whatever became of the connection.
+
+    A connection that is reset during its TLS handshake never counts as closed to asyncio, and the
+    client library, which waits for that, would neither connect again nor say why.
+    """
+
+    def __bool__(self) -> bool:
+        """Count as made before it is connected, so that the client library makes no other."""
+        return True
+
+    async def wait_closed(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await super().wait_closed()  # type: ignore[no-untyped-call]  # theirs
+
+
 class BusClient(Client):
     """Marks messages that a service steered into a stream by naming an intake subject as the reply
     of a request to the server: permissions do not cover that (tried). The server adds its headers
     once where it stores such an answer and once where it sends it, which our dict would hide.
     """
+
+    async def _connect_to_server(self, server: Any) -> None:
+        if self._transport is None:
+            self._transport = PromptTransport()  # type: ignore[no-untyped-call]  # theirs
+        await super()._connect_to_server(server)
 
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
         parsed: dict[str, str] | None = await super()._process_headers(headers)

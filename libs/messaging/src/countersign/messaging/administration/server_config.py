@@ -22,8 +22,25 @@ _READER_LIMITS: Final = "{ max_connections: 16, max_subscriptions: 256 }"
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """Several servers that keep the same streams. Each is named by its host: `$HOSTNAME`.
+
+    `nodes` are the names by which they reach each other; routes are mutually authenticated by the
+    certificate of `ServerOptions`, whose authority signs for nobody else.
+    """
+
+    name: str
+    nodes: tuple[str, ...]
+    port: int = 6222
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerOptions:
-    """`port` -1 lets the server choose; what it chose is in a file in `ports_dir`."""
+    """`port` -1 lets the server choose; what it chose is in a file in `ports_dir`.
+
+    `monitor_port` serves health over plain HTTP, and the names of all subjects with it: nobody
+    but the kubelet should reach it.
+    """
 
     store_dir: Path
     host: str = "127.0.0.1"
@@ -31,6 +48,9 @@ class ServerOptions:
     ports_dir: Path | None = None
     certificate: Path | None = None
     certificate_key: Path | None = None
+    authority: Path | None = None
+    monitor_port: int = 0
+    cluster: ClusterOptions | None = None
 
 
 def make_keys(directory: Path) -> dict[str, str]:
@@ -42,7 +62,7 @@ def make_keys(directory: Path) -> dict[str, str]:
 def server_config(
     public_keys: Mapping[str, str], options: ServerOptions, readers: Sequence[Reader] = ()
 ) -> str:
-    """Text of `nats-server.conf`: our account, one for each reader, streams on disk, no monitoring.
+    """Text of `nats-server.conf`: our account, one for each reader, streams on disk.
 
     Every write is synced: an acknowledged promotion survives a power failure.
     """
@@ -71,14 +91,12 @@ def server_config(
     ]
     if options.ports_dir is not None:
         lines.append(f"ports_file_dir: {json.dumps(str(options.ports_dir))}")
+    if options.monitor_port:
+        lines.append(f"http: {json.dumps(f'{options.host}:{options.monitor_port}')}")
     if options.certificate is not None:
-        lines += [
-            "tls {",
-            f"  cert_file: {json.dumps(str(options.certificate))}",
-            f"  key_file: {json.dumps(str(options.certificate_key))}",
-            '  min_version: "1.3"',
-            "}",
-        ]
+        lines += ["tls {", *_certificate(options), "}"]
+    if options.cluster is not None:
+        lines += _cluster(options, options.cluster)
     return "\n".join(lines) + "\n"
 
 
@@ -134,6 +152,31 @@ def account(reader: Reader) -> str:
             "  }",
         ]
     )
+
+
+def _certificate(options: ServerOptions) -> list[str]:
+    return [
+        f"  cert_file: {json.dumps(str(options.certificate))}",
+        f"  key_file: {json.dumps(str(options.certificate_key))}",
+        '  min_version: "1.3"',
+    ]
+
+
+def _cluster(options: ServerOptions, cluster: ClusterOptions) -> list[str]:
+    routes = [f"nats-route://{node}:{cluster.port}" for node in cluster.nodes]
+    return [
+        "server_name: $HOSTNAME",
+        "cluster {",
+        f"  name: {json.dumps(cluster.name)}",
+        f"  listen: {json.dumps(f'{options.host}:{cluster.port}')}",
+        f"  routes: {json.dumps(routes)}",
+        "  tls {",
+        *(f"  {line}" for line in _certificate(options)),
+        f"    ca_file: {json.dumps(str(options.authority))}",
+        "    verify: true",
+        "  }",
+        "}",
+    ]
 
 
 def _user(public_key: str, allowed: Permissions) -> str:
