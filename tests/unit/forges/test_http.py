@@ -1,5 +1,7 @@
 """The one client: where it sends, what it refuses, what a status means."""
 
+import base64
+
 import httpx2
 import pytest
 
@@ -89,6 +91,39 @@ async def test_client_sends_an_applications_own_secret_to_the_forges_pages() -> 
 
     assert wire.requests[0].headers["authorization"].startswith("Basic ")
     assert wire.requests[0].read() == b"code=c"
+
+
+async def test_client_sends_a_token_with_a_name_where_it_is_presented_so() -> None:
+    wire = Wire()
+
+    async with ForgeHttp(FORGE, transport=wire) as http:
+        await http.send(get("/user"), Basic(user="ada", password=Secret(TOKEN)))
+
+    sent = wire.requests[0].headers["authorization"].removeprefix("Basic ")
+    assert base64.b64decode(sent) == f"ada:{TOKEN}".encode()
+
+
+async def test_answer_that_quotes_a_token_with_a_name_is_refused() -> None:
+    wire = Wire(body=f'{{"you sent": "{TOKEN}"}}'.encode())
+
+    async with ForgeHttp(FORGE, transport=wire) as http:
+        with pytest.raises(Rejected, match="bad_answer") as caught:
+            await http.send(get("/user"), Basic(user="ada", password=Secret(TOKEN)))
+
+    assert TOKEN not in str(caught.value)
+
+
+async def test_token_does_not_go_where_people_sign_in() -> None:
+    wire = Wire()
+    entra = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
+    azure = Forge(name="Azure", kind="azure-devops", origin="https://dev.azure.com")
+
+    async with ForgeHttp(azure, transport=wire) as http:
+        await http.send(get(entra))
+        with pytest.raises(Rejected, match="forge_not_listed"):
+            await http.send(get(entra), Secret(TOKEN))
+
+    assert len(wire.requests) == 1
 
 
 async def test_client_never_follows_a_redirect() -> None:

@@ -26,6 +26,7 @@ KIND_BY_NAME: Final = {
     k.name.lower().replace("_", "-"): k for k in ForgeKind if k is not ForgeKind.UNSPECIFIED
 }
 URL_CHARACTERS_MAX: Final = 1024
+ORIGINS_MAX: Final = 8  # each stands in the head of every page
 PORT_MAX: Final = 65535
 
 
@@ -49,6 +50,12 @@ class Forge(BaseModel):
         default="",
         max_length=255,
         description="Base of the REST API, an origin and a path; empty means the vendor's own.",
+    )
+    sign_in_origins: tuple[Origin, ...] = Field(
+        default=(),
+        alias="signInOrigins",
+        max_length=ORIGINS_MAX,
+        description="Further origins that a sign-in there leads a browser through.",
     )
     client_id: str = Field(default="", alias="clientId")
     client_secret_file: str = Field(default="", alias="clientSecretFile")
@@ -79,6 +86,9 @@ class Forge(BaseModel):
             raise ValueError(
                 f"{self.origin}: a token is only sent over https, to a name and not an address"
             )
+        for origin in self.sign_in_origins:
+            if not _may_get_a_token(origin):
+                raise ValueError(f"{origin}: people only sign in over https, at a name")
         return self
 
     @property

@@ -188,5 +188,9 @@ def presented(forge: Forge, token: Secret, *, username: str = "") -> Secret | Ba
 
 
 def sign_in_origins(forge: Forge) -> tuple[str, ...]:
-    """Return all origins that a sign-in at this forge may lead a browser to, its own first."""
-    return (forge.origin, *kind_of(forge).addresses.sign_in_origins)
+    """Return all origins that a sign-in at this forge may lead a browser to, its own first.
+
+    The transport, the pages' policy and the check of where a person is sent all ask here.
+    """
+    kinds_own = kind_of(forge).addresses.sign_in_origins
+    return (forge.origin, *kinds_own, *forge.sign_in_origins)

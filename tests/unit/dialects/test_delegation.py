@@ -1,0 +1,118 @@
+"""Which tokens are taken, on which terms, and where people may be sent for them."""
+
+import pytest
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.forge_list import KIND_BY_NAME, Forge
+from countersign.contracts.secret import Secret
+from countersign.dialects.capabilities import Reach, Revoker
+from countersign.dialects.delegation.fitness import LIFETIME_S_MAX, lifetime_s, refuse_unfit
+from countersign.dialects.delegation.oauth import Delegated, OAuthDialect
+from countersign.dialects.delegation.refusals import DelegationRefusal
+from countersign.dialects.exchange import Basic
+from countersign.dialects.github.oauth import OAUTH
+from countersign.dialects.kinds import KINDS, Kind, presented, sign_in_origins
+from countersign.dialects.terms import terms_of
+
+ORIGIN = "https://forge.example"
+TOKEN = Secret("made-up-token")
+SCOPED = OAuthDialect(
+    issuers=OAUTH.issuers,
+    authorize_url=OAUTH.authorize_url,
+    exchange=OAUTH.exchange,
+    whose=OAUTH.whose,
+    scopes=frozenset({"read:user", "write:repository"}),
+)
+
+
+def entry(kind: str = "github", **changes: object) -> Forge:
+    values = {"name": "Forge", "kind": kind, "origin": ORIGIN, "client_id": "c", **changes}
+    return Forge.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "scopes", "reason"),
+    [
+        (None, {"write:repository"}, DelegationRefusal.TOO_LONG_LIVED),
+        (0, {"write:repository"}, DelegationRefusal.TOO_LONG_LIVED),
+        (-1, {"write:repository"}, DelegationRefusal.TOO_LONG_LIVED),
+        (LIFETIME_S_MAX + 1, {"write:repository"}, DelegationRefusal.TOO_LONG_LIVED),
+        (3600, None, DelegationRefusal.TOO_STRONG),
+        (3600, set(), DelegationRefusal.TOO_STRONG),
+        (3600, {"write:repository", "write:issue"}, DelegationRefusal.TOO_STRONG),
+    ],
+)
+def test_token_that_is_endless_or_beyond_its_scopes_is_refused(
+    seconds: int | None, scopes: set[str] | None, reason: DelegationRefusal
+) -> None:
+    told = None if scopes is None else frozenset(scopes)
+    delegated = Delegated(token=TOKEN, expires_in_s=seconds, scopes=told)
+
+    with pytest.raises(Rejected) as caught:
+        refuse_unfit(delegated, SCOPED, where="Forge")
+
+    assert caught.value.reason == reason
+
+
+def test_token_within_its_scopes_is_taken() -> None:
+    scopes = frozenset({"read:user", "write:repository"})
+
+    refuse_unfit(Delegated(token=TOKEN, expires_in_s=3600, scopes=scopes), SCOPED, where="Forge")
+
+
+@pytest.mark.parametrize(("told_s", "kept_s"), [(60, 60), (28_800, 900), (None, 900)])
+def test_token_is_kept_no_longer_than_the_administrator_says(
+    told_s: int | None, kept_s: int
+) -> None:
+    assert lifetime_s(Delegated(token=TOKEN, expires_in_s=told_s), minutes=15) == kept_s
+
+
+@pytest.mark.parametrize("row", KINDS.values(), ids=lambda row: row.title)
+def test_capabilities_say_what_the_dialect_can(row: Kind) -> None:
+    if row.oauth is not None:
+        assert row.capabilities.narrows is (row.oauth.narrow is not None)
+        assert (row.capabilities.revoked_by is not Revoker.NOBODY) is (row.oauth.revoke is not None)
+        assert row.capabilities.narrows is (row.capabilities.reach is Reach.ONE_REPOSITORY)
+
+
+@pytest.mark.parametrize("kind", KIND_BY_NAME)
+def test_terms_are_those_of_the_kind_and_of_what_was_accepted(kind: str) -> None:
+    row = KINDS[KIND_BY_NAME[kind]]
+    refused, accepted = terms_of(entry(kind)), terms_of(entry(kind, broadTokens="accept"))
+
+    assert accepted.reach is row.capabilities.reach
+    if row.oauth is None:
+        assert refused.refusal is DelegationRefusal.NO_CLIENT
+    elif row.capabilities.wants_acceptance:
+        assert refused.refusal is DelegationRefusal.TOO_STRONG
+        assert accepted.refusal is None
+    else:
+        assert refused.refusal is accepted.refusal is None
+
+
+def test_accepting_broad_tokens_changes_nothing_where_none_are_given() -> None:
+    terms = terms_of(entry("github", broadTokens="accept"))
+
+    assert terms.reach is Reach.ONE_REPOSITORY
+    assert terms.revoked
+
+
+def test_nobody_delegates_where_no_application_is_registered() -> None:
+    assert terms_of(entry(client_id="")).refusal is DelegationRefusal.NO_CLIENT
+
+
+def test_sign_in_leads_to_the_forge_its_kind_and_what_the_administrator_adds() -> None:
+    own = sign_in_origins(entry("azure-devops", signInOrigins=["https://sso.example"]))
+
+    assert own[0] == ORIGIN
+    assert own[-1] == "https://sso.example"
+    assert len(own) == 3
+    assert sign_in_origins(entry("github")) == (ORIGIN,)
+
+
+def test_stored_token_is_presented_as_its_forge_wants_it() -> None:
+    named = presented(entry("bitbucket-cloud"), TOKEN, username="ada@example.com")
+
+    assert isinstance(named, Basic)
+    assert named.user == "ada@example.com"
+    assert presented(entry("github"), TOKEN, username="ada") is TOKEN
