@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from doubles.github_oauth import FORGE, ORIGIN, GitHubDouble, github
 
-from countersign.approval.bootstrap import Service, World, build
-from countersign.approval.consent.authorizing import EverybodySignedIn
-from countersign.approval.delegation.signing import Writers
-from countersign.approval.interfaces import Application, Applications
+from countersign.approval.assembly import Dice, Neighbours, Permissions, Service, build
+from countersign.approval.clocks import Clocks
+from countersign.approval.consent.rights import EverybodySignedIn
+from countersign.approval.delegation.signatures import Writers
+from countersign.approval.interfaces import Application, Applications, OAuth
 from countersign.approval.model import NotPermitted
 from countersign.contracts import messages as m
 from countersign.contracts.consent.redemption import canonical_bytes, hpke_info
@@ -28,6 +29,8 @@ from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.subjects import inbox_prefix
+from countersign.kube.refusals import ClusterRefusal
+from countersign.messaging.refusals import BusRefusal
 
 SESSION = "5" * 64
 TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
@@ -36,12 +39,28 @@ TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 class Clock:
     def __init__(self) -> None:
         self.now = datetime(2030, 1, 1, 12, tzinfo=UTC)
+        self.monotonic_s = 1_000.0
 
     def __call__(self) -> datetime:
         return self.now
 
     def pass_(self, **span: float) -> None:
         self.now += timedelta(**span)
+        self.monotonic_s += timedelta(**span).total_seconds()
+
+    def step(self, **span: float) -> None:
+        """Set the wall's clock without time passing."""
+        self.now += timedelta(**span)
+
+    @property
+    def clocks(self) -> Clocks:
+        return Clocks(now=self, monotonic_s=lambda: self.monotonic_s, sleep=self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass at once, and others work meanwhile."""
+        self.pass_(seconds=seconds)
+        for _ in range(3):
+            await asyncio.sleep(0)
 
 
 @dataclass(frozen=True)
@@ -69,9 +88,9 @@ class Stream:
     async def publish(self, event: Message, *, message_id: str, create_once: bool = False) -> None:
         assert not create_once
         if type(event) in self.refused:
-            raise Rejected("stream_refused", "the stream does not take it")
+            raise Rejected(BusRefusal.STREAM_REFUSED, "the stream does not take it")
         if self.away:
-            raise Retryable("timeout", "the bus is away")
+            raise Retryable(BusRefusal.TIMEOUT, "the bus is away")
         if message_id in self.ids:
             return
         self.ids.append(message_id)
@@ -104,7 +123,7 @@ class Authorizer(EverybodySignedIn):
     async def refuse(self, person: m.Person, promotion: Promotion, *, fresh: bool = False) -> None:
         self.asked.append((person.id, fresh))
         if self.away:
-            raise Retryable("cluster_unavailable", "the cluster cannot be asked now")
+            raise Retryable(ClusterRefusal.UNAVAILABLE, "the cluster cannot be asked now")
         await super().refuse(person, promotion)
         if person.id in self.refused:
             raise NotPermitted(f"{person.id} may not; kubectl create role …")
@@ -128,21 +147,22 @@ class House:
     authorizer: Authorizer = field(default_factory=Authorizer)
     writer: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     minutes: int = 15
+    # Another forge's than GitHub's.
+    oauth: OAuth | None = None
 
     def build(self, replica: str = "approval-0") -> Service:
         forge = FORGE.model_copy(update={"minutes": self.minutes})
-        application = Application(forge=forge, oauth=github(self.forge, now=self.clock))
+        oauth = self.oauth or github(self.forge, now=self.clock)
+        application = Application(forge=forge, oauth=oauth)
         bare = FORGE.model_copy(update={"origin": "https://bare.example", "client_id": ""})
         service = build(
-            World(
-                replica=replica,
-                applications=Applications(listed=(forge, bare), registered=(application,)),
-                publisher=self.stream,
-                replicas=self.replicas,
-                authorizer=self.authorizer,
-                writers=Writers((public_nkey(self.writer),)),
-                now=self.clock,
-            )
+            applications=Applications(listed=(forge, bare), registered=(application,)),
+            neighbours=Neighbours(replica=replica, publisher=self.stream, replicas=self.replicas),
+            permissions=Permissions(
+                authorizer=self.authorizer, writers=Writers((public_nkey(self.writer),))
+            ),
+            clocks=self.clock.clocks,
+            dice=Dice(text=secrets.token_urlsafe, hexadecimal=secrets.token_hex),
         )
         service.caught_up.set()
         return service
@@ -178,9 +198,14 @@ class House:
         return entry.promotion.state.value if entry else "over"
 
     async def begin(
-        self, service: Service, *, by: str = "ada", session: str = SESSION
+        self,
+        service: Service,
+        *,
+        by: str = "ada",
+        session: str = SESSION,
+        promotion_id: str = "p" * 16,
     ) -> m.BeginResponse:
-        request = m.BeginRequest(promotion_id="p" * 16, person=person(by), session=session)
+        request = m.BeginRequest(promotion_id=promotion_id, person=person(by), session=session)
         return await service.handlers.on_begin(request, Call("gateway"))
 
     async def complete(

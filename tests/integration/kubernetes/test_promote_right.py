@@ -12,7 +12,7 @@ from doubles.kubectl_lines import run_line
 from doubles.service_accounts import make_account, settings_of
 from reference import ROOT
 
-from countersign.approval.consent.authorizing import ByAccessReview
+from countersign.approval.consent.rights import ByAccessReview
 from countersign.approval.model import NotPermitted
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable

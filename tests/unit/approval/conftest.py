@@ -6,7 +6,7 @@ import pytest
 from doubles.approval_house import Clock, House
 from doubles.github_oauth import GitHubDouble
 
-from countersign.approval.bootstrap import Service
+from countersign.approval.assembly import Service
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from doubles import stories
 
-from countersign.approval.consent.authorizing import (
+from countersign.approval.consent.rights import (
     ANSWERS_KEPT_S,
     ANSWERS_MAX,
     GROUPS_MAX,

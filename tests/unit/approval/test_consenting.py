@@ -15,7 +15,7 @@ from doubles.approval_house import (
     settle,
 )
 
-from countersign.approval.bootstrap import Service
+from countersign.approval.assembly import Service
 from countersign.contracts import messages as m
 from countersign.contracts.consent.sign_in import replica_of
 from countersign.contracts.errors import Rejected

@@ -16,19 +16,11 @@ from doubles.approval_house import (
     settle,
 )
 
-from countersign.approval.bootstrap import Service
-from countersign.approval.revocation import revoking
+from countersign.approval.assembly import Service
 from countersign.approval.vault import vault
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shortens waits that are about real forges and executors."""
-    monkeypatch.setattr(revoking, "DELAYS_S", (0.01, 0.01))
-    monkeypatch.setattr(revoking, "CLOSING_DELAYS_S", (0.01, 0.01))
 
 
 def reasons(house: House) -> list[str]:
@@ -235,7 +227,7 @@ async def test_vault_that_is_full_refuses_and_revokes_the_newcomer(
     assert approval.handlers.vault.jobs == ()
 
 
-async def test_revocation_is_tried_again(house: House, approval: Service, quick: None) -> None:
+async def test_revocation_is_tried_again(house: House, approval: Service) -> None:
     await house.request()
     await house.grant(approval)
     house.forge.odd.fail_revocations = 2
@@ -248,7 +240,7 @@ async def test_revocation_is_tried_again(house: House, approval: Service, quick:
 
 
 async def test_revocation_that_keeps_failing_is_told_as_failed(
-    house: House, approval: Service, quick: None
+    house: House, approval: Service
 ) -> None:
     await house.request()
     await house.grant(approval)
@@ -261,9 +253,7 @@ async def test_revocation_that_keeps_failing_is_told_as_failed(
     assert event.outcome is m.RevocationOutcome.FAILED
 
 
-async def test_shutdown_revokes_all_and_says_what_is_lost(
-    house: House, approval: Service, quick: None
-) -> None:
+async def test_shutdown_revokes_all_and_says_what_is_lost(house: House, approval: Service) -> None:
     await house.request()
     begun = await house.grant(approval)
     await house.redeem(approval, house.redemption(begun.approval_id))
@@ -292,7 +282,7 @@ async def test_shutdown_lets_an_executor_finish(house: House, approval: Service)
     assert house.stream.of(m.ApprovalLost) == []
 
 
-async def test_shutdown_ends_a_hundred_tokens(house: House, approval: Service, quick: None) -> None:
+async def test_shutdown_ends_a_hundred_tokens(house: House, approval: Service) -> None:
     house.forge.odd.fail_revocations = 2
     for number in range(50):
         name = f"{number:016d}"
@@ -311,7 +301,7 @@ async def test_shutdown_ends_a_hundred_tokens(house: House, approval: Service, q
 
 
 async def test_shutdown_with_the_bus_and_the_forge_away_ends_in_time(
-    house: House, approval: Service, quick: None
+    house: House, approval: Service
 ) -> None:
     await house.request()
     await house.grant(approval)

@@ -13,7 +13,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from countersign.approval.revocation import revoking
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
 
@@ -119,9 +118,7 @@ async def test_nothing_secret_is_seen_anywhere(
     house: House,
     logged: io.StringIO,
     spans: InMemorySpanExporter,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(revoking, "DELAYS_S", (0.01,))
     seen: list[str] = []
 
     codes = await walk(house, seen)

@@ -9,8 +9,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from doubles.approval_house import Call, House, failed, opened, person, public_nkey, settle
 
-from countersign.approval.bootstrap import Service
-from countersign.approval.delegation.signing import public_key_of
+from countersign.approval.assembly import Service
+from countersign.approval.delegation.signatures import public_key_of
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
 

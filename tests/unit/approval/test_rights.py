@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from doubles.approval_house import Call, House, failed, opened, person, settle
 
-from countersign.approval.bootstrap import Service
+from countersign.approval.assembly import Service
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
 

@@ -3,7 +3,7 @@
 import pytest
 from doubles.approval_house import Call, House, failed, opened, requested, settle
 
-from countersign.approval.bootstrap import Service
+from countersign.approval.assembly import Service
 from countersign.approval.model import RETRY_DELAYS_S
 from countersign.approval.schedule import MISSES_MAX
 from countersign.contracts import messages as m

@@ -22,7 +22,8 @@ def sign_in(number: int, *, clock: Clock, who: str = "ada") -> SignIn:
         approval_id=f"a{number}", person=person(who), session="s"
     )
     verifier = Cipher().seal(Secret("made-up"))
-    return SignIn(consent=consent, verifier=verifier, until=clock() + timedelta(minutes=10))
+    until = clock.clocks.deadline(timedelta(minutes=10))
+    return SignIn(consent=consent, verifier=verifier, until=until)
 
 
 @pytest.mark.parametrize("replica", ["approval-0", "Host.Example-12", "a b/ü"])
@@ -37,7 +38,7 @@ def test_text_that_is_no_state_leads_nowhere(state: str) -> None:
 
 def test_ninth_sign_in_of_one_person_takes_the_place_of_the_first() -> None:
     clock = Clock()
-    kept = SignIns(now=clock)
+    kept = SignIns(clocks=clock.clocks)
     for number in range(SIGN_INS_PER_PERSON_MAX):
         assert kept.add(f"s{number}", sign_in(number, clock=clock)) == []
     kept.add("grace", sign_in(0, clock=clock, who="grace"))
@@ -51,7 +52,7 @@ def test_ninth_sign_in_of_one_person_takes_the_place_of_the_first() -> None:
 def test_house_that_is_full_refuses_newcomers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_ins, "SIGN_INS_MAX", 1)
     clock = Clock()
-    kept = SignIns(now=clock)
+    kept = SignIns(clocks=clock.clocks)
     kept.add("s1", sign_in(1, clock=clock))
 
     with pytest.raises(Rejected, match="limit"):
@@ -61,7 +62,7 @@ def test_house_that_is_full_refuses_newcomers(monkeypatch: pytest.MonkeyPatch) -
 
 def test_sign_in_expires_at_its_minute_and_not_before() -> None:
     clock = Clock()
-    kept = SignIns(now=clock)
+    kept = SignIns(clocks=clock.clocks)
     kept.add("s1", sign_in(1, clock=clock))
     clock.pass_(minutes=9, seconds=59)
     assert kept.expire() == []
@@ -70,3 +71,24 @@ def test_sign_in_expires_at_its_minute_and_not_before() -> None:
 
     assert len(kept.expire()) == 1
     assert kept.all == ()
+
+
+def test_clock_that_is_stepped_back_makes_no_sign_in_last_longer() -> None:
+    clock = Clock()
+    kept = SignIns(clocks=clock.clocks)
+    kept.add("s1", sign_in(1, clock=clock))
+    clock.step(hours=-1)
+
+    clock.pass_(minutes=10)
+
+    assert len(kept.expire()) == 1
+
+
+def test_clock_that_is_stepped_forward_ends_a_sign_in_as_people_were_told() -> None:
+    clock = Clock()
+    kept = SignIns(clocks=clock.clocks)
+    kept.add("s1", sign_in(1, clock=clock))
+
+    clock.step(minutes=10)
+
+    assert len(kept.expire()) == 1

@@ -1,11 +1,11 @@
 """The vault as a state machine: nothing is lost, nothing is given twice, every limit holds."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from doubles.approval_house import person, requested
+from doubles.approval_house import Clock, person, requested
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
@@ -43,9 +43,9 @@ class VaultMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = datetime(2030, 1, 1, tzinfo=UTC)
+        self.clock = Clock()
         self.cipher = Cipher()
-        self.vault = Vault(now=lambda: self.now)
+        self.vault = Vault(clocks=self.clock.clocks)
         self.given: set[Sealed] = set()
         self.spent: Counter[Sealed] = Counter()
         self.redeemed: Counter[str] = Counter()
@@ -57,7 +57,7 @@ class VaultMachine(RuleBasedStateMachine):
         return self.cipher.seal(Secret(f"made-up-{self.number}"))
 
     def is_over(self, job: Job) -> bool:
-        return job.consent.approval_id in self.ended or job.until <= self.now
+        return job.consent.approval_id in self.ended or self.clock.clocks.is_over(job.until)
 
     def take(self, spent: list[Spent]) -> None:
         self.spent.update(one.token for one in spent)
@@ -71,7 +71,8 @@ class VaultMachine(RuleBasedStateMachine):
     def grant(self, who: str, session: str, minutes: int) -> object:
         self.number += 1
         made = consent(self.number, who, session)
-        own, child, until = self.seal(), self.seal(), self.now + timedelta(minutes=minutes)
+        own, child = self.seal(), self.seal()
+        until = self.clock.clocks.deadline(timedelta(minutes=minutes))
         job = Job(consent=made, forge_user=USER, until=until, ready=child)
         try:
             self.vault.add_job(job)
@@ -138,7 +139,7 @@ class VaultMachine(RuleBasedStateMachine):
 
     @rule(minutes=st.integers(0, 16))
     def wait(self, minutes: int) -> None:
-        self.now += timedelta(minutes=minutes)
+        self.clock.pass_(minutes=minutes)
         for job in self.vault.due():
             self.take(self.vault.end(job.consent.approval_id, Ending.EXPIRED))
             self.ended.add(job.consent.approval_id)

@@ -1,11 +1,11 @@
-"""What a kind of forge can do, as far as a promotion or a page depends on it."""
+"""The capabilities of a kind of forge, as far as a promotion or a page depends on them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Reach(StrEnum):
-    """How far a token reaches that a person delegates."""
+    """The reach of a token that a person delegates."""
 
     ONE_REPOSITORY = "one_repository"
     REPOSITORIES = "repositories"
@@ -15,7 +15,7 @@ class Reach(StrEnum):
 
 
 class Revoker(StrEnum):
-    """Who can end a delegated token before its time."""
+    """The one who can end a delegated token before its time."""
 
     NOBODY = "nobody"
     APPLICATION = "application"
@@ -24,7 +24,7 @@ class Revoker(StrEnum):
 
 
 class Presentation(StrEnum):
-    """How a stored token is presented."""
+    """The form in which a stored token is presented."""
 
     BEARER = "bearer"
     BASIC = "basic"

@@ -114,7 +114,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What is told of one call, for spans and counts. `status` is 0 when nothing was answered."""
+    """The record of one call, for spans and counts. `status` is 0 when nothing was answered."""
 
     name: str
     method: str

@@ -1,4 +1,4 @@
-"""What a stored token tells of itself, asked in its forge's own way. Pure.
+"""Asking a forge, in its own way, about a token that is stored. Pure.
 
 Unknown stays unknown: what a forge does not tell is not guessed. No text ever quotes the token.
 """
@@ -19,7 +19,7 @@ _SENDABLE: Final = re.compile(r"[A-Za-z0-9_.~+/=-]{8,4096}")
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What one question told.
+    """The outcome of one question.
 
     Args:
         kind: as the forge divides them.
@@ -51,7 +51,7 @@ class Inspection:
 
 @dataclass(frozen=True, kw_only=True)
 class ScopeRules:
-    """What scopes mean to a promotion.
+    """The meaning of scopes to a promotion.
 
     Args:
         sufficient: any one of them is enough to open a pull request.

@@ -1,4 +1,4 @@
-"""How a forge says that it limits us, and for how long."""
+"""Limits on our requests, as forges announce them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

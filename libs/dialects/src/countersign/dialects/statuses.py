@@ -1,4 +1,4 @@
-"""What a status means for the caller: try again, refused, or something to read."""
+"""The meaning of a status for the caller: try again, refused, or something to read."""
 
 from typing import Final, NoReturn
 

@@ -12,7 +12,7 @@ from countersign.dialects.kinds import kind_of
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What becomes of the token that a person delegates.
+    """The fate of the token that a person delegates.
 
     Args:
         reach: how far the token reaches, at its narrowest.

@@ -25,7 +25,8 @@ from countersign.forges.http import ForgeHttp
 
 
 class OAuthClient:
-    """
+    """Delegates at one forge.
+
     Args:
         http: the client of that forge.
         registration: our application there.
@@ -70,7 +71,8 @@ class OAuthClient:
         fitness.refuse_unaccepted(self.capabilities, self._http.forge)
 
     def refuse_unfit(self, delegated: Delegated) -> None:
-        """
+        """Refuse a token that lives too long or may do too much.
+
         Raises:
             Rejected: `token_too_long_lived`, `token_too_strong`.
 
@@ -79,7 +81,8 @@ class OAuthClient:
         fitness.refuse_unfit(delegated, self._dialect, where=self._registration.where)
 
     async def exchange(self, grant: Grant) -> Delegated:
-        """
+        """Give the code, once, for the token.
+
         Raises:
             Rejected: `expired` (the code), `no_client` (our registration is wrong), `denied`,
                 `forge_unavailable`.
@@ -91,7 +94,8 @@ class OAuthClient:
         return await converse(self._send, self._dialect.whose(self._registration, token))
 
     async def narrow(self, token: Secret, *, owner: str, repository: str) -> Narrowed:
-        """
+        """Make a token that reaches this repository alone.
+
         Raises:
             Rejected: `cannot_write`, `token_too_strong`, `token_too_long_lived`, `denied`.
 
@@ -103,7 +107,8 @@ class OAuthClient:
         return await converse(self._send, self._dialect.narrow(self._registration, token, target))
 
     async def revoke(self, token: Secret) -> None:
-        """
+        """End a token.
+
         Raises:
             Rejected: `no_client`, `refused`.
             Retryable: `forge_unavailable`.

@@ -5,38 +5,24 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from countersign.approval import routes
-from countersign.approval.consent.authorizing import ByAccessReview, EverybodySignedIn
-from countersign.approval.consent.consenting import Consents
-from countersign.approval.delegation.delegating import Delegations
-from countersign.approval.delegation.redeeming import Nonces, Redemptions
-from countersign.approval.delegation.signing import Writers
+from countersign.approval.assembly import Dice, Neighbours, Permissions, Service, build
+from countersign.approval.clocks import Clocks
+from countersign.approval.consent.rights import ByAccessReview, EverybodySignedIn
+from countersign.approval.delegation.signatures import Writers
 from countersign.approval.feed import read_news
-from countersign.approval.handlers import Handlers
 from countersign.approval.interfaces import (
     Application,
     Applications,
     Authorizer,
-    Clock,
-    Publisher,
-    Replicas,
 )
-from countersign.approval.probing import BusReplicas
-from countersign.approval.promotions.announcing import Announcements
-from countersign.approval.promotions.projection import Promotions
-from countersign.approval.revocation.endings import Endings
-from countersign.approval.revocation.reacting import Reactions
-from countersign.approval.revocation.revoking import Revocations
-from countersign.approval.schedule import Schedule
+from countersign.approval.replicas import BusReplicas
 from countersign.approval.settings import Settings
-from countersign.approval.vault.ciphers import Cipher
-from countersign.approval.vault.sign_ins import SignIns
-from countersign.approval.vault.vault import Vault
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.secret import Secret
 from countersign.dialects.delegation.oauth import Registration
@@ -58,102 +44,6 @@ log = get_logger()
 SERVICE = "approval"
 
 
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """All that the parts share."""
-
-    replica: str
-    applications: Applications
-    publisher: Publisher
-    replicas: Replicas
-    authorizer: Authorizer
-    writers: Writers
-    now: Clock
-
-
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    handlers: Handlers
-    promotions: Promotions
-    reactions: Reactions
-    schedule: Schedule
-    endings: Endings
-    revocations: Revocations
-    caught_up: asyncio.Event
-
-
-def build(world: World) -> Service:
-    cipher = Cipher()
-    promotions = Promotions()
-    vault = Vault(now=world.now)
-    sign_ins = SignIns(now=world.now)
-    caught_up = asyncio.Event()
-    announcements = Announcements(world.publisher, replica=world.replica, now=world.now)
-    revocations = Revocations(world.applications, cipher=cipher, announcements=announcements)
-    delegations = Delegations(vault=vault, cipher=cipher, revocations=revocations, now=world.now)
-    endings = Endings(
-        replica=world.replica,
-        promotions=promotions,
-        vault=vault,
-        sign_ins=sign_ins,
-        revocations=revocations,
-        announcements=announcements,
-    )
-    consents = Consents(
-        replica=world.replica,
-        promotions=promotions,
-        sign_ins=sign_ins,
-        delegations=delegations,
-        applications=world.applications,
-        announcements=announcements,
-        authorizer=world.authorizer,
-        cipher=cipher,
-        now=world.now,
-        new_id=lambda: secrets.token_hex(16),
-    )
-    redemptions = Redemptions(
-        replica=world.replica,
-        promotions=promotions,
-        vault=vault,
-        delegations=delegations,
-        applications=world.applications,
-        authorizer=world.authorizer,
-        writers=world.writers,
-        nonces=Nonces(now=world.now),
-        now=world.now,
-    )
-    return Service(
-        handlers=Handlers(
-            replica=world.replica,
-            consents=consents,
-            redemptions=redemptions,
-            endings=endings,
-            vault=vault,
-            sign_ins=sign_ins,
-        ),
-        promotions=promotions,
-        reactions=Reactions(
-            promotions=promotions,
-            vault=vault,
-            revocations=revocations,
-            sign_ins=sign_ins,
-            announcements=announcements,
-            caught_up=caught_up,
-        ),
-        schedule=Schedule(
-            replica=world.replica,
-            promotions=promotions,
-            endings=endings,
-            announcements=announcements,
-            replicas=world.replicas,
-            now=world.now,
-        ),
-        endings=endings,
-        revocations=revocations,
-        caught_up=caught_up,
-    )
-
-
 async def run(
     settings: Settings,
     bus_settings: BusSettings,
@@ -168,16 +58,19 @@ async def run(
         bus = await stack.enter_async_context(
             open_bus(bus_settings, service=SERVICE, health=telemetry.health)
         )
-        world = World(
-            replica=bus_settings.replica,
+        service = build(
             applications=applications,
-            publisher=bus,
-            replicas=BusReplicas(bus),
-            authorizer=await stack.enter_async_context(authorizing(kube)),
-            writers=Writers(settings.writer_nkeys),
-            now=_utc_now,
+            neighbours=Neighbours(
+                replica=bus_settings.replica, publisher=bus, replicas=BusReplicas(bus)
+            ),
+            permissions=Permissions(
+                authorizer=await stack.enter_async_context(authorizing(kube)),
+                writers=Writers(settings.writer_nkeys),
+            ),
+            clocks=Clocks(now=_utc_now, monotonic_s=time.monotonic, sleep=asyncio.sleep),
+            dice=Dice(text=secrets.token_urlsafe, hexadecimal=secrets.token_hex),
         )
-        await serve(build(world), bus, telemetry.health)
+        await serve(service, bus, telemetry.health)
 
 
 async def serve(service: Service, bus: Bus, health: Health) -> None:
@@ -254,7 +147,7 @@ def check_secrets(forges: tuple[Forge, ...]) -> None:
 
 
 def _client_secret(forge: Forge) -> Secret:
-    return read_secret(Path(forge.client_secret_file), reason="no_client")
+    return read_secret(Path(forge.client_secret_file), reason=ConsentRefusal.NO_CLIENT)
 
 
 def _utc_now() -> datetime:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from countersign.approval.promotions.projection import Promotions
-from countersign.approval.revocation.reacting import Reactions
+from countersign.approval.revocation.reactions import Reactions
 from countersign.messaging.bus import Bus
 from countersign.messaging.projections.follower import follow
 

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from countersign.approval.consent.consenting import Consents
-from countersign.approval.delegation.redeeming import Redemptions
+from countersign.approval.consent.consents import Consents
+from countersign.approval.consent.decisions import Decisions
+from countersign.approval.delegation.redemptions import Redemptions
 from countersign.approval.interfaces import Caller
+from countersign.approval.refusals import problem_code
 from countersign.approval.revocation.endings import Endings
 from countersign.approval.vault.sign_ins import SignIns
 from countersign.approval.vault.vault import Vault
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import (
     ApproveRequest,
@@ -36,6 +39,7 @@ from countersign.contracts.messages import (
 class Handlers:
     replica: str
     consents: Consents
+    decisions: Decisions
     redemptions: Redemptions
     endings: Endings
     vault: Vault
@@ -61,7 +65,7 @@ class Handlers:
         except (Rejected, Retryable) as error:
             # Answered here: the person's page goes back to the promotion with the problem.
             return CompleteResponse(
-                problem=Problem(code=error.reason, message=error.message),
+                problem=Problem(code=problem_code(error.reason), message=error.message),
                 promotion=consent.promotion,
                 approval_id=consent.approval_id,
             )
@@ -75,21 +79,21 @@ class Handlers:
         under_way = self.sign_ins.find(request.approval_id)
         if under_way is not None:
             _refuse_other_session(under_way.consent.session, request)
-            return PollResponse(expires_at=under_way.until)
+            return PollResponse(expires_at=under_way.until.at)
         job = self.vault.job(request.approval_id)
         _refuse_other_session(job.consent.session, request)
-        return PollResponse(granted=True, expires_at=job.until)
+        return PollResponse(granted=True, expires_at=job.until.at)
 
     async def on_approve(self, request: ApproveRequest, _: Caller) -> ApproveResponse:
-        approval_id = await self.consents.approve(request.promotion_id, request.person)
+        approval_id = await self.decisions.approve(request.promotion_id, request.person)
         return ApproveResponse(approval_id=approval_id)
 
     async def on_reject(self, request: RejectRequest, _: Caller) -> RejectResponse:
-        await self.consents.reject(request.promotion_id, request.person, reason=request.reason)
+        await self.decisions.reject(request.promotion_id, request.person, reason=request.reason)
         return RejectResponse()
 
     async def on_retry(self, request: RetryRequest, _: Caller) -> RetryResponse:
-        attempt = await self.consents.retry(request.promotion_id, request.person)
+        attempt = await self.decisions.retry(request.promotion_id, request.person)
         return RetryResponse(attempt=attempt)
 
     async def on_redeem(self, request: RedeemRequest, caller: Caller) -> RedeemResponse:
@@ -105,4 +109,6 @@ class Handlers:
 
 def _refuse_other_session(session: str, request: PollRequest) -> None:
     if session != request.session:
-        raise Rejected("session_mismatch", "this approval was begun by another session")
+        raise Rejected(
+            ConsentRefusal.SESSION_MISMATCH, "this approval was begun by another session"
+        )

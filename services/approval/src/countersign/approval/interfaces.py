@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
@@ -24,7 +25,7 @@ class Publisher(Protocol):
 
 class Replicas(Protocol):
     async def is_gone(self, replica: str) -> bool:
-        """Whether nobody answers for it; a slow or unreachable one is not gone."""
+        """Say if nobody answers for it; a slow or unreachable one is not gone."""
 
 
 class Authorizer(Protocol):
@@ -48,7 +49,7 @@ class ReceivedEvent(Protocol):
 
 
 class Caller(Protocol):
-    """Who sent a request, and where its answer goes, as the bus says."""
+    """The sender of a request, and the subject of its answer, as the bus says."""
 
     @property
     def service(self) -> str: ...
@@ -63,12 +64,12 @@ class OAuth(Protocol):
     def issuers(self) -> frozenset[str]: ...
     @property
     def narrows(self) -> bool:
-        """Whether it makes a token for one repository out of a person's."""
+        """Say if it makes a token for one repository out of a person's."""
         ...
 
     @property
     def revokes(self) -> bool:
-        """Whether a token can be ended before its time."""
+        """Say if a token can be ended before its time."""
         ...
 
     def refuse_unaccepted(self) -> None:
@@ -109,21 +110,22 @@ class Applications:
         self._registered = {a.forge.origin: a for a in registered}
 
     def find(self, origin: str) -> Application:
-        """
+        """Return our application at a forge.
+
         Raises:
             Rejected: `forge_not_listed`, `no_client`.
 
         """
         if origin not in self._listed:
             raise Rejected(
-                "forge_not_listed",
+                ConsentRefusal.FORGE_NOT_LISTED,
                 f"forge {origin!r} is not on the forge list; ask the administrator to add it",
             )
         application = self._registered.get(origin)
         if application is None:
             name = self._listed[origin].name
             raise Rejected(
-                "no_client",
+                ConsentRefusal.NO_CLIENT,
                 f"no application is registered at {name!r}; ask the administrator to register one",
             )
         return application

@@ -1,4 +1,4 @@
-"""What the service decides without asking anybody: consents, names, and who may do what when."""
+"""Consents, and the decisions about them that need nobody else. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from countersign.contracts import life
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.messages import (
@@ -45,12 +46,12 @@ class NotPermitted(Rejected):
     """A person has no right to promote; the message says what would give it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("not_allowed", message)
+        super().__init__(ConsentRefusal.NOT_ALLOWED, message)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """Whose delegation: one person, in one browser session, at one forge."""
+    """The owner of a delegation: one person, in one browser session, at one forge."""
 
     person_id: str
     session: str
@@ -69,6 +70,14 @@ class Consent:
     digest: str
     # Carries the promotion's trace.
     trace: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Its ids, for a line of the log."""
+        return {
+            "promotion_id": self.promotion.promotion_id,
+            "approval_id": self.approval_id,
+        }
 
     @property
     def owner(self) -> Owner:
@@ -100,7 +109,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """How many people will have consented, of as many as are needed."""
+    """The number of people who will have consented, of as many as are needed."""
 
     count: int
     needed: int
@@ -123,7 +132,8 @@ def count_with(promotion: Promotion, consent: Consent, *, account: ForgeUser | N
 
 
 def refuse_consent(promotion: Promotion, person: Person) -> None:
-    """
+    """Refuse a consent that nobody asks for, or not this person.
+
     Raises:
         Rejected: `not_waiting`, or `not_allowed` for somebody who has consented already, or who
             asked for what others must consent to.
@@ -131,15 +141,17 @@ def refuse_consent(promotion: Promotion, person: Person) -> None:
     """
     where = _named(promotion)
     if promotion.state not in ASKABLE:
-        raise Rejected("not_waiting", f"{where} is {promotion.state.value}, nobody is asked now")
+        raise Rejected(
+            ConsentRefusal.NOT_WAITING, f"{where} is {promotion.state.value}, nobody is asked now"
+        )
     if any(a.by.id == person.id for a in promotion.granted):
         raise Rejected(
-            "not_allowed",
+            ConsentRefusal.NOT_ALLOWED,
             f"{where}: {_name(person)} has approved it already; somebody else must approve it too",
         )
     if promotion.excluded and promotion.excluded.id == person.id:
         raise Rejected(
-            "not_allowed",
+            ConsentRefusal.NOT_ALLOWED,
             f"{where}: {_name(person)} asked for it, so {_others(promotion)} must approve it; "
             "soloMode in the Pipeline lets who asked do so",
         )
@@ -155,21 +167,22 @@ def refuse_account(promotion: Promotion, account: ForgeUser) -> None:
     known = [a for a in promotion.granted if a.forge_user and a.forge_user.id == account.id]
     if known:
         raise Rejected(
-            "not_allowed",
+            ConsentRefusal.NOT_ALLOWED,
             f"{_named(promotion)}: {_name(known[0].by)} has approved it with the account "
             f"{account.login!r}; it needs another person with an account of their own",
         )
 
 
 def refuse_plain_approval(promotion: Promotion) -> None:
-    """
+    """Refuse an approval that brings no token where none is stored.
+
     Raises:
         Rejected: `not_allowed` where only a delegation can open the pull request.
 
     """
     if promotion.request.mode not in {CredentialMode.STORED, CredentialMode.APP}:
         raise Rejected(
-            "not_allowed",
+            ConsentRefusal.NOT_ALLOWED,
             f"{_named(promotion)} has no stored credential; promote it with your own account",
         )
 
@@ -177,7 +190,7 @@ def refuse_plain_approval(promotion: Promotion) -> None:
 def refuse_rejection(promotion: Promotion) -> None:
     if promotion.state not in ASKABLE:
         raise Rejected(
-            "not_waiting",
+            ConsentRefusal.NOT_WAITING,
             f"{_named(promotion)} is {promotion.state.value}, it can no longer be rejected",
         )
 
@@ -185,12 +198,13 @@ def refuse_rejection(promotion: Promotion) -> None:
 def refuse_retry(promotion: Promotion) -> None:
     if not promotion.may_be_retried:
         raise Rejected(
-            "not_waiting", f"{_named(promotion)} is {promotion.state.value}, not at an end"
+            ConsentRefusal.NOT_WAITING,
+            f"{_named(promotion)} is {promotion.state.value}, not at an end",
         )
 
 
 def retry_delay(promotion: Promotion) -> timedelta | None:
-    """How long after its failure an attempt repeats itself; none where a person has to ask."""
+    """Return the pause before a failed attempt repeats itself; none where a person has to ask."""
     repeats = (
         promotion.state is State.FAILED
         and not promotion.needs_consent
@@ -214,7 +228,7 @@ def carried(promotion: Promotion) -> tuple[Approval, ...]:
 
 
 def is_carried_by(promotion: Promotion, consent: Consent) -> bool:
-    """Whether this consent is one of those, or news of it is still on its way to us."""
+    """Say if this consent is one of those, or news of it is still on its way to us."""
     if promotion.attempt != consent.attempt or not promotion.is_before(State.OPEN):
         return False
     known = {a.approval_id for a in promotion.approvals} | promotion.spent

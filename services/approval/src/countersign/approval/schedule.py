@@ -1,4 +1,4 @@
-"""What happens because time passes: expiry, another try at what failed, replicas that are gone."""
+"""Work that time brings: expiry, another try at what failed, replicas that are gone."""
 
 import asyncio
 from collections import defaultdict
@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from countersign.approval.interfaces import Clock, Replicas
+from countersign.approval.clocks import Clocks
+from countersign.approval.interfaces import Replicas
 from countersign.approval.model import Entry, carried, retry_delay
-from countersign.approval.promotions.announcing import Announcements
+from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.projection import Promotions
 from countersign.approval.revocation.endings import Endings
 from countersign.contracts.errors import Rejected, Retryable
@@ -34,7 +35,7 @@ class Schedule:
     endings: Endings
     announcements: Announcements
     replicas: Replicas
-    now: Clock
+    clocks: Clocks
     _misses: dict[str, int] = field(default_factory=dict)
     # Attempts that were repeated, until the stream tells of it.
     _repeated: dict[str, int] = field(default_factory=dict)
@@ -42,13 +43,13 @@ class Schedule:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_every(TICK_S, self.tick))
-            tasks.create_task(_every(PROBE_S, self.probe))
+            tasks.create_task(self._every(TICK_S, self.tick))
+            tasks.create_task(self._every(PROBE_S, self.probe))
 
     async def tick(self) -> None:
         await self.endings.expire()
         await self.repeat()
-        await self.announcements.tell_untold()
+        await self.announcements.publish_postponed()
         _held.labels().set(self.endings.vault.size)
 
     async def repeat(self) -> None:
@@ -71,7 +72,7 @@ class Schedule:
             return False
         if self._repeated.get(promotion.promotion_id) == promotion.attempt:
             return False
-        return promotion.changed_at + delay <= self.now()
+        return promotion.changed_at + delay <= self.clocks.now()
 
     async def probe(self) -> None:
         """Ask after the replicas that others' approvals depend on."""
@@ -102,11 +103,10 @@ class Schedule:
             await self.announcements.lost(entry, approval_id=approval_id, replica=replica)
             log.warning("approval.lost", approval_id=approval_id, replica=replica)
 
-
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await work()
-        except (Retryable, Rejected) as error:
-            log.warning("schedule.postponed", reason=error.reason)
-        await asyncio.sleep(seconds)
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except (Retryable, Rejected) as error:
+                log.warning("schedule.postponed", reason=error.reason)
+            await self.clocks.sleep(seconds)

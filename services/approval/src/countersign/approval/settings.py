@@ -1,4 +1,4 @@
-"""What the service is told from outside."""
+"""The settings of the service, from its environment."""
 
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from countersign.approval.delegation.signing import public_key_of
+from countersign.approval.delegation.signatures import public_key_of
 from countersign.process.configuration import ExistingFile
 
 WRITERS_MAX: Final = 16

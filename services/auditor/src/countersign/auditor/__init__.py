@@ -1,1 +1,1 @@
-"""What is known of every stored credential."""
+"""Looks after stored credentials: whose they are, what they may do, how long they last."""

@@ -1,4 +1,4 @@
-"""What events mean for the schedule."""
+"""Events, and the checks that they ask for."""
 
 from collections.abc import Callable, Iterable
 
@@ -35,7 +35,7 @@ class Handlers:
                 return
 
     def on_restarted(self, stream: str) -> None:
-        """What was said of credentials may be gone with its stream, so it is said again.
+        """Have all credentials checked again: what was said of them may be gone with its stream.
 
         What Pipelines name is kept: the watcher says it again.
         """

@@ -1,4 +1,4 @@
-"""What the streams say: which Secrets are named, what was known of them, when they were used."""
+"""Fold of the streams: which Secrets are named, what was known of them, when they were used."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,7 +73,7 @@ class Projection:
         return self._used.get(key)
 
     def refused_at(self, key: CredentialKey) -> datetime | None:
-        """When the forge last refused it to somebody who used it."""
+        """Return the moment at which the forge last refused it to somebody who used it."""
         return self._refused_at.get(key)
 
     def forget_checked(self) -> frozenset[CredentialKey]:

@@ -1,4 +1,4 @@
-"""When each credential is checked: at its time, or at once when something about it is new."""
+"""Checks each credential at its time, or at once when something about it is new."""
 
 import asyncio
 from collections.abc import Iterable

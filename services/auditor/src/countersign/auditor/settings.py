@@ -1,4 +1,4 @@
-"""What the service is told from outside."""
+"""The settings of the service, from its environment."""
 
 from datetime import timedelta
 from typing import Self

@@ -1,4 +1,4 @@
-"""How one kind of forge signs people in and gives, narrows and ends their tokens. Pure.
+"""Signing people in at one kind of forge, and giving, narrowing and ending their tokens. Pure.
 
 Tokens are passed as secrets and kept by nobody here.
 """
@@ -37,7 +37,7 @@ class Registration:
 
 @dataclass(frozen=True, kw_only=True)
 class Challenge:
-    """What goes to the forge with the browser: `state` comes back, `code_challenge` is kept."""
+    """The part of a sign-in that the browser takes to the forge; `state` comes back."""
 
     state: str
     code_challenge: str
@@ -45,7 +45,7 @@ class Challenge:
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """What the browser brought back, and the verifier that never left us."""
+    """The code that the browser brought back, and the verifier that never left us."""
 
     code: Secret
     verifier: Secret

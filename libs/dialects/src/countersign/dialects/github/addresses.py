@@ -1,4 +1,4 @@
-"""Where GitHub's API is: elsewhere than its pages at github.com, below them on one's own server."""
+"""GitHub's addresses: the API is elsewhere at github.com, and below the pages otherwise."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What GitHub tells of the token that asks. Pure.
+"""Reads what GitHub tells of the token that asks. Pure.
 
 Source: https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation
 """

@@ -74,7 +74,8 @@ def _whose(at: Registration, token: Secret) -> Conversation[ForgeUser]:
 
 
 def _narrow(at: Registration, token: Secret, target: Target) -> Conversation[Narrowed]:
-    """
+    """Make a token for one repository, and have GitHub prove that it reaches no other.
+
     Raises:
         Rejected: `cannot_write`, `token_too_strong`, `token_too_long_lived`, `denied`.
 

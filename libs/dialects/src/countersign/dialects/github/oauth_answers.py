@@ -111,7 +111,8 @@ def _body(answer: Answer, *, where: str) -> dict[str, Any]:
 
 
 def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
-    """
+    """Read the narrowed token.
+
     Raises:
         Rejected: `no_client`, `denied`, `cannot_write`, `forge_unavailable`.
 
@@ -195,7 +196,8 @@ def installations(answer: Answer, *, at_most: int, where: str) -> list[int]:
 
 
 def refuse_other_repositories(pages: Sequence[Answer], *, name: str, where: str) -> None:
-    """
+    """Refuse a token that reaches more than the one repository, or does not reach it.
+
     Raises:
         Rejected: `token_too_strong` where another repository is reached, `cannot_write` where
             this one is not, or may only be read.
@@ -226,7 +228,8 @@ def refuse_other_repositories(pages: Sequence[Answer], *, name: str, where: str)
 
 
 def refuse_alive(answer: Answer, *, where: str) -> None:
-    """
+    """Refuse to believe in an end that the forge does not confirm.
+
     Raises:
         Rejected: `no_client`, `refused`.
 

@@ -1,4 +1,4 @@
-"""Which account at a forge came with which person before, as the stream tells.
+"""Remembers which account at a forge came with which person before, as the stream tells.
 
 Two people with one account, or one person with two, may be all right; somebody should look at it.
 Pure.
@@ -24,7 +24,7 @@ class Accounts:
         _remember(self._accounts, (origin, person.id), account)
 
     def notice(self, person: Person, account: ForgeUser, *, origin: str) -> str:
-        """What is new about the two; empty where they came together last time, or never came."""
+        """Say what is new about the two; empty where they came together before, or never came."""
         user = self._people.get((origin, account.id))
         used = self._accounts.get((origin, person.id))
         notices = []

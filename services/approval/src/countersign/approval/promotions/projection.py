@@ -11,6 +11,7 @@ from typing import Final
 from countersign.approval.interfaces import ReceivedEvent
 from countersign.approval.model import Entry
 from countersign.approval.promotions.accounts import Accounts
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.life import OVER, advance
 from countersign.contracts.message import Message
@@ -92,7 +93,8 @@ class Promotions:
         entry = self._entries.get(promotion_id)
         if entry is None:
             raise Rejected(
-                "unknown_promotion", f"promotion {promotion_id!r} is not known, or is over"
+                ConsentRefusal.UNKNOWN_PROMOTION,
+                f"promotion {promotion_id!r} is not known, or is over",
             )
         return entry
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from countersign.approval.model import Consent, NotPermitted
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.dialects.delegation.refusals import DelegationRefusal
 
 UNFINISHED: Final = "{who} did not finish signing in"
 STARTED_AGAIN: Final = "{who} started to sign in again"
@@ -28,11 +29,15 @@ def reason_of(error: Rejected | Retryable, consent: Consent) -> str:
     # to get a right, which is for them alone.
     if isinstance(error, NotPermitted):
         return told(NOT_PERMITTED, consent)
-    return told(CANNOT_WRITE, consent) if error.reason == "cannot_write" else error.message
+    return (
+        told(CANNOT_WRITE, consent)
+        if error.reason == DelegationRefusal.CANNOT_WRITE
+        else error.message
+    )
 
 
 def declined(consent: Consent, *, forge: str, word: str) -> str:
-    """What a browser brought back as an error; `word` is empty where it is not fit to repeat."""
+    """Put into words what a browser brought back; `word` is empty where it is not fit to repeat."""
     if word == "access_denied":
         return f"{name_of(consent)} declined at {forge}"
     return f"{forge} refused the sign-in" + (f" ({word})" if word else "")

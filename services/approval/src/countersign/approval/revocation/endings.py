@@ -4,11 +4,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from countersign.approval.clocks import Clocks
 from countersign.approval.model import Consent, Ending, is_carried_by
-from countersign.approval.promotions.announcing import Announcements
+from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.projection import Promotions
 from countersign.approval.promotions.reasons import SIGNED_OUT, UNFINISHED, UNUSED, told
-from countersign.approval.revocation.revoking import Revocations
+from countersign.approval.revocation.revocations import Revocations
 from countersign.approval.vault.sign_ins import SignIns
 from countersign.approval.vault.vault import Vault
 from countersign.contracts.errors import Retryable
@@ -31,6 +32,7 @@ class Endings:
     sign_ins: SignIns
     revocations: Revocations
     announcements: Announcements
+    clocks: Clocks
 
     async def expire(self) -> None:
         for sign_in in self.sign_ins.expire():
@@ -55,11 +57,11 @@ class Endings:
 
     async def await_outcomes(self) -> None:
         """Give executors that hold a token a moment; the news must still be read meanwhile."""
-        deadline_s = asyncio.get_running_loop().time() + OUTCOME_WAIT_S
+        deadline_s = self.clocks.monotonic_s() + OUTCOME_WAIT_S
         while any(job.redeemed for job in self.vault.jobs):
-            if asyncio.get_running_loop().time() >= deadline_s:
+            if self.clocks.monotonic_s() >= deadline_s:
                 return
-            await asyncio.sleep(_LOOK_S)
+            await self.clocks.sleep(_LOOK_S)
 
     async def shut_down(self) -> None:
         """Leave nothing alive: revoke all, and say that what waited for us waits for nobody."""
@@ -88,6 +90,6 @@ class Endings:
             )
 
     def _is_awaited(self, consent: Consent) -> bool:
-        """Whether somebody is still told that this approval is under way or carries the rest."""
+        """Say if anybody is still told that this approval is under way or carries the rest."""
         entry = self.promotions.find(consent.promotion.promotion_id)
         return entry is not None and is_carried_by(entry.promotion, consent)

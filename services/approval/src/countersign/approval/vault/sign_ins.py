@@ -7,11 +7,12 @@ takes nothing away from them.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
+from countersign.approval.clocks import Clocks, Deadline
 from countersign.approval.model import Consent
 from countersign.approval.vault.ciphers import Sealed
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 
 SIGN_INS_MAX: Final = 2_000
@@ -22,12 +23,12 @@ SIGN_INS_PER_PERSON_MAX: Final = 8  # the oldest gives way
 class SignIn:
     consent: Consent
     verifier: Sealed
-    until: datetime
+    until: Deadline
 
 
 class SignIns:
-    def __init__(self, *, now: Callable[[], datetime]) -> None:
-        self._now = now
+    def __init__(self, *, clocks: Clocks) -> None:
+        self._clocks = clocks
         self._by_state: dict[bytes, SignIn] = {}
 
     @property
@@ -48,7 +49,9 @@ class SignIns:
         others = [p for p in mine if p not in same]
         over = same + others[: max(0, len(others) - SIGN_INS_PER_PERSON_MAX + 1)]
         if len(self._by_state) - len(over) >= SIGN_INS_MAX:
-            raise Rejected("limit", "too many sign-ins are under way; try again in some minutes")
+            raise Rejected(
+                ConsentRefusal.LIMIT, "too many sign-ins are under way; try again in some minutes"
+            )
         for key, _ in over:
             del self._by_state[key]
         self._by_state[_key(state)] = sign_in
@@ -64,15 +67,17 @@ class SignIns:
         sign_in = self._by_state.get(_key(state))
         if sign_in is None:
             raise Rejected(
-                "state_mismatch", "this sign-in is not known, or was used; start it again"
+                ConsentRefusal.STATE_MISMATCH,
+                "this sign-in is not known, or was used; start it again",
             )
         owner = sign_in.consent.owner
         if (owner.session, owner.person_id) != (session, person_id):
             raise Rejected(
-                "session_mismatch", "this sign-in was started by another session; start it again"
+                ConsentRefusal.SESSION_MISMATCH,
+                "this sign-in was started by another session; start it again",
             )
-        if sign_in.until <= self._now():
-            raise Rejected("expired", "the sign-in took too long; start it again")
+        if self._clocks.is_over(sign_in.until):
+            raise Rejected(ConsentRefusal.EXPIRED, "the sign-in took too long; start it again")
         del self._by_state[_key(state)]
         return sign_in
 
@@ -87,8 +92,7 @@ class SignIns:
         return [gone for _, gone in over]
 
     def expire(self) -> list[SignIn]:
-        now = self._now()
-        return self.remove(lambda s: s.until <= now)
+        return self.remove(lambda s: self._clocks.is_over(s.until))
 
 
 def _key(state: str) -> bytes:

@@ -6,13 +6,14 @@ Every token that goes in comes out again exactly once, as `Spent`, to be revoked
 No I/O and no waiting here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
+from countersign.approval.clocks import Clocks, Deadline
 from countersign.approval.model import REDEMPTIONS_MAX, Consent, Ending, Owner
 from countersign.approval.vault.ciphers import Sealed
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 
@@ -30,7 +31,7 @@ class Delegation:
     consent: Consent
     token: Sealed
     forge_user: ForgeUser
-    until: datetime
+    until: Deadline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +46,11 @@ class Spent:
 
 @dataclass(kw_only=True)
 class Job:
-    """What one consent may be redeemed for."""
+    """One consent, and the tokens that it may be redeemed for."""
 
     consent: Consent
     forge_user: ForgeUser
-    until: datetime
+    until: Deadline
     # Made and proven at consent, handed out by the first redemption.
     ready: Sealed | None = None
     # The person's own, where the forge makes no children: every redemption gets this one.
@@ -65,8 +66,8 @@ class Job:
 
 
 class Vault:
-    def __init__(self, *, now: Callable[[], datetime]) -> None:
-        self._now = now
+    def __init__(self, *, clocks: Clocks) -> None:
+        self._clocks = clocks
         self._delegations: dict[Owner, Delegation] = {}
         self._jobs: dict[str, Job] = {}
 
@@ -90,7 +91,9 @@ class Vault:
         evicted = mine[: max(0, len(mine) - DELEGATIONS_PER_PERSON_MAX + 1)]
         left = len(self._delegations.keys() - {owner, *evicted})
         if left >= DELEGATIONS_MAX:
-            raise Rejected("limit", "too many delegations are held; try again in some minutes")
+            raise Rejected(
+                ConsentRefusal.LIMIT, "too many delegations are held; try again in some minutes"
+            )
         spent = [_own(self._delegations.pop(oldest), Ending.EVICTED) for oldest in evicted]
         spent += self.drop(owner, Ending.SUPERSEDED)
         self._delegations[owner] = delegation
@@ -98,14 +101,15 @@ class Vault:
 
     def held(self, owner: Owner) -> Delegation | None:
         found = self._delegations.get(owner)
-        return found if found and found.until > self._now() else None
+        return found if found and not self._clocks.is_over(found.until) else None
 
     def drop(self, owner: Owner, reason: Ending) -> list[Spent]:
         found = self._delegations.pop(owner, None)
         return [_own(found, reason)] if found else []
 
     def add_job(self, job: Job) -> None:
-        """
+        """Take a job in.
+
         Raises:
             Rejected: `limit`.
 
@@ -113,18 +117,23 @@ class Vault:
         person_id = job.consent.person.id
         mine = sum(j.consent.person.id == person_id for j in self._jobs.values())
         if len(self._jobs) >= JOBS_MAX or mine >= JOBS_PER_PERSON_MAX:
-            raise Rejected("limit", "too many promotions are being opened; try again in a minute")
+            raise Rejected(
+                ConsentRefusal.LIMIT, "too many promotions are being opened; try again in a minute"
+            )
         self._jobs[job.consent.approval_id] = job
 
     def job(self, approval_id: str) -> Job:
-        """
+        """Return the job of an approval.
+
         Raises:
             Rejected: `expired`.
 
         """
         job = self._jobs.get(approval_id)
-        if job is None or job.until <= self._now():
-            raise Rejected("expired", f"no delegation is held for approval {approval_id!r}")
+        if job is None or self._clocks.is_over(job.until):
+            raise Rejected(
+                ConsentRefusal.EXPIRED, f"no delegation is held for approval {approval_id!r}"
+            )
         return job
 
     def reserve(self, job: Job, *, key: bytes) -> Sealed | None:
@@ -138,10 +147,12 @@ class Vault:
 
         """
         if key in job.keys:
-            raise Rejected("replay", f"approval {job.consent.approval_id!r}: the key was used")
+            raise Rejected(
+                ConsentRefusal.REPLAY, f"approval {job.consent.approval_id!r}: the key was used"
+            )
         if len(job.keys) >= REDEMPTIONS_MAX:
             raise Rejected(
-                "limit",
+                ConsentRefusal.LIMIT,
                 f"approval {job.consent.approval_id!r} was redeemed {REDEMPTIONS_MAX} times",
             )
         job.keys.add(key)
@@ -172,13 +183,11 @@ class Vault:
 
     def due(self) -> list[Job]:
         """Jobs whose time is over; they stay until they are ended."""
-        now = self._now()
-        return [job for job in self._jobs.values() if job.until <= now]
+        return [job for job in self._jobs.values() if self._clocks.is_over(job.until)]
 
     def expire(self) -> list[Spent]:
         """People's own tokens whose minutes are over."""
-        now = self._now()
-        over = [owner for owner, d in self._delegations.items() if d.until <= now]
+        over = [o for o, d in self._delegations.items() if self._clocks.is_over(d.until)]
         return [_own(self._delegations.pop(owner), Ending.EXPIRED) for owner in over]
 
     def end_all(

@@ -1,4 +1,4 @@
-"""What is risky about a credential, worst first: the one list of judgements. Pure."""
+"""Judges what is risky about a credential, worst first: the one list. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ class Facts:
 
     @property
     def scope_rules(self) -> ScopeRules | None:
-        """What its scopes mean; none where it has none, or they are not told."""
+        """The meaning of its scopes; none where it has none, or they are not told."""
         forge = self.grant.forge
         dialect = kind_of(forge).inspection if forge else None
         if dialect is None or self.told.scopes is None or self.told.kind not in dialect.scoped:

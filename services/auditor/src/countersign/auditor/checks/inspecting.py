@@ -23,7 +23,7 @@ from countersign.dialects.kinds import kind_of
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What is at hand at the beginning of a check."""
+    """Everything at hand at the beginning of a check."""
 
     key: CredentialKey
     now: datetime

@@ -7,7 +7,8 @@ from countersign.contracts.secret import Secret
 
 
 class Marking:
-    """
+    """Makes marks of tokens.
+
     Args:
         key: random bytes of this process; marks made with it mean nothing elsewhere.
 

@@ -15,7 +15,8 @@ from countersign.forges.recording import record_call
 
 
 class ForgeProber:
-    """
+    """Asks listed forges.
+
     Args:
         clients: one for each listed forge, by origin.
         now: the clock.

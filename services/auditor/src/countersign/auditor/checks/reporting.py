@@ -19,7 +19,8 @@ class Reports:
         self._now = now
 
     async def publish(self, event: TokenChecked, *, scheduled: bool) -> None:
-        """
+        """Publish a check if it says something new, or was due.
+
         Raises:
             Retryable: the bus is away.
 

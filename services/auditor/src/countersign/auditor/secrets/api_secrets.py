@@ -30,7 +30,8 @@ _NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 
 class ApiSecrets:
-    """
+    """Reads Secrets of the API server.
+
     Args:
         api: as this service's account.
         mark: tells one token from the next.

@@ -47,7 +47,7 @@ class MountedSecrets:
         return frozenset(key for key in keys if self._seen.get(key) != self._state(key))
 
     def _state(self, key: CredentialKey) -> _State:
-        """What would change with the files; kubelet swaps a symbolic link above them."""
+        """Return what would change with the files; kubelet swaps a symbolic link above them."""
         found: list[tuple[str, int, int]] = []
         files = token_files(self._directory, namespace=key.namespace, name=key.name)
         for path in (*files, *(file.with_name(AUTHORITY_KEY) for file in files[:1])):

@@ -1,10 +1,11 @@
 """The end of tokens at their forges: tried again for a while, told either way."""
 
 import asyncio
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from countersign.approval.interfaces import Applications
-from countersign.approval.promotions.announcing import Announcements
+from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.vault.ciphers import Cipher
 from countersign.approval.vault.vault import Spent
 from countersign.contracts.errors import Rejected, Retryable
@@ -34,8 +35,14 @@ _pending = gauge("revocations_pending", "Tokens that wait to be ended at their f
 
 class Revocations:
     def __init__(
-        self, applications: Applications, *, cipher: Cipher, announcements: Announcements
+        self,
+        applications: Applications,
+        *,
+        cipher: Cipher,
+        announcements: Announcements,
+        sleep: Callable[[float], Coroutine[Any, Any, None]],
     ) -> None:
+        self._sleep = sleep
         self._applications = applications
         self._cipher = cipher
         self._announcements = announcements
@@ -47,7 +54,7 @@ class Revocations:
             try:
                 self._queue.put_nowait(one)
             except asyncio.QueueFull:
-                await self._tell(one, RevocationOutcome.FAILED)
+                await self._publish(one, RevocationOutcome.FAILED)
         _pending.labels().set(self._queue.qsize())
 
     async def run(self) -> None:
@@ -89,7 +96,7 @@ class Revocations:
         with span(SPAN_REVOKE, parent=consent.trace, attributes=attributes) as current:
             outcome = await self._try(spent)
             current.set_attribute(OUTCOME, outcome.value)
-            await self._tell(spent, outcome)
+            await self._publish(spent, outcome)
 
     async def _try(self, spent: Spent) -> RevocationOutcome:
         oauth = self._applications.find(spent.consent.destination.origin).oauth
@@ -116,15 +123,19 @@ class Revocations:
     async def _pause(self, wait_s: float) -> None:
         """Wait, but not while the process is waiting to end."""
         if self._closing.is_set():
-            await asyncio.sleep(min(wait_s, CLOSING_DELAYS_S[-1]))
+            await self._sleep(min(wait_s, CLOSING_DELAYS_S[-1]))
             return
+        waits = (
+            asyncio.create_task(self._sleep(wait_s)),
+            asyncio.create_task(self._closing.wait()),
+        )
         try:
-            async with asyncio.timeout(wait_s):
-                await self._closing.wait()
-        except TimeoutError:
-            return
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
-    async def _tell(self, spent: Spent, outcome: RevocationOutcome) -> None:
+    async def _publish(self, spent: Spent, outcome: RevocationOutcome) -> None:
         _count(spent, outcome)
         word = outcome.name.lower()
         log.info("delegation.revoked", **_names(spent), reason=spent.reason.value, outcome=word)

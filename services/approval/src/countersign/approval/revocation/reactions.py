@@ -1,4 +1,4 @@
-"""What the service does about the news: ends what is over, repeats nothing.
+"""Reactions to the news: they end what is over and repeat nothing.
 
 An event that comes again finds nothing left to end.
 """
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from countersign.approval.interfaces import ReceivedEvent
 from countersign.approval.model import Ending
-from countersign.approval.promotions.announcing import Announcements
+from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.projection import Change, Promotions
-from countersign.approval.revocation.revoking import Revocations
+from countersign.approval.revocation.revocations import Revocations
 from countersign.approval.vault.sign_ins import SignIns
 from countersign.approval.vault.vault import Vault
 from countersign.contracts.errors import Rejected, Retryable

@@ -1,4 +1,4 @@
-"""Who signed a redemption: the nkeys of the pr-writers, which are Ed25519 keys."""
+"""Signatures of redemptions, made with the nkeys of the pr-writers, which are Ed25519 keys."""
 
 import base64
 import binascii
@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from countersign.contracts.consent.redemption import canonical_bytes
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import RedeemRequest
 
@@ -22,14 +23,17 @@ class Writers:
         self._keys = tuple(public_key_of(key) for key in public_keys)
 
     def refuse_forged(self, request: RedeemRequest) -> None:
-        """
+        """Refuse what no writer known here signed.
+
         Raises:
             Rejected: `not_allowed`.
 
         """
         signed = canonical_bytes(request)
         if not any(_is_signed_by(key, signed, request.signature) for key in self._keys):
-            raise Rejected("not_allowed", "no pr-writer known here signed the redemption")
+            raise Rejected(
+                ConsentRefusal.NOT_ALLOWED, "no pr-writer known here signed the redemption"
+            )
 
 
 def public_key_of(nkey: str) -> Ed25519PublicKey:

@@ -1,10 +1,10 @@
-"""What the service tells the world, each thing under an id that makes telling it twice harmless.
+"""The events of approval, each under an id that makes publishing it twice harmless.
 
 Callers open the span; what is published inside carries its trace on.
 """
 
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from countersign.approval.interfaces import Clock, Publisher
@@ -31,7 +31,7 @@ from countersign.telemetry.tracing import span, trace_of
 log = get_logger()
 
 # News that could not be told while the bus was away; the oldest are dropped beyond this.
-UNTOLD_MAX: Final = 10_000
+POSTPONED_MAX: Final = 10_000
 PUBLISH_TRIES_MAX: Final = 2
 _SPAN: Final = "announce approval"
 
@@ -41,9 +41,9 @@ class Announcements:
         self._publisher = publisher
         self._replica = replica
         self._now = now
-        self._untold: deque[tuple[Message, str, dict[str, str]]] = deque(maxlen=UNTOLD_MAX)
+        self._postponed: deque[tuple[Message, str, dict[str, str]]] = deque(maxlen=POSTPONED_MAX)
 
-    async def tell(self, event: Message, *, message_id: str) -> None:
+    async def publish(self, event: Message, *, message_id: str) -> None:
         """Publish, a few times if need be: the id makes a repetition harmless.
 
         Raises:
@@ -59,21 +59,21 @@ class Announcements:
             else:
                 return
 
-    async def tell_sometime(self, event: Message, consent: Consent, *, message_id: str) -> None:
+    async def publish_later(self, event: Message, consent: Consent, *, message_id: str) -> None:
         """Publish in the promotion's trace, later if the bus is away now."""
         with span(_SPAN, parent=consent.trace, link_current=True):
             try:
-                await self.tell(event, message_id=message_id)
+                await self.publish(event, message_id=message_id)
             except Retryable as error:
                 log.warning("announcement.postponed", message_id=message_id, reason=error.reason)
-                self._untold.append((event, message_id, trace_of(consent.trace)))
+                self._postponed.append((event, message_id, trace_of(consent.trace)))
             except Rejected as error:
                 log.error("announcement.refused", message_id=message_id, reason=error.reason)  # noqa: TRY400 - no bug of ours
 
-    async def tell_untold(self) -> None:
+    async def publish_postponed(self) -> None:
         """Try again what could not be told; stops at the first that still cannot."""
-        while self._untold:
-            event, message_id, trace = self._untold[0]
+        while self._postponed:
+            event, message_id, trace = self._postponed[0]
             with span(_SPAN, parent=trace):
                 try:
                     await self._publisher.publish(event, message_id=message_id)
@@ -81,20 +81,18 @@ class Announcements:
                     return
                 except Rejected as error:
                     log.error("announcement.refused", message_id=message_id, reason=error.reason)  # noqa: TRY400 - no bug of ours
-            self._untold.popleft()
+            self._postponed.popleft()
 
-    async def begun(self, consent: Consent, *, lasting: timedelta) -> datetime:
-        now = self._now()
+    async def begun(self, consent: Consent, *, until: datetime) -> None:
         event = ApprovalBegun(
             promotion=consent.promotion,
             approval_id=consent.approval_id,
             by=consent.person,
             replica=self._replica,
-            begun_at=now,
-            expires_at=now + lasting,
+            begun_at=self._now(),
+            expires_at=until,
         )
-        await self.tell(event, message_id=f"{consent.approval_id}-begun")
-        return now + lasting
+        await self.publish(event, message_id=f"{consent.approval_id}-begun")
 
     async def granted(self, job: Job, count: Count, *, notice: str) -> None:
         """A delegation is held here. One that waits for other people's consent does not expire."""
@@ -107,14 +105,14 @@ class Announcements:
             forge_user=job.forge_user,
             replica=self._replica,
             granted_at=self._now(),
-            expires_at=job.until if count.completes else None,
+            expires_at=job.until.at if count.completes else None,
             consent_digest=consent.digest,
             narrowed=job.own is None,
             count=count.count,
             needed=count.needed,
             notice=notice,
         )
-        await self.tell(event, message_id=f"{consent.approval_id}-granted")
+        await self.publish(event, message_id=f"{consent.approval_id}-granted")
 
     async def approved(self, consent: Consent, *, mode: CredentialMode, count: Count) -> None:
         event = ApprovalGranted(
@@ -127,23 +125,23 @@ class Announcements:
             count=count.count,
             needed=count.needed,
         )
-        await self.tell(event, message_id=f"{consent.approval_id}-granted")
+        await self.publish(event, message_id=f"{consent.approval_id}-granted")
 
     async def completed(self, event: ApprovalGranted) -> None:
         """Two people consented at once and neither was counted as the last: say that one was."""
         whole = event.model_copy(update={"count": event.needed})
-        await self.tell(whole, message_id=f"{event.approval_id}-granted-{event.needed}")
+        await self.publish(whole, message_id=f"{event.approval_id}-granted-{event.needed}")
 
     async def rejected(self, ref: PromotionRef, *, by: Person, reason: str) -> None:
         event = ApprovalRejected(promotion=ref, by=by, reason=reason, rejected_at=self._now())
         message_id = f"{ref.promotion_id}-{max(1, ref.attempt)}-rejected"
-        await self.tell(event, message_id=message_id)
+        await self.publish(event, message_id=message_id)
 
     async def retried(self, entry: Entry, *, by: Person | None) -> int:
         attempt = entry.promotion.attempt + 1
         ref = entry.promotion.ref.model_copy(update={"attempt": attempt})
         event = PromotionRetried(promotion=ref, by=by, retried_at=self._now())
-        await self.tell(event, message_id=f"{ref.promotion_id}-{attempt}-retried")
+        await self.publish(event, message_id=f"{ref.promotion_id}-{attempt}-retried")
         return attempt
 
     async def expired(self, consent: Consent, *, reason: str) -> None:
@@ -155,7 +153,7 @@ class Announcements:
             by=consent.person,
         )
         message_id = f"{consent.approval_id}-expired"
-        await self.tell_sometime(event, consent, message_id=message_id)
+        await self.publish_later(event, consent, message_id=message_id)
 
     async def withdrawn(self, entry: Entry, *, approval_id: str, reason: str) -> ApprovalExpired:
         """A consent that waited for others' ends, because its giver may no longer give it."""
@@ -166,7 +164,7 @@ class Announcements:
             reason=reason,
             by=_giver(entry, approval_id),
         )
-        await self.tell(event, message_id=f"{approval_id}-withdrawn")
+        await self.publish(event, message_id=f"{approval_id}-withdrawn")
         return event
 
     async def lost(self, entry: Entry, *, approval_id: str, replica: str) -> None:
@@ -178,7 +176,7 @@ class Announcements:
             by=_giver(entry, approval_id),
         )
         with span(_SPAN, parent=entry.trace, link_current=True):
-            await self.tell(event, message_id=f"{approval_id}-lost")
+            await self.publish(event, message_id=f"{approval_id}-lost")
 
     async def revoked(self, spent: Spent, outcome: RevocationOutcome) -> None:
         event = ApprovalRevoked(
@@ -190,7 +188,7 @@ class Announcements:
             by=spent.consent.person,
         )
         message_id = f"{spent.consent.approval_id}-revoked-{spent.name}"
-        await self.tell_sometime(event, spent.consent, message_id=message_id)
+        await self.publish_later(event, spent.consent, message_id=message_id)
 
 
 def _giver(entry: Entry, approval_id: str) -> Person | None:

@@ -1,4 +1,4 @@
-"""Who may promote: asked of the cluster, or, where there is none, everybody but who only looks."""
+"""The right to promote: asked of the cluster; without one, everybody has it but who only looks."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.approval.model import NotPermitted
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.contracts.promotion import Promotion
@@ -98,7 +99,7 @@ class ByAccessReview:
             reason = "timeout" if isinstance(error, TimeoutError) else error.reason
             log.warning("access_review.failed", reason=reason)
             # That we may not ask is nothing the person did, so it ends no consent of theirs.
-            raise Retryable("cluster_unavailable", unanswered(reason)) from None
+            raise Retryable(ConsentRefusal.CLUSTER_UNAVAILABLE, unanswered(reason)) from None
         _reviews.labels(outcome="allowed" if allowed else "denied").inc()
         return allowed
 
@@ -114,7 +115,8 @@ class ByAccessReview:
 
 
 def subject_of(person: Person) -> Subject:
-    """
+    """Return the person as the cluster knows them.
+
     Raises:
         NotPermitted: a name that is empty, reserved or out of all proportion is nobody's.
 

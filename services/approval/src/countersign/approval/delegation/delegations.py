@@ -7,12 +7,14 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from countersign.approval.interfaces import Application, Clock
+from countersign.approval.clocks import Clocks
+from countersign.approval.interfaces import Application
 from countersign.approval.model import Consent, Ending
-from countersign.approval.revocation.revoking import Revocations
+from countersign.approval.revocation.revocations import Revocations
 from countersign.approval.vault.ciphers import Cipher, Sealed
 from countersign.approval.vault.sign_ins import SignIn
 from countersign.approval.vault.vault import OWN_NAME, Delegation, Job, Spent, Vault
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
@@ -31,12 +33,12 @@ RefuseAccount = Callable[[ForgeUser], None]
 
 class Delegations:
     def __init__(
-        self, *, vault: Vault, cipher: Cipher, revocations: Revocations, now: Clock
+        self, *, vault: Vault, cipher: Cipher, revocations: Revocations, clocks: Clocks
     ) -> None:
         self._vault = vault
         self._cipher = cipher
         self._revocations = revocations
-        self._now = now
+        self._clocks = clocks
 
     async def accept(
         self, application: Application, sign_in: SignIn, *, code: Secret, refuse: RefuseAccount
@@ -91,7 +93,7 @@ class Delegations:
     ) -> Delegation:
         application.oauth.refuse_unfit(delegated)
         lasting_s = lifetime_s(delegated, minutes=application.forge.minutes)
-        until = self._now() + timedelta(seconds=lasting_s)
+        until = self._clocks.deadline(timedelta(seconds=lasting_s))
         with span(SPAN_IDENTIFY_USER):
             forge_user = await application.oauth.whose(delegated.token)
         return Delegation(consent=consent, token=own, forge_user=forge_user, until=until)
@@ -140,7 +142,9 @@ class Delegations:
         held = self._vault.held(job.consent.owner)
         if held is None:
             name = job.consent.approval_id
-            raise Rejected("expired", f"no delegation is held any more for approval {name!r}")
+            raise Rejected(
+                ConsentRefusal.EXPIRED, f"no delegation is held any more for approval {name!r}"
+            )
         child = await self._narrow(application, job.consent, self._cipher.open(held.token))
         spent = self._vault.add_child(job, self._cipher.seal(child.token))
         await self._revocations.add(*spent)

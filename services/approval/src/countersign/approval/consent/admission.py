@@ -1,0 +1,63 @@
+"""Lets a person through to a promotion: it is known here, and they may promote into it."""
+
+from dataclasses import dataclass
+
+from countersign.approval.interfaces import Authorizer
+from countersign.approval.model import Entry, NotPermitted
+from countersign.approval.promotions.announcements import Announcements
+from countersign.approval.promotions.projection import Promotions
+from countersign.contracts.life import advance
+from countersign.contracts.messages import Person
+from countersign.contracts.promotion import Promotion
+from countersign.telemetry.logs import get_logger
+
+log = get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    promotions: Promotions
+    authorizer: Authorizer
+    announcements: Announcements
+
+    async def entry(self, promotion_id: str, person: Person) -> Entry:
+        """Return the promotion.
+
+        Raises:
+            Rejected: `unknown_promotion`.
+            NotPermitted: the person may not promote into its environment.
+            Retryable: `cluster_unavailable`.
+
+        """
+        entry = await self.promotions.get(promotion_id)
+        await self.authorizer.refuse(person, entry.promotion)
+        return entry
+
+    async def without_withdrawn(self, entry: Entry) -> Promotion:
+        """Return the promotion without consents of people who may no longer promote.
+
+        Consents that wait for other people's are looked at again when those come.
+
+        Raises:
+            Retryable: nobody can be asked, or told.
+
+        """
+        promotion = entry.promotion
+        for approval in entry.promotion.granted:
+            try:
+                await self.authorizer.refuse(approval.by, promotion, fresh=True)
+            except NotPermitted:
+                who = approval.by.name or approval.by.id
+                event = await self.announcements.withdrawn(
+                    entry,
+                    approval_id=approval.approval_id,
+                    reason=f"{who} approved it, but may no longer promote into "
+                    f"{promotion.ref.environment}",
+                )
+                promotion = advance(promotion, event) or promotion
+                log.warning(
+                    "approval.withdrawn",
+                    promotion_id=promotion.promotion_id,
+                    approval_id=approval.approval_id,
+                )
+        return promotion

@@ -1,0 +1,112 @@
+"""Sends a person's browser to a forge, and takes it back."""
+
+import re
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from countersign.approval.clocks import Clocks
+from countersign.approval.interfaces import Application
+from countersign.approval.model import SIGN_IN_S, Consent
+from countersign.approval.promotions.announcements import Announcements
+from countersign.approval.promotions.reasons import STARTED_AGAIN, declined, told
+from countersign.approval.vault.ciphers import Cipher
+from countersign.approval.vault.sign_ins import SignIn, SignIns
+from countersign.contracts.consent.refusals import ConsentRefusal
+from countersign.contracts.consent.sign_in import state_for
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import CompleteRequest
+from countersign.contracts.secret import Secret
+from countersign.dialects.delegation.oauth import Challenge, challenge_of
+from countersign.telemetry.logs import get_logger
+
+log = get_logger()
+
+CODE_CHARACTERS_MAX: Final = 1_024
+_STATE_BYTES: Final = 32
+_VERIFIER_BYTES: Final = 48  # 64 characters; RFC 7636 wants 43 to 128
+_ERROR_WORD: Final = re.compile(r"[a-z_]{1,40}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A consent under way, and the address that the person goes to; none if `granted`."""
+
+    approval_id: str
+    authorize_url: str
+    expires_at: datetime
+    granted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInFlow:
+    """Begins sign-ins and finds them again.
+
+    Args:
+        random_text: of so many random bytes, fit for an URL.
+
+    """
+
+    replica: str
+    sign_ins: SignIns
+    cipher: Cipher
+    announcements: Announcements
+    clocks: Clocks
+    random_text: Callable[[int], str]
+
+    async def send(self, application: Application, consent: Consent) -> Begun:
+        """Begin a sign-in, which ends an earlier one for the same promotion."""
+        state = state_for(self.replica, random=self.random_text(_STATE_BYTES))
+        verifier = Secret(self.random_text(_VERIFIER_BYTES))
+        until = self.clocks.deadline(timedelta(seconds=SIGN_IN_S))
+        sign_in = SignIn(consent=consent, verifier=self.cipher.seal(verifier), until=until)
+        for gone in self.sign_ins.add(state, sign_in):
+            reason = told(STARTED_AGAIN, gone.consent)
+            await self.announcements.expired(gone.consent, reason=reason)
+        async with AsyncExitStack() as undo:
+            undo.callback(self.sign_ins.remove, lambda s: s is sign_in)
+            await self.announcements.begun(consent, until=until.at)
+            undo.pop_all()
+        log.info("approval.begun", **consent.names)
+        challenge = Challenge(state=state, code_challenge=challenge_of(verifier))
+        url = application.oauth.authorize_url(challenge)
+        return Begun(
+            approval_id=consent.approval_id, authorize_url=url, expires_at=until.at, granted=False
+        )
+
+    def take(self, request: CompleteRequest) -> SignIn:
+        """Return the sign-in that the browser came back from, which is used up by that.
+
+        Raises:
+            Rejected: `bad_request`, `state_mismatch`, `session_mismatch`, `expired`.
+
+        """
+        if request.replica != self.replica or bool(request.code) == bool(request.error):
+            raise Rejected(
+                ConsentRefusal.BAD_REQUEST,
+                "exactly one of code and error comes back from a forge",
+            )
+        return self.sign_ins.take(
+            request.state, session=request.session, person_id=request.person.id
+        )
+
+
+def code_in(request: CompleteRequest, consent: Consent, application: Application) -> Secret:
+    """Return the code that the forge gave to the browser.
+
+    Raises:
+        Rejected: `state_mismatch` where another server answered (RFC 9207; forges that name none
+            pass), `denied`, `bad_request`.
+
+    """
+    name = application.forge.name
+    if request.iss and request.iss not in application.oauth.issuers:
+        raise Rejected(ConsentRefusal.STATE_MISMATCH, f"the answer does not come from {name!r}")
+    if request.error:
+        word = request.error if _ERROR_WORD.fullmatch(request.error) else ""
+        raise Rejected(ConsentRefusal.DENIED, declined(consent, forge=name, word=word))
+    if len(request.code) > CODE_CHARACTERS_MAX:
+        raise Rejected(ConsentRefusal.BAD_REQUEST, "the code is too long")
+    return Secret(request.code)
