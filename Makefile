@@ -7,7 +7,7 @@ MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 IMAGES := $(notdir $(wildcard services/*))
 VERSION ?= 0.1.0
 
-.PHONY: help demo test check pythons bench format lint types imports proto generate lock locks images clean anew
+.PHONY: help demo test check pythons chaos bench format lint types imports proto generate lock locks images clean anew
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ proto: $(BIN)/.ready ## lint the contracts, compare with the released ones, gene
 
 generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python proto/generate.py
+
+chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20)
+	COUNTERSIGN_CHAOS_MINUTES=$(or $(MINUTES),20) $(BIN)/pytest -q -s -n 0 tests/e2e/test_random_runs.py
 
 bench: $(BIN)/.ready ## print the figures of docs/performance.md
 	$(BIN)/python tests/bench

@@ -132,20 +132,25 @@ class Nemeses:
         url = f"nats://127.0.0.1:{self.started.ports.bus}"
         return Bus(url=url, keys_dir=self.started.layout.bus / "keys", writer_key="")
 
-    async def torment(self, chance: random.Random) -> None:
-        """One misfortune."""
+    async def torment(self, chance: random.Random) -> str:
+        """One misfortune; returns its name."""
         match chance.randrange(8):
             case 0 | 1 | 2:
                 self.kill(chance.choice((*SERVICES, BUS)))
+                return "kills"
             case 3:
                 self.kill_executor(chance)
+                return "kills of an executor"
             case 4:
                 async with self.standing_still(chance.choice((*SERVICES, BUS))):
                     await asyncio.sleep(chance.uniform(*_PAUSE_S))
+                return "pauses"
             case 5:
                 await self.repeat(chance, kind=chance.choice((ApprovalGranted, PromotionRequested)))
+                return "repetitions"
             case _:
                 await self.fail_forge(chance.choice(FAULTS))
+                return "failures of the forge"
 
 
 def _signal(pids: set[int], number: signal.Signals) -> None:

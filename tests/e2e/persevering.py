@@ -21,7 +21,8 @@ Json = Mapping[str, Any]
 class Perseverance:
     """`stuck` says what was seen last, for the failure of a test.
 
-    With `merges` off, pull requests are left open.
+    With `merges` off, pull requests are left open. Without a revision everything that waits is
+    promoted, without end.
     """
 
     route: Route
@@ -65,7 +66,7 @@ class Perseverance:
         query = f"namespace={NAMESPACE}&pipeline={self.route.pipeline}"
         url = f"{self.ports.gateway_url}/api/v1/promotions?{query}"
         found: Any = (await self.browser.read_json(url))["items"]
-        return [p for p in found if p["revision"] == revision]
+        return [p for p in found if not revision or p["revision"] == revision]
 
     async def _act(self, promotion: Json) -> None:
         state = promotion["state"]
