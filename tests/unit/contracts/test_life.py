@@ -1,11 +1,25 @@
 """The life of a promotion, event by event."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from doubles import stories as s
 
-from countersign.contracts.life import Note, Promotion, State, advance
+from countersign.contracts.life import advance
 from countersign.contracts.message import Message
-from countersign.contracts.messages import CredentialMode, OpeningStep
+from countersign.contracts.messages import Caution, CredentialMode, OpeningStep
+from countersign.contracts.promotion import (
+    APPROVALS_MAX,
+    ATTEMPTS_MAX,
+    OVERDUE,
+    SPENT_MAX,
+    Note,
+    Promotion,
+    State,
+)
+
+FAR = datetime(2040, 1, 1, tzinfo=UTC)
 
 
 def after(*events: Message) -> Promotion:
@@ -45,6 +59,29 @@ BOTH = s.granted("x", attempt=2), s.granted("y", by="grace", attempt=2)
         pytest.param([STORED, s.merged(), s.undone()], State.UNDONE, id="deploying-undone"),
         pytest.param([STORED, s.failed(), s.retried(2)], State.OPENING, id="retried-opens"),
         pytest.param([REQUESTED, s.rejected(), s.retried(2)], State.WAITING, id="retried-waits"),
+        pytest.param([STORED, s.opened(), s.retried(2)], State.OPENING, id="open-is-asked-again"),
+        pytest.param(
+            [REQUESTED, s.granted("a"), s.opened(), s.retried(2)],
+            State.WAITING,
+            id="open-waits-when-asked-again",
+        ),
+        pytest.param([STORED, s.merged(), s.retried(2)], State.OPENING, id="stuck-is-asked-again"),
+        pytest.param([STORED, s.opened(), s.rejected()], State.REJECTED, id="open-is-given-up"),
+        pytest.param([STORED, s.merged(), s.rejected()], State.REJECTED, id="merged-is-given-up"),
+        pytest.param([STORED, s.rejected()], State.OPENING, id="opening-cannot-be-refused"),
+        pytest.param(
+            [STORED, s.opened(), s.closed(), s.merged()], State.DEPLOYING, id="reopened-and-merged"
+        ),
+        pytest.param(
+            [STORED, s.opened(), s.retried(2), s.merged()], State.DEPLOYING, id="earlier-one-merged"
+        ),
+        pytest.param([STORED, s.failed(), s.merged()], State.DEPLOYING, id="merged-after-all"),
+        pytest.param(
+            [STORED, s.merged(), s.undone(), s.retried(2), s.merged()],
+            State.OPENING,
+            id="merge-told-twice-is-one",
+        ),
+        pytest.param([STORED, s.merged(), s.merged(attempt=2)], State.DEPLOYING, id="no-such-try"),
         pytest.param([REQUESTED, s.completed()], State.COMPLETED, id="somebody-else-did-it"),
         pytest.param([BY_TWO, s.granted("a")], State.WAITING, id="one-of-two-waits"),
         pytest.param(
@@ -208,3 +245,69 @@ def after_more(promotion: Promotion, event: Message) -> Promotion:
     following = advance(promotion, event)
     assert following is not None
     return following
+
+
+@pytest.mark.parametrize("caution", [Caution.DOWNGRADE, Caution.FOREIGN_CONTENT, Caution.HINDERED])
+def test_promotion_with_a_caution_waits_for_a_person_in_every_mode(caution: Caution) -> None:
+    request = STORED.model_copy(update={"cautions": (caution,)})
+
+    assert after(request).state is State.WAITING
+    assert after(request, s.granted("a")).state is State.OPENING
+
+
+def test_merge_after_a_closing_tells_who_merged() -> None:
+    promotion = after(STORED, s.opened(), s.closed(), s.merged())
+
+    assert promotion.merged
+    assert promotion.merged_by == s.merged().by
+
+
+def test_pull_request_of_an_earlier_try_stays_known() -> None:
+    promotion = after(STORED, s.opened(), s.retried(2))
+
+    assert promotion.pull_request is None
+    (earlier,) = promotion.earlier
+    assert (earlier.attempt, earlier.pull_request) == (1, s.opened().pull_request)
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [([STORED, s.opened()], State.OPEN), ([STORED, s.merged()], State.DEPLOYING)],
+    ids=["open", "deploying"],
+)
+def test_what_does_not_end_may_be_asked_again_and_given_up_after_a_while(
+    events: list[Message], state: State
+) -> None:
+    promotion = replace(after(*events), changed_at=s.START)
+    due_at = s.START + OVERDUE[state]
+
+    for may in (promotion.may_be_retried_at, promotion.may_be_given_up_at):
+        assert not may(due_at - timedelta(seconds=1))
+        assert may(due_at)
+
+
+def test_what_waits_is_never_overdue() -> None:
+    assert not after(REQUESTED).may_be_given_up_at(FAR)
+    assert not after(REQUESTED).may_be_retried_at(FAR)
+
+
+def test_tries_end_somewhere() -> None:
+    promotion = after(STORED, s.failed())
+
+    assert promotion.may_be_retried_at(FAR)
+    assert not replace(promotion, attempt=ATTEMPTS_MAX).may_be_retried_at(FAR)
+
+
+def test_what_is_remembered_of_sign_ins_is_bounded() -> None:
+    promotion: Promotion | None = after(REQUESTED)
+    for number in range(2 * SPENT_MAX):
+        promotion = advance(promotion, s.begun(f"a{number}"))
+        if number % 2:
+            promotion = advance(promotion, s.expired(f"a{number}"))
+
+    assert promotion is not None
+    assert promotion.state is State.ASKED
+    assert len(promotion.approvals) <= APPROVALS_MAX
+    assert len(promotion.spent) <= SPENT_MAX
+    last = f"a{2 * SPENT_MAX - 1}"
+    assert advance(promotion, s.begun(last)) is promotion

@@ -7,9 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from countersign.contracts.life import ATTEMPT_OVER, OVER, Promotion, State, advance
+from countersign.contracts.life import advance
 from countersign.contracts.message import Message
-from countersign.contracts.messages import CredentialMode, OpeningStep, PromotionRequested
+from countersign.contracts.messages import (
+    CredentialMode,
+    OpeningStep,
+    PromotionRequested,
+    PullRequestMerged,
+)
+from countersign.contracts.promotion import ATTEMPT_OVER, OVER, Promotion, State
 
 ATTEMPTS = st.integers(min_value=1, max_value=3)
 IDS = st.sampled_from("abc")
@@ -80,7 +86,13 @@ def test_events_of_attempts_that_are_over_change_nothing(
     fresh = advance(promotion, s.retried(attempt + 1))
     assert fresh is not None
 
-    late = [e for e in events if getattr(e, "promotion", s.ref()).attempt <= attempt]
+    # A merge counts whenever it is told; see `a_merge_counts_once`.
+    late = [
+        e
+        for e in events
+        if getattr(e, "promotion", s.ref()).attempt <= attempt
+        and not isinstance(e, PullRequestMerged)
+    ]
 
     again = fresh
     for event in late:
@@ -149,14 +161,14 @@ class Life(RuleBasedStateMachine):
         self.before = self.promotion
         self.promotion = advance(self.promotion, event)
         if self.promotion is not None:
-            self.gone |= self.promotion.spent
+            self.gone |= set(self.promotion.spent)
 
     @invariant()
     def approvals_that_are_spent_never_return(self) -> None:
         if self.promotion is not None:
             live = {a.approval_id for a in self.promotion.approvals}
             assert not live & self.gone
-            assert self.promotion.spent == self.gone
+            assert set(self.promotion.spent) == self.gone
 
     @invariant()
     def an_end_is_an_end(self) -> None:
@@ -196,7 +208,20 @@ class Life(RuleBasedStateMachine):
         if before is None or now is None or before.state not in ATTEMPT_OVER:
             return
         if now.state is not before.state:
-            assert now.state in OVER or now.attempt == before.attempt + 1
+            assert (
+                now.state in OVER
+                or now.attempt == before.attempt + 1
+                # A forge tells of a merge that was thought to come to nothing.
+                or now.merged_attempts > before.merged_attempts
+            )
+
+    @invariant()
+    def a_merge_counts_once(self) -> None:
+        before, now = self.before, self.promotion
+        if before is None or now is None or before.state is State.DEPLOYING:
+            return
+        if now.state is State.DEPLOYING:
+            assert len(now.merged_attempts) == len(before.merged_attempts) + 1
 
     @invariant()
     def where_consent_is_under_way_somebody_is_known(self) -> None:

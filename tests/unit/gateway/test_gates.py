@@ -7,10 +7,10 @@ from unit.gateway.doubles import FORGES, Scene
 from unit.gateway.stories import Condition, Pipeline, Story
 
 from countersign.contracts.forge_list import ForgeList
-from countersign.contracts.life import Promotion, State
 from countersign.contracts.message import Message
 from countersign.contracts.messages import FailureDetail, FailureReason, GateReason, OpeningStep
 from countersign.contracts.messages import GateState as Observed
+from countersign.contracts.promotion import Promotion, State
 from countersign.gateway.gate_states import GateState
 from countersign.gateway.gates.fixes import how_to_fix
 from countersign.gateway.model import GateView, PipelineKey

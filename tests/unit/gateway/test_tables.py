@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from countersign.contracts.life import State
 from countersign.contracts.messages import (
     EVENTS,
     CredentialMode,
@@ -24,6 +23,7 @@ from countersign.contracts.messages import (
     TokenUsed,
     TokenValidity,
 )
+from countersign.contracts.promotion import State
 from countersign.dialects.capabilities import Reach
 from countersign.gateway import model
 from countersign.gateway.gate_states import STATES, GateState, Show, Verb

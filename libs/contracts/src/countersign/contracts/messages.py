@@ -28,6 +28,15 @@ class CredentialMode(ProtoEnum):
     APP = "CREDENTIAL_MODE_APP"
 
 
+class Caution(ProtoEnum):
+    """Why a person must look at a promotion first, whatever the Pipeline says."""
+
+    UNSPECIFIED = "CAUTION_UNSPECIFIED"
+    DOWNGRADE = "CAUTION_DOWNGRADE"
+    FOREIGN_CONTENT = "CAUTION_FOREIGN_CONTENT"
+    HINDERED = "CAUTION_HINDERED"
+
+
 class RevocationOutcome(ProtoEnum):
     UNSPECIFIED = "REVOCATION_OUTCOME_UNSPECIFIED"
     REVOKED = "REVOCATION_OUTCOME_REVOKED"
@@ -62,6 +71,10 @@ class GateReason(ProtoEnum):
     UNKNOWN = "GATE_REASON_UNKNOWN"
     MISSING = "GATE_REASON_MISSING"
     TRIED_AND_FAILED = "GATE_REASON_TRIED_AND_FAILED"
+    TRY_ENDED = "GATE_REASON_TRY_ENDED"
+    OPEN_FOR_LONG = "GATE_REASON_OPEN_FOR_LONG"
+    NOT_ARRIVED = "GATE_REASON_NOT_ARRIVED"
+    VERSION_NOT_TAKEN = "GATE_REASON_VERSION_NOT_TAKEN"
 
 
 class GateState(ProtoEnum):
@@ -371,6 +384,11 @@ class Gate(Message):
     """Whose condition hinders, where one does: this environment or the one before."""
     cause: str = ""
     """What Flux said of it, word for word; a part of `message`."""
+    cautions: tuple[Caution, ...] = ()
+    """Those of the promotion that is current, or of what would be requested."""
+    running: Revision | None = None
+    """What the environment runs instead of what was merged, and since when; with NOT_ARRIVED."""
+    running_since: Timestamp | None = Field(alias="runningSince", default=None)
 
 
 class Finding(Message):
@@ -397,6 +415,8 @@ class BeginRequest(Message):
     person: Person
     session: Annotated[str, Field(min_length=1)]
     """SHA-256 of the browser session's id; `Complete` must come with the same."""
+    despite_blocked: bool = Field(alias="despiteBlocked", default=False)
+    """The person confirmed that the gate is blocked, and wants it all the same."""
 
 
 class BeginResponse(Message):
@@ -430,6 +450,8 @@ class PollResponse(Message):
 class ApproveRequest(Message):
     promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
     person: Person
+    despite_blocked: bool = Field(alias="despiteBlocked", default=False)
+    """As in `BeginRequest`."""
 
 
 class ApproveResponse(Message):
@@ -503,10 +525,12 @@ class ApprovalGranted(Message):
     needed: int = 0
     notice: str = ""
     """Something odd about who used which account before; empty means nothing is."""
+    despite_blocked: bool = Field(alias="despiteBlocked", default=False)
+    """The person said so although the gate was blocked."""
 
 
 class ApprovalRejected(Message):
-    """A person refused."""
+    """A person refused, or gave up what was open or merged and did not arrive."""
 
     promotion: PromotionRef
     by: Person
@@ -587,6 +611,8 @@ class PromotionRequested(Message):
     requested_at: Timestamp | None = Field(alias="requestedAt", default=None)
     solo_mode: bool = Field(alias="soloMode", default=False)
     """Who asked for the attempt may approve it too, even as the only one."""
+    cautions: tuple[Caution, ...] = ()
+    """While there is one, a person must approve in every mode."""
 
 
 class PromotionRetried(Message):

@@ -1,7 +1,7 @@
 """A promotion as its events have made it so far. `life.advance` makes the next from the last."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -20,7 +20,7 @@ from countersign.contracts.messages import (
 
 
 class State(StrEnum):
-    """Where a promotion stands."""
+    """The states of a promotion."""
 
     WAITING = "waiting"
     ASKED = "asked"
@@ -54,6 +54,17 @@ _RANK: Final = {
 }
 ATTEMPT_OVER: Final = frozenset({State.FAILED, State.REJECTED, State.CLOSED, State.UNDONE})
 OVER: Final = frozenset({State.COMPLETED, State.SUPERSEDED})
+# After that a person may ask again or give up: the news of a pull request may have been lost, or
+# what was merged may never arrive.
+OVERDUE: Final = {State.OPEN: timedelta(hours=1), State.DEPLOYING: timedelta(minutes=15)}
+# Nobody asks that often; each try is kept in the stream for ever.
+ATTEMPTS_MAX: Final = 100
+# Of one try: sign-ins under way or approvals given; beyond that the oldest sign-in is forgotten.
+APPROVALS_MAX: Final = 64
+# Approvals that ended, the newest of them: an event that comes so much later comes never.
+SPENT_MAX: Final = 256
+# Pull requests of earlier tries, which may yet be merged.
+EARLIER_MAX: Final = 8
 RETRYABLE_REASONS: Final = frozenset(
     {FailureReason.RATE_LIMITED, FailureReason.FORGE_UNAVAILABLE, FailureReason.CONFLICT}
 )
@@ -80,8 +91,16 @@ class Approval:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlierPull:
+    """The pull request of an attempt before the current one."""
+
+    attempt: int
+    pull_request: PullRequestRef
+
+
+@dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """What is known of one promotion. `approvals` and all below belong to the current attempt."""
+    """All that is known of one promotion; `approvals` and all below belong to this attempt."""
 
     request: PromotionRequested
     state: State
@@ -92,7 +111,7 @@ class Promotion:
     note_reason: str = ""
     approvals: tuple[Approval, ...] = ()
     # Approvals that ended; an event of theirs that comes late must not bring them back.
-    spent: frozenset[str] = frozenset()
+    spent: tuple[str, ...] = ()
     step: OpeningStep = OpeningStep.UNSPECIFIED
     opened: bool = False
     pull_request: PullRequestRef | None = None
@@ -101,6 +120,9 @@ class Promotion:
     files: tuple[str, ...] = ()
     merged_by: ForgeUser | None = None
     merged: bool = False
+    # Attempts that were merged, so that one is not told twice.
+    merged_attempts: frozenset[int] = frozenset()
+    earlier: tuple[EarlierPull, ...] = ()
     failure: FailureReason = FailureReason.UNSPECIFIED
     failure_message: str = ""
     failure_detail: FailureDetail = FailureDetail.UNSPECIFIED
@@ -123,7 +145,8 @@ class Promotion:
 
     @property
     def needs_consent(self) -> bool:
-        return self.request.manual or self.request.mode is CredentialMode.DELEGATED
+        delegated = self.request.mode is CredentialMode.DELEGATED
+        return self.request.manual or delegated or bool(self.request.cautions)
 
     @property
     def approvals_needed(self) -> int:
@@ -137,9 +160,25 @@ class Promotion:
     def may_be_retried(self) -> bool:
         return self.state in ATTEMPT_OVER
 
+    def is_overdue(self, now: datetime) -> bool:
+        """Tell whether it is open or deploying for so long that it may never end by itself."""
+        limit = OVERDUE.get(self.state)
+        if limit is None:
+            return False
+        return self.changed_at is None or now - self.changed_at >= limit
+
+    def may_be_retried_at(self, now: datetime) -> bool:
+        """Tell whether a person may ask for another try."""
+        over = self.state in ATTEMPT_OVER or self.is_overdue(now)
+        return over and self.attempt < ATTEMPTS_MAX
+
+    def may_be_given_up_at(self, now: datetime) -> bool:
+        """Tell whether a person may refuse it, though it is open or merged."""
+        return self.is_overdue(now)
+
     @property
     def excluded(self) -> Person | None:
-        """Who may not approve it.
+        """The person who may not approve it.
 
         Where the Pipeline says how many must, who asked for the attempt is none of them.
         """
@@ -175,7 +214,7 @@ class Promotion:
         return State.ASKED if pending else State.WAITING
 
     def is_trying(self, ref: PromotionRef) -> bool:
-        """Whether that attempt is the current one and not over."""
+        """Tell whether that attempt is the current one and not over."""
         return max(1, ref.attempt) == self.attempt and self.state not in ATTEMPT_OVER
 
     def is_before(self, state: State) -> bool:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from countersign.contracts import life
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
@@ -17,7 +16,7 @@ from countersign.contracts.messages import (
     Person,
     PromotionRef,
 )
-from countersign.contracts.promotion import Approval, Promotion, State
+from countersign.contracts.promotion import RETRYABLE_REASONS, Approval, Promotion, State
 
 SIGN_IN_S: Final = 600  # RFC 9700 wants short; ten minutes cover a second factor
 REDEMPTIONS_MAX: Final = 3  # one, and two more whose answers were lost
@@ -208,7 +207,7 @@ def retry_delay(promotion: Promotion) -> timedelta | None:
     repeats = (
         promotion.state is State.FAILED
         and not promotion.needs_consent
-        and promotion.failure in life.RETRYABLE_REASONS
+        and promotion.failure in RETRYABLE_REASONS
         and promotion.attempt <= len(RETRY_DELAYS_S)
     )
     return timedelta(seconds=RETRY_DELAYS_S[promotion.attempt - 1]) if repeats else None
@@ -231,7 +230,7 @@ def is_carried_by(promotion: Promotion, consent: Consent) -> bool:
     """Say if this consent is one of those, or news of it is still on its way to us."""
     if promotion.attempt != consent.attempt or not promotion.is_before(State.OPEN):
         return False
-    known = {a.approval_id for a in promotion.approvals} | promotion.spent
+    known = {a.approval_id for a in promotion.approvals} | set(promotion.spent)
     if consent.approval_id not in known:
         return True
     return consent.approval_id in {a.approval_id for a in carried(promotion)}

@@ -13,10 +13,10 @@ from countersign.approval.model import Entry
 from countersign.approval.promotions.accounts import Accounts
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
-from countersign.contracts.life import OVER, advance
+from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import ApprovalGranted, PromotionRef
-from countersign.contracts.promotion import Promotion
+from countersign.contracts.promotion import OVER, Promotion
 
 # What the gateway has seen may be on its way to us; a person does not wait longer than this.
 LAG_S_MAX: Final = 2.0

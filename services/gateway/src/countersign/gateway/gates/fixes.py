@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from countersign.contracts.life import Promotion
 from countersign.contracts.messages import FailureDetail, FailureReason
+from countersign.contracts.promotion import Promotion
 
 BY_REASON: Final = {
     FailureReason.NO_MARKER: (

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from countersign.contracts.life import OVER, Note, Promotion, State
 from countersign.contracts.messages import (
     CredentialMode,
     Gate,
@@ -15,6 +14,7 @@ from countersign.contracts.messages import (
     Person,
     PipelineObserved,
 )
+from countersign.contracts.promotion import OVER, Note, Promotion, State
 from countersign.gateway.gate_states import GateState
 from countersign.gateway.gates.actions import Place, actions_at
 from countersign.gateway.gates.fixes import how_to_fix

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from countersign.contracts.life import Note, Promotion
 from countersign.contracts.messages import ObjectRef, Revision
+from countersign.contracts.promotion import Note, Promotion
 from countersign.contracts.revision import short
 from countersign.gateway.gate_states import GateState
 from countersign.gateway.model import Code, Link, Sentence, When

@@ -9,8 +9,8 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from countersign.contracts.life import Note, State
 from countersign.contracts.messages import CredentialMode, FindingLevel, TokenKind
+from countersign.contracts.promotion import Note, State
 from countersign.contracts.revision import short
 from countersign.gateway.gate_states import Show, Tone
 from countersign.gateway.gates.sentences import brief

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from countersign.contracts.life import Promotion
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     ApprovalBegun,
@@ -30,6 +29,7 @@ from countersign.contracts.messages import (
     PullRequestProgressed,
     RevocationOutcome,
 )
+from countersign.contracts.promotion import Promotion
 
 STEP_NAMES: Final = {
     OpeningStep.UNSPECIFIED: "starting",

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from countersign.contracts.life import Promotion, State, advance
+from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     ApprovalBegun,
@@ -25,6 +25,7 @@ from countersign.contracts.messages import (
     PullRequestUpdated,
     RevocationOutcome,
 )
+from countersign.contracts.promotion import Promotion, State
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.timeline.moments import Heard, Moment, moment_of
 

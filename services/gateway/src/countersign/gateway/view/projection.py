@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
 from countersign.contracts.forge_list import ForgeList
-from countersign.contracts.life import OVER
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     PipelineDeleted,
@@ -19,6 +18,7 @@ from countersign.contracts.messages import (
     TokenChecked,
     TokenUsed,
 )
+from countersign.contracts.promotion import OVER
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL
 from countersign.gateway.gates.gates import follow_note, gate_view
 from countersign.gateway.model import GateKey, GateView, PipelineKey, Track

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from countersign.contracts.life import State
 from countersign.contracts.messages import (
     CredentialMode,
     PullRequestRef,
     RevocationOutcome,
 )
+from countersign.contracts.promotion import State
 from countersign.contracts.revision import short
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.text import ages
