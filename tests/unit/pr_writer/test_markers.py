@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countersign.contracts.errors import Rejected
+from countersign.contracts.revision import marker_value, parse_revision
 from countersign.dialects.repositories.contents import blob_id
 from countersign.pr_writer.executor.scalars import apply, write_scalar
-from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, check_path
-from countersign.pr_writer.jobs.markers import marker_of, suffix_of
+from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, check_path, is_misspelt
+from countersign.pr_writer.jobs.markers import Misplacement, marker_of, suffix_of
 from countersign.pr_writer.parser.scanning import find
 from countersign.pr_writer.parser.verification import verify
 
@@ -67,6 +68,15 @@ def promote(text: str, value: str = "6.1.0", key: str = KEY) -> str:
             f"a:   6.1.0     {M}\n\n\n    \nb:   {{a,   b}}\n",
         ),
         (f'a: "x#y" {M}\n', f'a: "6.1.0" {M}\n'),
+        # Less deep than what is below it, it can be nothing else's.
+        (f"a:\n{M}\n  v: 1.0.0\n", f"a:\n{M}\n  v: 6.1.0\n"),
+        (f"a: {{b, v: 1.0.0}} {M}\n", f"a: {{b, v: 6.1.0}} {M}\n"),
+        (f"a: [{{v: 1.0.0}}] {M}\n", f"a: [{{v: 6.1.0}}] {M}\n"),
+        (
+            f"v: 1 {M}\nsops: {{mac: x, mac_only_encrypted: true}}\n",
+            f"v: 6.1.0 {M}\nsops: {{mac: x, mac_only_encrypted: true}}\n",
+        ),
+        (f"v: 1 {M}\na:\n  sops: {{mac: x}}\n", f"v: 6.1.0 {M}\na:\n  sops: {{mac: x}}\n"),
     ],
 )
 def test_marker_gets_the_value_and_no_other_byte_changes(before: str, after: str) -> None:
@@ -80,7 +90,6 @@ def test_marker_gets_the_value_and_no_other_byte_changes(before: str, after: str
         "v: 1.0.0 # {'$promotion': 'ns:app:prod'}\n",
         f"v: 1.0.0 # see {M[2:]}\n",
         f"v: 1.0.0 {M} please\n",
-        f"a: |\n  x: 1 {M}\nb: 1\n",
         'v: 1.0.0 # {"$promotion": "ns:app:Prod"}\n',
         'v:   1.0.0 # {"$promotion": "ns:other:prod"}\r\n\r\n',
         f'a: "v: 1 {M[2:]}"\n'.replace('"$promotion"', "'$promotion'").replace(
@@ -96,24 +105,39 @@ def test_file_without_a_marker_of_ours_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (f"spec: {M}\n  a: 1\n", "mapping"),
-        (f"{M}\nspec:\n  a: 1\n", "mapping"),
-        (f"a: {M}\n- 1\n", "list"),
-        (f"{M}\n- a: 1\n", "mapping"),
-        (f"a: {{v: 1.0.0, b: 2}} {M}\n", "several"),
-        (f"a: [1.0.0, 2.0.0] {M}\n", "several"),
-        (f"a: &v 1.0.0\nb: *v {M}\n", "alias"),
-        (f"a: !!int 1 {M}\n", "tag"),
-        (f"{M}\n\na: 1\n", "empty line"),
-        (f"a: {M}\n  1.0.0\n", "mapping"),
+        (f"spec: {M}\n  a: 1\n", Misplacement.ON_COLLECTION),
+        (f"{M}\nspec:\n  a: 1\n", Misplacement.ON_COLLECTION),
+        (f"a: {M}\n- 1\n", Misplacement.ON_COLLECTION),
+        (f"{M}\n- a: 1\n", Misplacement.ON_COLLECTION),
+        (f"a: {{v: 1.0.0, b: 2}} {M}\n", Misplacement.ON_SEVERAL),
+        (f"a: [1.0.0, 2.0.0] {M}\n", Misplacement.ON_SEVERAL),
+        (f"a: &v 1.0.0\nb: *v {M}\n", Misplacement.ON_ALIAS),
+        (f"a: !!int 1 {M}\n", Misplacement.ON_TAG),
+        (f"{M}\n\na: 1\n", Misplacement.APART),
+        (f"a: {M}\n  1.0.0\n", Misplacement.ON_COLLECTION),
+        # Below a value, and deeper than what is below: it is not that key's.
+        (f"spec:\n  chart:\n    version: 1.0.0\n    {M}\n  interval: 5m\n", Misplacement.DEEPER),
+        (f"tags:\n  - 1.0.0\n  {M}\nreplicas: 3\n", Misplacement.DEEPER),
+        (f"a:\n  b: 1\n  {M}\n", Misplacement.DEEPER),
+        # Keys in brackets, with and without a colon, and of a template.
+        (f"version: {{{{ .Values.v }}}} {M}\n", Misplacement.ON_SEVERAL),
+        (f"a: {{b}} {M}\n", Misplacement.ON_SEVERAL),
+        (f"a: {{b: {{c}}}} {M}\n", Misplacement.ON_SEVERAL),
+        (f"a: {{? b}} {M}\n", Misplacement.ON_SEVERAL),
+        (f"a: {{\n b, {M}\n c: 1}}\n", Misplacement.ON_SEVERAL),
+        (f"a: |\n  - image: x:1.0.0 {M}\nb: 1\n", Misplacement.IN_BLOCK),
+        (f"a: >-\r\n  x: 1\r\n  y: 2 {M}\r\n", Misplacement.IN_BLOCK),
+        (f"a: ENC[AES256_GCM,data:x,iv:x,tag:y,type:str] {M}\n", Misplacement.ENCRYPTED),
+        (f"v: 1 {M}\nsops:\n  version: 3.8.1\n  mac: ENC[x]\n", Misplacement.SEALED),
+        (f"---\nv: 1 {M}\n---\nsops: {{mac: x}}\n", Misplacement.SEALED),
     ],
 )
-def test_marker_on_no_single_value_is_told_with_its_line(text: str, reason: str) -> None:
+def test_marker_on_no_single_value_is_told_with_its_line(text: str, reason: Misplacement) -> None:
     found = find(text.encode())
 
     assert found.marked == ()
     assert [m.marker for m in found.misplaced] == [KEY]
-    assert reason in found.misplaced[0].reason
+    assert found.misplaced[0].reason is reason
     assert "$promotion" in text.splitlines()[found.misplaced[0].line - 1]
 
 
@@ -161,6 +185,35 @@ def test_marker_with_suffix_belongs_to_the_key_before_it() -> None:
     assert suffix_of("ns:app:prod:digest", key=KEY) == "digest"
     assert suffix_of("ns:app:prod:other", key=KEY) is None
     assert suffix_of("ns:app:prod:", key=KEY) is None
+
+
+def test_pin_is_written_with_its_tag() -> None:
+    digest = "sha256:" + "b" * 64
+    text = f'tag: v1.0.0@sha256:{"a" * 64} # {{"$promotion": "{KEY}:tag@digest"}}\n'
+    body = text.encode()
+    revision = parse_revision(f"v6.1.0@{digest}")
+
+    value = marker_value(revision, "tag@digest")
+    after, changed = apply(body, find(body).marked, key=KEY, values={"tag@digest": value})
+
+    assert value == f"v6.1.0@{digest}"
+    assert after == text.replace(f"v1.0.0@sha256:{'a' * 64}", value).encode()
+    assert len(changed) == 1
+
+
+@pytest.mark.parametrize("suffix", ["", "tag"])
+def test_pin_is_not_dropped(suffix: str) -> None:
+    marker = f"{KEY}:{suffix}".rstrip(":")
+    body = f'tag: v1@sha256:{"a" * 64} # {{"$promotion": "{marker}"}}\n'.encode()
+
+    with pytest.raises(Rejected, match="not_promotable"):
+        apply(body, find(body).marked, key=KEY, values={suffix: "v6.1.0"})
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_file_of_another_encoding_is_not_read_silently(name: str) -> None:
+    with pytest.raises(Rejected, match="UTF-16"):
+        find(f"v: 1 {M}\n".encode(name))
 
 
 def test_value_that_is_there_already_is_no_change() -> None:
@@ -275,6 +328,27 @@ def test_verify_refuses_a_change_beside_the_marker() -> None:
         "Jenkinsfile",
         "apps.txt",
         "other/a.yaml",
+        "atlantis.yaml",
+        ".zuul.yaml",
+        "zuul.d/jobs.yaml",
+        ".mergify.yml",
+        ".mergify/config.yml",
+        ".build.yml",
+        ".builds/debian.yml",
+        ".prow.yaml",
+        ".prow/jobs/unit.yaml",
+        ".tekton/push.yaml",
+        ".woodpecker.yml",
+        ".drone.yaml",
+        ".travis.yml",
+        "tools/action.yml",
+        "buildspec.yml",
+        "cloudbuild.yaml",
+        "codefresh.yml",
+        "bitbucket-pipelines.yml",
+        "azure-pipelines.deploy.yml",
+        "AppVeyor.yml",
+        "jenkins-x.yml",
     ],
 )
 def test_path_that_runs_code_or_leaves_the_folder_is_refused(path: str) -> None:
@@ -341,3 +415,29 @@ def test_any_bytes_end_in_markers_or_a_typed_error(body: bytes) -> None:
 @given(st.text(max_size=40))
 def test_any_comment_is_a_marker_or_not(comment: str) -> None:
     assert marker_of(f"# $promotion{comment}") is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "kubernetes/flux/repositories/oci/actions-runner-controller.yaml",
+        "apps/prod/action-server.yaml",
+        "apps/prod/codefresh-runner.yaml",
+        "apps/prod/azure-pipelines-agent.yaml",
+        "apps/prod/cloudbuild-notifier.yaml",
+        "apps/prod/atlantis-server.yaml",
+        "apps/zuul/release.yaml",
+        "apps/prow/release.yaml",
+        "apps/drone.yaml",
+        "apps/woodpecker/travis.yaml",
+        "tekton/pipelines.yaml",
+        "apps/.hidden/release.yaml",
+    ],
+)
+def test_path_that_runs_none_is_written(path: str) -> None:
+    check_path(path, root="")
+
+
+@pytest.mark.parametrize(("path", "is_so"), [("a.YAML", True), ("a.Yml", True), ("a.yaml", False)])
+def test_yaml_that_nobody_reads_is_known_as_such(*, path: str, is_so: bool) -> None:
+    assert is_misspelt(path) is is_so

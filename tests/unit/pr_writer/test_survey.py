@@ -143,3 +143,11 @@ def test_file_of_unknown_size_is_read() -> None:
     )
 
     assert [e.path for e in found.read] == ["a.yaml"]
+
+
+def test_file_that_flux_does_not_read_either_is_named() -> None:
+    listed = (file("prod/a.YAML", "a1"), file("prod/b.yaml", "b1"), file("README.md", "r"))
+
+    (note,) = survey.unread(survey.choose(listed, Known(), key=KEY))
+
+    assert "prod/a.YAML" in note

@@ -14,7 +14,7 @@ _SEMVER = re.compile(
 )
 # Flux appends the first 12 hexadecimal digits of an OCI digest or of a commit.
 _FLUX_BUILD = re.compile(r"\+[0-9a-f]{12}$")
-SUFFIXES: Final = ("", "tag", "digest", "commit", "name")
+SUFFIXES: Final = ("", "tag", "digest", "tag@digest", "commit", "name")
 
 
 def parse_revision(recorded: str, *, digest: str = "") -> Revision:
@@ -50,10 +50,12 @@ def marker_value(revision: Revision, suffix: str) -> str:
         Rejected: `not_promotable`; the revision has no such part.
 
     """
+    tag = revision.tag or revision.version
     value = {
         "": revision.version or revision.recorded,
-        "tag": revision.tag or revision.version,
+        "tag": tag,
         "digest": revision.digest,
+        "tag@digest": f"{tag}@{revision.digest}" if tag and revision.digest else "",
         "commit": revision.commit,
         "name": revision.recorded.partition("@")[0],
     }.get(suffix)

@@ -10,7 +10,7 @@ from countersign.contracts.revision import marker_value
 from countersign.pr_writer.executor.parser_client import Parser
 from countersign.pr_writer.executor.scalars import apply
 from countersign.pr_writer.jobs.files import check_path
-from countersign.pr_writer.jobs.markers import Marked, suffix_of
+from countersign.pr_writer.jobs.markers import Marked, Misplacement, suffix_of
 
 FILES_MAX: Final = 50  # SR-26
 _NEAR_MISS: Final = b"$promotion"
@@ -86,7 +86,9 @@ class MarkerEditor:
     def _suffix(self, marker: str) -> str | None:
         return suffix_of(marker, key=self._key)
 
-    def _check_misplaced(self, path: str, misplaced: tuple[tuple[str, int, str], ...]) -> None:
+    def _check_misplaced(
+        self, path: str, misplaced: tuple[tuple[str, int, Misplacement], ...]
+    ) -> None:
         for marker, line, reason in misplaced:
             if self._suffix(marker) is not None:
-                raise Rejected("no_marker", f"the marker in {path!r}, line {line}, {reason[:120]}")
+                raise Rejected("no_marker", f"the marker in {path!r}, line {line}, {reason.value}")

@@ -31,6 +31,7 @@ _DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _UNQUOTED = re.compile(r"(?!['\"|>#])(?:(?!:\s|\s\#).)+(?<!:)", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/@+-]|:(?=[A-Za-z0-9]))*")
 VALUE_CHARACTERS_MAX: Final = 512
+_PIN: Final = "@sha256:"
 
 
 def write_scalar(value: str, *, style: str, flow: bool) -> str:
@@ -63,7 +64,8 @@ def apply(
         The new bytes and the places whose text is another one now.
 
     Raises:
-        Rejected: `bad_answer` for places that are not marked so, `not_promotable` for a value.
+        Rejected: `bad_answer` for places that are not marked so, `not_promotable` for a value, or
+            where a digest would be dropped.
 
     """
     after = body
@@ -83,10 +85,21 @@ def apply(
         edge = place.start
         if old == values[suffix] or old == new:
             continue
+        _refuse_unpinning(old, new, line=place.line)
         lead = " " if place.style == ":" else ""
         after = after[: place.start] + (lead + new).encode() + after[place.end :]
         changed.append(place)
     return after, tuple(reversed(changed))
+
+
+def _refuse_unpinning(old: str, new: str, *, line: int) -> None:
+    """Refuse to write a tag alone where a digest pinned it: the image could be replaced then."""
+    if _PIN in old and _PIN not in new:
+        raise Rejected(
+            "not_promotable",
+            f"the value in line {line} is pinned to a digest, which {new[:80]!r} would drop; "
+            "use the marker suffix tag@digest",
+        )
 
 
 def _is_one_value(body: bytes, place: Marked) -> bool:

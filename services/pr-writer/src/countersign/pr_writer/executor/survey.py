@@ -11,7 +11,7 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.dialects.repositories.contents import TreeEntry
 from countersign.dialects.repositories.interface import View
-from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, is_candidate
+from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, is_candidate, is_misspelt
 from countersign.pr_writer.jobs.markers import suffix_of
 from countersign.pr_writer.jobs.model import Known
 
@@ -112,6 +112,13 @@ def choose(entries: Iterable[TreeEntry], known: Known, *, key: str) -> Survey:
 def _known_markers(entry: TreeEntry, known: Known) -> tuple[str, ...] | None:
     """Return what it holds by what is remembered; none where that is not known."""
     return known.markers.get(entry.object_id) if entry.object_id else None
+
+
+def unread(survey: Survey) -> tuple[str, ...]:
+    """Return notes about files that people take for YAML, and that Flux does not read either."""
+    return tuple(
+        f"{e.path!r} is not read; name it .yaml" for e in survey.seen if is_misspelt(e.path)
+    )
 
 
 def learn(survey: Survey, found: Mapping[str, tuple[str, ...]], known: Known) -> Known:

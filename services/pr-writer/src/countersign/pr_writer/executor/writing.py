@@ -126,6 +126,7 @@ class Writing:
             self._job.known,
         )
         skipped = tuple(e.path for e in surveyed.too_large)
+        edits = replace(edits, notes=(*edits.notes, *survey.unread(surveyed)))
         self._check_edits(edits, skipped)
         await self._reporter.step(OpeningStep.COMMITTING)
         commit = await self._commit(base, edits, surveyed.read)

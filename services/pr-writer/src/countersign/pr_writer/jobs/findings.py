@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from countersign.pr_writer.jobs.markers import Marked, Markers, Misplaced
+from countersign.pr_writer.jobs.markers import Marked, Markers, Misplaced, Misplacement
 
 
 class Place(BaseModel):
@@ -24,7 +24,7 @@ class Found(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     marked: tuple[Place, ...] = ()
-    misplaced: tuple[tuple[str, int, str], ...] = ()
+    misplaced: tuple[tuple[str, int, Misplacement], ...] = ()
     reason: str = ""
     message: str = ""
 

@@ -6,6 +6,7 @@ revision that is wanted. The contract is that of Weave GitOps' pipeline-controll
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 
 from countersign.contracts.revision import SUFFIXES
 
@@ -26,13 +27,35 @@ class Marked:
     line: int
 
 
+class Misplacement(StrEnum):
+    """Reasons for which a marker belongs to no single value, as people are told them."""
+
+    ON_ALIAS = "is on an alias; put it on the anchored value"
+    ON_NOTHING = "is on no value; put it beside a single value"
+    DEEPER = "is deeper than what is below it; put it beside the value"
+    APART = "has an empty line below it; put it beside a single value"
+    ABOVE_NOTHING = "is above no value; put it beside a single value"
+    ON_COMPLEX_KEY = "is on a complex key; put it beside a single value"
+    ON_TAG = "is on a value with a tag; remove the tag"
+    ON_COLLECTION = "is on a mapping or a list; put it beside a single value"
+    ON_KEY = "is on a key; put it beside a single value"
+    ON_EMPTY_BLOCK = "is on an empty block; write a value into it"
+    ON_SEVERAL = "has several values or none on its line; put each value on a line of its own"
+    ENCRYPTED = "is on an encrypted value; encrypt none that is promoted"
+    IN_BLOCK = "is inside a block of text; move the value out of it"
+    SEALED = (
+        "is in a file that SOPS signed as a whole; set mac_only_encrypted: true in .sops.yaml and "
+        "encrypt it anew, or move the value"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Misplaced:
     """A marker that belongs to no single value; `line` counts from 1."""
 
     marker: str
     line: int
-    reason: str
+    reason: Misplacement
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,19 @@ import yaml
 
 from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs.files import FILE_BYTES_MAX
-from countersign.pr_writer.jobs.markers import Marked, Markers, Misplaced, marker_of
+from countersign.pr_writer.jobs.markers import Marked, Markers, Misplaced, Misplacement, marker_of
+from countersign.pr_writer.parser import brackets
+from countersign.pr_writer.parser.sops import ENCRYPTED, is_sealed
 
 NODES_MAX: Final = 50_000
 DEPTH_MAX: Final = 64
 NEEDLE: Final = b'"$promotion"'
+_WIDE_NEEDLES: Final = tuple(
+    NEEDLE.decode().encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+)
 BOM: Final = b"\xef\xbb\xbf"
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-_Found = tuple[int, int, str, int] | str
+_Found = tuple[int, int, str, int] | Misplacement
 
 
 def find(body: bytes) -> Markers:
@@ -32,6 +37,8 @@ def find(body: bytes) -> Markers:
     """
     if len(body) > FILE_BYTES_MAX:
         raise Rejected("limit_exceeded", f"{len(body)} bytes, more than {FILE_BYTES_MAX}")
+    if any(needle in body for needle in _WIDE_NEEDLES):
+        raise Rejected("not_yaml", "UTF-16; save it as UTF-8")
     if NEEDLE not in body:
         return Markers()
     offset = len(BOM) if body.startswith(BOM) else 0
@@ -74,6 +81,7 @@ class _Comment:
 
     marker: str
     line: int
+    column: int
     after: int | None
     before: int
     ends_at: int
@@ -96,10 +104,13 @@ class _File:
 
     def markers(self, *, bytes_before: int) -> Markers:
         marked: dict[int, Marked] = {}
-        misplaced: list[Misplaced] = []
+        misplaced = list(self._inside_blocks())
+        sealed = is_sealed(self.text)
         for comment in self._comments():
             found = self._beside(comment) if comment.after is not None else self._below(comment)
-            if isinstance(found, str):
+            if sealed:
+                found = Misplacement.SEALED
+            if isinstance(found, Misplacement):
                 place = Misplaced(marker=comment.marker, line=comment.line + 1, reason=found)
                 misplaced.append(place)
                 continue
@@ -131,6 +142,19 @@ class _File:
                 last = n
             end = max(end, token.end_mark.index)
 
+    def _inside_blocks(self) -> Iterator[Misplaced]:
+        """Markers in the text of block scalars: a document of its own, which nobody reads here."""
+        for n in self.scalars:
+            token = self.tokens[n]
+            header = _BREAK.search(self.text, token.start_mark.index)
+            if token.style not in {"|", ">"} or header is None:
+                continue
+            inside = range(header.end(), token.end_mark.index)
+            for comment in self._comments_in(inside.start, inside.stop, after=n, before=n):
+                yield Misplaced(
+                    marker=comment.marker, line=comment.line + 1, reason=Misplacement.IN_BLOCK
+                )
+
     def _comments_in(
         self, start: int, end: int, *, after: int | None, before: int
     ) -> Iterator[_Comment]:
@@ -143,7 +167,8 @@ class _File:
             if marker is not None:
                 line = self.line_of(hash_at)
                 beside = after is not None and self._last_line(after) == line
-                yield _Comment(marker, line, after if beside else None, before, stop)
+                column = hash_at - self.line_starts[line]
+                yield _Comment(marker, line, column, after if beside else None, before, stop)
             at = line_break.end() if line_break else end
 
     def _last_line(self, n: int) -> int:
@@ -156,27 +181,29 @@ class _File:
         n = comment.after
         assert n is not None  # noqa: S101 - the caller looked
         token = self.tokens[n]
-        if self._flow_depth(n) or isinstance(
+        if brackets.enclosing(self.tokens, n + 1) or isinstance(
             token, yaml.FlowMappingEndToken | yaml.FlowSequenceEndToken
         ):
             return self._in_flow(n, line=comment.line)
         if isinstance(token, yaml.ScalarToken):
             return self._scalar(n)
         if isinstance(token, yaml.AliasToken):
-            return "is on an alias; put it on the anchored value"
+            return Misplacement.ON_ALIAS
         if isinstance(token, yaml.ValueToken | yaml.BlockEntryToken):
             return self._empty(n)
-        return "is on no value; put it beside a single value"
+        return Misplacement.ON_NOTHING
 
     def _below(self, comment: _Comment) -> _Found:
         """The value that starts on the line under the comment."""
         n = comment.before
+        if comment.column > self.tokens[n].start_mark.column:
+            return Misplacement.DEEPER
         structure = yaml.BlockEndToken | yaml.BlockMappingStartToken | yaml.BlockSequenceStartToken
         token = self.tokens[n]
         below = self.line_of(token.start_mark.index)
         gap = self.text[comment.ends_at : self.line_starts[below]]
         if any(not line.strip() for line in _BREAK.split(gap)[1:-1]):
-            return "has an empty line below it; put it beside a single value"
+            return Misplacement.APART
         opened = False
         while isinstance(self.tokens[n], structure):
             opened = opened or isinstance(self.tokens[n], yaml.BlockMappingStartToken)
@@ -187,12 +214,12 @@ class _File:
             return self._value_of_key(n)
         if isinstance(self.tokens[n], yaml.ScalarToken) and not opened:
             return self._scalar(n)
-        return "is above no value; put it beside a single value"
+        return Misplacement.ABOVE_NOTHING
 
     def _value_of_key(self, n: int) -> _Found:
         key, colon = self.tokens[n + 1], self.tokens[n + 2]
         if not isinstance(key, yaml.ScalarToken) or not isinstance(colon, yaml.ValueToken):
-            return "is on a complex key; put it beside a single value"
+            return Misplacement.ON_COMPLEX_KEY
         return self._value(n + 3)
 
     def _value(self, n: int) -> _Found:
@@ -202,14 +229,14 @@ class _File:
         if isinstance(token, yaml.ScalarToken):
             return self._scalar(n)
         if isinstance(token, yaml.AliasToken):
-            return "is on an alias; put it on the anchored value"
+            return Misplacement.ON_ALIAS
         if isinstance(token, yaml.FlowMappingStartToken | yaml.FlowSequenceStartToken):
-            return self._in_flow(self._flow_end(n), line=-1)
+            return self._in_flow(brackets.end(self.tokens, n), line=-1)
         if isinstance(token, yaml.TagToken):
-            return "is on a value with a tag; remove the tag"
+            return Misplacement.ON_TAG
         if isinstance(token, yaml.KeyToken | yaml.BlockEndToken):
             return self._empty(n - 1)
-        return "is on a mapping or a list; put it beside a single value"
+        return Misplacement.ON_COLLECTION
 
     def _empty(self, n: int) -> _Found:
         """The place right after `:` or `-` where nothing follows."""
@@ -218,27 +245,29 @@ class _File:
             following,
             yaml.KeyToken | yaml.BlockEndToken | yaml.BlockEntryToken | yaml.StreamEndToken,
         ) or not isinstance(self.tokens[n], yaml.ValueToken | yaml.BlockEntryToken):
-            return "is on a mapping or a list; put it beside a single value"
+            return Misplacement.ON_COLLECTION
         if isinstance(self.tokens[n], yaml.ValueToken) and isinstance(
             following, yaml.BlockEntryToken
         ):
-            return "is on a mapping or a list; put it beside a single value"
+            return Misplacement.ON_COLLECTION
         at = self.tokens[n].end_mark.index
         return at, at, ":", -1
 
     def _scalar(self, n: int) -> _Found:
         token = self.tokens[n]
         if n and isinstance(self.tokens[n - 1], yaml.TagToken):
-            return "is on a value with a tag; remove the tag"
+            return Misplacement.ON_TAG
         start, end = token.start_mark.index, token.end_mark.index
+        if token.value.startswith(ENCRYPTED):
+            return Misplacement.ENCRYPTED
         if token.style not in {"|", ">"}:
             if self._is_key(n):
-                return "is on a key; put it beside a single value"
+                return Misplacement.ON_KEY
             return start, end, token.style if token.style in {"'", '"'} else "", n
         header = _BREAK.search(self.text, start)
         content = self.text[header.end() if header else end : end]
         if not content.strip():
-            return "is on an empty block; write a value into it"
+            return Misplacement.ON_EMPTY_BLOCK
         first = end - len(content.lstrip())
         return first, end - (len(content) - len(content.rstrip())), "|", n
 
@@ -246,42 +275,22 @@ class _File:
         before = n - 1
         while before >= 0 and isinstance(self.tokens[before], yaml.AnchorToken | yaml.TagToken):
             before -= 1
-        return before >= 0 and isinstance(self.tokens[before], yaml.KeyToken)
-
-    def _flow_depth(self, n: int) -> int:
-        return sum(map(_flow_step, self.tokens[: n + 1]))
-
-    def _flow_end(self, n: int) -> int:
-        depth = 0
-        for m in range(n, len(self.tokens)):
-            depth += _flow_step(self.tokens[m])
-            if depth == 0:
-                return m
-        raise AssertionError("the parser closes every flow collection")
-
-    def _flow_start(self, n: int) -> int:
-        depth = 0
-        for m in range(n, -1, -1):
-            depth += _flow_step(self.tokens[m])
-            if depth == 0:
-                return m
-        raise AssertionError("the parser opens every flow collection")
+        if before < 0 or isinstance(self.tokens[before], yaml.KeyToken):
+            return before >= 0
+        # Without a colon it is a key all the same, in a mapping in brackets: `{a, b: 1}`.
+        in_brackets = isinstance(brackets.enclosing(self.tokens, n), yaml.FlowMappingStartToken)
+        return in_brackets and not isinstance(self.tokens[before], yaml.ValueToken)
 
     def _in_flow(self, n: int, *, line: int) -> _Found:
         """The one value of a collection in brackets, or the one on the comment's line."""
-        ended = _flow_step(self.tokens[n]) < 0
+        ended = brackets.step(self.tokens[n]) < 0
         inside: Sequence[int]
         if ended:
-            inside = range(self._flow_start(n), n)
+            inside = range(brackets.start(self.tokens, n), n)
         else:
             inside = [m for m in range(n + 1) if self._last_line(m) == line]
         values = [m for m in inside if m in self.ordinals and not self._is_key(m)]
         aliases = [m for m in inside if isinstance(self.tokens[m], yaml.AliasToken)]
         if len(values) != 1 or aliases:
-            return "has several values or none on its line; put each value on a line of its own"
+            return Misplacement.ON_SEVERAL
         return self._scalar(values[0])
-
-
-def _flow_step(token: Any) -> int:
-    opens = isinstance(token, yaml.FlowMappingStartToken | yaml.FlowSequenceStartToken)
-    return opens - isinstance(token, yaml.FlowMappingEndToken | yaml.FlowSequenceEndToken)
