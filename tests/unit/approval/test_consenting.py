@@ -523,3 +523,32 @@ async def test_poll_tells_only_the_session_that_began(house: House, approval: Se
     done = await approval.handlers.on_poll(mine, Call("gateway"))
 
     assert (waiting.granted, done.granted) == (False, True)
+
+
+async def test_code_that_came_back_to_another_forges_address_is_sent_nowhere(
+    house: House, approval: Service
+) -> None:
+    """Mix-up of forges, RFC 9700 §4.4: the code would be an honest forge's, sent to another."""
+    await house.request()
+    begun = await house.begin(approval)
+    back = house.forge.sign_in(begun.authorize_url, "ada")
+    calls = len(house.forge.calls)
+
+    done = await house.complete(approval, back, forge="honest")
+
+    assert done.problem is not None
+    assert done.problem.code == "state_mismatch"
+    assert len(house.forge.calls) == calls
+    assert house.state(approval) == "waiting"
+
+
+async def test_code_that_came_back_to_the_forges_own_address_is_taken(
+    house: House, approval: Service
+) -> None:
+    await house.request()
+    begun = await house.begin(approval)
+    back = house.forge.sign_in(begun.authorize_url, "ada")
+
+    done = await house.complete(approval, back, forge="forge")
+
+    assert done.problem is None

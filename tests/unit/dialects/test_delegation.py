@@ -3,16 +3,21 @@
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.forge_list import KIND_BY_NAME, Forge
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.messages import ForgeKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.capabilities import Reach, Revoker
-from countersign.dialects.delegation.fitness import LIFETIME_S_MAX, lifetime_s, refuse_unfit
+from countersign.dialects.delegation.fitness import (
+    LIFETIME_S_MAX,
+    lifetime_s,
+    refuse_unaccepted,
+    refuse_unfit,
+)
 from countersign.dialects.delegation.oauth import Delegated, OAuthDialect
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Basic
 from countersign.dialects.github.oauth import OAUTH
 from countersign.dialects.kinds import KINDS, Kind, presented, sign_in_origins
-from countersign.dialects.terms import terms_of
 
 ORIGIN = "https://forge.example"
 TOKEN = Secret("made-up-token")
@@ -67,38 +72,25 @@ def test_token_is_kept_no_longer_than_the_administrator_says(
     assert lifetime_s(Delegated(token=TOKEN, expires_in_s=told_s), minutes=15) == kept_s
 
 
+@pytest.mark.parametrize("broad", ["refuse", "accept"])
+def test_reach_is_only_asked_for_where_it_was_accepted(broad: str) -> None:
+    wide = KINDS[ForgeKind.GITLAB].capabilities
+    forge = entry("gitlab", broadTokens=broad)
+
+    if broad == "accept":
+        refuse_unaccepted(wide, forge)
+    else:
+        with pytest.raises(Rejected, match="token_too_strong"):
+            refuse_unaccepted(wide, forge)
+    refuse_unaccepted(KINDS[ForgeKind.GITHUB].capabilities, forge)
+
+
 @pytest.mark.parametrize("row", KINDS.values(), ids=lambda row: row.title)
 def test_capabilities_say_what_the_dialect_can(row: Kind) -> None:
     if row.oauth is not None:
         assert row.capabilities.narrows is (row.oauth.narrow is not None)
         assert (row.capabilities.revoked_by is not Revoker.NOBODY) is (row.oauth.revoke is not None)
         assert row.capabilities.narrows is (row.capabilities.reach is Reach.ONE_REPOSITORY)
-
-
-@pytest.mark.parametrize("kind", KIND_BY_NAME)
-def test_terms_are_those_of_the_kind_and_of_what_was_accepted(kind: str) -> None:
-    row = KINDS[KIND_BY_NAME[kind]]
-    refused, accepted = terms_of(entry(kind)), terms_of(entry(kind, broadTokens="accept"))
-
-    assert accepted.reach is row.capabilities.reach
-    if row.oauth is None:
-        assert refused.refusal is DelegationRefusal.NO_CLIENT
-    elif row.capabilities.wants_acceptance:
-        assert refused.refusal is DelegationRefusal.TOO_STRONG
-        assert accepted.refusal is None
-    else:
-        assert refused.refusal is accepted.refusal is None
-
-
-def test_accepting_broad_tokens_changes_nothing_where_none_are_given() -> None:
-    terms = terms_of(entry("github", broadTokens="accept"))
-
-    assert terms.reach is Reach.ONE_REPOSITORY
-    assert terms.revoked
-
-
-def test_nobody_delegates_where_no_application_is_registered() -> None:
-    assert terms_of(entry(client_id="")).refusal is DelegationRefusal.NO_CLIENT
 
 
 def test_sign_in_leads_to_the_forge_its_kind_and_what_the_administrator_adds() -> None:

@@ -135,4 +135,4 @@ async def test_forge_without_an_application_says_so_instead_of_a_dead_button() -
 
     assert "Nobody can sign in at GitHub yet" in html
     assert BEGIN not in html
-    assert FORGE in Scene().links.origins
+    assert FORGE in Scene().links.sign_in_origins

@@ -288,6 +288,8 @@ class Problem(Message):
     """Stable, for instance `unknown_promotion`, `state_mismatch`, `token_too_strong`."""
     message: Annotated[str, Field(min_length=1)]
     """What failed, on which object, and what to do."""
+    retry_after_s: int = Field(alias="retryAfterS", default=0)
+    """After so many seconds it may work; 0 where that is not known."""
 
 
 class PollRequest(Message):
@@ -439,6 +441,8 @@ class CompleteRequest(Message):
     error: str = ""
     iss: str = ""
     """RFC 9207; empty where the forge sends none."""
+    forge: str = ""
+    """Of the address that the browser came back to: `github` of `/oauth/callback/github`."""
 
 
 class PollResponse(Message):

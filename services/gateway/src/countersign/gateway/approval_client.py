@@ -44,6 +44,8 @@ class Callback:
     code: str
     error: str
     iss: str
+    # Of the address that it came to.
+    forge: str
 
     def __repr__(self) -> str:
         return "Callback(…)"
@@ -86,6 +88,7 @@ class ApprovalClient:
             code=callback.code,
             error=callback.error,
             iss=callback.iss,
+            forge=callback.forge,
         )
         answer = await self._requests.request(
             "approval.complete", request, replica=replica, timeout_s=COMPLETE_TIMEOUT_S

@@ -103,7 +103,11 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
     consent = ConsentPages(**seen, links=site.links)
     credentials = CredentialPages(**seen)
     actions = Actions(
-        visibility=site.visibility, approval=site.approval, accounts=site.accounts, hub=site.hub
+        visibility=site.visibility,
+        approval=site.approval,
+        accounts=site.accounts,
+        hub=site.hub,
+        links=site.links,
     )
     callbacks = Callbacks(
         approval=site.approval,

@@ -7,6 +7,7 @@ anybody's subject as its reply, and permissions do not stop that (tried).
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Final, Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -75,12 +76,19 @@ async def answer(
         except (Rejected, Retryable) as error:
             outcome = error.reason
             log.info("rpc.refused", method=name, caller=call.service, reason=error.reason)
-            response = _refusal(method, error.reason, error.message)
+            after_s = error.after_s if isinstance(error, Retryable) else None
+            problem = Problem(
+                code=error.reason, message=error.message, retry_after_s=ceil(after_s or 0)
+            )
+            response = _refusal(method, problem)
         except Exception as error:  # a bug: who asked is answered, and its words stay here
             outcome = "internal"
             fail(current, error)
             log.exception("rpc.bug", method=name, caller=call.service)
-            response = _refusal(method, "internal", "internal error; the log of the service has it")
+            problem = Problem(
+                code="internal", message="internal error; the log of the service has it"
+            )
+            response = _refusal(method, problem)
         ANSWERED.labels(method=name, outcome=outcome).inc()
         if not method.broadcast:
             await respond(call.reply, response.to_json(), {CONTENT_TYPE: JSON, **carrier()})
@@ -92,7 +100,7 @@ def drop(name: str) -> None:
     log.warning("rpc.foreign_reply", method=name)
 
 
-def _refusal(method: MethodInfo, code: str, message: str) -> Message:
+def _refusal(method: MethodInfo, problem: Problem) -> Message:
     if "problem" not in method.response.model_fields:
         return method.response()
-    return method.response.model_validate({"problem": Problem(code=code, message=message)})
+    return method.response.model_validate({"problem": problem})

@@ -97,12 +97,14 @@ def code_in(request: CompleteRequest, consent: Consent, application: Application
     """Return the code that the forge gave to the browser.
 
     Raises:
-        Rejected: `state_mismatch` where another server answered (RFC 9207; forges that name none
-            pass), `denied`, `bad_request`.
+        Rejected: `state_mismatch` where another forge answered than the one that was asked (RFC
+            9207, RFC 9700 §4.4), `denied`, `bad_request`.
 
     """
-    name = application.forge.name
-    if request.iss and request.iss not in application.oauth.issuers:
+    name, slug = application.forge.name, application.forge.slug
+    # Each forge has an address of ours to itself, so an honest forge's code never gets to another.
+    elsewhere = bool(request.forge) and request.forge != slug
+    if elsewhere or (request.iss and request.iss not in application.oauth.issuers):
         raise Rejected(ConsentRefusal.STATE_MISMATCH, f"the answer does not come from {name!r}")
     if request.error:
         word = request.error if _ERROR_WORD.fullmatch(request.error) else ""

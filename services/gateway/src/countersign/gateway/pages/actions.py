@@ -12,6 +12,7 @@ from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.refusals import Refusal
 from countersign.gateway.text import addresses
+from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.web.forms import read_form
 from countersign.gateway.web.guards import session_of
@@ -25,8 +26,15 @@ class Actions:
     """One method for each form of a promotion."""
 
     def __init__(
-        self, *, visibility: Visibility, approval: ApprovalClient, accounts: Accounts, hub: Hub
+        self,
+        *,
+        visibility: Visibility,
+        approval: ApprovalClient,
+        accounts: Accounts,
+        hub: Hub,
+        links: ForgeLinks,
     ) -> None:
+        self._links = links
         self._visibility = visibility
         self._approval = approval
         self._accounts = accounts
@@ -48,7 +56,7 @@ class Actions:
             )
         if answer.granted or not answer.authorize_url:
             return await self._shown(timeline.promotion_id)
-        return RedirectResponse(_checked(answer.authorize_url, timeline), status_code=303)
+        return RedirectResponse(self._checked(answer.authorize_url, timeline), status_code=303)
 
     async def approve(self, request: Request) -> Response:
         """Let the stored credential open the pull request."""
@@ -74,11 +82,10 @@ class Actions:
         await self._hub.wait_for(promotion_id, timeout_s=HEARD_TIMEOUT_S)
         return RedirectResponse(addresses.promotion(promotion_id), status_code=303)
 
-
-def _checked(url: str, timeline: Timeline) -> str:
-    origin = timeline.promotion.request.destination.origin
-    if not url.startswith(f"{origin}/"):
-        raise Rejected(
-            Refusal.FORGE_NOT_LISTED, f"a sign-in elsewhere than {origin} is not followed"
-        )
-    return url
+    def _checked(self, url: str, timeline: Timeline) -> str:
+        origin = timeline.promotion.request.destination.origin
+        if not self._links.leads_to_sign_in(url, origin):
+            raise Rejected(
+                Refusal.FORGE_NOT_LISTED, f"a sign-in elsewhere than {origin} is not followed"
+            )
+        return url

@@ -55,6 +55,7 @@ class Callbacks:
             code=query.get("code", "")[: CODE_CHARACTERS_MAX + 1],
             error=query.get("error", "")[:200],
             iss=query.get("iss", "")[:500],
+            forge=request.path_params["forge"],
         )
         answer = await self._approval.complete(
             callback, person=session.person, session=session.digest

@@ -3,18 +3,26 @@
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.messages import Destination, PullRequestRef
 from countersign.dialects import pages
+from countersign.dialects.kinds import sign_in_origins
 
 
 class ForgeLinks:
     """The forge list, as pages use it."""
 
     def __init__(self, forges: ForgeList) -> None:
-        self.origins = tuple(f.origin for f in forges.forges)
+        self.sign_in_origins = tuple(
+            dict.fromkeys(origin for f in forges.forges for origin in sign_in_origins(f))
+        )
         self._by_origin = {f.origin: f for f in forges.forges}
 
     def entry(self, origin: str) -> Forge | None:
         """The administrator's entry for an origin, if there is one."""
         return self._by_origin.get(origin)
+
+    def leads_to_sign_in(self, url: str, origin: str) -> bool:
+        """Tell whether an address is one at which people sign in for the forge of that origin."""
+        forge = self.entry(origin)
+        return forge is not None and any(url.startswith(f"{o}/") for o in sign_in_origins(forge))
 
     def tells_of_merges(self, origin: str) -> bool:
         """Tell whether the forge's webhooks reach us."""

@@ -51,7 +51,7 @@ def content_security_policy(links: ForgeLinks, accounts: Accounts) -> str:
 
     Source: https://www.w3.org/TR/CSP3/#directive-form-action
     """
-    origins = " ".join(["'self'", *links.origins, *accounts.origins])
+    origins = " ".join(["'self'", *links.sign_in_origins, *accounts.origins])
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         f"connect-src 'self'; form-action {origins}; frame-ancestors 'none'; base-uri 'none'"
