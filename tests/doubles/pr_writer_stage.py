@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,16 @@ from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.projections.follower import follow
 from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.pr_writer import bootstrap
-from countersign.pr_writer.jobs.model import Job, Known, Outcome, Progress, opening
+from countersign.pr_writer.jobs.model import (
+    Access,
+    FollowJob,
+    Job,
+    LookJob,
+    OpenJob,
+    SecretSource,
+    opening,
+)
+from countersign.pr_writer.jobs.outcomes import Failure, Followed, Known, Looked, Opened, Progress
 from countersign.pr_writer.parent.executors import ExecutorPool, executor_pool
 from countersign.pr_writer.parent.signing import signing_key
 from countersign.pr_writer.settings import Settings
@@ -72,6 +81,16 @@ SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POL
 
 
 @dataclass
+class ForgeClock:
+    """Dates what is done at the forge; `behind_s` of what is to be old already."""
+
+    behind_s: float = 0.0
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) - timedelta(seconds=self.behind_s)
+
+
+@dataclass
 class Story:
     """A forge with a repository, and jobs about it."""
 
@@ -79,6 +98,7 @@ class Story:
     secrets_dir: Path
     token: Secret
     entry: Forge
+    clock: ForgeClock = field(default_factory=ForgeClock)
     # Of the Pipeline, and where its Secrets are if they are not in the folder.
     namespace: str = "apps"
     kube: KubeSettings = field(default_factory=KubeSettings)
@@ -126,11 +146,36 @@ class Story:
             requested_at=datetime.now(UTC),
         )
 
-    def job(self, request: PromotionRequested | None = None, **changes: object) -> Job:
+    def access(self, mode: CredentialMode = CredentialMode.STORED) -> Access:
+        return Access(
+            mode=mode, forge=self.entry, secrets=SecretSource(folder=str(self.secrets_dir))
+        )
+
+    def job(self, request: PromotionRequested | None = None, **changes: object) -> OpenJob:
         promotion = Promotion(request=request or self.requested(), state=State.OPENING)
-        mode = promotion.request.mode
-        job = opening(promotion, mode=mode, approval=None, forge=self.entry)
-        return job.model_copy(update={"secrets_dir": str(self.secrets_dir), **changes})
+        access = self.access(promotion.request.mode)
+        return opening(promotion, access=access, approval=None).model_copy(update=changes)
+
+    def look_job(
+        self,
+        request: PromotionRequested | None = None,
+        *,
+        numbers: tuple[int, ...] = (),
+        closes: bool = True,
+    ) -> LookJob:
+        return LookJob(
+            request=request or self.requested(),
+            attempt=1,
+            access=self.access(),
+            numbers=numbers,
+            closes=closes,
+            reason="6.9.1 is newer",
+        )
+
+    def follow_job(self, number: int, *, since: str = "") -> FollowJob:
+        return FollowJob(
+            request=self.requested(), attempt=1, access=self.access(), number=number, since=since
+        )
 
     def store(self, token: Secret, name: str = "fleet") -> None:
         folder = self.secrets_dir / "apps" / name
@@ -143,7 +188,7 @@ class Story:
 
 
 class NoRedeemer:
-    async def redeem(self, job: Job, *, public_key: bytes) -> tuple[RedeemRequest, bytes]:
+    async def redeem(self, job: OpenJob, *, public_key: bytes) -> tuple[RedeemRequest, bytes]:
         raise AssertionError(f"nothing is delegated here: {job.branch} {public_key!r}")
 
 
@@ -154,8 +199,28 @@ class Runner:
     pool: ExecutorPool
     told: list[Progress] = field(default_factory=list)
 
-    async def run(self, job: Job) -> Outcome:
+    async def run(self, job: Job) -> Failure | Opened | Looked | Followed:
         return await self.pool.run(job, on_progress=self._hear, redeemer=NoRedeemer())
+
+    async def open(self, job: OpenJob) -> Opened:
+        outcome = await self.run(job)
+        assert isinstance(outcome, Opened), outcome
+        return outcome
+
+    async def fail(self, job: OpenJob) -> Failure:
+        outcome = await self.run(job)
+        assert isinstance(outcome, Failure), outcome
+        return outcome
+
+    async def look(self, job: LookJob) -> Looked:
+        outcome = await self.run(job)
+        assert isinstance(outcome, Looked), outcome
+        return outcome
+
+    async def follow(self, job: FollowJob) -> Followed:
+        outcome = await self.run(job)
+        assert isinstance(outcome, Followed), outcome
+        return outcome
 
     async def _hear(self, progress: Progress) -> None:
         self.told.append(progress)
@@ -167,7 +232,8 @@ class Runner:
 
 @asynccontextmanager
 async def telling_story(tmp_path: Path) -> AsyncIterator[Story]:
-    async with running_forge(tmp_path / "forge") as forge:
+    clock = ForgeClock()
+    async with running_forge(tmp_path / "forge", clock=clock) as forge:
         forge.person("robot")
         forge.person("ada", name="Ada Lovelace")
         forge.repository(REPOSITORY, FILES, writers=["robot", "ada"])
@@ -178,7 +244,7 @@ async def telling_story(tmp_path: Path) -> AsyncIterator[Story]:
             repositories={"apps": ("acme/*",)},
         )
         token = forge.token("robot", scopes=["repo"])
-        made = Story(forge, tmp_path / "secrets", token, entry)
+        made = Story(forge, tmp_path / "secrets", token, entry, clock)
         made.store(token)
         yield made
 

@@ -9,7 +9,7 @@ from doubles.pr_writer_stage import Runner, Story
 from doubles.tls_front import Front, tls_front
 
 from countersign.contracts.messages import FailureReason
-from countersign.pr_writer.jobs.model import Job
+from countersign.pr_writer.jobs.model import OpenJob
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ async def front(story: Story, tmp_path: Path) -> AsyncIterator[Front]:
         yield made
 
 
-def job_at(story: Story, front: Front) -> Job:
+def job_at(story: Story, front: Front) -> OpenJob:
     request = story.requested()
     to = request.destination.model_copy(update={"origin": front.origin})
     return story.job(request.model_copy(update={"destination": to}))
@@ -36,23 +36,22 @@ async def test_authority_of_the_secret_is_believed(
 ) -> None:
     vouch(story, front.authority)
 
-    outcome = await runner.run(job_at(story, front))
+    await runner.open(job_at(story, front))
 
-    assert not outcome.failed, outcome.message
     assert len(story.open_pulls()) == 1
 
 
 async def test_without_it_nothing_is_sent(story: Story, runner: Runner, front: Front) -> None:
-    outcome = await runner.run(job_at(story, front))
+    outcome = await runner.fail(job_at(story, front))
 
-    assert outcome.failure is FailureReason.FORGE_UNAVAILABLE
+    assert outcome.reason is FailureReason.FORGE_UNAVAILABLE
     assert story.open_pulls() == []
 
 
 async def test_authority_that_is_none_is_said(story: Story, runner: Runner, front: Front) -> None:
     vouch(story, "no certificate")
 
-    outcome = await runner.run(job_at(story, front))
+    outcome = await runner.fail(job_at(story, front))
 
-    assert outcome.failure is FailureReason.CREDENTIAL_MISSING
+    assert outcome.reason is FailureReason.CREDENTIAL_MISSING
     assert "'caFile' holds no certificates" in outcome.message

@@ -14,14 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from doubles.pr_writer_stage import FILES, REPOSITORY, NoRedeemer, Runner, Story, merged
 
 from countersign.contracts.errors import Retryable
-from countersign.contracts.messages import CredentialMode, FailureReason, OpeningStep
+from countersign.contracts.messages import CredentialMode, FailureDetail, FailureReason, OpeningStep
 from countersign.contracts.secret import Secret
 from countersign.dialects.repositories.contents import NewCommit, Replacement
 from countersign.dialects.repositories.interface import LookScope
 from countersign.forges.clients import repository_client
 from countersign.forges.http import ForgeHttp
-from countersign.pr_writer.executor.remains import place_of
-from countersign.pr_writer.jobs.model import Job, Progress
+from countersign.pr_writer.executor.sightings import place_of
+from countersign.pr_writer.jobs.frames import EXECUTOR_S
+from countersign.pr_writer.jobs.model import Consent, Job
+from countersign.pr_writer.jobs.outcomes import Failure, Fate, Opened, Progress
 
 MARKER = '# {"$promotion": "apps:podinfo:prod"}'
 PROD = "clusters/prod/podinfo.yaml"
@@ -32,9 +34,8 @@ async def test_pull_request_changes_the_marked_bytes_and_nothing_else(
 ) -> None:
     job = story.job()
 
-    outcome = await runner.run(job)
+    outcome = await runner.open(job)
 
-    assert not outcome.failed, outcome.message
     assert outcome.files == (PROD,)
     pull = story.forge.pull(REPOSITORY, 1)
     assert (pull.author, pull.head_branch, pull.base_branch) == ("robot", job.branch, "main")
@@ -47,16 +48,15 @@ async def test_pull_request_changes_the_marked_bytes_and_nothing_else(
 async def test_calls_are_five_for_an_unknown_repository_and_three_for_a_known_one(
     story: Story, runner: Runner
 ) -> None:
-    first = await runner.run(story.job())
+    first = await runner.open(story.job())
     assert len(runner.calls) == 5
     runner.told.clear()
     story.forge.merge(REPOSITORY, 1, by="ada")
     # Somebody else changes something meanwhile, where we know the folder.
     story.forge.commit(REPOSITORY, {"clusters/prod/other.yaml": "a: 2\n"})
 
-    second = await runner.run(story.job(story.requested("6.9.1"), known=first.learned))
+    second = await runner.open(story.job(story.requested("6.9.1"), known=first.learned))
 
-    assert not second.failed, second.message
     # The changed file is read once more; an unchanged neighbourhood costs nothing.
     assert runner.calls == [
         "look at the repository",
@@ -66,18 +66,17 @@ async def test_calls_are_five_for_an_unknown_repository_and_three_for_a_known_on
     ]
     runner.told.clear()
     known = merged(first.learned, second.learned)
-    third = await runner.run(story.job(story.requested("6.9.2"), known=known))
-    assert not third.failed, third.message
+    await runner.open(story.job(story.requested("6.9.2"), known=known))
     assert len(runner.calls) == 3
 
 
 async def test_new_file_with_a_marker_is_found_although_the_repository_is_known(
     story: Story, runner: Runner
 ) -> None:
-    first = await runner.run(story.job())
+    first = await runner.open(story.job())
     story.forge.commit(REPOSITORY, {"new/folder/app.yaml": f"v: 6.8.0 {MARKER}\n"})
 
-    second = await runner.run(story.job(story.requested("6.9.1"), known=first.learned))
+    second = await runner.open(story.job(story.requested("6.9.1"), known=first.learned))
 
     assert set(second.files) == {PROD, "new/folder/app.yaml"}
 
@@ -85,43 +84,49 @@ async def test_new_file_with_a_marker_is_found_although_the_repository_is_known(
 async def test_path_of_the_pipeline_bounds_what_is_looked_at(story: Story, runner: Runner) -> None:
     story.forge.commit(REPOSITORY, {"elsewhere/app.yaml": f"v: 6.8.0 {MARKER}\n"})
 
-    outcome = await runner.run(story.job(story.requested(path="clusters/prod")))
+    outcome = await runner.open(story.job(story.requested(path="clusters/prod")))
 
     assert outcome.files == (PROD,)
     again = story.job(story.requested("6.9.1", path="clusters/prod"), known=outcome.learned)
     runner.told.clear()
-    assert (await runner.run(again)).files == (PROD,)
+    assert (await runner.open(again)).files == (PROD,)
     assert len(runner.calls) == 3
 
 
 @pytest.mark.parametrize(
-    ("files", "words"),
+    ("files", "placed"),
     [
-        ({PROD: "v: 6.8.0\n"}, "no YAML file"),
-        ({PROD: f"spec: {MARKER}\n  v: 1\n"}, "line 1, is on a mapping"),
-        ({PROD: "v: 1 # {'$promotion': 'apps:podinfo:prod'}\n"}, "not one JSON object"),
-        ({PROD: "a: " + "x" * 5_000_000 + f" {MARKER}\n"}, "too large"),
-        ({PROD: f"a: [ {MARKER}\n"}, "is not read"),
+        ({PROD: "v: 6.8.0\n"}, (FailureDetail.UNSPECIFIED, "", 0)),
+        ({PROD: f"spec: {MARKER}\n  v: 1\n"}, (FailureDetail.MARKER_UNUSABLE, PROD, 1)),
+        (
+            {PROD: "v: 1 # {'$promotion': 'apps:podinfo:prod'}\n"},
+            (FailureDetail.UNSPECIFIED, "", 0),
+        ),
+        ({PROD: "a: " + "x" * 300_000 + f" {MARKER}\n"}, (FailureDetail.FILE_TOO_LARGE, PROD, 0)),
+        ({PROD: f"a: [ {MARKER}\n"}, (FailureDetail.UNSPECIFIED, "", 0)),
     ],
 )
 async def test_missing_or_misplaced_marker_is_told_with_its_place(
-    story: Story, runner: Runner, files: dict[str, str], words: str
+    story: Story,
+    runner: Runner,
+    files: dict[str, str],
+    placed: tuple[FailureDetail, str, int],
 ) -> None:
     story.forge.commit(REPOSITORY, dict(files))
 
-    outcome = await runner.run(story.job())
+    outcome = await runner.fail(story.job())
 
-    assert outcome.failure is FailureReason.NO_MARKER, outcome
-    assert words in outcome.message
+    assert outcome.reason is FailureReason.NO_MARKER, outcome
+    assert (outcome.detail, outcome.path, outcome.line) == placed
     assert story.forge.pulls(REPOSITORY) == []
 
 
 async def test_environment_that_is_there_already_is_a_distinct_outcome(
     story: Story, runner: Runner
 ) -> None:
-    outcome = await runner.run(story.job(story.requested("6.8.0")))
+    outcome = await runner.fail(story.job(story.requested("6.8.0")))
 
-    assert outcome.failure is FailureReason.ALREADY_THERE
+    assert outcome.reason is FailureReason.ALREADY_THERE
 
 
 @pytest.mark.parametrize(
@@ -139,9 +144,9 @@ async def test_destination_that_cannot_be_written_fails_with_its_reason(
 ) -> None:
     story.forge.repository("acme/empty", writers=["robot"])
 
-    outcome = await runner.run(story.job(story.requested(**changes)))  # type: ignore[arg-type]
+    outcome = await runner.fail(story.job(story.requested(**changes)))  # type: ignore[arg-type]
 
-    assert outcome.failure is reason, outcome
+    assert outcome.reason is reason, outcome
 
 
 async def test_token_without_the_right_to_write_is_told_as_forbidden(
@@ -151,9 +156,9 @@ async def test_token_without_the_right_to_write_is_told_as_forbidden(
     story.forge.repository("acme/read", FILES, writers=["ada"], readers=["guest"])
     story.store(story.forge.token("guest", scopes=["repo"]))
 
-    outcome = await runner.run(story.job(story.requested(repository="acme/read")))
+    outcome = await runner.fail(story.job(story.requested(repository="acme/read")))
 
-    assert outcome.failure is FailureReason.FORBIDDEN
+    assert outcome.reason is FailureReason.FORBIDDEN
     assert "'guest'" in outcome.message
 
 
@@ -162,25 +167,26 @@ async def test_token_that_the_forge_refuses_is_told_as_unauthorized(
 ) -> None:
     story.store(Secret("ghp_" + "0" * 36))
 
-    outcome = await runner.run(story.job())
+    outcome = await runner.fail(story.job())
 
-    assert outcome.failure is FailureReason.UNAUTHORIZED
+    assert outcome.reason is FailureReason.UNAUTHORIZED
     assert any(p.refused for p in runner.told)
 
 
 async def test_secret_that_is_missing_is_told(story: Story, runner: Runner) -> None:
-    outcome = await runner.run(story.job(secrets_dir=str(story.secrets_dir / "none")))
+    story.secrets_dir = story.secrets_dir / "none"
+    outcome = await runner.fail(story.job())
 
-    assert outcome.failure is FailureReason.CREDENTIAL_MISSING
+    assert outcome.reason is FailureReason.CREDENTIAL_MISSING
     assert "'apps/fleet'" in outcome.message
 
 
 async def test_job_that_is_not_what_was_consented_to_reaches_no_forge(
     story: Story, runner: Runner
 ) -> None:
-    outcome = await runner.run(story.job(consent_digest="0" * 64))
+    outcome = await runner.fail(story.job(consent=Consent(digest="0" * 64)))
 
-    assert outcome.failure is FailureReason.CONSENT_MISMATCH
+    assert outcome.reason is FailureReason.CONSENT_MISMATCH
     assert story.forge.requests() == []
 
 
@@ -201,9 +207,9 @@ async def test_revision_whose_parts_are_not_those_of_what_was_consented_to_reach
     revision = request.content.revision.model_copy(update=change)
     content = request.content.model_copy(update={"revision": revision})
 
-    outcome = await runner.run(story.job(request.model_copy(update={"content": content})))
+    outcome = await runner.fail(story.job(request.model_copy(update={"content": content})))
 
-    assert outcome.failure is FailureReason.CONSENT_MISMATCH
+    assert outcome.reason is FailureReason.CONSENT_MISMATCH
     assert story.forge.requests() == []
 
 
@@ -213,9 +219,9 @@ async def test_token_goes_to_no_other_forge_than_the_one_consented_to(
     elsewhere = story.requested().destination.model_copy(update={"origin": "http://localhost:1"})
     request = story.requested().model_copy(update={"destination": elsewhere})
 
-    outcome = await runner.run(story.job(request))
+    outcome = await runner.fail(story.job(request))
 
-    assert outcome.failure is FailureReason.CONSENT_MISMATCH
+    assert outcome.reason is FailureReason.CONSENT_MISMATCH
     assert story.forge.requests() == []
 
 
@@ -223,13 +229,11 @@ async def test_secret_of_another_namespace_is_not_read(story: Story, runner: Run
     request = story.requested()
     theirs = request.promotion.pipeline.model_copy(update={"namespace": "evil"})
     ref = request.promotion.model_copy(update={"pipeline": theirs})
-    entry = story.entry.model_copy(update={"repositories": {"evil": ("acme/*",)}})
+    story.entry = story.entry.model_copy(update={"repositories": {"evil": ("acme/*",)}})
 
-    outcome = await runner.run(
-        story.job(request.model_copy(update={"promotion": ref}), forge=entry)
-    )
+    outcome = await runner.fail(story.job(request.model_copy(update={"promotion": ref})))
 
-    assert outcome.failure is FailureReason.CREDENTIAL_MISSING
+    assert outcome.reason is FailureReason.CREDENTIAL_MISSING
     assert "another namespace" in outcome.message
 
 
@@ -251,9 +255,9 @@ async def test_forge_that_fails_for_now_is_tried_again_later(
 ) -> None:
     story.forge.faults(**fault)
 
-    outcome = await runner.run(story.job())
+    outcome = await runner.fail(story.job())
 
-    assert outcome.failure is reason
+    assert outcome.reason is reason
     assert outcome.retryable
     assert outcome.after_s == after_s
 
@@ -261,9 +265,9 @@ async def test_forge_that_fails_for_now_is_tried_again_later(
 async def test_forge_that_answers_html_is_a_bad_answer(story: Story, runner: Runner) -> None:
     story.forge.faults(html=True)
 
-    outcome = await runner.run(story.job())
+    outcome = await runner.fail(story.job())
 
-    assert outcome.failure is FailureReason.BAD_ANSWER
+    assert outcome.reason is FailureReason.BAD_ANSWER
     assert "instead of JSON" in outcome.message
 
 
@@ -273,12 +277,12 @@ async def test_answer_lost_after_success_ends_in_one_pull_request(
     story: Story, runner: Runner, contains: str, fault: str
 ) -> None:
     story.forge.faults(contains=contains, count=1, **{fault: True})
-    first = await runner.run(story.job())
+    story.clock.behind_s = EXECUTOR_S + 1
+    first = await runner.fail(story.job())
     assert first.retryable, first
 
-    second = await runner.run(story.job(recover=True, tries=2))
+    second = await runner.open(story.job(tries=2))
 
-    assert not second.failed, second.message
     assert second.files == (PROD,)
     assert story.open_pulls() == [1]
 
@@ -289,9 +293,9 @@ async def test_six_executors_at_once_make_one_pull_request(story: Story, runner:
     outcomes = await asyncio.gather(*(runner.run(story.job()) for _ in range(6)))
 
     assert story.open_pulls() == [1]
-    others = [o for o in outcomes if o.failed]
-    assert {o.failure for o in others} <= {FailureReason.CONFLICT, FailureReason.BRANCH_TAKEN}
-    assert any(not o.failed for o in outcomes)
+    others = [o for o in outcomes if isinstance(o, Failure)]
+    assert all(o.retryable for o in others)
+    assert any(isinstance(o, Opened) for o in outcomes)
 
 
 async def test_jobs_that_end_at_once_leave_one_executor_and_its_parser(
@@ -307,11 +311,11 @@ async def test_jobs_that_end_at_once_leave_one_executor_and_its_parser(
 async def test_redelivered_job_finds_its_pull_request_open_or_merged(
     story: Story, runner: Runner
 ) -> None:
-    await runner.run(story.job())
+    await runner.open(story.job())
 
-    again = await runner.run(story.job(tries=2))
+    again = await runner.open(story.job(tries=2))
     story.forge.merge(REPOSITORY, 1, by="ada")
-    after_merge = await runner.run(story.job(tries=3))
+    after_merge = await runner.open(story.job(tries=3))
 
     assert (again.found, after_merge.found) == (True, True)
     assert again.files == (PROD,)
@@ -331,9 +335,9 @@ async def test_branch_of_our_name_made_by_somebody_else_is_taken(
     job = story.job()
     story.forge.commit(REPOSITORY, {PROD: text}, branch=job.branch)
 
-    outcome = await runner.run(job)
+    outcome = await runner.fail(job)
 
-    assert outcome.failure is FailureReason.BRANCH_TAKEN
+    assert outcome.reason is FailureReason.BRANCH_TAKEN
     assert story.forge.pulls(REPOSITORY) == []
 
 
@@ -343,9 +347,9 @@ async def test_commit_that_may_be_of_a_living_executor_is_left_alone_for_its_lif
     job = story.job()
     await _commit_only(story, job)
 
-    outcome = await runner.run(job)
+    outcome = await runner.fail(job)
 
-    assert outcome.failure is FailureReason.CONFLICT
+    assert outcome.reason is FailureReason.CONFLICT
     assert outcome.retryable
     assert outcome.after_s is not None
     assert 50 < outcome.after_s <= 61
@@ -371,9 +375,9 @@ async def _commit_only(story: Story, job: Job) -> None:
 async def test_newer_content_closes_the_older_pull_request_before_it_opens(
     story: Story, runner: Runner
 ) -> None:
-    await runner.run(story.job())
+    await runner.open(story.job())
 
-    outcome = await runner.run(story.job(story.requested("6.9.1"), previous=(1,)))
+    outcome = await runner.open(story.job(story.requested("6.9.1"), previous=(1,)))
 
     assert outcome.closed == (1,)
     assert story.open_pulls() == [2]
@@ -386,8 +390,7 @@ async def test_way_back_to_an_older_revision_is_a_promotion_of_its_own(
     request = story.requested("6.9.0")
     for number, version in enumerate(("6.9.0", "6.9.1", "6.9.0"), start=1):
         request = story.requested(version, previous=request.promotion.promotion_id)
-        outcome = await runner.run(story.job(request))
-        assert not outcome.failed, outcome.message
+        await runner.open(story.job(request))
         story.forge.merge(REPOSITORY, number, by="ada")
 
     text = story.forge.read(REPOSITORY, PROD)
@@ -396,24 +399,22 @@ async def test_way_back_to_an_older_revision_is_a_promotion_of_its_own(
 
 
 async def test_second_attempt_has_a_branch_of_its_own(story: Story, runner: Runner) -> None:
-    await runner.run(story.job())
+    await runner.open(story.job())
     story.forge.close(REPOSITORY, 1, by="ada")
 
-    first_again = await runner.run(story.job(tries=2))
-    second = await runner.run(story.job(attempt=2))
+    first_again = await runner.open(story.job(tries=2))
+    second = await runner.open(story.job(attempt=2))
 
-    assert first_again.failure is FailureReason.CONFLICT
-    assert second.pull_request is not None
-    assert second.pull_request.head_branch.endswith("-2")
+    assert (first_again.found, first_again.pull.fate) == (True, Fate.CLOSED)
+    assert second.pull.pull_request.head_branch.endswith("-2")
 
 
 async def test_file_with_bom_and_crlf_keeps_them(story: Story, runner: Runner) -> None:
     body = b"\xef\xbb\xbfa: 1\r\nv: '6.8.0'   " + MARKER.encode() + b"\r\n\r\nx: \xc3\xa9"
     story.forge.commit(REPOSITORY, {PROD: body})
 
-    outcome = await runner.run(story.job())
+    await runner.open(story.job())
 
-    assert not outcome.failed, outcome.message
     after = story.forge.read(REPOSITORY, PROD, revision=story.job().branch)
     assert after == body.replace(b"6.8.0", b"6.9.0")
 
@@ -422,9 +423,8 @@ async def test_revision_with_yaml_special_characters_is_quoted(
     story: Story, runner: Runner
 ) -> None:
     request = story.requested("a: b #c")
-    outcome = await runner.run(story.job(request))
+    await runner.open(story.job(request))
 
-    assert not outcome.failed, outcome.message
     text = story.forge.read(REPOSITORY, PROD, revision=story.job(request).branch)
     assert text is not None
     assert b'version: "a: b #c" # {' in text
@@ -436,9 +436,9 @@ async def test_marker_in_a_file_that_runs_code_is_refused(
 ) -> None:
     story.forge.commit(REPOSITORY, {path: f"v: 1 {MARKER}\n"})
 
-    outcome = await runner.run(story.job())
+    outcome = await runner.fail(story.job())
 
-    assert outcome.failure is FailureReason.NOT_PROMOTABLE
+    assert outcome.reason is FailureReason.NOT_PROMOTABLE
     assert story.forge.pulls(REPOSITORY) == []
 
 
@@ -448,15 +448,15 @@ async def test_suffix_that_the_revision_lacks_is_not_promotable(
     text = 'v: 1 # {"$promotion": "apps:podinfo:prod:digest"}\n'
     story.forge.commit(REPOSITORY, {PROD: text})
 
-    outcome = await runner.run(story.job())
+    outcome = await runner.fail(story.job())
 
-    assert outcome.failure is FailureReason.NOT_PROMOTABLE
+    assert outcome.reason is FailureReason.NOT_PROMOTABLE
     assert "digest" in outcome.message
 
 
 async def test_executor_that_is_killed_is_noticed_at_once(story: Story, runner: Runner) -> None:
     story.forge.faults(latency_ms=5_000)
-    job = asyncio.ensure_future(runner.run(story.job()))
+    job = asyncio.ensure_future(runner.open(story.job()))
     async with asyncio.timeout(10):
         while not runner.told:  # noqa: ASYNC110 - it is of another process
             await asyncio.sleep(0.01)
@@ -482,39 +482,37 @@ async def test_zygote_that_was_killed_is_started_again(story: Story, runner: Run
         while runner.pool.not_ready() is None:  # noqa: ASYNC110 - of another process
             await asyncio.sleep(0.01)
 
-    outcome = await runner.run(story.job())
-
-    assert not outcome.failed, outcome.message
+    await runner.open(story.job())
 
 
 async def test_superseded_pull_request_is_closed_with_a_comment(
     story: Story, runner: Runner
 ) -> None:
-    await runner.run(story.job())
+    await runner.open(story.job())
 
-    outcome = await runner.run(story.job(kind="close", pull_number=1, reason="6.9.1 is newer"))
+    looked = await runner.look(story.look_job(numbers=(1,)))
 
-    assert outcome.closed == (1,)
+    assert [(p.pull_request.number, p.fate) for p in looked.pulls] == [(1, Fate.CLOSED)]
     assert story.open_pulls() == []
 
 
 async def test_open_pull_request_is_followed_and_costs_nothing_unchanged(
     story: Story, runner: Runner
 ) -> None:
-    await runner.run(story.job())
+    await runner.open(story.job())
 
-    first = await runner.run(story.job(kind="follow", pull_number=1))
-    unchanged = await runner.run(story.job(kind="follow", pull_number=1, etag=first.etag))
+    first = await runner.follow(story.follow_job(1))
+    unchanged = await runner.follow(story.follow_job(1, since=first.version))
     story.forge.merge(REPOSITORY, 1, by="ada")
-    after = await runner.run(story.job(kind="follow", pull_number=1, etag=first.etag))
+    after = await runner.follow(story.follow_job(1, since=first.version))
 
-    assert (first.state, unchanged.state, after.state) == ("open", "", "merged")
-    assert after.by is not None
-    assert after.by.login == "ada"
+    assert (first.fate, unchanged.fate, after.fate) == (Fate.OPEN, None, Fate.MERGED)
+    assert after.ended_by is not None
+    assert after.ended_by.login == "ada"
 
 
 async def test_comparison_is_described_by_github(story: Story, runner: Runner) -> None:
-    await runner.run(story.job())
+    await runner.open(story.job())
     head = story.forge.head(REPOSITORY, story.job().branch)
     target = f"/api/v3/repos/{REPOSITORY}/compare/main...{head}"
 
@@ -550,9 +548,8 @@ async def test_app_mints_a_token_for_the_one_repository_and_revokes_it(
         update={"app_id": str(app.id), "app_key_file": str(key_file)}
     )
 
-    outcome = await runner.run(story.job(story.requested(mode=CredentialMode.APP)))
+    await runner.open(story.job(story.requested(mode=CredentialMode.APP)))
 
-    assert not outcome.failed, outcome.message
     assert "bot" in story.forge.pull(REPOSITORY, 1).author
     assert runner.calls[-1] == "revoke the token"
 
@@ -561,6 +558,8 @@ async def test_app_mints_a_token_for_the_one_repository_and_revokes_it(
 async def test_executor_killed_at_any_step_leaves_one_pull_request_in_the_end(
     story: Story, runner: Runner, step: OpeningStep
 ) -> None:
+    story.clock.behind_s = EXECUTOR_S + 1
+
     async def kill(progress: Progress) -> None:
         if progress.step is step:
             for pid in _children(runner.pool.zygote_pid):
@@ -569,9 +568,8 @@ async def test_executor_killed_at_any_step_leaves_one_pull_request_in_the_end(
     with pytest.raises(Retryable, match="executor_died"):
         await runner.pool.run(story.job(), on_progress=kill, redeemer=NoRedeemer())
 
-    outcome = await runner.run(story.job(recover=True, tries=2))
+    await runner.open(story.job(tries=2))
 
-    assert not outcome.failed, outcome.message
     assert story.open_pulls() == [1]
     assert (
         story.forge.read(REPOSITORY, PROD, revision=story.job().branch)

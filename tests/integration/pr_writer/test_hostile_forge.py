@@ -11,10 +11,10 @@ from doubles.pr_writer_stage import Runner, Story
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import FailureReason
 from countersign.contracts.secret import Secret
-from countersign.pr_writer.jobs.model import Job
+from countersign.pr_writer.jobs.model import OpenJob
 
 TOKEN = "ghs_madeUpTokenForAHostileForge0123456789"
-Answering = Callable[[bytes], AbstractAsyncContextManager[Job]]
+Answering = Callable[[bytes], AbstractAsyncContextManager[OpenJob]]
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def answering(story: Story) -> Answering:
     """A job at a forge that answers everything with these bytes."""
 
     @asynccontextmanager
-    async def run(answer: bytes) -> AsyncIterator[Job]:
+    async def run(answer: bytes) -> AsyncIterator[OpenJob]:
         async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(answer)
@@ -85,9 +85,9 @@ async def test_token_that_the_forge_writes_back_differently_is_told_to_nobody(
     answering: Answering, runner: Runner, body: object
 ) -> None:
     async with answering(as_json(body)) as job:
-        outcome = await runner.run(job)
+        outcome = await runner.fail(job)
 
     told = outcome.model_dump_json() + "".join(p.model_dump_json() for p in runner.told)
-    assert outcome.failure is FailureReason.BAD_ANSWER
+    assert outcome.reason is FailureReason.BAD_ANSWER
     assert TOKEN[-20:] not in told
     assert TOKEN[:20] not in told

@@ -179,5 +179,37 @@ def test_branch_of_a_later_attempt_is_another_one() -> None:
     assert first == f"countersign/shop/checkout/prod/{'p' * 16}"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"namespace": f"{'n' * 40}-a"}, {"namespace": f"{'n' * 40}-b"}),
+        ({"pipeline": f"{'p' * 40}-a"}, {"pipeline": f"{'p' * 40}-b"}),
+        ({"environment": "production-in-region-one"}, {"environment": "production-in-region-two"}),
+        ({"environment": "prod eu"}, {"environment": "prod-eu"}),
+        ({"environment": "Prod"}, {"environment": "prod"}),
+        ({"pipeline": "a.b"}, {"pipeline": "a-b"}),
+    ],
+)
+def test_branches_of_two_lanes_are_in_two_folders(
+    one: dict[str, str], other: dict[str, str]
+) -> None:
+    names = {"namespace": "n", "pipeline": "p", "environment": "e"}
+    branches = [_branch(**{**names, **own}, promotion_id="a" * 16, n=1) for own in (one, other)]
+
+    assert len({branch.rpartition("/")[0] for branch in branches}) == 2
+
+
+def test_branches_of_all_attempts_are_in_one_folder() -> None:
+    branches = [
+        _branch(
+            namespace="n" * 63, pipeline="p" * 63, environment="e" * 40,
+            promotion_id="a" * 16, n=n,
+        )
+        for n in (1, 2, 999)
+    ]  # fmt: skip
+
+    assert len({branch.rpartition("/")[0] for branch in branches}) == 1
+
+
 def test_page_of_a_repository_is_built_from_its_parts() -> None:
     assert identity.repository_url(stories.DESTINATION) == "https://github.com/shop/gitops"

@@ -72,12 +72,22 @@ class Post:
         self.buried.append((letter, message_id))
 
 
-async def settled(handle: Any, *, post: Any = None, deliveries: Any = 1) -> Any:
-    post = post or Post()
+async def settled(
+    handle: Any, *, post: Any = None, deliveries: Any = 1, give_up: Any = None
+) -> Any:
+    post, give_up = post or Post(), give_up or end_nothing
     await settle(
-        delivery(deliveries=deliveries), post=post, handle=handle, clocks=Clocks(random=lambda: 1.0)
+        delivery(deliveries=deliveries),
+        post=post,
+        handle=handle,
+        give_up=give_up,
+        clocks=Clocks(random=lambda: 1.0),
     )
     return post
+
+
+async def end_nothing(_reason: str) -> None:
+    pass
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from doubles import stories
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import Content, CredentialMode, ForgeUser, Person, Revision
-from countersign.contracts.promotion import Promotion, State
+from countersign.contracts.promotion import Approval, Promotion, State
 from countersign.dialects.repositories.pulls import PullText
 from countersign.pr_writer.executor.describing import BODY_CHARACTERS_MAX, describe
-from countersign.pr_writer.jobs.model import opening
+from countersign.pr_writer.jobs.model import Access, opening
 
 EVIL = "@org/team ` Closes #1 " + "x" * 120
 
@@ -17,8 +17,9 @@ EVIL = "@org/team ` Closes #1 " + "x" * 120
 def described(**changes: Any) -> PullText:
     promotion = Promotion(request=stories.requested(**changes), state=State.OPENING)
     forge = Forge(name="Forge", kind="github", origin="https://forge.example")
-    job = opening(promotion, mode=CredentialMode.DELEGATED, approval=None, forge=forge)
-    job = job.model_copy(update={"approver": Person(id="p", name=EVIL)})
+    access = Access(mode=CredentialMode.DELEGATED, forge=forge)
+    approval = Approval(approval_id="a", by=Person(id="p", name=EVIL), consent_digest="0" * 64)
+    job = opening(promotion, access=access, approval=approval)
     return describe(
         job,
         author=ForgeUser(id="1", login=EVIL),

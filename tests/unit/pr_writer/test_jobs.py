@@ -28,9 +28,10 @@ from countersign.contracts.messages import (
 from countersign.contracts.promotion import State
 from countersign.messaging.envelope import Received
 from countersign.pr_writer.executor.describing import describe, plain
-from countersign.pr_writer.jobs.model import Job, Known, mode_to_open
+from countersign.pr_writer.jobs.model import JOBS, Consent, OpenJob, mode_to_open
+from countersign.pr_writer.jobs.outcomes import Known
 from countersign.pr_writer.parent.memory import Memory
-from countersign.pr_writer.parent.projection import PROMOTIONS_PER_ENVIRONMENT_MAX, Board
+from countersign.pr_writer.parent.projection import PROMOTIONS_PER_ENVIRONMENT_MAX, Projection
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 STORED, DELEGATED = CredentialMode.STORED, CredentialMode.DELEGATED
@@ -84,8 +85,12 @@ FAILED = PullRequestFailed(promotion=ref(), message="no", failed_at=AT)
 RETRIED = PromotionRetried(promotion=ref(attempt=2), retried_at=AT)
 
 
-def board_of(*events: Message) -> Board:
-    board = Board()
+def projection() -> Projection:
+    return Projection(clock=lambda: AT, monotonic=lambda: 0.0)
+
+
+def projection_of(*events: Message) -> Projection:
+    board = projection()
     for event in events:
         board.fold(event, trace={})
     return board
@@ -111,7 +116,7 @@ def board_of(*events: Message) -> Board:
 def test_event_asks_for_a_pull_request_only_as_the_state_says(
     events: list[Message], mode: CredentialMode | None
 ) -> None:
-    entry = board_of(*events).get("p1")
+    entry = projection_of(*events).get("p1")
     assert entry is not None
 
     assert mode_to_open(entry.promotion, events[-1]) is mode
@@ -119,7 +124,7 @@ def test_event_asks_for_a_pull_request_only_as_the_state_says(
 
 def test_board_keeps_the_pull_request_of_a_superseded_promotion() -> None:
     superseded = PromotionSuperseded(promotion=ref(), reason="newer", superseded_at=AT)
-    board = board_of(requested(), superseded, opened(), requested(name="p2"))
+    board = projection_of(requested(), superseded, opened(), requested(name="p2"))
 
     old, new = board.get("p1"), board.get("p2")
     assert old is not None
@@ -130,7 +135,7 @@ def test_board_keeps_the_pull_request_of_a_superseded_promotion() -> None:
 
 def test_merged_pull_request_is_no_previous_one() -> None:
     merged = PullRequestMerged(promotion=ref(), pull_request=pull(), merged_at=AT)
-    board = board_of(requested(), opened(), merged, requested(name="p2"))
+    board = projection_of(requested(), opened(), merged, requested(name="p2"))
 
     entry = board.get("p2")
     assert entry is not None
@@ -139,14 +144,14 @@ def test_merged_pull_request_is_no_previous_one() -> None:
 
 def test_board_forgets_the_oldest_of_a_lane() -> None:
     names = [f"p{n}" for n in range(PROMOTIONS_PER_ENVIRONMENT_MAX + 2)]
-    board = board_of(*(requested(name=name) for name in names))
+    board = projection_of(*(requested(name=name) for name in names))
 
     assert board.get("p0") is None
-    assert len(board.entries()) == PROMOTIONS_PER_ENVIRONMENT_MAX
+    assert len(board.records()) == PROMOTIONS_PER_ENVIRONMENT_MAX
 
 
 async def test_board_says_when_the_stream_was_applied_so_far() -> None:
-    board = Board()
+    board = projection()
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(board.reached(received(7), timeout_s=5))
         await board.apply(received(7))
@@ -158,7 +163,7 @@ async def test_board_says_when_the_stream_was_applied_so_far() -> None:
 
 async def test_board_takes_no_place_in_a_lost_stream_for_one_in_the_new() -> None:
     """A job must not be taken for settled because the old stream was longer."""
-    board = Board()
+    board = projection()
     await board.apply(received(25))
     later = AT + timedelta(seconds=1)
 
@@ -181,14 +186,17 @@ def received(sequence: int, *, at: datetime = AT) -> Received:
     )
 
 
-def job(**changes: object) -> Job:
-    made = Job.model_validate(
+def job(**changes: object) -> OpenJob:
+    made = OpenJob.model_validate(
         {
             "kind": "open",
             "request": requested(),
             "attempt": 1,
-            "mode": STORED,
-            "forge": {"name": "F", "kind": "github", "origin": "https://forge.example"},
+            "access": {
+                "mode": STORED,
+                "forge": {"name": "F", "kind": "github", "origin": "https://forge.example"},
+            },
+            "consent": {"digest": "0" * 64},
         }
     )
     return made.model_copy(update=changes)
@@ -197,7 +205,7 @@ def job(**changes: object) -> Job:
 def test_job_survives_its_way_to_the_executor() -> None:
     made = job(known=Known(markers={"a": ("k",)}, files={"x": "a"}))
 
-    assert Job.model_validate_json(made.to_json()) == made
+    assert JOBS.validate_json(made.to_json()) == made
 
 
 def test_memory_adds_what_is_learned_to_what_is_known() -> None:
@@ -229,7 +237,12 @@ def test_body_shows_what_comes_from_elsewhere_as_code_alone() -> None:
     hostile = "`@org/team` fixes #1 <!-- x --> | y\n# z"
     person = Person(id="p", name=hostile)
 
-    text = describe(job(approver=person), author=None, files=[hostile], skipped=[])
+    text = describe(
+        job(consent=Consent(digest="0" * 64, approver=person)),
+        author=None,
+        files=[hostile],
+        skipped=[],
+    )
 
     for line in text.body.splitlines():
         outside = "".join(line.split("`")[::2]) if not line.startswith("```") else ""

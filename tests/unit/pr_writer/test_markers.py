@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from countersign.contracts.errors import Rejected
 from countersign.contracts.revision import marker_value, parse_revision
 from countersign.dialects.repositories.contents import blob_id
-from countersign.pr_writer.executor.scalars import apply, write_scalar
+from countersign.pr_writer.executor.manifests.scalars import apply, write_scalar
 from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, check_path, is_misspelt
 from countersign.pr_writer.jobs.markers import Misplacement, marker_of, suffix_of
 from countersign.pr_writer.parser.scanning import find

@@ -14,15 +14,15 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Problem, RedeemRequest, RedeemResponse
 from countersign.pr_writer.executor import redeeming
-from countersign.pr_writer.jobs.model import DELEGATED_TRIES_MAX, Job
+from countersign.pr_writer.jobs.model import DELEGATED_TRIES_MAX, OpenJob
 from countersign.pr_writer.parent.signing import SigningRedeemer, signing_key
 
 TOKEN = "made-up-token"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def job() -> Job:
-    return Job.model_validate(
+def job() -> OpenJob:
+    return OpenJob.model_validate(
         {
             "kind": "open",
             "request": {
@@ -43,11 +43,11 @@ def job() -> Job:
                 "markerKey": "ns:app:prod",
             },
             "attempt": 1,
-            "mode": "CREDENTIAL_MODE_DELEGATED",
-            "forge": {"name": "F", "kind": "github", "origin": "https://forge.example"},
-            "approval_id": "a1",
-            "consent_digest": "0" * 64,
-            "replica": "r1",
+            "access": {
+                "mode": "CREDENTIAL_MODE_DELEGATED",
+                "forge": {"name": "F", "kind": "github", "origin": "https://forge.example"},
+            },
+            "consent": {"approval_id": "a1", "digest": "0" * 64, "replica": "r1"},
         }
     )
 

@@ -5,8 +5,8 @@ import pytest
 from countersign.contracts.errors import Rejected
 from countersign.dialects.repositories.contents import EntryKind, Folder, Tip, TreeEntry
 from countersign.dialects.repositories.interface import View
-from countersign.pr_writer.executor import survey
-from countersign.pr_writer.jobs.model import Known
+from countersign.pr_writer.executor.manifests import survey
+from countersign.pr_writer.jobs.outcomes import Known
 
 KEY = "ns:app:prod"
 FULL = Known(markers={"a1": (KEY,), "b1": (), "d1": (KEY,), "e1": ()}, files={"prod/a.yaml": "a1"})

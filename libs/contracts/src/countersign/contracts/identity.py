@@ -10,6 +10,8 @@ from countersign.contracts.messages import Destination, PromotionRequested
 BRANCH_BYTES_MAX: Final = 100
 _PIPELINE_CHARACTERS_MAX: Final = 30
 _ENVIRONMENT_CHARACTERS_MAX: Final = 20
+_ATTEMPT_CHARACTERS_MAX: Final = 5
+_DIGEST_CHARACTERS: Final = 6
 
 
 def promotion_id(
@@ -55,21 +57,27 @@ def repository_url(to: Destination) -> str:
 
 
 def head_branch(request: PromotionRequested, *, attempt: int) -> str:
-    """The branch of a promotion, valid for `git check-ref-format`, at most 100 bytes.
+    """Return the branch of a promotion, valid for `git check-ref-format`, at most 100 bytes.
 
-    Only the id identifies; the rest is for people. A Kubernetes name may end in `.lock`, which git
-    refuses, so dots are written `-`.
+    The id identifies a promotion, and the folder its pipeline and environment: what cannot be
+    written as it is carries a digest. A Kubernetes name may end in `.lock`, which git refuses, so
+    dots are written `-`.
     """
     ref = request.promotion
     suffix = "" if attempt <= 1 else f"-{attempt}"
     tail = f"/{ref.promotion_id}{suffix}"
     pipeline = _readable(ref.pipeline.name, characters_max=_PIPELINE_CHARACTERS_MAX)
     environment = _readable(ref.environment, characters_max=_ENVIRONMENT_CHARACTERS_MAX)
-    left = BRANCH_BYTES_MAX - len(f"countersign//{pipeline}/{environment}{tail}")
+    # Not of what this attempt's number leaves: all branches of an environment are in one folder.
+    tail_max = len(ref.promotion_id) + _ATTEMPT_CHARACTERS_MAX
+    left = BRANCH_BYTES_MAX - len(f"countersign//{pipeline}/{environment}/") - tail_max
     namespace = _readable(ref.pipeline.namespace, characters_max=left)
     return f"countersign/{namespace}/{pipeline}/{environment}{tail}"
 
 
 def _readable(text: str, *, characters_max: int) -> str:
     plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
-    return plain[:characters_max].strip("-") or "x"
+    if plain.strip("-") == text and 0 < len(text) <= characters_max:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
+    return f"{plain[: characters_max - len(digest) - 1].strip('-') or 'x'}-{digest}"

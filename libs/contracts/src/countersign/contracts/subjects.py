@@ -102,6 +102,17 @@ def event_subject(event: Message, *, root: str = EVENT_ROOT) -> str:
     return ".".join([root, EVENTS[type(event)].name, *identifiers(event)])
 
 
+def fact_id(event: Message) -> str:
+    """Return the message id of what happens once in an attempt, whoever tells of it.
+
+    A pull request's end, for one, is told by the forge's webhook and found by polling.
+    """
+    promotion: PromotionRef | None = getattr(event, "promotion", None)
+    if promotion is None:
+        raise TypeError(f"{type(event).__name__} is of no promotion")
+    return f"{EVENTS[type(event)].name}:{promotion.promotion_id}:{max(1, promotion.attempt)}"
+
+
 def event_model(subject: str) -> type[Message] | None:
     """Return the type of message that a subject below one of our event roots carries."""
     parts = subject.split(".")

@@ -31,6 +31,10 @@ DEAD_BODY_BYTES_MAX: Final = 512 * 1024
 _SEQUENCE_MAX: Final = 2**31 - 1
 _REASON_CHARACTERS_MAX: Final = 120
 
+GIVE_UP_S: Final = 30.0
+GIVE_UP_AGAIN_S: Final = 30.0
+GiveUp = Callable[[str], Awaitable[None]]
+
 ACK: Final = b"+ACK"
 NAK: Final = b"-NAK"
 TERM: Final = b"+TERM"
@@ -107,9 +111,13 @@ async def settle(
     *,
     post: Post,
     handle: Callable[[], Awaitable[None]],
+    give_up: GiveUp,
     clocks: Clocks,
 ) -> None:
-    """Run the handler and settle the message, whatever happens but cancellation."""
+    """Run the handler and settle the message, whatever happens but cancellation.
+
+    `give_up` ends the matter of a message before it becomes a dead letter.
+    """
     spent_s = stopwatch()
     error = await _run(delivery, handle)
     decided = verdict(
@@ -119,6 +127,10 @@ async def settle(
         jitter=clocks.random(),
     )
     _log(delivery, decided, error)
+    if isinstance(decided, Dead) and (hindrance := await _given_up(give_up, decided.reason)):
+        # Better delivered once more than a matter without an end.
+        log.warning("work.not_given_up", durable=delivery.durable, reason=hindrance)
+        decided = Again(after_s=GIVE_UP_AGAIN_S, reason=hindrance)
     await _carry_out(delivery, decided, post, died_at=clocks.wall())
     kind = message_type(delivery.subject)
     HANDLED.labels(type=kind, outcome=type(decided).__name__.lower()).inc()
@@ -135,6 +147,20 @@ async def _run(delivery: Delivery, handle: Callable[[], Awaitable[None]]) -> Exc
     except Exception as error:  # the one place where a bug becomes a dead letter  # noqa: BLE001
         return error
     return None
+
+
+async def _given_up(give_up: GiveUp, reason: str) -> str:
+    """Return what hinders it for now; a bug hinders nothing, its message is as dead as before."""
+    try:
+        async with asyncio.timeout(GIVE_UP_S):
+            await give_up(reason)
+    except (Retryable, Rejected) as error:
+        return error.reason
+    except TimeoutError:
+        return BusRefusal.TIMEOUT
+    except Exception:
+        log.exception("work.bug")
+    return ""
 
 
 async def _carry_out(

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.nuid import NUID
 
-from countersign.contracts.errors import Retryable
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import DeadLetter
 from countersign.contracts.subjects import DEAD_LETTER_ROOT, inbox_prefix
 from countersign.messaging.connection import barrier
@@ -42,6 +42,11 @@ AT_ONCE: Final = 8
 _BEATS_PER_WAIT: Final = 3
 
 WorkHandler = Callable[[Received], Awaitable[None]]
+GivenUpHandler = Callable[[Received, str], Awaitable[None]]
+
+
+async def _nothing_to_end(_received: Received, _reason: str) -> None:
+    """Leave a message that is given up to the person who reads dead letters."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Work:
         handler: returns when done; raises `Retryable` or `Rejected`.
         at_once: messages handled at the same time.
         timeout_s: how long one may take; then it is tried again.
+        on_given_up: ends the matter of a message that becomes a dead letter; where it raises
+            `Retryable` or `Rejected`, it is asked again later.
 
     """
 
@@ -60,6 +67,7 @@ class Work:
     handler: WorkHandler
     at_once: int = AT_ONCE
     timeout_s: float = WORK_TIMEOUT_S
+    on_given_up: GivenUpHandler = _nothing_to_end
 
 
 class Worker:
@@ -141,7 +149,16 @@ class Worker:
             ):
                 await self.work.handler(received)
 
-        await settle(delivery, post=self, handle=handle, clocks=self._clocks)
+        async def give_up(reason: str) -> None:
+            try:
+                received = read_event(
+                    subject=message.subject, headers=headers, body=message.data, place=place
+                )
+            except Rejected:
+                return  # what cannot be read is about nothing
+            await self.work.on_given_up(received, reason)
+
+        await settle(delivery, post=self, handle=handle, give_up=give_up, clocks=self._clocks)
 
     def _described(self, delivery: Delivery) -> dict[str, str | int]:
         return {

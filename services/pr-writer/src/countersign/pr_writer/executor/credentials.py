@@ -7,9 +7,12 @@ cluster `<dir>/<namespace>/<secret>/<key>` stands for a Secret.
 from pathlib import Path
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import FailureDetail
 from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.kube.access.stored_secrets import read_secret
+from countersign.kube.refusals import ClusterRefusal
 from countersign.pr_writer.jobs.model import ClusterAddress, Job
+from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
 from countersign.process.secret_files import Credential, credential_of, read_credential
 
 
@@ -19,26 +22,34 @@ async def stored_credential(job: Job) -> Credential:
     Raises:
         Rejected: `repository_not_allowed` where the administrator's entry does not let this
             namespace use this repository, `credential_missing`.
-        Retryable: `credential_missing`; the API server does not answer.
+        Retryable: `secret_unreadable`; the API server does not answer.
 
     """
     check_allowed(job)
     reference = job.request.secret
     if reference is None:
-        raise Rejected("credential_missing", "the Pipeline names no Secret with a token")
+        raise Rejected(JobRefusal.CREDENTIAL_MISSING, "the Pipeline names no Secret with a token")
     if reference.namespace != job.request.promotion.pipeline.namespace:
-        raise Rejected("credential_missing", "a Pipeline may not use a Secret of another namespace")
+        raise Rejected(
+            JobRefusal.CREDENTIAL_MISSING, "a Pipeline may not use a Secret of another namespace"
+        )
     namespace, name = reference.namespace, reference.name
+    secrets = job.access.secrets
     where = f"Secret '{namespace}/{name}'"
     try:
-        if job.cluster is not None:
-            return await _from_cluster(job.cluster, namespace=namespace, name=name)
-        return read_credential(Path(job.secrets_dir), namespace=namespace, name=name)
+        if secrets.cluster is not None:
+            return await _from_cluster(secrets.cluster, namespace=namespace, name=name)
+        return read_credential(Path(secrets.folder), namespace=namespace, name=name)
     except Rejected as error:
-        raise Rejected("credential_missing", f"{where}: {error.message}") from None
+        is_forbidden = error.reason == ClusterRefusal.SECRET_FORBIDDEN
+        raise JobRejected(
+            JobRefusal.CREDENTIAL_MISSING,
+            f"{where}: {error.message}",
+            detail=FailureDetail.SECRET_FORBIDDEN if is_forbidden else FailureDetail.UNSPECIFIED,
+        ) from None
     except Retryable as error:
         message = f"{where} could not be read: {error.message}"
-        raise Retryable("credential_missing", message, after_s=error.after_s) from None
+        raise Retryable(JobRefusal.SECRET_UNREADABLE, message, after_s=error.after_s) from None
 
 
 async def _from_cluster(cluster: ClusterAddress, *, namespace: str, name: str) -> Credential:
@@ -57,9 +68,10 @@ def check_allowed(job: Job) -> None:
     """
     to = job.request.destination
     namespace = job.request.promotion.pipeline.namespace
-    if not job.forge.allows(namespace=namespace, owner=to.owner, repository=to.repository):
+    forge = job.access.forge
+    if not forge.allows(namespace=namespace, owner=to.owner, repository=to.repository):
         raise Rejected(
-            "repository_not_allowed",
+            JobRefusal.REPOSITORY_NOT_ALLOWED,
             f"namespace {namespace!r} may not use repository '{to.owner}/{to.repository}' with a "
-            f"stored credential; ask for it under `repositories` of forge {job.forge.name!r}",
+            f"stored credential; ask for it under `repositories` of forge {forge.name!r}",
         )

@@ -8,7 +8,7 @@ from typing import Final
 from countersign.contracts.messages import CredentialMode, ForgeUser
 from countersign.contracts.revision import short
 from countersign.dialects.repositories.pulls import PullText
-from countersign.pr_writer.jobs.model import Job
+from countersign.pr_writer.jobs.model import Job, OpenJob
 
 TITLE_CHARACTERS_MAX: Final = 200
 BODY_CHARACTERS_MAX: Final = 4_000
@@ -17,7 +17,7 @@ FILES_SHOWN_MAX: Final = 20
 
 
 def describe(
-    job: Job,
+    job: OpenJob,
     *,
     author: ForgeUser | None,
     files: Sequence[str],
@@ -31,9 +31,7 @@ def describe(
     request = job.request
     ref = request.promotion
     before = short(request.current) or "nothing"
-    after = short(request.content.revision)
     app = code(f"{ref.pipeline.namespace}/{ref.pipeline.name}")
-    title = f"{title_start(job)} {after}"
     lines = [
         f"Promotes {app} from {code(request.from_environment)} to {code(ref.environment)}.",
         "",
@@ -56,10 +54,10 @@ def describe(
         "```",
         f"Countersign-Promotion: {ref.promotion_id}",
         f"Countersign-Attempt: {job.attempt}",
-        f"Countersign-Consent: {job.consent_digest}",
+        f"Countersign-Consent: {job.consent.digest}",
         "```",
     ]
-    return PullText(title=plain(title), body="\n".join([*_fitting(lines, footer), *footer]))
+    return PullText(title=headline(job), body="\n".join([*_fitting(lines, footer), *footer]))
 
 
 def _fitting(lines: list[str], footer: list[str]) -> list[str]:
@@ -69,27 +67,21 @@ def _fitting(lines: list[str], footer: list[str]) -> list[str]:
     return [line for line, so_far in zip(lines, sums, strict=True) if so_far <= left]
 
 
-def _consent(job: Job, author: ForgeUser | None) -> list[str]:
+def _consent(job: OpenJob, author: ForgeUser | None) -> list[str]:
     lines: list[str] = []
-    if job.approver is not None:
-        lines.append(f"Approved by {code(job.approver.name or job.approver.id)}.")
-    if job.mode is CredentialMode.DELEGATED and author is not None:
+    if job.consent.approver is not None:
+        lines.append(f"Approved by {code(job.consent.approver.name or job.consent.approver.id)}.")
+    if job.access.mode is CredentialMode.DELEGATED and author is not None:
         lines.append(f"Opened as {code(author.login)}, with a token delegated for this alone.")
-    elif job.mode is CredentialMode.STORED:
+    elif job.access.mode is CredentialMode.STORED:
         lines.append("Opened with a stored token.")
-    elif job.mode is CredentialMode.APP:
+    elif job.access.mode is CredentialMode.APP:
         lines.append("Opened by the forge's application.")
     return lines
 
 
-def title_start(job: Job) -> str:
-    """Return what the titles of all pull requests of one pipeline and environment begin with."""
-    ref = job.request.promotion
-    return plain(f"Promote {ref.pipeline.name} to {ref.environment}:")
-
-
 def headline(job: Job) -> str:
-    """The commit's first line."""
+    """Write the first line of the commit, and the pull request's title."""
     ref = job.request.promotion
     after = short(job.request.content.revision)
     return plain(f"Promote {ref.pipeline.name} to {ref.environment}: {after}")
@@ -100,8 +92,9 @@ def replaced_by(job: Job, reference: str) -> str:
     return f"Superseded by {reference}, which promotes {code(job.revision)}."
 
 
-def superseded(job: Job) -> str:
-    return f"Superseded: {code(job.reason or 'a newer content took its place')}."
+def superseded(reason: str) -> str:
+    """Tell a pull request that its promotion is over."""
+    return f"Superseded: {code(reason or 'a newer content took its place')}."
 
 
 def code(text: str) -> str:

@@ -20,16 +20,28 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.secret import Secret
 from countersign.dialects.exchange import Call
+from countersign.dialects.refusals import ForgeRefusal
 from countersign.forges import clients
 from countersign.forges.http import ForgeHttp, tls_context
-from countersign.pr_writer.executor import credentials, following, redeeming
-from countersign.pr_writer.executor.editing import MarkerEditor
-from countersign.pr_writer.executor.parser_client import Parser
-from countersign.pr_writer.executor.remains import place_of
+from countersign.pr_writer.executor import aftercare, credentials, following, redeeming
+from countersign.pr_writer.executor.failures import reason_of
+from countersign.pr_writer.executor.manifests.editing import MarkerEditor
+from countersign.pr_writer.executor.manifests.parser_client import Parser
+from countersign.pr_writer.executor.sightings import place_of
 from countersign.pr_writer.executor.writing import Result, Writing
 from countersign.pr_writer.jobs.channel import Channel, Closed, open_channel
+from countersign.pr_writer.jobs.failures import failure
 from countersign.pr_writer.jobs.frames import EXECUTOR_S, OUTCOME, PROGRESS, REPORT_S
-from countersign.pr_writer.jobs.model import Job, Outcome, Progress, failure_of, refuse_unconsented
+from countersign.pr_writer.jobs.model import (
+    JOBS,
+    FollowJob,
+    Job,
+    LookJob,
+    OpenJob,
+    refuse_unconsented,
+)
+from countersign.pr_writer.jobs.outcomes import Failure, Followed, Looked, Opened, Progress
+from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.process.processes import forbid_dumps
 
 REDEEM_S: Final = 20.0
@@ -52,7 +64,7 @@ async def _run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLCont
     # Forked ahead of its job; the wait ends when the parent does.
     frame = await channel.receive(timeout_s=None)
     signal.alarm(EXECUTOR_S)
-    job = Job.model_validate_json(frame)
+    job = JOBS.validate_json(frame)
     executor = Executor(job, channel, Parser(parsing), tls=tls)
     result = await executor.settle()
     await executor.report_outcome(result.outcome)
@@ -75,11 +87,12 @@ class Executor:
         self._calls: list[Call] = []
         self._step = OpeningStep.UNSPECIFIED
         self._held: Secret | None = None
-        own_authority = bool(job.forge.ca_file)
+        forge = job.access.forge
+        own_authority = bool(forge.ca_file)
         self._http = ForgeHttp(
-            job.forge,
+            forge,
             observe=self._calls.append,
-            tls=tls_context(job.forge) if own_authority else tls,
+            tls=tls_context(forge) if own_authority else tls,
         )
 
     async def close(self) -> None:
@@ -90,27 +103,13 @@ class Executor:
         """The outcome, whatever happens."""
         try:
             result = await self._do()
-        except Retryable as error:
-            result = self._failed(error, retryable=True, after_s=error.after_s)
-        except Rejected as error:
-            if error.reason == "unauthorized":
+        except (Retryable, Rejected) as error:
+            if error.reason is ForgeRefusal.UNAUTHORIZED:
                 await self._report(Progress(refused=True))
-            result = self._failed(error, retryable=False, after_s=None)
+            reason = reason_of(error.reason)
+            result = Result(outcome=failure(error, reason=reason, step=self._step))
         await self._flush()
         return result
-
-    def _failed(
-        self, error: Retryable | Rejected, *, retryable: bool, after_s: float | None
-    ) -> Result:
-        return Result(
-            outcome=Outcome(
-                failure=failure_of(error.reason),
-                message=error.message,
-                step=self._step,
-                retryable=retryable,
-                after_s=after_s,
-            )
-        )
 
     async def _do(self) -> Result:
         job = self._job
@@ -118,21 +117,21 @@ class Executor:
         async with self._token() as token:
             self._held = token
             forge = clients.repository_client(self._http, token)
-            if job.kind == "follow":
+            if isinstance(job, FollowJob):
                 return Result(outcome=await following.follow(job, forge))
+            if isinstance(job, LookJob):
+                return Result(outcome=await aftercare.look(job, forge=forge, reporter=self))
             editor = MarkerEditor(
                 self._parser, key=job.request.marker_key, revision=job.request.content.revision
             )
             writing = Writing(job, forge=forge, editor=editor, reporter=self)
-            if job.kind == "close":
-                return Result(outcome=await writing.close())
             return await writing.open()
 
     @asynccontextmanager
     async def _token(self) -> AsyncIterator[Secret]:
-        mode = self._job.mode
+        mode = self._job.access.mode
         if mode is CredentialMode.DELEGATED:
-            yield await self._redeem()
+            yield await self._redeem(self._job)
         elif mode is CredentialMode.STORED:
             stored = await credentials.stored_credential(self._job)
             if stored.authority:
@@ -143,24 +142,28 @@ class Executor:
             async with clients.app_token(self._http, place_of(self._job)) as token:
                 yield token
         else:
-            raise Rejected("credential_missing", "the promotion says not whose token to use")
+            raise Rejected(
+                JobRefusal.CREDENTIAL_MISSING, "the promotion does not say whose token to use"
+            )
 
     async def _trust(self, authority: str) -> None:
         """For this job alone, which is this process's only one."""
         try:
-            tls = tls_context(self._job.forge, authority=authority)
+            tls = tls_context(self._job.access.forge, authority=authority)
         except Rejected as refusal:
-            raise Rejected("credential_missing", refusal.message) from None
+            raise Rejected(JobRefusal.CREDENTIAL_MISSING, refusal.message) from None
         await self._http.close()
-        self._http = ForgeHttp(self._job.forge, observe=self._calls.append, tls=tls)
+        self._http = ForgeHttp(self._job.access.forge, observe=self._calls.append, tls=tls)
 
-    async def _redeem(self) -> Secret:
+    async def _redeem(self, job: Job) -> Secret:
+        if not isinstance(job, OpenJob):
+            raise Rejected(JobRefusal.CREDENTIAL_MISSING, "a delegation is for opening alone")
         key = redeeming.make_key()
         public = base64.b64encode(redeeming.public_bytes(key)).decode()
         await self._report(Progress(public_key=public))
         request = RedeemRequest.from_json(await self._channel.receive(timeout_s=REDEEM_S))
         sealed = await self._channel.receive(timeout_s=REDEEM_S)
-        return redeeming.open_sealed(sealed, key=key, request=request, job=self._job)
+        return redeeming.open_sealed(sealed, key=key, request=request, job=job)
 
     async def step(self, step: OpeningStep) -> None:
         self._step = step
@@ -181,11 +184,11 @@ class Executor:
         if not is_quoted(self._held, body):
             await self._channel.send(PROGRESS + body, timeout_s=REPORT_S)
 
-    async def report_outcome(self, outcome: Outcome) -> None:
+    async def report_outcome(self, outcome: Failure | Opened | Looked | Followed) -> None:
         body = outcome.model_dump_json().encode()
         if is_quoted(self._held, body):
-            quoted = Outcome(
-                failure=FailureReason.BAD_ANSWER,
+            quoted = Failure(
+                reason=FailureReason.BAD_ANSWER,
                 message="the forge's answers quote our token",
                 step=self._step,
             )
@@ -211,8 +214,8 @@ def fail(parent: socket.socket, error: BaseException) -> None:
     place = ""
     if trace is not None:
         place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"  # noqa: PTH119
-    outcome = Outcome(
-        failure=FailureReason.INTERNAL,
+    outcome = Failure(
+        reason=FailureReason.INTERNAL,
         message=f"the executor failed: {type(error).__name__} at {place}",
     )
     frame = OUTCOME + outcome.model_dump_json().encode()

@@ -5,8 +5,9 @@ from typing import Final
 
 from countersign.dialects.repositories.interface import Repository
 from countersign.dialects.repositories.pulls import Readiness
-from countersign.pr_writer.executor.remains import place_of
-from countersign.pr_writer.jobs.model import Job, Outcome
+from countersign.pr_writer.executor.sightings import moment_of, place_of
+from countersign.pr_writer.jobs.model import FollowJob
+from countersign.pr_writer.jobs.outcomes import Fate, Followed
 
 SUMMARIES: Final[Mapping[Readiness, str]] = {
     Readiness.UNKNOWN: "",
@@ -19,20 +20,21 @@ SUMMARIES: Final[Mapping[Readiness, str]] = {
 }
 
 
-async def follow(job: Job, forge: Repository) -> Outcome:
-    """Ask the forge; an outcome without a state says that nothing changed.
+async def follow(job: FollowJob, forge: Repository) -> Followed:
+    """Ask the forge; without a fate nothing changed since the version that was seen last.
 
     Raises:
         Retryable, Rejected: as the forge answers.
 
     """
-    status = await forge.follow(place_of(job), job.pull_number, since=job.etag)
+    status = await forge.follow(place_of(job), job.number, since=job.since)
     if status is None:
-        return Outcome(etag=job.etag)
-    return Outcome(
-        state=status.state,
-        by=status.ended_by,
+        return Followed(version=job.since)
+    return Followed(
+        fate=Fate(status.state.value),
+        ended_by=status.ended_by,
+        ended_at=moment_of(status.ended_at_s),
         merge_commit=status.merge_commit,
         summary=SUMMARIES[status.readiness],
-        etag=status.version,
+        version=status.version,
     )

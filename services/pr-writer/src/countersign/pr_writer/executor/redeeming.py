@@ -10,7 +10,8 @@ from countersign.contracts.consent.redemption import hpke_info
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import RedeemRequest
 from countersign.contracts.secret import Secret
-from countersign.pr_writer.jobs.model import Job
+from countersign.pr_writer.jobs.model import OpenJob
+from countersign.pr_writer.jobs.refusals import JobRefusal
 
 SUITE: Final = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
@@ -24,7 +25,7 @@ def public_bytes(key: X25519PrivateKey) -> bytes:
 
 
 def open_sealed(
-    sealed: bytes, *, key: X25519PrivateKey, request: RedeemRequest, job: Job
+    sealed: bytes, *, key: X25519PrivateKey, request: RedeemRequest, job: OpenJob
 ) -> Secret:
     """The delegated token.
 
@@ -33,15 +34,17 @@ def open_sealed(
 
     """
     bound = (
-        request.approval_id == job.approval_id
+        request.approval_id == job.consent.approval_id
         and request.promotion_id == job.request.promotion.promotion_id
         and request.attempt == job.attempt
-        and request.consent_digest == job.consent_digest
+        and request.consent_digest == job.consent.digest
         and request.public_key == public_bytes(key)
     )
     if not bound:
-        raise Rejected("consent_mismatch", "the delegation was redeemed for another job")
+        raise Rejected(JobRefusal.CONSENT_MISMATCH, "the delegation was redeemed for another job")
     try:
         return Secret(SUITE.decrypt(sealed, key, hpke_info(request)).decode())
     except (InvalidTag, ValueError):
-        raise Rejected("consent_mismatch", "the delegation does not open with our key") from None
+        raise Rejected(
+            JobRefusal.CONSENT_MISMATCH, "the delegation does not open with our key"
+        ) from None

@@ -5,49 +5,46 @@ Creating the branch is the lock: who created it and committed onto it opens the 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import (
     CredentialMode,
-    ForgeUser,
+    FailureDetail,
     OpeningStep,
-    PullRequestRef,
 )
-from countersign.dialects.pages import pull_request_page
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import NewCommit, Replacement, Tip, TreeEntry
 from countersign.dialects.repositories.interface import LookScope, Repository, View
 from countersign.dialects.repositories.pulls import Pull, PullState, PullText
-from countersign.pr_writer.executor import describing, survey
-from countersign.pr_writer.executor.editing import Editor, Edits
-from countersign.pr_writer.executor.reading import read_candidates
-from countersign.pr_writer.executor.remains import Remains, beside, is_of_promotion, place_of
-from countersign.pr_writer.jobs.model import Job, Known, Outcome
+from countersign.pr_writer.executor import describing
+from countersign.pr_writer.executor.interfaces import Reporter
+from countersign.pr_writer.executor.manifests import survey
+from countersign.pr_writer.executor.manifests.editing import Editor, Edits
+from countersign.pr_writer.executor.manifests.reading import read_candidates
+from countersign.pr_writer.executor.remains import Remains, beside
+from countersign.pr_writer.executor.sightings import place_of, seen
+from countersign.pr_writer.jobs.model import OpenJob
+from countersign.pr_writer.jobs.outcomes import Failure, Followed, Known, Looked, Opened
+from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
 
 IN_FLIGHT_S: Final = 2.0  # another try of the same job is at it
 
 
-class Reporter(Protocol):
-    """Hears how far it is."""
-
-    async def step(self, step: OpeningStep) -> None: ...
-
-    async def user(self, user: ForgeUser | None) -> None: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A pull request that is there, and what there is to say about it afterwards."""
+    """The end of a job, and what there is to say at the forge afterwards."""
 
-    outcome: Outcome
+    outcome: Failure | Opened | Looked | Followed
     afterwards: tuple[Callable[[], Awaitable[None]], ...] = ()
 
 
 class Writing:
     """One job at one forge."""
 
-    def __init__(self, job: Job, *, forge: Repository, editor: Editor, reporter: Reporter) -> None:
+    def __init__(
+        self, job: OpenJob, *, forge: Repository, editor: Editor, reporter: Reporter
+    ) -> None:
         to = job.request.destination
         self._job = job
         self._forge = forge
@@ -87,32 +84,33 @@ class Writing:
         if left is None:
             return await self._write(view, base)
         if left.pull is not None:
-            outcome = self._outcome(view, left.pull, found=True)
-            return Result(outcome=outcome.model_copy(update={"files": left.files}))
+            found = seen(left.pull, view, job, author=view.viewer)
+            return Result(outcome=Opened(pull=found, found=True, files=left.files))
         return await self._open_from(
             view, commit=left.commit, files=left.files, learned=Known(), skipped=()
         )
 
     def _check_viewer(self, view: View) -> None:
-        delegate = self._job.delegate
+        delegate = self._job.consent.delegate
         if delegate is not None and view.viewer is not None and view.viewer.id != delegate.id:
             raise Rejected(
-                "consent_mismatch",
+                JobRefusal.CONSENT_MISMATCH,
                 f"the token is {view.viewer.login!r}'s, not {delegate.login!r}'s who consented",
             )
 
     def _check(self, view: View) -> Tip:
         name = self._place.name
         # A forge tells the permission of people; an application's is in the token it just minted.
-        if view.may_write is False and self._job.mode is not CredentialMode.APP:
+        if view.may_write is False and self._job.access.mode is not CredentialMode.APP:
             who = view.viewer.login if view.viewer else "the token"
-            raise Rejected("forbidden", f"{who!r} may not write to repository {name!r}")
+            raise Rejected(JobRefusal.FORBIDDEN, f"{who!r} may not write to repository {name!r}")
         if view.archived:
-            raise Rejected("forbidden", f"repository {name!r} is archived")
+            raise Rejected(JobRefusal.FORBIDDEN, f"repository {name!r} is archived")
         if view.base is None:
-            raise Rejected(
-                "not_found",
+            raise JobRejected(
+                JobRefusal.NOT_FOUND,
                 f"repository {name!r} is empty or has no branch {self._place.base_branch!r}",
+                detail=FailureDetail.BRANCH_MISSING,
             )
         return view.base
 
@@ -154,7 +152,7 @@ class Writing:
         except Rejected as error:
             if error.reason == ForgeRefusal.BRANCH_TAKEN:
                 # It was not there when we looked; the next look says whose it is.
-                raise Retryable("in_flight", error.message, after_s=IN_FLIGHT_S) from error
+                raise Retryable(JobRefusal.IN_FLIGHT, error.message, after_s=IN_FLIGHT_S) from error
             raise
 
     def _check_edits(self, edits: Edits, skipped: tuple[str, ...]) -> None:
@@ -162,14 +160,17 @@ class Writing:
         if not edits.places:
             notes = [*edits.notes, *(f"{path!r} is too large to look into" for path in skipped)]
             hint = f" ({'; '.join(notes[:3])})" if notes else ""
-            raise Rejected(
-                "no_marker",
+            large = FailureDetail.FILE_TOO_LARGE if skipped else FailureDetail.UNSPECIFIED
+            raise JobRejected(
+                JobRefusal.NO_MARKER,
                 f"no YAML file in {name!r} on branch {branch!r} has the comment "
                 f'# {{"$promotion": "{self._key}"}}; add it beside the value{hint}',
+                detail=large,
+                path=skipped[0] if skipped else "",
             )
         if not edits.files:
             raise Rejected(
-                "already_there",
+                JobRefusal.ALREADY_THERE,
                 f"{name!r} on branch {branch!r} is already at {self._job.revision!r}",
             )
 
@@ -197,16 +198,15 @@ class Writing:
             comment = "Its branch is not what was committed."
             await self._forge.close_pull(self._place, pull.number, comment=comment)
             raise Rejected(
-                "conflict",
+                JobRefusal.CONFLICT,
                 f"pull request {self._forge.reference(pull.number)} had a commit that is not "
                 "ours and was closed",
             )
-        outcome = self._outcome(view, pull, found=False).model_copy(
-            update={
-                "files": files,
-                "learned": learned,
-                "closed": tuple(p.number for p in older),
-            }
+        outcome = Opened(
+            pull=seen(pull, view, job, author=view.viewer),
+            files=files,
+            learned=learned,
+            closed=tuple(p.number for p in older),
         )
         return Result(
             outcome=outcome,
@@ -220,7 +220,7 @@ class Writing:
             )
         except Rejected as error:
             if error.reason == ForgeRefusal.PULL_EXISTS:
-                raise Retryable("in_flight", error.message, after_s=IN_FLIGHT_S) from error
+                raise Retryable(JobRefusal.IN_FLIGHT, error.message, after_s=IN_FLIGHT_S) from error
             raise
 
     def _tell(self, old: Pull, number: int) -> Callable[[], Awaitable[None]]:
@@ -229,41 +229,6 @@ class Writing:
             await self._forge.comment(self._place, old.number, comment=comment)
 
         return tell
-
-    def _outcome(self, view: View, pull: Pull, *, found: bool) -> Outcome:
-        to = self._job.request.destination
-        ref = PullRequestRef(
-            kind=to.kind,
-            origin=to.origin,
-            repository_id=view.repository_id,
-            owner=to.owner,
-            repository=to.repository,
-            number=pull.number,
-            head_branch=pull.head_branch if found else self._job.branch,
-            head_commit=pull.head_commit,
-            head_repository_id=pull.head_repository_id,
-            base_branch=to.base_branch,
-        )
-        return Outcome(
-            found=found,
-            author=pull.author or view.viewer,
-            pull_request=ref.model_copy(update={"url": pull_request_page(ref)}),
-        )
-
-    async def close(self) -> Outcome:
-        """Close a pull request that was superseded, if it is still open and ours."""
-        job = self._job
-        view = await self._forge.look(
-            self._place, LookScope(head_branch=job.branch, pulls=(job.pull_number,))
-        )
-        await self._reporter.user(view.viewer)
-        for pull in view.previous:
-            ours = pull.head_repository_id == view.repository_id and is_of_promotion(pull, job)
-            if ours and pull.state is PullState.OPEN:
-                comment = describing.superseded(job)
-                await self._forge.close_pull(self._place, pull.number, comment=comment)
-                return Outcome(closed=(pull.number,))
-        return Outcome()
 
 
 def _open(pulls: tuple[Pull, ...]) -> tuple[Pull, ...]:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from countersign.contracts.errors import Rejected
+from countersign.pr_writer.jobs.refusals import JobRefusal
 
 FILE_BYTES_MAX: Final = 256 * 1024  # SR-26: what a parser survives well within its five seconds
 # Folders and files whose YAML a forge, or what is commonly connected to one, runs as code or takes
@@ -109,11 +110,11 @@ def check_path(path: str, *, root: str) -> None:
     parts = path.split("/")
     odd = any(p in {"", ".", ".."} or p.lower() == ".git" for p in parts)
     if odd or not path.isprintable() or "\\" in path or not is_candidate(path):
-        raise Rejected("not_promotable", f"{path!r} is not a path that can be written")
+        raise Rejected(JobRefusal.NOT_PROMOTABLE, f"{path!r} is not a path that can be written")
     if root and not path.startswith(f"{root}/"):
-        raise Rejected("not_promotable", f"{path!r} is not below {root!r}")
+        raise Rejected(JobRefusal.NOT_PROMOTABLE, f"{path!r} is not below {root!r}")
     if runs_code(path):
         raise Rejected(
-            "not_promotable",
+            JobRefusal.NOT_PROMOTABLE,
             f"{path!r} runs code at the forge and is never written; move the marker elsewhere",
         )

@@ -4,6 +4,10 @@ from typing import Final
 
 # An executor lives no longer: the kernel ends it.
 EXECUTOR_S: Final = 60
+# And what it sent takes effect no later than that, or never: forges end what takes
+# them longer than some ten seconds.
+# Source: https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#timeouts
+LATE_S: Final = 45
 REPORT_S: Final = 5.0
 # From an executor to its parent, before the JSON.
 PROGRESS: Final = b"p"

@@ -24,8 +24,10 @@ from countersign.pr_writer.jobs.frames import (
     READY,
     REPORT_S,
 )
-from countersign.pr_writer.jobs.model import Job, Outcome, Progress
-from countersign.pr_writer.parent.interfaces import OnProgress, Redeemer
+from countersign.pr_writer.jobs.model import Job, OpenJob
+from countersign.pr_writer.jobs.outcomes import OUTCOMES, Progress
+from countersign.pr_writer.jobs.refusals import JobRefusal
+from countersign.pr_writer.parent.interfaces import OnProgress, Outcome, Redeemer
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -86,7 +88,7 @@ class ExecutorPool:
         if await self._said() != READY:
             # It died on the way, or hangs; who wanted it tries again and finds another.
             await self._kill(self._process)
-            raise Retryable("executor_died", "the zygote did not start", after_s=1)
+            raise Retryable(JobRefusal.EXECUTOR_DIED, "the zygote did not start", after_s=1)
         self._spare = await self._fork()
 
     async def _said(self) -> bytes:
@@ -126,7 +128,9 @@ class ExecutorPool:
                         job, channel, on_progress=on_progress, redeemer=redeemer
                     )
             except (Closed, TimeoutError) as error:
-                raise Retryable("executor_died", "the executor ended without a result") from error
+                raise Retryable(
+                    JobRefusal.EXECUTOR_DIED, "the executor ended without a result"
+                ) from error
             finally:
                 await channel.close()
                 await self._spare_one()
@@ -161,7 +165,9 @@ class ExecutorPool:
                 socket.send_fds(self._control, [JOB], [theirs.fileno()])
             except OSError as error:
                 ours.close()
-                raise Retryable("executor_died", "the zygote is gone", after_s=1) from error
+                raise Retryable(
+                    JobRefusal.EXECUTOR_DIED, "the zygote is gone", after_s=1
+                ) from error
         return await open_channel(ours)
 
     async def _listen(
@@ -172,12 +178,12 @@ class ExecutorPool:
             kind, body = frame[:1], frame[1:]
             try:
                 if kind == OUTCOME:
-                    return Outcome.model_validate_json(body)
+                    return OUTCOMES.validate_json(body)
                 progress = Progress.model_validate_json(body) if kind == PROGRESS else Progress()
                 key = base64.b64decode(progress.public_key, validate=True)
             except (ValidationError, binascii.Error) as error:
                 raise Closed("an executor's report is malformed") from error
-            if key:
+            if key and isinstance(job, OpenJob):
                 request, sealed = await redeemer.redeem(job, public_key=key)
                 await channel.send(request.to_json(), timeout_s=REPORT_S)
                 await channel.send(sealed, timeout_s=REPORT_S)

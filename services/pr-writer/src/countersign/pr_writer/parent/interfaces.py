@@ -6,9 +6,13 @@ from typing import Protocol
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import RedeemRequest
-from countersign.pr_writer.jobs.model import Job, Outcome, Progress
+from countersign.pr_writer.jobs.model import Job, OpenJob
+from countersign.pr_writer.jobs.outcomes import Failure, Followed, Looked, Opened, Progress
 
 Clock = Callable[[], datetime]
+MonotonicClock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
+Outcome = Failure | Opened | Looked | Followed
 OnProgress = Callable[[Progress], Awaitable[None]]
 
 
@@ -34,7 +38,7 @@ class Publisher(Protocol):
 
 
 class Redeemer(Protocol):
-    async def redeem(self, job: Job, *, public_key: bytes) -> tuple[RedeemRequest, bytes]:
+    async def redeem(self, job: OpenJob, *, public_key: bytes) -> tuple[RedeemRequest, bytes]:
         """The signed request and what came for it, sealed to that key.
 
         Raises:

@@ -3,7 +3,8 @@
 from collections import OrderedDict
 from typing import Final
 
-from countersign.pr_writer.jobs.model import Job, Known
+from countersign.pr_writer.jobs.model import Job
+from countersign.pr_writer.jobs.outcomes import Known
 
 REPOSITORIES_MAX: Final = 64
 OBJECTS_MAX: Final = 20_000

@@ -1,14 +1,20 @@
-"""Asks now and then what became of open pull requests, where a credential may be used for that."""
+"""Asks now and then what became of pull requests, where a credential may be used for that."""
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.promotion import State
-from countersign.pr_writer.jobs.model import Outcome, afterwards, may_use_stored
-from countersign.pr_writer.parent.announcing import Narrator
-from countersign.pr_writer.parent.projection import Entry
-from countersign.pr_writer.parent.world import World
+from countersign.pr_writer.jobs.model import FollowJob, may_use_stored
+from countersign.pr_writer.jobs.outcomes import Failure, Fate, Followed
+from countersign.pr_writer.jobs.refusals import JobRefusal
+from countersign.pr_writer.parent.announcing import Announcer
+from countersign.pr_writer.parent.dispatching import AccessBook, Dispatcher
+from countersign.pr_writer.parent.failures import failure_of
+from countersign.pr_writer.parent.interfaces import MonotonicClock, Sleep
+from countersign.pr_writer.parent.looking import Looking
+from countersign.pr_writer.parent.projection import Projection, PromotionRecord
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import span
@@ -16,75 +22,124 @@ from countersign.telemetry.tracing import span
 log = get_logger()
 
 FOLLOWED_MAX: Final = 200
+# What failed without being known to have failed is looked for once its time has passed.
+LOOKED_FOR_S: Final = 600.0
+# Longer than a job is silent that is still to be tried: eight tries, five minutes apart.
+STUCK_S: Final = 3600.0
 
 
-class Following:
-    """Polls each open pull request of a stored or app credential, one after the other."""
+class Polling:
+    """Asks about each open pull request of a stored or app credential, one after the other."""
 
-    def __init__(self, world: World) -> None:
-        self._board = world.board
-        self._executors = world.executors
-        self._redeemer = world.redeemer
-        self._telling = world.telling
-        self._forges = world.forges
-        self._places = world.places
-        self._last: dict[str, Outcome] = {}
+    def __init__(
+        self,
+        projection: Projection,
+        *,
+        dispatcher: Dispatcher,
+        announcer: Announcer,
+        looking: Looking,
+        accesses: AccessBook,
+    ) -> None:
+        self._projection = projection
+        self._dispatcher = dispatcher
+        self._announcer = announcer
+        self._looking = looking
+        self._accesses = accesses
+        self._last: BoundedDict[str, Followed] = BoundedDict(FOLLOWED_MAX)
+        self._looked_for: BoundedDict[tuple[str, int], None] = BoundedDict(FOLLOWED_MAX)
 
-    async def run(self, *, every_s: float) -> None:
+    async def run(self, *, every_s: float, sleep: Sleep, monotonic: MonotonicClock) -> None:
         while True:
-            await asyncio.sleep(every_s)
-            await self.look()
+            await sleep(every_s)
+            await self.poll(now_s=monotonic())
 
-    async def look(self) -> None:
-        """Once, at all of them."""
-        followed = [e for e in self._board.entries() if _is_followed(e)][-FOLLOWED_MAX:]
-        ids = {e.promotion.promotion_id for e in followed}
-        self._last = {k: v for k, v in self._last.items() if k in ids}
-        for entry in followed:
-            try:
-                await self._look_at(entry)
-            except (Retryable, Rejected) as error:
-                log.warning(
-                    "pull_request.not_followed",
-                    promotion_id=entry.promotion.promotion_id,
-                    reason=error.reason,
-                )
+    async def poll(self, *, now_s: float) -> None:
+        """Ask once about all of them; one that cannot be asked about keeps no other waiting."""
+        records = self._projection.records()
+        for record in [r for r in records if _is_followed(r)][-FOLLOWED_MAX:]:
+            await self._guarded(record, self._follow)
+        for record in records:
+            if self._is_uncertain(record, now_s=now_s):
+                self._looked_for[record.promotion_id, record.promotion.attempt] = None
+                await self._guarded(record, self._look)
+            elif _is_stuck(record, now_s=now_s):
+                await self._guarded(record, self._give_up)
 
-    async def _look_at(self, entry: Entry) -> None:
-        if entry.pull is None:
+    async def _guarded(
+        self, record: PromotionRecord, ask: Callable[[PromotionRecord], Awaitable[None]]
+    ) -> None:
+        try:
+            await ask(record)
+        except (Retryable, Rejected) as error:
+            log.warning(
+                "pull_request.not_followed",
+                promotion_id=record.promotion_id,
+                reason=error.reason,
+            )
+
+    async def _look(self, record: PromotionRecord) -> None:
+        await self._looking.look(record, closes=False)
+
+    async def _follow(self, record: PromotionRecord) -> None:
+        if record.pull is None:
             return
-        last = self._last.get(entry.promotion.promotion_id, Outcome())
-        job = afterwards(
-            entry.promotion,
-            kind="follow",
-            pull=entry.pull,
-            mode=entry.pull_mode,
-            forge=self._forges.find(entry.promotion.request.destination.origin),
-        ).model_copy(update={"etag": last.etag, **self._places})
+        last = self._last.get(record.promotion_id, Followed())
+        promotion = record.promotion
+        origin = promotion.request.destination.origin
+        job = FollowJob(
+            request=promotion.request,
+            attempt=promotion.attempt,
+            access=self._accesses.access(origin, mode=record.pull_mode),
+            number=record.pull.number,
+            since=last.version,
+        )
         with span(
             names.SPAN_FOLLOW_PULL_REQUEST,
-            parent=entry.trace,
-            attributes={names.PROMOTION_ID: entry.promotion.promotion_id},
+            parent=record.trace,
+            attributes={names.PROMOTION_ID: record.promotion_id},
         ):
-            narrator = Narrator(self._telling, job)
-            outcome = await self._executors.run(
-                job, on_progress=narrator.on_progress, redeemer=self._redeemer
-            )
-            if outcome.failed:
-                raise Rejected(outcome.failure.name.lower(), outcome.message)
-            await self._tell(entry, outcome, last=last)
+            outcome = await self._dispatcher.run(job)
+            if isinstance(outcome, Failure):
+                raise Rejected(JobRefusal.FAILED_FOR_NOW, outcome.message)
+            if isinstance(outcome, Followed):
+                await self._tell(record, outcome, last=last)
 
-    async def _tell(self, entry: Entry, outcome: Outcome, *, last: Outcome) -> None:
-        if outcome.state == "merged":
-            await self._telling.merged(entry, outcome)
-        elif outcome.state == "closed":
-            await self._telling.closed(entry, by=outcome.by)
-        elif outcome.state and outcome.summary != last.summary:
-            await self._telling.updated(entry, outcome)
-        if outcome.state:
-            self._last[entry.promotion.promotion_id] = outcome
+    async def _tell(self, record: PromotionRecord, followed: Followed, *, last: Followed) -> None:
+        if followed.fate is None:
+            return
+        if followed.fate is not Fate.OPEN:
+            await self._announcer.ended(record, followed)
+        elif followed.summary != last.summary:
+            await self._announcer.updated(record, followed.summary)
+        self._last[record.promotion_id] = followed
+
+    async def _give_up(self, record: PromotionRecord) -> None:
+        """End an attempt that nobody makes any more; whoever sees it first tells it."""
+        message = "nobody makes this attempt any more; ask again"
+        failure = failure_of(Rejected(JobRefusal.INTERNAL, message), step=record.promotion.step)
+        granted = record.promotion.granted
+        failed = await self._announcer.failed(
+            record.promotion.ref,
+            failure,
+            approval_id=granted[-1].approval_id if granted else "",
+        )
+        self._projection.fold(failed, trace={})
+
+    def _is_uncertain(self, record: PromotionRecord, *, now_s: float) -> bool:
+        late_s = now_s - record.late_until_s
+        return (
+            record.promotion.state is State.FAILED
+            and record.may_be_looked_for
+            and record.late_until_s > 0
+            and 0 <= late_s <= LOOKED_FOR_S
+            and (record.promotion_id, record.promotion.attempt) not in self._looked_for
+        )
 
 
-def _is_followed(entry: Entry) -> bool:
-    is_open = entry.pull is not None and not entry.pull_over
-    return is_open and may_use_stored(entry.pull_mode) and entry.promotion.state is State.OPEN
+def _is_followed(record: PromotionRecord) -> bool:
+    is_open = record.pull is not None and not record.pull_over
+    return is_open and may_use_stored(record.pull_mode) and record.promotion.state is State.OPEN
+
+
+def _is_stuck(record: PromotionRecord, *, now_s: float) -> bool:
+    return record.promotion.state is State.OPENING and now_s - record.heard_at_s > STUCK_S

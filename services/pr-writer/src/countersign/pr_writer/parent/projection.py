@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,65 +11,136 @@ from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     CredentialMode,
+    OpeningStep,
     PromotionRef,
     PromotionRequested,
     PullRequestClosed,
+    PullRequestFailed,
     PullRequestMerged,
     PullRequestOpened,
+    PullRequestProgressed,
     PullRequestRef,
 )
 from countersign.contracts.promotion import Promotion, State
-from countersign.pr_writer.jobs.model import PREVIOUS_MAX
-from countersign.pr_writer.parent.interfaces import ReceivedEvent
+from countersign.pr_writer.jobs.frames import EXECUTOR_S, LATE_S
+from countersign.pr_writer.jobs.model import PREVIOUS_MAX, may_use_stored
+from countersign.pr_writer.parent.interfaces import Clock, MonotonicClock, ReceivedEvent
 
 # Late events are about the newest few of an environment; older ones change nothing any more.
 PROMOTIONS_PER_ENVIRONMENT_MAX: Final = 20
+# From the last sign of an attempt: an executor begun just then, and what it sent at its end.
+ATTEMPT_S: Final = EXECUTOR_S + LATE_S
 _LONG_AGO: Final = datetime.fromtimestamp(0, tz=UTC)
+# Nothing was sent that could change anything.
+_READS_ONLY: Final = frozenset({OpeningStep.READING, OpeningStep.EDITING})
 Lane = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A promotion, its trace, and its pull request even after the promotion itself is over."""
+class PromotionRecord:
+    """A promotion, its trace, and its pull request even after the promotion itself is over.
+
+    Args:
+        promotion: as the life of promotions has it.
+        trace: where its spans belong.
+        pull: the newest of its pull requests that was told.
+        pull_mode: with which kind of credential that was opened.
+        pull_over: it was told to be merged or closed.
+        late_until_s: by the monotonic clock; until then a request of an attempt that was given up
+            may still take effect. Zero where there is none.
+        heard_at_s: by the monotonic clock; when anything was last heard of it.
+
+    """
 
     promotion: Promotion
     trace: Mapping[str, str]
     pull: PullRequestRef | None = None
     pull_mode: CredentialMode = CredentialMode.UNSPECIFIED
     pull_over: bool = False
+    late_until_s: float = 0.0
+    heard_at_s: float = 0.0
 
     @property
     def lane(self) -> Lane:
         return lane_of(self.promotion.request.promotion)
 
+    @property
+    def promotion_id(self) -> str:
+        return self.promotion.promotion_id
+
+    @property
+    def mode(self) -> CredentialMode:
+        """With which kind of credential its attempt is made."""
+        if self.pull is not None:
+            return self.pull_mode
+        granted = self.promotion.granted
+        return granted[-1].mode if granted else self.promotion.request.mode
+
+    def is_about(self, pull: PullRequestRef) -> bool:
+        return self.pull is not None and self.pull.number == pull.number
+
+    @property
+    def may_be_looked_for(self) -> bool:
+        """Return whether the forge may be asked about it with nobody's consent."""
+        return may_use_stored(self.mode)
+
 
 def lane_of(ref: PromotionRef) -> Lane:
-    """Pipeline and environment, in which one pull request may be open."""
+    """Return pipeline and environment, in which one pull request may be open."""
     return ref.pipeline.namespace, ref.pipeline.name, ref.environment
 
 
-@dataclass
-class Board:
-    """Entries by promotion id, and how far the stream was applied.
+def late_until(record: PromotionRecord, event: Message, *, after: Promotion, at_s: float) -> float:
+    """Return until when requests of attempts that were given up may still take effect.
+
+    Not to be known to have failed is not to have failed: an attempt ends when its pull request is
+    told, or when it failed before it could change anything; else its time has to pass. What is
+    heard of an attempt that was given up says that somebody is still at it.
+    """
+    before = record.promotion
+    if isinstance(event, PullRequestOpened):
+        return 0.0
+    was_trying = before.state is State.OPENING
+    given_up = record.late_until_s > 0 and before.state is not State.OPENING
+    if isinstance(event, PullRequestFailed):
+        if not (was_trying and after is not before) and not given_up:
+            return record.late_until_s
+        # Of an earlier attempt the time still runs.
+        return record.late_until_s if event.step in _READS_ONLY else at_s + ATTEMPT_S
+    if was_trying and after.state is not State.OPENING:
+        return at_s + ATTEMPT_S
+    if given_up and isinstance(event, PullRequestProgressed):
+        return at_s + ATTEMPT_S
+    return record.late_until_s
+
+
+class Projection:
+    """Promotions by their ids, and how far the stream was applied.
 
     A stream that is made anew counts from one again, but its clock goes on: only with the time is
     a sequence a place.
     """
 
-    _sequence: int = 0
-    _recorded_at: datetime = _LONG_AGO
-    _entries: dict[str, Entry] = field(default_factory=dict)
-    _lanes: dict[Lane, OrderedDict[str, None]] = field(default_factory=dict)
-    _moved: asyncio.Condition = field(default_factory=asyncio.Condition)
+    def __init__(self, *, clock: Clock, monotonic: MonotonicClock) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        # Of what is read of the past, only the wall clock can say how old it is.
+        self.is_live = False
+        self._sequence = 0
+        self._recorded_at = _LONG_AGO
+        self._records: dict[str, PromotionRecord] = {}
+        self._lanes: dict[Lane, OrderedDict[str, None]] = {}
+        self._moved = asyncio.Condition()
 
-    def get(self, promotion_id: str) -> Entry | None:
-        return self._entries.get(promotion_id)
+    def get(self, promotion_id: str) -> PromotionRecord | None:
+        return self._records.get(promotion_id)
 
-    def entries(self) -> tuple[Entry, ...]:
-        return tuple(self._entries.values())
+    def records(self) -> tuple[PromotionRecord, ...]:
+        return tuple(self._records.values())
 
     async def apply(self, received: ReceivedEvent) -> None:
-        self.fold(received.message, trace=received.trace)
+        age_s = 0.0 if self.is_live else (self._clock() - received.recorded_at).total_seconds()
+        self.fold(received.message, trace=received.trace, age_s=max(age_s, 0.0))
         async with self._moved:
             self._sequence, self._recorded_at = received.sequence, received.recorded_at
             self._moved.notify_all()
@@ -89,50 +160,89 @@ class Board:
             await self._moved.wait_for(is_applied)
 
     def restart(self) -> None:
-        """The stream was made anew; its events come again."""
+        """Forget everything: the stream was made anew, and its events come again."""
         self._sequence, self._recorded_at = 0, _LONG_AGO
-        self._entries.clear()
+        self._records.clear()
         self._lanes.clear()
 
-    def fold(self, event: Message, *, trace: Mapping[str, str]) -> None:
+    def fold(self, event: Message, *, trace: Mapping[str, str], age_s: float = 0.0) -> None:
         """Take in an event; one that was taken in already changes nothing."""
         ref: PromotionRef | None = getattr(event, "promotion", None)
         if ref is None:
             return
-        entry = self._entries.get(ref.promotion_id)
-        after = advance(entry.promotion if entry else None, event)
+        record = self._records.get(ref.promotion_id)
+        after = advance(record.promotion if record else None, event)
         if after is None:
             return
-        if entry is None:
-            entry = Entry(promotion=after, trace=dict(trace))
-            self._remember(entry)
-        entry = replace(entry, promotion=after)
+        if record is None:
+            record = PromotionRecord(promotion=after, trace=dict(trace))
+            self._remember(record)
+        at_s = self._monotonic() - age_s
+        late_until_s = late_until(record, event, after=after, at_s=at_s)
+        record = replace(record, promotion=after, late_until_s=late_until_s, heard_at_s=at_s)
         if isinstance(event, PullRequestOpened):
-            entry = replace(entry, pull=event.pull_request, pull_mode=event.mode, pull_over=False)
+            is_over = record.pull_over and record.is_about(event.pull_request)
+            record = replace(
+                record, pull=event.pull_request, pull_mode=event.mode, pull_over=is_over
+            )
         elif isinstance(event, PullRequestMerged | PullRequestClosed):
-            entry = replace(entry, pull_over=True)
-        self._entries[ref.promotion_id] = entry
+            record = replace(record, pull=record.pull or event.pull_request, pull_over=True)
+        self._records[ref.promotion_id] = record
 
-    def _remember(self, entry: Entry) -> None:
-        lane = self._lanes.setdefault(entry.lane, OrderedDict())
-        lane[entry.promotion.promotion_id] = None
+    def _remember(self, record: PromotionRecord) -> None:
+        lane = self._lanes.setdefault(record.lane, OrderedDict())
+        lane[record.promotion_id] = None
         while len(lane) > PROMOTIONS_PER_ENVIRONMENT_MAX:
             oldest, _ = lane.popitem(last=False)
-            self._entries.pop(oldest, None)
+            self._records.pop(oldest, None)
 
-    def previous_pulls(self, entry: Entry) -> tuple[int, ...]:
-        """Pull requests that may still be open in the lane, newest first."""
-        ours = _repository(entry.promotion.request)
+    def previous_pulls(self, record: PromotionRecord) -> tuple[int, ...]:
+        """Return pull requests that may still be open in the lane, newest first."""
+        ours = _repository(record.promotion.request)
         numbers = [
             other.pull.number
-            for promotion_id in self._lanes.get(entry.lane, ())
-            if promotion_id != entry.promotion.promotion_id
-            and (other := self._entries[promotion_id]).pull is not None
+            for other in self._others(record)
+            if other.pull is not None
             and not other.pull_over
             and other.promotion.state in {State.OPEN, State.SUPERSEDED}
             and _repository(other.promotion.request) == ours
         ]
         return tuple(sorted(numbers, reverse=True)[:PREVIOUS_MAX])
+
+    def waits_until_s(self, record: PromotionRecord) -> float:
+        """Return when the lane is free for the record's attempt, by the monotonic clock.
+
+        It waits for older promotions that are being opened, and for whatever was given up.
+        """
+        ours = _repository(record.promotion.request)
+        until_s = record.late_until_s
+        is_older = True
+        for promotion_id in self._lanes.get(record.lane, ()):
+            other = self._records[promotion_id]
+            if other.promotion_id == record.promotion_id:
+                is_older = False
+            elif _repository(other.promotion.request) == ours:
+                until_s = max(until_s, other.late_until_s)
+                if is_older and other.promotion.state is State.OPENING:
+                    until_s = max(until_s, other.heard_at_s + ATTEMPT_S)
+        return until_s
+
+    async def freed(self, record: PromotionRecord, *, timeout_s: float) -> float:
+        """Wait for the lane to be free, but not longer; return how long it still is not."""
+
+        def is_free() -> bool:
+            return self.waits_until_s(record) <= self._monotonic()
+
+        try:
+            async with asyncio.timeout(timeout_s), self._moved:
+                await self._moved.wait_for(is_free)
+        except TimeoutError:
+            return self.waits_until_s(record) - self._monotonic()
+        return 0.0
+
+    def _others(self, record: PromotionRecord) -> list[PromotionRecord]:
+        ids = self._lanes.get(record.lane, ())
+        return [self._records[i] for i in ids if i != record.promotion_id]
 
 
 def _repository(request: PromotionRequested) -> tuple[str, str, str]:

@@ -12,7 +12,8 @@ from countersign.contracts.consent.redemption import NONCE_BYTES, UNSIGNED, cano
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Problem, RedeemRequest, RedeemResponse
-from countersign.pr_writer.jobs.model import Job
+from countersign.pr_writer.jobs.model import OpenJob
+from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.pr_writer.parent.interfaces import Clock
 
 REDEEM_S: Final = 10.0
@@ -41,14 +42,18 @@ def signing_key(nkey_file: Path | None) -> Ed25519PrivateKey:
 
     """
     if nkey_file is None:
-        raise Rejected("bad_nkey", "COUNTERSIGN_NKEY_FILE is needed: redemptions are signed")
+        raise Rejected(
+            JobRefusal.BAD_NKEY, "COUNTERSIGN_NKEY_FILE is needed: redemptions are signed"
+        )
     try:
         text = nkey_file.read_text(encoding="ascii").strip()
         raw = base64.b32decode(text + "=" * (-len(text) % 8))
     except (OSError, ValueError, binascii.Error) as error:
-        raise Rejected("bad_nkey", f"{str(nkey_file)!r} holds no seed of an nkey") from error
+        raise Rejected(
+            JobRefusal.BAD_NKEY, f"{str(nkey_file)!r} holds no seed of an nkey"
+        ) from error
     if len(raw) != _SEED_BYTES:
-        raise Rejected("bad_nkey", f"{str(nkey_file)!r} holds no seed of an nkey")
+        raise Rejected(JobRefusal.BAD_NKEY, f"{str(nkey_file)!r} holds no seed of an nkey")
     return Ed25519PrivateKey.from_private_bytes(raw[2:34])
 
 
@@ -60,14 +65,14 @@ class SigningRedeemer:
         self._key = key
         self._clock = clock
 
-    async def redeem(self, job: Job, *, public_key: bytes) -> tuple[RedeemRequest, bytes]:
+    async def redeem(self, job: OpenJob, *, public_key: bytes) -> tuple[RedeemRequest, bytes]:
         reply = self._bus.reply_subject()
         unsigned = RedeemRequest(
-            replica=job.replica,
-            approval_id=job.approval_id,
+            replica=job.consent.replica,
+            approval_id=job.consent.approval_id,
             promotion_id=job.request.promotion.promotion_id,
             attempt=job.attempt,
-            consent_digest=job.consent_digest,
+            consent_digest=job.consent.digest,
             public_key=public_key,
             nonce=secrets.token_bytes(NONCE_BYTES),
             signed_at=self._clock(),
@@ -77,23 +82,23 @@ class SigningRedeemer:
         signature = self._key.sign(canonical_bytes(unsigned))
         request = unsigned.model_copy(update={"signature": signature})
         response = await self._bus.request(
-            "approval.redeem", request, replica=job.replica, timeout_s=REDEEM_S, reply=reply
+            "approval.redeem", request, replica=job.consent.replica, timeout_s=REDEEM_S, reply=reply
         )
         if not isinstance(response, RedeemResponse):
-            raise Rejected("bad_answer", "the approval service answered something else")
+            raise Rejected(JobRefusal.BAD_ANSWER, "the approval service answered something else")
         if response.problem is not None:
             raise _refusal(response.problem, tries=job.tries)
         return request, response.sealed
 
 
 def _refusal(problem: Problem, *, tries: int) -> Rejected | Retryable:
-    if problem.code == "cluster_unavailable":
+    if problem.code == JobRefusal.CLUSTER_UNAVAILABLE:
         # Whether the approver may still promote; it is known as soon as the cluster is back.
         after_s = ASK_AGAIN_S[min(tries, len(ASK_AGAIN_S)) - 1]
-        return Retryable(problem.code, problem.message, after_s=after_s)
-    if problem.code == "not_allowed":
-        return Rejected("not_allowed", problem.message)
+        return Retryable(JobRefusal.CLUSTER_UNAVAILABLE, problem.message, after_s=after_s)
+    if problem.code == JobRefusal.NOT_ALLOWED:
+        return Rejected(JobRefusal.NOT_ALLOWED, problem.message)
     return Rejected(
-        "delegation_expired",
+        JobRefusal.DELEGATION_EXPIRED,
         f"the delegation cannot be had any more: {problem.message}; approve again",
     )

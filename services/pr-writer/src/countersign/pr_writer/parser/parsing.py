@@ -14,6 +14,7 @@ from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs import channel
 from countersign.pr_writer.jobs.findings import Found, Place
 from countersign.pr_writer.jobs.markers import Marked
+from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.pr_writer.parser.scanning import find
 from countersign.pr_writer.parser.verification import verify
 
@@ -67,7 +68,9 @@ def _found(body: bytes) -> Found:
     except Rejected as error:
         return Found(reason=error.reason, message=error.message)
     except (MemoryError, RecursionError):
-        return Found(reason="limit_exceeded", message="it needs more memory than a file may")
+        return Found(
+            reason=JobRefusal.LIMIT_EXCEEDED, message="it needs more memory than a file may"
+        )
     return Found(
         marked=tuple(
             Place(

@@ -14,6 +14,7 @@ import yaml
 from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs.files import FILE_BYTES_MAX
 from countersign.pr_writer.jobs.markers import Marked, Markers, Misplaced, Misplacement, marker_of
+from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.pr_writer.parser import brackets
 from countersign.pr_writer.parser.sops import ENCRYPTED, is_sealed
 
@@ -36,9 +37,9 @@ def find(body: bytes) -> Markers:
 
     """
     if len(body) > FILE_BYTES_MAX:
-        raise Rejected("limit_exceeded", f"{len(body)} bytes, more than {FILE_BYTES_MAX}")
+        raise Rejected(JobRefusal.LIMIT_EXCEEDED, f"{len(body)} bytes, more than {FILE_BYTES_MAX}")
     if any(needle in body for needle in _WIDE_NEEDLES):
-        raise Rejected("not_yaml", "UTF-16; save it as UTF-8")
+        raise Rejected(JobRefusal.NOT_YAML, "UTF-16; save it as UTF-8")
     if NEEDLE not in body:
         return Markers()
     offset = len(BOM) if body.startswith(BOM) else 0
@@ -46,12 +47,12 @@ def find(body: bytes) -> Markers:
         text = body[offset:].decode()
         file = _File(text)
     except UnicodeDecodeError:
-        raise Rejected("not_yaml", "not UTF-8") from None
+        raise Rejected(JobRefusal.NOT_YAML, "not UTF-8") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         raise Rejected(
-            "not_yaml", f"{line}{getattr(error, 'problem', None) or 'unreadable'}"
+            JobRefusal.NOT_YAML, f"{line}{getattr(error, 'problem', None) or 'unreadable'}"
         ) from None
     return file.markers(bytes_before=offset)
 
@@ -71,7 +72,9 @@ def events(text: str) -> list[yaml.Event]:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         found.append(event)
         if depth > DEPTH_MAX or len(found) > NODES_MAX:
-            raise Rejected("limit_exceeded", f"deeper than {DEPTH_MAX} or over {NODES_MAX} nodes")
+            raise Rejected(
+                JobRefusal.LIMIT_EXCEEDED, f"deeper than {DEPTH_MAX} or over {NODES_MAX} nodes"
+            )
     return found
 
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import Revision
+from countersign.contracts.messages import FailureDetail, Revision
 from countersign.contracts.revision import marker_value
-from countersign.pr_writer.executor.parser_client import Parser
-from countersign.pr_writer.executor.scalars import apply
+from countersign.pr_writer.executor.manifests.parser_client import Parser
+from countersign.pr_writer.executor.manifests.scalars import apply
 from countersign.pr_writer.jobs.files import check_path
 from countersign.pr_writer.jobs.markers import Marked, Misplacement, suffix_of
+from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
 
 FILES_MAX: Final = 50  # SR-26
 _NEAR_MISS: Final = b"$promotion"
@@ -71,7 +72,7 @@ class MarkerEditor:
                 files[path] = after
         if len(files) > FILES_MAX:
             raise Rejected(
-                "limit_exceeded", f"{len(files)} files would change, more than {FILES_MAX}"
+                JobRefusal.LIMIT_EXCEEDED, f"{len(files)} files would change, more than {FILES_MAX}"
             )
         return Edits(files=files, places=places, markers=markers, notes=tuple(notes))
 
@@ -91,4 +92,10 @@ class MarkerEditor:
     ) -> None:
         for marker, line, reason in misplaced:
             if self._suffix(marker) is not None:
-                raise Rejected("no_marker", f"the marker in {path!r}, line {line}, {reason.value}")
+                raise JobRejected(
+                    JobRefusal.NO_MARKER,
+                    f"the marker in {path!r}, line {line}, {reason.value}",
+                    detail=FailureDetail.MARKER_UNUSABLE,
+                    path=path,
+                    line=line,
+                )

@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import FailureDetail
 from countersign.dialects.repositories.contents import Tip
 from countersign.dialects.repositories.interface import Repository, View
-from countersign.pr_writer.executor import survey
-from countersign.pr_writer.executor.remains import place_of
-from countersign.pr_writer.executor.survey import Survey
+from countersign.pr_writer.executor.manifests import survey
+from countersign.pr_writer.executor.manifests.survey import Survey
+from countersign.pr_writer.executor.sightings import place_of
 from countersign.pr_writer.jobs.files import FILE_BYTES_MAX
-from countersign.pr_writer.jobs.model import Job
+from countersign.pr_writer.jobs.model import OpenJob
+from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
 
 
 async def read_candidates(
-    forge: Repository, job: Job, *, view: View, base: Tip
+    forge: Repository, job: OpenJob, *, view: View, base: Tip
 ) -> tuple[Survey, Mapping[str, bytes]]:
     """Return what was surveyed, and the bytes of each file to be searched, by path.
 
@@ -27,9 +28,11 @@ async def read_candidates(
     if not surveyed.complete:
         listed = await forge.list_tree(place, commit=base.commit, path=root)
         if listed is None:
-            raise Rejected(
-                "no_marker",
+            raise JobRejected(
+                JobRefusal.NO_MARKER,
                 f"there is no folder {root!r} on branch {place.base_branch!r} of {place.name!r}",
+                detail=FailureDetail.FOLDER_MISSING,
+                path=root,
             )
         surveyed = survey.choose(listed, job.known, key=key)
     there = {

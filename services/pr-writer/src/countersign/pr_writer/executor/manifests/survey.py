@@ -13,7 +13,8 @@ from countersign.dialects.repositories.contents import TreeEntry
 from countersign.dialects.repositories.interface import View
 from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, is_candidate, is_misspelt
 from countersign.pr_writer.jobs.markers import suffix_of
-from countersign.pr_writer.jobs.model import Known
+from countersign.pr_writer.jobs.outcomes import Known
+from countersign.pr_writer.jobs.refusals import JobRefusal
 
 CANDIDATES_MAX: Final = 2_000
 CANDIDATE_BYTES_MAX: Final = 24 * 1024 * 1024
@@ -101,7 +102,7 @@ def choose(entries: Iterable[TreeEntry], known: Known, *, key: str) -> Survey:
     size_bytes = sum(e.size_bytes or 0 for e in read)
     if len(read) > CANDIDATES_MAX or size_bytes > CANDIDATE_BYTES_MAX:
         raise Rejected(
-            "limit_exceeded",
+            JobRefusal.LIMIT_EXCEEDED,
             f"{len(read)} YAML files would have to be read, more than {CANDIDATES_MAX} files or "
             f"{CANDIDATE_BYTES_MAX >> 20} MiB; set a path in the Pipeline's strategy",
         )

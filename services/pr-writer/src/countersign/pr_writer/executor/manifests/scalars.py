@@ -10,6 +10,7 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs.markers import Marked, marker_of, suffix_of
+from countersign.pr_writer.jobs.refusals import JobRefusal
 
 # What YAML 1.1 or 1.2 readers take for anything but a string.
 _NOT_A_STRING = re.compile(
@@ -42,7 +43,9 @@ def write_scalar(value: str, *, style: str, flow: bool) -> str:
 
     """
     if len(value) > VALUE_CHARACTERS_MAX or not value.isprintable():
-        raise Rejected("not_promotable", f"revision {value[:40]!r} is no single line of text")
+        raise Rejected(
+            JobRefusal.NOT_PROMOTABLE, f"revision {value[:40]!r} is no single line of text"
+        )
     if style == "'":
         return "'" + value.replace("'", "''") + "'"
     if style == "|":
@@ -74,11 +77,13 @@ def apply(
     for place in sorted(found, key=lambda p: p.start, reverse=True):
         suffix = suffix_of(place.marker, key=key)
         if suffix is None or suffix not in values or not 0 <= place.start <= place.end <= edge:
-            raise Rejected("bad_answer", "the parser named a place that is not asked for")
+            raise Rejected(JobRefusal.BAD_ANSWER, "the parser named a place that is not asked for")
         if not _has_marker(body, place):
-            raise Rejected("bad_answer", "the parser named a place without its marker")
+            raise Rejected(JobRefusal.BAD_ANSWER, "the parser named a place without its marker")
         if not _is_one_value(body, place):
-            raise Rejected("bad_answer", "the parser named a place that is no single value")
+            raise Rejected(
+                JobRefusal.BAD_ANSWER, "the parser named a place that is no single value"
+            )
         old = body[place.start : place.end].decode()
         line = body[body.rfind(b"\n", 0, place.start) + 1 : place.start]
         new = write_scalar(values[suffix], style=place.style, flow=b"{" in line or b"[" in line)
@@ -96,7 +101,7 @@ def _refuse_unpinning(old: str, new: str, *, line: int) -> None:
     """Refuse to write a tag alone where a digest pinned it: the image could be replaced then."""
     if _PIN in old and _PIN not in new:
         raise Rejected(
-            "not_promotable",
+            JobRefusal.NOT_PROMOTABLE,
             f"the value in line {line} is pinned to a digest, which {new[:80]!r} would drop; "
             "use the marker suffix tag@digest",
         )

@@ -11,6 +11,7 @@ from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs.channel import Channel, Closed
 from countersign.pr_writer.jobs.findings import Found
 from countersign.pr_writer.jobs.markers import Marked
+from countersign.pr_writer.jobs.refusals import JobRefusal
 
 ANSWER_S: Final = 10.0
 _FOUND = TypeAdapter(tuple[Found, ...])
@@ -34,9 +35,9 @@ class Parser:
         try:
             found = _FOUND.validate_json(answer)
         except ValidationError:
-            raise Rejected("internal", "the parser's answer is malformed") from None
+            raise Rejected(JobRefusal.INTERNAL, "the parser's answer is malformed") from None
         if len(found) != len(files):
-            raise Rejected("internal", "the parser's answer is about other files")
+            raise Rejected(JobRefusal.INTERNAL, "the parser's answer is about other files")
         return dict(zip(files, found, strict=True))
 
     async def verify(
@@ -63,7 +64,7 @@ class Parser:
         }
         answer = json.loads(await self._ask(json.dumps(head).encode(), before + after))
         if answer:
-            raise Rejected("not_promotable", str(answer.get("message"))[:200])
+            raise Rejected(JobRefusal.NOT_PROMOTABLE, str(answer.get("message"))[:200])
 
     async def _ask(self, head: bytes, body: bytes) -> bytes:
         try:
@@ -72,5 +73,5 @@ class Parser:
             return await self._channel.receive(timeout_s=ANSWER_S)
         except (Closed, TimeoutError) as error:
             raise Rejected(
-                "limit_exceeded", "a file took more time or memory to parse than it may"
+                JobRefusal.LIMIT_EXCEEDED, "a file took more time or memory to parse than it may"
             ) from error

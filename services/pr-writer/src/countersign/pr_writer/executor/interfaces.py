@@ -1,0 +1,13 @@
+"""The executor, as those who do its job report to it."""
+
+from typing import Protocol
+
+from countersign.contracts.messages import ForgeUser, OpeningStep
+
+
+class Reporter(Protocol):
+    """Passes on how far a job is."""
+
+    async def step(self, step: OpeningStep) -> None: ...
+
+    async def user(self, user: ForgeUser | None) -> None: ...

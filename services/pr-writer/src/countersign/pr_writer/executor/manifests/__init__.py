@@ -1,0 +1,1 @@
+"""Finds and writes the marked values of a repository's files."""
