@@ -64,6 +64,9 @@ proto: $(BIN)/.ready ## lint the contracts, compare with the released ones, gene
 	cd proto && npm exec --yes --package=@bufbuild/buf@1.75.0 -- buf lint
 	cd proto && npm exec --yes --package=@bufbuild/buf@1.75.0 -- buf breaking --against baseline.binpb
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python proto/guard.py
+	@test -d proto/node_modules || npm ci --prefix proto --no-audit --no-fund --loglevel=error
+	node proto/check.mjs
 
 generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python proto/generate.py
