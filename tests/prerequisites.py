@@ -4,7 +4,9 @@ Run as a script it says what is absent and how to get it; `.ci/provide` is what 
 """
 
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,6 +55,15 @@ def _has(part: str) -> bool:
     return found is not None and (found / part).exists()
 
 
+def _has_go(wanted: tuple[int, int]) -> bool:
+    go = shutil.which("go")
+    if go is None:
+        return False
+    said = subprocess.run((go, "env", "GOVERSION"), capture_output=True, text=True, check=False)
+    found = re.match(r"go(\d+)\.(\d+)", said.stdout)
+    return found is not None and (int(found[1]), int(found[2])) >= wanted
+
+
 GIT = Prerequisite(("git",), "git", "repositories of the local forge", required=True)
 BROWSER = Prerequisite(
     ("chromium", "chromium-browser", "google-chrome"),
@@ -63,6 +74,12 @@ NODE = Prerequisite(("node",), "nodejs", "an identity provider to sign in at")
 NPM = Prerequisite(("npm",), "npm", "the packages of that provider and of axe, and for buf")
 PREREQUISITES = (GIT, BROWSER, NODE, NPM)
 _FOLDER = f"{reference.VARIABLE}=a folder"
+GO = Place(
+    "go 1.25 or later",
+    lambda: _has_go((1, 25)),
+    "subscribers in Go and with the `nats` command",
+    "https://go.dev/dl has it; Debian 12 has an older one",
+)
 PLACES = (
     Place(
         "kube-apiserver, etcd and kubectl",
@@ -88,6 +105,7 @@ PLACES = (
         "tests against them",
         f"{_FOLDER} with api/",
     ),
+    GO,
 )
 
 
