@@ -29,7 +29,7 @@ MODELS = ROOT / "libs/contracts/src/countersign/contracts/messages.py"
 SCALARS = {
     FieldDescriptorProto.TYPE_STRING: ("str", '""'),
     FieldDescriptorProto.TYPE_BOOL: ("bool", "False"),
-    FieldDescriptorProto.TYPE_INT32: ("int", "0"),
+    FieldDescriptorProto.TYPE_INT32: ("Int32", "0"),
     FieldDescriptorProto.TYPE_BYTES: ("Bytes", 'b""'),
 }
 HEADER = '''"""Generated from `proto/` by `make generate`. Do not edit."""
@@ -38,7 +38,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from countersign.contracts.message import Bytes, Message, ProtoEnum, Timestamp
+from countersign.contracts.message import Bytes, Int32, Message, ProtoEnum, Timestamp
 from countersign.contracts.metadata import EventInfo, MethodInfo, Scope
 '''
 
@@ -140,8 +140,8 @@ def field_line(source: Source, field: FieldDescriptorProto) -> str:
         annotated = kind
         if required and kind in {"str", "Bytes"}:
             annotated = f"Annotated[{kind}, Field(min_length=1)]"
-        elif required and kind == "int":
-            annotated = "Annotated[int, Field(ge=1)]"
+        elif required and kind == "Int32":
+            annotated = "Annotated[Int32, Field(ge=1)]"
     if repeated:
         annotated, default = f"tuple[{kind}, ...]", "()"
     arguments = ", ".join(filter(None, [alias or "", "" if required else f"default={default}"]))

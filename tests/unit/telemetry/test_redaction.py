@@ -103,3 +103,32 @@ def test_anything_can_be_redacted(value: Any) -> None:
 @given(st.text(max_size=200))
 def test_redacting_twice_changes_nothing(text: Any) -> None:
     assert redact(redact(text)) == redact(text)
+
+
+LENGTH = 1_000_000
+HOSTILE = {
+    "jwt-heads": "eyJ" * (LENGTH // 3),
+    "jwt-heads-with-dots": "eyJabcdef." * (LENGTH // 10),
+    "jwt-short-parts": "eyJ." * (LENGTH // 4),
+    "schemes": "a." * (LENGTH // 2),
+    "scheme-without-end": "http://" + "a" * LENGTH,
+    "spaces-after-keyword": "authorization: " + " " * LENGTH,
+    "keywords": "authorization: bearer " * (LENGTH // 22),
+    "azure": "A" * LENGTH,
+    "github": "ghp_" * (LENGTH // 4),
+    "gitlab": "glaaaaaaaaaa-" * (LENGTH // 13),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_long_text_costs_no_square_of_its_length(text: str) -> None:
+    """One that did would take hours for this, and the test's timeout ends it."""
+    redact(text)
+
+
+@pytest.mark.parametrize("before", ["", "x", "token=", "a.b.", "eyJ.", '{"t":"'])
+@pytest.mark.parametrize("after", ["", ".", " x", '"}', ".more"])
+def test_jwt_is_not_shown_whatever_stands_beside_it(before: str, after: str) -> None:
+    shown = redact(before + MADE_UP["jwt"] + after)
+
+    assert not any(part in shown for part in MADE_UP["jwt"].split("."))

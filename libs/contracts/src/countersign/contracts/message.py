@@ -12,10 +12,12 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     ValidationError,
     model_validator,
@@ -23,6 +25,7 @@ from pydantic import (
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.refusals import ContractRefusal
+from countersign.contracts.wire.times import plausible
 
 
 class ProtoEnum(StrEnum):
@@ -66,11 +69,20 @@ def _drop_nanoseconds(value: object) -> object:
     return value
 
 
+def _refuse_implausible(moment: datetime) -> datetime:
+    if plausible(moment) is None:
+        raise ValueError("nobody can mean that time")
+    return moment
+
+
 Timestamp = Annotated[
     AwareDatetime,
     BeforeValidator(_drop_nanoseconds),
+    AfterValidator(_refuse_implausible),
     PlainSerializer(_canonical_time, return_type=str, when_used="json"),
 ]
+# What `int32` holds; other readers refuse more.
+Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 Bytes = Annotated[
     bytes,
     BeforeValidator(_decode_base64),

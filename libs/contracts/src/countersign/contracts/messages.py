@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from countersign.contracts.message import Bytes, Message, ProtoEnum, Timestamp
+from countersign.contracts.message import Bytes, Int32, Message, ProtoEnum, Timestamp
 from countersign.contracts.metadata import EventInfo, MethodInfo, Scope
 
 
@@ -188,7 +188,7 @@ class PipelineRef(Message):
     namespace: Annotated[str, Field(min_length=1)]
     name: Annotated[str, Field(min_length=1)]
     uid: Annotated[str, Field(min_length=1)]
-    generation: int = 0
+    generation: Int32 = 0
 
 
 class ObjectRef(Message):
@@ -256,7 +256,7 @@ class PullRequestRef(Message):
     origin: Annotated[str, Field(min_length=1)]
     owner: Annotated[str, Field(min_length=1)]
     repository: Annotated[str, Field(min_length=1)]
-    number: Annotated[int, Field(ge=1)]
+    number: Annotated[Int32, Field(ge=1)]
     kind: ForgeKind = ForgeKind.UNSPECIFIED
     repository_id: str = Field(alias="repositoryId", default="")
     head_branch: str = Field(alias="headBranch", default="")
@@ -274,9 +274,9 @@ class DeadLetter(Message):
     consumer: Annotated[str, Field(min_length=1)]
     subject: Annotated[str, Field(min_length=1)]
     reason: Annotated[str, Field(min_length=1)]
-    sequence: int = 0
+    sequence: Int32 = 0
     """Sequence in the stream it came from."""
-    deliveries: int = 0
+    deliveries: Int32 = 0
     died_at: Timestamp | None = Field(alias="diedAt", default=None)
     body: Bytes = b""
 
@@ -288,7 +288,7 @@ class Problem(Message):
     """Stable, for instance `unknown_promotion`, `state_mismatch`, `token_too_strong`."""
     message: Annotated[str, Field(min_length=1)]
     """What failed, on which object, and what to do."""
-    retry_after_s: int = Field(alias="retryAfterS", default=0)
+    retry_after_s: Int32 = Field(alias="retryAfterS", default=0)
     """After so many seconds it may work; 0 where that is not known."""
 
 
@@ -302,7 +302,7 @@ class RedeemRequest(Message):
     replica: Annotated[str, Field(min_length=1)]
     approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
     promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
-    attempt: Annotated[int, Field(ge=1)]
+    attempt: Annotated[Int32, Field(ge=1)]
     consent_digest: Annotated[str, Field(min_length=1)] = Field(alias="consentDigest")
     public_key: Annotated[Bytes, Field(min_length=1)] = Field(alias="publicKey")
     """X25519 public key made for this redemption, 32 bytes."""
@@ -316,7 +316,7 @@ class RedeemRequest(Message):
 
 
 class RevokeResponse(Message):
-    revoked: int = 0
+    revoked: Int32 = 0
 
 
 class PingRequest(Message):
@@ -341,7 +341,7 @@ class PromotionRef(Message):
     promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
     pipeline: PipelineRef
     environment: Annotated[str, Field(min_length=1)]
-    attempt: int = 0
+    attempt: Int32 = 0
     """Counts from 1."""
     url: str = ""
     """Its page on the board; empty where the installation was not told the board's address."""
@@ -480,7 +480,7 @@ class RetryRequest(Message):
 
 class RetryResponse(Message):
     problem: Problem | None = None
-    attempt: int = 0
+    attempt: Int32 = 0
 
 
 class RedeemResponse(Message):
@@ -524,9 +524,9 @@ class ApprovalGranted(Message):
     expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
     narrowed: bool = False
     """The forge cut the token down to the one repository."""
-    count: int = 0
+    count: Int32 = 0
     """This is the n-th approval of as many as are needed."""
-    needed: int = 0
+    needed: Int32 = 0
     notice: str = ""
     """Something odd about who used which account before; empty means nothing is."""
     despite_blocked: bool = Field(alias="despiteBlocked", default=False)
@@ -608,7 +608,7 @@ class PromotionRequested(Message):
     """Set where the Pipeline names a Secret."""
     manual: bool = False
     """Somebody must approve even where no delegation is needed."""
-    approvals: int = 0
+    approvals: Int32 = 0
     """How many people must approve; 0 and 1 mean one."""
     previous_promotion_id: str = Field(alias="previousPromotionId", default="")
     """The last promotion merged or completed into this environment."""
@@ -693,7 +693,7 @@ class PullRequestFailed(Message):
     """More than `reason` tells, where there is more."""
     path: str = ""
     """The file or folder in the repository that it is about; its line, from 1, where one is known."""
-    line: int = 0
+    line: Int32 = 0
     mode: CredentialMode = CredentialMode.UNSPECIFIED
     approver: Person | None = None
     """Who consented, where somebody did."""

@@ -6,10 +6,11 @@ absent, because another version of the API may well have changed it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
+from countersign.contracts.wire.times import plausible
 from countersign.kube.refusals import ClusterRefusal
 
 Manifest = Mapping[str, Any]
@@ -58,19 +59,14 @@ def integer(value: Any, *path: str) -> int | None:
 
 
 def moment(value: Any, *path: str) -> datetime | None:
-    """A timestamp; YAML readers hand unquoted ones over as `datetime` already."""
+    """A timestamp that can be meant; YAML readers hand unquoted ones over as `datetime` already."""
     found = mapping(value, *path[:-1]).get(path[-1])
     if isinstance(found, str):
         try:
             found = datetime.fromisoformat(found)
         except ValueError:
             return None
-    if not isinstance(found, datetime):
-        return None
-    try:
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except OverflowError:  # the first or the last day there is, elsewhere
-        return None
+    return plausible(found) if isinstance(found, datetime) else None
 
 
 def group_of(api_version: str) -> str:

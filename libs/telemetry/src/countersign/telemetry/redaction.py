@@ -23,16 +23,21 @@ _SHAPES: Final = (
     r"AT[BC][BT][A-Za-z0-9_=-]{16,}",  # Bitbucket app passwords and access tokens
     r"BBDC-[A-Za-z0-9+/=_-]{16,}",  # Bitbucket Data Center
     r"[A-Za-z0-9]{52,76}AZDO[A-Za-z0-9]{4,}",  # Azure DevOps
-    r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*",  # JWT
     r"S[UANOCX][A-Z2-7]{56}",  # NATS seeds
 )
 _TOKEN: Final = re.compile("|".join(_SHAPES))
+# A JWT has three parts. Runs of its characters and dots are looked at as a whole, because an
+# expression that begins anew at each `eyJ` would take the square of a text's length.
+_RUN: Final = re.compile(r"[A-Za-z0-9_.-]{21,}")
+_JWT_BEGINS: Final = "eyJ"
+_JWT_PART_CHARACTERS: Final = (9, 6)
+# Nothing here may be matched in two ways, and nothing without a bound before what decides.
 _AFTER_KEYWORD: Final = re.compile(
-    r"(?i)\b((?:authorization|private-token)\s*[:=]\s*(?:bearer|basic|token)?\s*|bearer\s+"
+    r"(?i)\b((?:authorization|private-token)\s*+[:=]\s*+(?:(?:bearer|basic|token)\s*+)?|bearer\s++"
     r"|[?&](?:code|state|access_token|refresh_token|private_token|client_secret)=)"
     r"[^\s\"'&,;]{6,}"
 )
-_USER_INFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@\"']+@")
+_USER_INFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,31}://)[^/\s@\"']++@")
 _SECRET_KEYS: Final = frozenset(
     {
         "access_token",
@@ -53,9 +58,29 @@ _SECRET_KEYS: Final = frozenset(
 
 def redact(text: str) -> str:
     """The text with everything in it that looks like a token replaced."""
-    text = _TOKEN.sub(REDACTED, text)
+    text = _TOKEN.sub(REDACTED, _RUN.sub(_without_jwts, text))
     text = _AFTER_KEYWORD.sub(lambda m: m[1] + REDACTED, text)
     return _USER_INFO.sub(lambda m: m[1] + REDACTED + "@", text)
+
+
+def _without_jwts(run: re.Match[str]) -> str:
+    parts = run[0].split(".")
+    kept: list[str] = []
+    at = 0
+    while at < len(parts):
+        begins = _begin_of_jwt(parts, at)
+        kept.append(parts[at] if begins is None else parts[at][:begins] + REDACTED)
+        at += 1 if begins is None else 3
+    return ".".join(kept)
+
+
+def _begin_of_jwt(parts: Sequence[str], at: int) -> int | None:
+    begins = parts[at].find(_JWT_BEGINS)
+    head_least, claims_least = _JWT_PART_CHARACTERS
+    if begins < 0 or at + 2 >= len(parts):
+        return None
+    is_long = len(parts[at]) - begins >= head_least and len(parts[at + 1]) >= claims_least
+    return begins if is_long else None
 
 
 def redact_value(value: Any, *, key: str = "", depth: int = 0) -> Any:

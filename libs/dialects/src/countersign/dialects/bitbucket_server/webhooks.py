@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from countersign.contracts.wire.times import plausible
 from countersign.dialects.hooks.fates import (
     Fate,
     branch_at,
@@ -55,7 +56,7 @@ def _read(delivery: Delivery) -> Fate | None:
 def _closed_at(pull: Mapping[str, Any]) -> datetime | None:
     milliseconds = integer_at(pull, "closedDate")
     try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+        return plausible(datetime.fromtimestamp(milliseconds / 1000, UTC)) if milliseconds else None
     except (OverflowError, ValueError, OSError):
         return None
 

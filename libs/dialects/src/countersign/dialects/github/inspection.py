@@ -6,12 +6,13 @@ Source: https://docs.github.com/en/authentication/keeping-your-account-and-data-
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser, TokenKind, TokenReason, TokenValidity
 from countersign.contracts.secret import Secret
+from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.exchange import Answer, Request
@@ -165,9 +166,9 @@ def _scopes(text: str | None) -> tuple[str, ...] | None:
 def _moment(text: str) -> datetime | None:
     for form in _EXPIRY_FORMATS:
         try:
-            found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is set below
-            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-        except (ValueError, OverflowError):
+            found = datetime.strptime(text, form)  # noqa: DTZ007 - `plausible` sets the zone
+            return plausible(found)
+        except ValueError:
             continue
     return None
 

@@ -6,11 +6,12 @@ Whatever a forge may send becomes a `Fate` with nothing odd in it, or is refused
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
+from countersign.contracts.wire.times import plausible
 from countersign.dialects.shapes import NUMBER_MAX, Json, integer_at, text_at
 
 # Names of branches and users are far shorter.
@@ -91,9 +92,8 @@ def commit_at(payload: Json, *path: str) -> str:
 def time_at(payload: Json, *path: str) -> datetime | None:
     """Return a time in UTC; one without a zone is in UTC."""
     try:
-        found = datetime.fromisoformat(text_at(payload, *path))
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+        return plausible(datetime.fromisoformat(text_at(payload, *path)))
+    except ValueError:
         return None
 
 

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import yaml
 
-from countersign.kube.objects import Manifest, mapping
+from countersign.kube.objects import Manifest, integer, mapping
 
+GENERATION_MAX: Final = 2**31 - 1
 MANIFEST_BYTES_MAX: Final = 64 * 1024
 _CUT: Final = "\n# cut here: the rest is longer than what is shown\n"
 _UNWRITTEN: Final = "# not shown: it is nested too deeply, or holds a number that is too long\n"
@@ -31,9 +32,15 @@ def as_written(manifest: Manifest) -> str:
 
 
 def generation_of(manifest: Manifest) -> int:
-    """A number that changes with the spec, for objects that no API server has counted."""
+    """The API server's count of changes, or a number that changes with the spec where none counted.
+
+    API servers count to 2^63; a count that comes back after 2^31 changes is no other for us.
+    """
+    counted = integer(manifest, "metadata", "generation")
+    if counted is not None:
+        return counted & GENERATION_MAX
     try:
         body: str = yaml.dump(mapping(manifest, "spec"), Dumper=yaml.CSafeDumper, sort_keys=True)
     except _NOT_TO_BE_WRITTEN:
         return 1
-    return (zlib.crc32(body.encode()) & 0x7FFFFFFF) or 1
+    return (zlib.crc32(body.encode()) & GENERATION_MAX) or 1

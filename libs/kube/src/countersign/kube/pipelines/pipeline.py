@@ -17,7 +17,6 @@ from countersign.kube.objects import (
     Manifest,
     ObjectKey,
     group_of,
-    integer,
     key_of,
     mapping,
     sequence,
@@ -117,7 +116,6 @@ def read_pipeline(manifest: Manifest) -> Pipeline:
     entries = sequence(manifest, "spec", "environments")[:ENVIRONMENTS_MAX]
     app, app_findings = _app(manifest, key=key)
     uid = text(manifest, "metadata", "uid") or str(uuid.uuid5(_UID_SPACE, str(key)))
-    generation = integer(manifest, "metadata", "generation")
     environments = _limited(
         _environment(entry, manifest=manifest, namespace=key.namespace) for entry in entries
     )
@@ -135,7 +133,7 @@ def read_pipeline(manifest: Manifest) -> Pipeline:
             namespace=key.namespace,
             name=key.name,
             uid=uid,
-            generation=generation_of(manifest) if generation is None else generation,
+            generation=generation_of(manifest),
         ),
         app=app,
         environments=environments,
