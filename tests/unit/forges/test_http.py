@@ -1,6 +1,7 @@
 """The one client: where it sends, what it refuses, what a status means."""
 
 import base64
+import gzip
 
 import httpx2
 import pytest
@@ -29,7 +30,9 @@ class Wire(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
-        return httpx2.Response(self.status, content=self.body, headers=self.headers)
+        return httpx2.Response(
+            self.status, stream=httpx2.ByteStream(self.body), headers=self.headers
+        )
 
 
 async def send(wire: httpx2.AsyncBaseTransport, request: Request, token: str = TOKEN) -> Answer:
@@ -220,3 +223,18 @@ def test_wait_is_until_the_reset_that_the_forge_names() -> None:
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1030"}
 
     assert LIMITS.wait_s(headers, 1000) == 30
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "gzip, gzip, gzip, gzip, gzip", "br"])
+async def test_answer_that_is_packed_more_than_once_is_not_unpacked(encoding: str) -> None:
+    packed = gzip.compress(gzip.compress(bytes(1024 * 1024)))
+    wire = Wire(body=packed, content_encoding=encoding)
+
+    with pytest.raises(Rejected, match="bad_answer"):
+        await send(wire, get("/user"))
+
+
+async def test_answer_that_is_packed_once_is_read() -> None:
+    wire = Wire(body=gzip.compress(b'{"a": 1}'), content_encoding="gzip")
+
+    assert (await send(wire, get("/user"))).json() == {"a": 1}

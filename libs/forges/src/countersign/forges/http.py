@@ -9,10 +9,11 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import httpx2
 
+from countersign.contracts.bodies import ACCEPTED, BodyError, BoundedBody
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
@@ -58,7 +59,7 @@ class ForgeHttp:
             trust_env=False,
             follow_redirects=False,
             limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
-            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "gzip"},
+            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": ACCEPTED},
             transport=transport,
         )
 
@@ -178,17 +179,13 @@ def _revealed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _read(answer: httpx2.Response, request: Request) -> bytes:
-    parts: list[bytes] = []
-    size_bytes = 0
-    async for part in answer.aiter_bytes():
-        size_bytes += len(part)
-        if size_bytes > request.body_bytes_max:
-            raise Rejected(
-                ForgeRefusal.BAD_ANSWER,
-                f"{request.name}: the answer is larger than {request.body_bytes_max} bytes",
-            )
-        parts.append(part)
-    return b"".join(parts)
+    try:
+        body = BoundedBody(answer.headers.get("content-encoding"), bytes_max=request.body_bytes_max)
+        async for part in cast("httpx2.AsyncByteStream", answer.stream):
+            body.feed(part)
+        return body.whole()
+    except BodyError as error:
+        raise Rejected(ForgeRefusal.BAD_ANSWER, f"{request.name}: {error}") from None
 
 
 def tls_context(forge: Forge, *, authority: str = "") -> ssl.SSLContext:

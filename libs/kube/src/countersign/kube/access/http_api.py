@@ -12,12 +12,13 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import httpx2
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from countersign.contracts.bodies import ACCEPTED, BodyError, BoundedBody
 from countersign.contracts.errors import Retryable
 from countersign.kube.access.api import CALL_TIMEOUT_S, encoded, refuse
 from countersign.kube.objects import Manifest, mapping
@@ -142,7 +143,7 @@ class HttpClusterApi:
                 status, answer, retry_after = await self._exchange(request)
         except TimeoutError:
             raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: no answer in time") from None
-        except (OSError, httpx2.HTTPError) as error:
+        except (OSError, httpx2.HTTPError, BodyError) as error:
             # Not chained: its request carries the token.
             word = type(error).__name__
             raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: {word}") from None
@@ -161,12 +162,11 @@ class HttpClusterApi:
         request.headers["Authorization"] = f"Bearer {token}"
         answer = await self._client.send(request, stream=True)
         try:
-            content = bytearray()
-            async for chunk in answer.aiter_bytes():
-                content += chunk
-                if len(content) > ANSWER_BYTES_MAX:
-                    raise httpx2.DecodingError("too large")
-            return answer.status_code, bytes(content), answer.headers.get("retry-after", "")
+            encoding = answer.headers.get("content-encoding")
+            body = BoundedBody(encoding, bytes_max=ANSWER_BYTES_MAX)
+            async for chunk in cast("httpx2.AsyncByteStream", answer.stream):
+                body.feed(chunk)
+            return answer.status_code, body.whole(), answer.headers.get("retry-after", "")
         finally:
             await answer.aclose()
 
@@ -181,6 +181,6 @@ async def cluster_api(settings: KubeSettings) -> AsyncIterator[HttpClusterApi]:
         follow_redirects=False,
         timeout=CALL_TIMEOUT_S,
         limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
-        headers={"User-Agent": "countersign"},
+        headers={"User-Agent": "countersign", "Accept-Encoding": ACCEPTED},
     ) as client:
         yield HttpClusterApi(settings, client, trust=trust)

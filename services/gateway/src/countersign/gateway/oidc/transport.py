@@ -10,10 +10,11 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx2
 
+from countersign.contracts.bodies import ACCEPTED, BodyError, BoundedBody
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.refusals import Delay, Refusal
 
@@ -74,22 +75,22 @@ class Transport:
             async with asyncio.timeout(TIMEOUT_S):
                 answer = await self._client.send(request, stream=True)
                 try:
-                    content = bytearray()
-                    async for chunk in answer.aiter_bytes():
-                        content += chunk
-                        if len(content) > ANSWER_BYTES_MAX:
-                            raise httpx2.DecodingError("too large")
+                    encoding = answer.headers.get("content-encoding")
+                    body = BoundedBody(encoding, bytes_max=ANSWER_BYTES_MAX)
+                    async for chunk in cast("httpx2.AsyncByteStream", answer.stream):
+                        body.feed(chunk)
+                    content = body.whole()
                 finally:
                     await answer.aclose()
         except TimeoutError:
             raise Retryable(Delay.PROVIDER_UNAVAILABLE, "the provider does not answer") from None
-        except (OSError, httpx2.HTTPError) as error:
+        except (OSError, httpx2.HTTPError, BodyError) as error:
             # Not chained: a request carries a code, an answer a token.
             word = type(error).__name__
             raise Retryable(
                 Delay.PROVIDER_UNAVAILABLE, f"the provider cannot be reached ({word})"
             ) from None
-        return answer.status_code, _object(bytes(content))
+        return answer.status_code, _object(content)
 
 
 def _object(content: bytes) -> Mapping[str, Any]:
@@ -110,6 +111,10 @@ async def transport(ca_file: Path | None) -> AsyncIterator[Transport]:
         follow_redirects=False,
         timeout=TIMEOUT_S,
         limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
-        headers={"User-Agent": "countersign", "Accept": "application/json"},
+        headers={
+            "User-Agent": "countersign",
+            "Accept": "application/json",
+            "Accept-Encoding": ACCEPTED,
+        },
     ) as client:
         yield Transport(client)
