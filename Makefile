@@ -7,7 +7,7 @@ MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 IMAGES := $(notdir $(wildcard services/*))
 VERSION ?= 0.1.0
 
-.PHONY: help demo test check pythons chaos bench format lint types imports proto generate lock locks images clean anew
+.PHONY: help demo test check pythons chaos fuzz bench format lint types imports proto generate lock locks images clean anew
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,6 +73,9 @@ generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 
 chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20)
 	COUNTERSIGN_CHAOS_MINUTES=$(or $(MINUTES),20) $(BIN)/pytest -q -s -n 0 tests/e2e/test_random_runs.py
+
+fuzz: $(BIN)/.ready ## feed every parser of foreign bytes with what is wrong (MINUTES=10)
+	COUNTERSIGN_FUZZ_MINUTES=$(or $(MINUTES),10) $(BIN)/pytest -q -n 0 tests/fuzz
 
 bench: $(BIN)/.ready ## print the figures of docs/performance.md
 	$(BIN)/python tests/bench

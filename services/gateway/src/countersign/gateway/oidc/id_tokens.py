@@ -49,7 +49,8 @@ def read_keys(document: Claims) -> Mapping[str, Key]:
         if not isinstance(given, dict) or given.get("use", "sig") != "sig":
             continue
         kind, kid = given.get("kty"), given.get("kid", "")
-        if kind not in {"RSA", "EC"} or not isinstance(kid, str):
+        # Not a set: what is no text may not be hashable either.
+        if kind not in ("RSA", "EC") or not isinstance(kid, str):
             continue
         public = {k: v for k, v in given.items() if k != "key_ops"}
         try:
