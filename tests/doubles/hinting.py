@@ -125,7 +125,7 @@ class HookHouse:
             projection=self.watching.projection, publisher=self.bus, clock=lambda: NOW
         )
         app = webhook_app(
-            news=following, secrets={}, clock=time.time, hook=PromotionHook(self.hints, guard)
+            news=following, sources={}, clock=time.time, hook=PromotionHook(self.hints, guard)
         )
         self.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app), base_url="http://hook.example"

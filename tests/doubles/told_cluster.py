@@ -65,7 +65,7 @@ class Told:
         own = Settings(kube=kube, namespaces=self.space)
         as_watcher = self.bus.settings("watcher", replica=replica)
         async with open_bus(as_watcher, service="watcher", health=health) as bus:
-            serving = bootstrap.serve(own, bus, health=health, secrets={}, pace=PACE)
+            serving = bootstrap.serve(own, bus, health=health, sources={}, pace=PACE)
             job = asyncio.create_task(serving)
             try:
                 yield health

@@ -1,5 +1,6 @@
 """The watcher's end of webhooks in one process: a bus that is a list, and our pull request 7."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from countersign.process.listening import LoopbackHosts
 from countersign.watcher.http import webhook_app
 from countersign.watcher.observation.projection import Projection
 from countersign.watcher.pulls.news import PullRequestNews
+from countersign.watcher.pulls.sources import Source
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -49,10 +51,20 @@ def our_pull_request(**changes: Any) -> m.PullRequestRef:
     return stories.PULL_REQUEST.model_copy(update={**ours, **changes})
 
 
+def _sources(forges: tuple[Forge, ...], secret: str) -> Iterator[Source]:
+    """All webhooks of all forges; each single one's secret ends in its name."""
+    for forge in forges:
+        yield Source(forge=forge, secret=Secret(secret))
+        for webhook in forge.webhooks:
+            own = Secret(f"{secret}-{webhook.name}")
+            yield Source(forge=forge, secret=own, webhook=webhook)
+
+
 class House:
     """Forges on the list, whose webhooks prove themselves with `secret`."""
 
     def __init__(self, *forges: Forge, secret: str) -> None:
+        self.forges = forges
         self.projection = Projection()
         self.recorder = Recorder()
         self.following = PullRequestNews(
@@ -60,7 +72,7 @@ class House:
         )
         app = webhook_app(
             news=self.following,
-            secrets={forge.slug: (forge, Secret(secret)) for forge in forges},
+            sources={source.address: source for source in _sources(forges, secret)},
             clock=NOW.timestamp,
         )
         self.client = httpx2.AsyncClient(
@@ -68,7 +80,8 @@ class House:
             base_url="http://127.0.0.1:8081",
         )
 
-    def open(self, ref: m.PullRequestRef) -> None:
+    def open(self, ref: m.PullRequestRef) -> m.PullRequestOpened:
         opened = stories.opened().model_copy(update={"pull_request": ref})
         for sequence, event in enumerate((stories.requested(), opened), start=1):
             self.projection.apply(event, sequence=sequence, trace={})
+        return opened

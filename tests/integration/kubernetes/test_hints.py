@@ -83,7 +83,7 @@ async def watcher(
         open_bus(server.settings("watcher"), service="watcher", health=health) as bus,
         httpx2.AsyncClient(timeout=TIMEOUT_S) as client,
     ):
-        job = asyncio.create_task(bootstrap.serve(settings, bus, health=health, secrets={}))
+        job = asyncio.create_task(bootstrap.serve(settings, bus, health=health, sources={}))
         try:
             yield Hook(client, f"http://127.0.0.1:{port}", space)
         finally:

@@ -128,7 +128,7 @@ def watch(server: LocalServer, cluster_dir: Path) -> Watch:
         settings = Settings(cluster_dir=cluster_dir, reread_s=2)
         as_watcher = server.settings("watcher", replica=replica)
         async with open_bus(as_watcher, service="watcher", health=health) as bus:
-            job = asyncio.create_task(bootstrap.serve(settings, bus, health=health, secrets={}))
+            job = asyncio.create_task(bootstrap.serve(settings, bus, health=health, sources={}))
             try:
                 yield health
             finally:

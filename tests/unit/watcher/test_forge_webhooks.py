@@ -26,13 +26,13 @@ from hypothesis import given
 
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
-from countersign.contracts.forge_list import Forge
+from countersign.contracts.forge_list import Forge, RepositoryWebhook
 from countersign.contracts.secret import Secret
 from countersign.dialects.hooks.fates import Fate
 from countersign.dialects.hooks.schemes import Delivery, Scheme
 from countersign.dialects.kinds import KINDS
 from countersign.dialects.shapes import NUMBER_MAX
-from countersign.watcher.http import read_secrets
+from countersign.watcher.pulls.sources import read_sources
 
 ORIGIN = "https://github.com"
 BY_NAME = {sender.name: sender for sender in SENDERS}
@@ -350,7 +350,7 @@ def test_gitlabs_malformed_signing_token_is_refused_at_the_start(tmp_path: Path)
     forge = forge_of(BY_NAME["gitlab"])
 
     with pytest.raises(Rejected, match="no signing token of GitLab"):
-        read_secrets([forge.model_copy(update={"webhook_secret_file": str(tmp_path / "key")})])
+        read_sources([forge.model_copy(update={"webhook_secret_file": str(tmp_path / "key")})])
 
 
 @every_sender
@@ -358,9 +358,9 @@ def test_secret_is_read_for_every_kind(sender: Sender, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(sender.secret + "\n")
     forge = forge_of(sender).model_copy(update={"webhook_secret_file": str(tmp_path / "key")})
 
-    ((found, secret),) = read_secrets([forge]).values()
+    (source,) = read_sources([forge]).values()
 
-    assert (found, secret.reveal()) == (forge, sender.secret)
+    assert (source.forge, source.secret.reveal()) == (forge, sender.secret)
 
 
 @pytest.mark.parametrize("status", ["active", "notSet", "all", "", None])
@@ -463,3 +463,76 @@ async def test_gitea_and_forgejo_are_believed_by_their_own_header(kind: str, oth
     }
 
     assert (await post(house_of(sender), {**headers, **foreign}, body))[0] == 401
+
+
+# Single webhooks, each with a secret of its own.
+
+WEBHOOKS = [
+    {"name": "shop", "secretFile": "/run/shop", "repositories": ["acme/*"]},
+    {"name": "other", "secretFile": "/run/other", "repositories": ["other/fleet"]},
+]
+
+
+def scoped(sender: Sender) -> House:
+    forge = forge_of(sender).model_copy(
+        update={"webhooks": tuple(map(RepositoryWebhook.model_validate, WEBHOOKS))}
+    )
+    house = House(forge, secret=KEY)
+    ids = {"repository_id": sender.repository_id, "head_repository_id": sender.repository_id}
+    house.open(our_pull_request(**ids, owner="Acme", repository="config"))
+    return house
+
+
+async def send(house: House, sender: Sender, *, path: str, secret: str) -> tuple[int, str]:
+    plain, _ = sender.write(merged=True)
+    _, body = sender.send(merged=True)
+    headers = {**plain, **sender.prove(body, secret)}
+    answer = await house.client.post(path, content=body, headers=headers)
+    return answer.status_code, answer.text
+
+
+async def test_webhook_of_a_repository_tells_of_it() -> None:
+    house = scoped(BY_NAME["gitea"])
+
+    answer = await send(house, BY_NAME["gitea"], path="/webhooks/ours/shop", secret=f"{KEY}-shop")
+
+    assert answer == (202, "merged\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"),
+    [
+        pytest.param("/webhooks/ours/other", f"{KEY}-other", id="another repository's"),
+        pytest.param("/webhooks/ours", KEY, id="the forge's own"),
+    ],
+)
+async def test_webhook_that_another_secret_proves_is_not_believed(path: str, secret: str) -> None:
+    """Who administers one repository cannot forge what another's webhook tells."""
+    house = scoped(BY_NAME["gitea"])
+
+    assert await send(house, BY_NAME["gitea"], path=path, secret=secret) == (202, "foreign\n")
+    assert house.recorder.events == []
+
+
+@pytest.mark.parametrize("secret", [KEY, f"{KEY}-other", ""])
+async def test_webhook_of_a_repository_takes_its_own_secret_alone(secret: str) -> None:
+    house = scoped(BY_NAME["gitea"])
+
+    answer = await send(house, BY_NAME["gitea"], path="/webhooks/ours/shop", secret=secret)
+
+    assert answer == (401, "not authorized\n")
+
+
+async def test_forged_news_takes_no_place_of_true_news_that_came_early() -> None:
+    sender = BY_NAME["gitea"]
+    house = scoped(sender)
+    early = House(*house.forges, secret=KEY)
+
+    await send(early, sender, path="/webhooks/ours/shop", secret=f"{KEY}-shop")
+    forged = await send(early, sender, path="/webhooks/ours/other", secret=f"{KEY}-other")
+    ids = {"repository_id": sender.repository_id, "head_repository_id": sender.repository_id}
+    event = early.open(our_pull_request(**ids, owner="acme", repository="config"))
+    await early.following.on_opened(event)
+
+    assert forged == (202, "unknown\n")
+    assert [type(e) for e in early.recorder.events] == [m.PullRequestMerged]

@@ -13,7 +13,8 @@ from doubles.webhook_house import House, our_pull_request
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
-from countersign.watcher.http import BODY_BYTES_MAX, read_secrets
+from countersign.watcher.http import BODY_BYTES_MAX
+from countersign.watcher.pulls.sources import read_sources
 
 KEY = "made-up-webhook-key"
 FORGE = Forge(name="Demo Forge", kind="github", origin="https://github.com")
@@ -189,4 +190,4 @@ def test_empty_webhook_secret_is_refused(tmp_path: Path) -> None:
     forge = FORGE.model_copy(update={"webhook_secret_file": str(tmp_path / "key")})
 
     with pytest.raises(Rejected, match="is empty"):
-        read_secrets([forge])
+        read_sources([forge])

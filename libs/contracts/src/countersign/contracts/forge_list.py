@@ -28,6 +28,24 @@ KIND_BY_NAME: Final = {
 URL_CHARACTERS_MAX: Final = 1024
 ORIGINS_MAX: Final = 8  # each stands in the head of every page
 PORT_MAX: Final = 65535
+WEBHOOKS_MAX: Final = 500
+
+
+class RepositoryWebhook(BaseModel):
+    """A webhook of some repositories, with a secret that proves nothing of others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    name: str = Field(pattern="^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$", description="In its address.")
+    secret_file: str = Field(alias="secretFile", min_length=1)
+    repositories: tuple[str, ...] = Field(
+        min_length=1, description="`owner/pattern` of what it tells of; no `*` reaches over a `/`."
+    )
+
+    def covers(self, repository: str) -> bool:
+        """Say if it tells of a repository, whatever the case, which most forges do not mind."""
+        name = repository.casefold()
+        return any(_matches(name, pattern.casefold()) for pattern in self.repositories)
 
 
 class Forge(BaseModel):
@@ -64,6 +82,12 @@ class Forge(BaseModel):
         alias="webhookSecretFile",
         description="What proves its webhooks: a secret, GitLab's token, or Azure's user:password.",
     )
+    webhooks: tuple[RepositoryWebhook, ...] = Field(
+        default=(),
+        max_length=WEBHOOKS_MAX,
+        description="Of single repositories, at addresses of their own. What one of them covers is "
+        "told with the forge's own secret no more.",
+    )
     ca_file: str = Field(default="", alias="caFile")
     minutes: int = Field(default=15, ge=1, le=480, description="A delegation's longest stay, min.")
     repositories: dict[str, tuple[str, ...]] = Field(
@@ -75,7 +99,7 @@ class Forge(BaseModel):
     app_key_file: str = Field(default="", alias="appKeyFile")
 
     @model_validator(mode="after")
-    def _encrypted_unless_loopback(self) -> Self:
+    def _is_sound(self) -> Self:
         api = _API.fullmatch(self.api)
         if self.api and not (api and _may_get_a_token(api[1])):
             raise ValueError(
@@ -86,6 +110,9 @@ class Forge(BaseModel):
             raise ValueError(
                 f"{self.origin}: a token is only sent over https, to a name and not an address"
             )
+        names = [webhook.name for webhook in self.webhooks]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self.name}: two webhooks have one name")
         for origin in self.sign_in_origins:
             if not _may_get_a_token(origin):
                 raise ValueError(f"{origin}: people only sign in over https, at a name")

@@ -10,7 +10,7 @@ from countersign.process.processes import forbid_dumps, run_until_signal
 from countersign.process.setup import TelemetrySettings, telemetry
 from countersign.process.startup import read_arguments, refusals_told
 from countersign.watcher import bootstrap
-from countersign.watcher.http import read_secrets
+from countersign.watcher.pulls.sources import read_sources
 from countersign.watcher.settings import Settings
 
 PROGRAM: Final = "countersign-watcher"
@@ -24,9 +24,9 @@ def main() -> int:
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
         listed = settings.forges_file
         forges = read_document(listed, ForgeList) if listed else ForgeList()
-        secrets = read_secrets(forges.forges)
+        sources = read_sources(forges.forges)
     with telemetry(bootstrap.SERVICE, watched) as t:
-        return run_until_signal(bootstrap.run(settings, bus, t, secrets=secrets))
+        return run_until_signal(bootstrap.run(settings, bus, t, sources=sources))
 
 
 if __name__ == "__main__":

@@ -3,15 +3,13 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from countersign.contracts.forge_list import Forge
-from countersign.contracts.secret import Secret
 from countersign.kube.access.http_api import cluster_api
 from countersign.kube.flux.rules import read_object
 from countersign.kube.watches.watching_api import watching_api
@@ -34,6 +32,7 @@ from countersign.watcher.http import webhook_app
 from countersign.watcher.interfaces import Clocks, HmacKeys, LinkStore
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.pulls.news import PullRequestNews
+from countersign.watcher.pulls.sources import Address, Source
 from countersign.watcher.reading.clusters import Clusters
 from countersign.watcher.reading.directory import Directory
 from countersign.watcher.reading.remote import Ways
@@ -49,22 +48,22 @@ SERVICE: Final = "watcher"
 _CONNECTIONS_MAX: Final = 64
 PACE: Final = Pace()
 
-Secrets = dict[str, tuple[Forge, Secret]]
+Sources = Mapping[Address, Source]
 
 
 async def run(
-    settings: Settings, bus_settings: BusSettings, telemetry: Telemetry, *, secrets: Secrets
+    settings: Settings, bus_settings: BusSettings, telemetry: Telemetry, *, sources: Sources
 ) -> None:
     health = telemetry.health
     async with (
         serve_health(health, telemetry.settings),
         open_bus(bus_settings, service=SERVICE, health=health) as bus,
     ):
-        await serve(settings, bus, health=health, secrets=secrets)
+        await serve(settings, bus, health=health, sources=sources)
 
 
 async def serve(
-    settings: Settings, bus: Bus, *, health: Health, secrets: Secrets, pace: Pace = PACE
+    settings: Settings, bus: Bus, *, health: Health, sources: Sources, pace: Pace = PACE
 ) -> None:
     """Until cancelled."""
     async with _ground(settings, health, replica=bus.replica, pace=pace) as ground:
@@ -92,8 +91,8 @@ async def serve(
                 tasks.create_task(job())
             if looks is not None:
                 tasks.create_task(looks.run(asyncio.sleep))
-            if secrets or hook:
-                app = webhook_app(news=news, secrets=secrets, clock=time.time, hook=hook)
+            if sources or hook:
+                app = webhook_app(news=news, sources=sources, clock=time.time, hook=hook)
                 tasks.create_task(_serve_webhooks(app, settings))
 
 

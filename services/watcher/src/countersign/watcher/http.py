@@ -1,10 +1,11 @@
-"""`POST /webhooks/{forge}`: news of pull requests, from forges that prove who they are.
+"""News of pull requests, from forges that prove who they are: `POST /webhooks/{forge}`.
+
+A single webhook of some repositories has an address of its own, `/webhooks/{forge}/{webhook}`.
 
 Every refusal before that proof looks the same. Hints of Flux are taken beside it.
 """
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from starlette.applications import Starlette
@@ -13,11 +14,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.forge_list import Forge
-from countersign.contracts.secret import Secret
 from countersign.dialects.hooks.schemes import Delivery
 from countersign.dialects.kinds import KINDS
-from countersign.process.secret_files import read_secret
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.endpoint import (
     APPROVAL_PREFIX,
@@ -27,6 +25,7 @@ from countersign.watcher.hints.endpoint import (
 )
 from countersign.watcher.metrics import WEBHOOKS
 from countersign.watcher.pulls.news import PullRequestNews
+from countersign.watcher.pulls.sources import Address, Source
 
 log = get_logger()
 
@@ -34,47 +33,30 @@ log = get_logger()
 BODY_BYTES_MAX: Final = 1024 * 1024
 
 
-def read_secrets(forges: Iterable[Forge]) -> dict[str, tuple[Forge, Secret]]:
-    """Forges that may send webhooks, by slug.
-
-    Raises:
-        Rejected: `bad_secret`.
-
-    """
-    found: dict[str, tuple[Forge, Secret]] = {}
-    for forge in forges:
-        if not forge.webhook_secret_file:
-            continue
-        secret = read_secret(Path(forge.webhook_secret_file))
-        flaw = KINDS[forge.forge_kind].webhooks.flaw(secret)
-        if flaw:
-            raise Rejected("bad_secret", f"{forge.webhook_secret_file} {flaw}")
-        found[forge.slug] = (forge, secret)
-    return found
-
-
 def webhook_app(
     *,
     news: PullRequestNews,
-    secrets: dict[str, tuple[Forge, Secret]],
+    sources: Mapping[Address, Source],
     clock: Callable[[], float],
     hook: PromotionHook | None = None,
 ) -> Starlette:
     async def on_webhook(request: Request) -> Response:
         body = await _body(request)
-        known = secrets.get(request.path_params["forge"])
-        if known is None or body is None:
+        named = request.path_params
+        source = sources.get((named["forge"], named.get("webhook", "")))
+        if source is None or body is None:
             return _unauthorized()
-        forge, secret = known
+        scheme = KINDS[source.forge.forge_kind].webhooks
         delivery = Delivery(headers=request.headers, body=body)
-        if not KINDS[forge.forge_kind].webhooks.is_authentic(delivery, secret, clock()):
+        if not scheme.is_authentic(delivery, source.secret, clock()):
             return _unauthorized()
-        outcome = await _handle(delivery, forge=forge, news=news)
+        outcome = await _handle(delivery, source=source, news=news)
         WEBHOOKS.labels(outcome=outcome).inc()
         status = {"malformed": 400, "put_off": 503}.get(outcome, 202)
         return PlainTextResponse(f"{outcome}\n", status_code=status)
 
-    routes: list[Route] = [Route("/webhooks/{forge}", on_webhook, methods=["POST"])]
+    paths = ("/webhooks/{forge}", "/webhooks/{forge}/{webhook}")
+    routes = [Route(path, on_webhook, methods=["POST"]) for path in paths]
     if hook is not None:
         # Paths are taken apart as they were sent, by who answers.
         routes.append(Route(f"{PREFIX}{{rest:path}}", hook))
@@ -100,21 +82,21 @@ def _unauthorized() -> Response:
     return PlainTextResponse("not authorized\n", status_code=401)
 
 
-async def _handle(delivery: Delivery, *, forge: Forge, news: PullRequestNews) -> str:
-    scheme = KINDS[forge.forge_kind].webhooks
+async def _handle(delivery: Delivery, *, source: Source, news: PullRequestNews) -> str:
+    scheme = KINDS[source.forge.forge_kind].webhooks
     try:
         fate = scheme.read_fate(delivery)
         if fate is None:
             return "ignored"
-        delivered = (forge.origin, scheme.delivery_id(delivery))
+        delivered = (source.address, scheme.delivery_id(delivery))
         if news.is_repeated(delivered):
             return "repeated"
-        outcome = await news.on_fate(fate, origin=forge.origin)
+        outcome = await news.on_fate(fate, source=source)
     except Rejected as refusal:
-        log.warning("webhook.refused", forge=forge.slug, reason=refusal.reason)
+        log.warning("webhook.refused", forge=source.forge.slug, reason=refusal.reason)
         return "malformed"
     except Retryable as error:
-        log.warning("webhook.put_off", forge=forge.slug, reason=error.reason)
+        log.warning("webhook.put_off", forge=source.forge.slug, reason=error.reason)
         return "put_off"
     news.remember(delivered)
     return outcome

@@ -27,7 +27,7 @@ class ForgeLinks:
     def tells_of_merges(self, origin: str) -> bool:
         """Tell whether the forge's webhooks reach us."""
         forge = self.entry(origin)
-        return forge is not None and bool(forge.webhook_secret_file)
+        return forge is not None and bool(forge.webhook_secret_file or forge.webhooks)
 
     def repository(self, destination: Destination) -> str:
         """The repository's page; empty where its forge is not listed."""

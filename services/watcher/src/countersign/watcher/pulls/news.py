@@ -18,6 +18,7 @@ from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.interfaces import Publisher
 from countersign.watcher.observation.projection import Projection, TrackedPromotion
 from countersign.watcher.pulls.fate_events import event_of, is_ours
+from countersign.watcher.pulls.sources import Address, Source
 
 log = get_logger()
 
@@ -28,8 +29,8 @@ DELIVERIES_MAX: Final = 10_000
 DELIVERY_CHARACTERS_MAX: Final = 64
 
 Place = tuple[str, str, int]
-# Origin of the forge, and the id it gave; empty where it gives none.
-Delivered = tuple[str, str]
+# Who sent it, and the id that it has there; empty where the forge gives none.
+Delivered = tuple[Address, str]
 
 
 class PullRequestNews:
@@ -39,7 +40,8 @@ class PullRequestNews:
         self._projection = projection
         self._publisher = publisher
         self._clock = clock
-        self._parked: OrderedDict[Place, Fate] = OrderedDict()
+        # By sender too: one that is not believed takes nobody's place.
+        self._parked: OrderedDict[tuple[Place, Address], tuple[Fate, Source]] = OrderedDict()
         self._deliveries: OrderedDict[Delivered, None] = OrderedDict()
 
     def is_repeated(self, delivered: Delivered) -> bool:
@@ -52,37 +54,41 @@ class PullRequestNews:
             while len(self._deliveries) > DELIVERIES_MAX:
                 self._deliveries.popitem(last=False)
 
-    async def on_fate(self, fate: Fate, *, origin: str) -> str:
+    async def on_fate(self, fate: Fate, *, source: Source) -> str:
         """Publish what became of a pull request; returns a word for what was done.
 
         Raises:
             Retryable: the bus did not take it; the forge may send it again.
 
         """
-        place = (origin, fate.repository_id, fate.number)
+        origin = source.forge.origin
         entry = self._projection.by_pull_request(
             origin=origin, repository_id=fate.repository_id, number=fate.number
         )
         if entry is None:
             # A merge can be faster than the news that the pull request was opened.
-            self._parked[place] = fate
+            place = (origin, fate.repository_id, fate.number)
+            self._parked[place, source.address] = (fate, source)
             while len(self._parked) > PARKED_MAX:
                 self._parked.popitem(last=False)
             return "unknown"
-        return await self._publish(fate, entry=entry)
+        return await self._publish(fate, entry=entry, source=source)
 
     async def on_opened(self, event: PullRequestOpened) -> None:
         """Look whether its fate was told before it was."""
         ref = event.pull_request
-        fate = self._parked.pop((ref.origin, ref.repository_id, ref.number), None)
-        entry = self._projection.entry(event.promotion.promotion_id)
-        if fate is not None and entry is not None:
-            await self._publish(fate, entry=entry)
+        place = (ref.origin, ref.repository_id, ref.number)
+        told = [self._parked.pop(key) for key in list(self._parked) if key[0] == place]
+        for fate, source in told:
+            # Of now: the one before may have changed it.
+            entry = self._projection.entry(event.promotion.promotion_id)
+            if entry is not None:
+                await self._publish(fate, entry=entry, source=source)
 
-    async def _publish(self, fate: Fate, *, entry: TrackedPromotion) -> str:
+    async def _publish(self, fate: Fate, *, entry: TrackedPromotion, source: Source) -> str:
         promotion = entry.promotion
         ref = promotion.pull_request
-        if ref is None or not is_ours(fate, ref):
+        if ref is None or not is_ours(fate, ref) or not source.tells_of(ref):
             log.warning("webhook.foreign", promotion_id=promotion.promotion_id)
             return "foreign"
         if not fate.merged and self._projection.is_known_closed(ref, at=fate.at):
