@@ -34,6 +34,7 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.secret import Secret
 from countersign.dialects.inspection import Inspection
+from countersign.messaging.refusals import BusRefusal
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 KEY = CredentialKey("apps", "promotion")
@@ -131,7 +132,7 @@ class FakeBus:
     ) -> object:
         assert not create_once
         if self.away:
-            raise Retryable("timeout", "the bus is away")
+            raise Retryable(BusRefusal.TIMEOUT, "the bus is away")
         assert isinstance(event, TokenChecked)
         self.events.append(event)
         self.ids.append(message_id)

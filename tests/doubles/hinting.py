@@ -17,6 +17,7 @@ from countersign.contracts.secret import Secret
 from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
+from countersign.messaging.refusals import BusRefusal
 from countersign.watcher.hints.endpoint import Guard, PromotionHook
 from countersign.watcher.hints.rates import RateLimit
 from countersign.watcher.hints.reception import Hints
@@ -81,7 +82,7 @@ class Silent:
         return self
 
     async def last(self, model: type[Message], subject: str, *, stream: str) -> None:
-        raise Retryable("bus_unavailable", f"{model} {subject} {stream}")
+        raise Retryable(BusRefusal.UNAVAILABLE, f"{model} {subject} {stream}")
 
     def read(self, _pipeline: Pipeline) -> Links:
         return {}

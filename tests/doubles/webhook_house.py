@@ -12,6 +12,7 @@ from countersign.contracts.errors import Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
 from countersign.contracts.secret import Secret
+from countersign.messaging.refusals import BusRefusal
 from countersign.process.listening import LoopbackHosts
 from countersign.watcher.http import webhook_app
 from countersign.watcher.observation.projection import Projection
@@ -38,7 +39,7 @@ class Recorder:
         assert message_id
         assert not create_once
         if self.away:
-            raise Retryable("timeout", "away")
+            raise Retryable(BusRefusal.TIMEOUT, "away")
         self.events.append(event)
         return Stored()
 

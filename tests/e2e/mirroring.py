@@ -14,6 +14,7 @@ from apiserver import ApiServer
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import APPLY
 from countersign.kube.access.http_api import HttpClusterApi, cluster_api
+from countersign.kube.refusals import ClusterRefusal
 
 LOOK_S: Final = 0.1
 _OURS: Final = "Pipeline"
@@ -115,7 +116,7 @@ class Mirror:
         except Rejected as refusal:
             if refusal.reason != "conflict":
                 raise
-            raise Retryable("conflict", refusal.message) from refusal
+            raise Retryable(ClusterRefusal.CONFLICT, refusal.message) from refusal
 
     async def _make_namespace(self, api: HttpClusterApi, name: str) -> None:
         if name in self._namespaces:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Never
 
 import pytest
+from doubles.made_up_refusals import MadeUp
 
 from countersign.contracts.errors import Rejected
 from countersign.messaging import direct_get
@@ -339,7 +340,7 @@ async def test_malformed_and_refused_are_left_out(
 ) -> None:
     def apply(received: Any) -> None:
         if received.message_id == "m2":
-            raise Rejected("unknown", "not ours")
+            raise Rejected(MadeUp.UNKNOWN, "not ours")
 
     async with (
         bus_of("watcher") as watcher,

@@ -18,6 +18,8 @@ from countersign.contracts.messages import (
     RevokeRequest,
     RevokeResponse,
 )
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.gateway.refusals import Refusal
 from countersign.messaging.bus import Answer
 from countersign.messaging.leader_reads import stream_state
 
@@ -177,8 +179,8 @@ async def test_slow_request_does_not_hold_up_another(server: Any, bus_of: Any) -
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (Rejected("unknown_promotion", "no promotion 'p1'"), "unknown_promotion"),
-        (Retryable("forge_unavailable", "try later"), "forge_unavailable"),
+        (Rejected(Refusal.UNKNOWN_PROMOTION, "no promotion 'p1'"), "unknown_promotion"),
+        (Retryable(ForgeRefusal.FORGE_UNAVAILABLE, "try later"), "forge_unavailable"),
         (KeyError("made-up-secret"), "internal"),
     ],
     ids=["rejected", "retryable", "bug"],

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Never
 
 import pytest
+from doubles.made_up_refusals import MadeUp
 
 from countersign.contracts.errors import Rejected
 from countersign.messaging.administration import cli
@@ -115,7 +116,7 @@ async def test_dead_letters_are_listed(
     server: Any, bus_of: Any, requested: Any, until: Any
 ) -> None:
     async def on_job(received: Any) -> Never:
-        raise Rejected("no_marker", "there is none")
+        raise Rejected(MadeUp.NO_MARKER, "there is none")
 
     async with (
         bus_of("watcher") as watcher,

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any, Never
 
 import pytest
+from doubles.made_up_refusals import MadeUp
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.dialects.refusals import ForgeRefusal
 from countersign.messaging.administration.provisioning import dead_letters
 from countersign.messaging.bus import Work
 from countersign.messaging.topology.streams import DURABLES
@@ -81,7 +83,7 @@ async def test_retryable_is_delivered_again_after_its_delay(
     async def on_job(received: Any) -> None:
         at.append((received.deliveries, asyncio.get_running_loop().time()))
         if received.deliveries < 3:
-            raise Retryable("rate_limited", "later", after_s=0.3)
+            raise Retryable(ForgeRefusal.RATE_LIMITED, "later", after_s=0.3)
 
     async with (
         bus_of("watcher") as watcher,
@@ -104,7 +106,7 @@ async def test_retryable_is_a_dead_letter_after_the_last_try(
 
     async def on_job(received: Any) -> Never:
         tries.append(received.deliveries)
-        raise Retryable("forge_unavailable", "503", after_s=0.01)
+        raise Retryable(ForgeRefusal.FORGE_UNAVAILABLE, "503", after_s=0.01)
 
     async with bus_of("watcher") as watcher, bus_of("pr-writer") as writer:
         await watcher.publish(requested(), message_id="m1")
@@ -124,7 +126,7 @@ async def test_rejected_is_a_dead_letter_at_once(
 
     async def on_job(received: Any) -> Never:
         tries.append(received.deliveries)
-        raise Rejected("no_marker", "there is none")
+        raise Rejected(MadeUp.NO_MARKER, "there is none")
 
     async with bus_of("watcher") as watcher, bus_of("pr-writer") as writer:
         await watcher.publish(requested(), message_id="m1")

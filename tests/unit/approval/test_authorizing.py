@@ -18,6 +18,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.contracts.promotion import Promotion, State
 from countersign.kube.objects import Manifest
+from countersign.kube.refusals import ClusterRefusal
 
 WAITING = Promotion(request=stories.requested(), state=State.WAITING)
 ADA = Person(id="ada", groups=("developers",))
@@ -200,9 +201,12 @@ async def test_anything_but_a_plain_yes_is_a_no(
 @pytest.mark.parametrize(
     ("failure", "told"),
     [
-        (Retryable("cluster_unavailable", "POST /x: ConnectError"), "cannot be asked now"),
-        (Retryable("unauthorized", "POST /x: 401"), "cannot be asked now"),
-        (Rejected("forbidden", "POST /x: 403"), "create subjectaccessreviews.authorization.k8s.io"),
+        (Retryable(ClusterRefusal.UNAVAILABLE, "POST /x: ConnectError"), "cannot be asked now"),
+        (Retryable(ClusterRefusal.UNAUTHORIZED, "POST /x: 401"), "cannot be asked now"),
+        (
+            Rejected(ClusterRefusal.FORBIDDEN, "POST /x: 403"),
+            "create subjectaccessreviews.authorization.k8s.io",
+        ),
     ],
 )
 async def test_nobody_may_while_the_cluster_cannot_be_asked(
@@ -218,7 +222,7 @@ async def test_nobody_may_while_the_cluster_cannot_be_asked(
 
 async def test_no_answer_is_remembered_as_none(cluster: Cluster, reviews: ByAccessReview) -> None:
     cluster.may.add(("ada", "prod"))
-    cluster.failure = Retryable("cluster_unavailable", "away")
+    cluster.failure = Retryable(ClusterRefusal.UNAVAILABLE, "away")
     with pytest.raises(Retryable):
         await reviews.refuse(ADA, WAITING)
     cluster.failure = None

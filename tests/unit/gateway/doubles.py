@@ -36,6 +36,7 @@ from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.view.projection import Projection
 from countersign.gateway.web.address import Address
 from countersign.gateway.web.frames import Screen
+from countersign.messaging.refusals import BusRefusal
 
 NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
 FORGE = "http://localhost:3000"
@@ -88,7 +89,7 @@ class FakeRequests:
         timeout_s: float = 10,  # noqa: ARG002
     ) -> Message:
         self.asked.append((method, request, replica))
-        answer = self.answers.get(method) or Retryable("no_responder", method)
+        answer = self.answers.get(method) or Retryable(BusRefusal.NO_RESPONDER, method)
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, Message) else answer(request)

@@ -17,7 +17,9 @@ from countersign.gateway.access.cluster_access import (
 )
 from countersign.gateway.interfaces import Scope
 from countersign.gateway.model import GateKey, PipelineKey
+from countersign.gateway.refusals import ApprovalRefusal
 from countersign.kube.objects import Manifest
+from countersign.kube.refusals import ClusterRefusal
 
 GRACE = Person(id="grace", name="Grace Hopper", groups=("developers",))
 CHECKOUT = PipelineKey("ns-1", "p-1")
@@ -152,7 +154,7 @@ async def test_answer_is_believed_for_seconds_while_nobody_answers_and_no_longer
     await access.learn(GRACE, wanted)
     audience = access.audience(GRACE)
 
-    server.failure = Retryable("cluster_unavailable", "POST: ConnectError")
+    server.failure = Retryable(ApprovalRefusal.CLUSTER_UNAVAILABLE, "POST: ConnectError")
     watch.now_s += FRESH_S + 1
     with pytest.raises(Retryable, match="access_unknown"):
         await access.learn(GRACE, wanted)
@@ -184,7 +186,7 @@ async def test_a_yes_is_asked_about_again_much_sooner_than_a_no() -> None:
 
 async def test_gateway_that_may_not_ask_allows_nothing() -> None:
     server = Server(lambda _: True)
-    server.failure = Rejected("forbidden", "subjectaccessreviews is forbidden")
+    server.failure = Rejected(ClusterRefusal.FORBIDDEN, "subjectaccessreviews is forbidden")
     access = ClusterAccess(server, elapsed=Watch())
 
     with pytest.raises(Retryable, match="access_unknown"):

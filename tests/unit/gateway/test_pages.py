@@ -34,6 +34,7 @@ from countersign.contracts.messages import (
 from countersign.gateway.interfaces import FeedStatus
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.text import addresses
+from countersign.messaging.refusals import BusRefusal
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -368,7 +369,7 @@ async def test_refusal_is_a_page_that_says_what_to_do(code: str, status: int) ->
 
 async def test_silent_approval_service_is_said_so() -> None:
     scene, promotion_id = await waiting_scene()
-    scene.requests.answers["approval.begin"] = Retryable("no_responder", "nobody")
+    scene.requests.answers["approval.begin"] = Retryable(BusRefusal.NO_RESPONDER, "nobody")
 
     async with browser(scene) as client:
         data = {"form_token": await token_of(client), "promotion_id": promotion_id}

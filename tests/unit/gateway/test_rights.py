@@ -14,6 +14,7 @@ from countersign.gateway.interfaces import Missing, Right, Scope
 from countersign.gateway.live.hub import Client
 from countersign.gateway.live.rendition import View
 from countersign.gateway.model import GateKey, PipelineKey
+from countersign.gateway.refusals import Delay
 from countersign.gateway.schedule import recheck
 
 CHECKOUT = Pipeline("checkout")
@@ -33,7 +34,7 @@ class Table:
         del person
         wanted()
         if self.away:
-            raise Retryable("access_unknown", "nobody answers")
+            raise Retryable(Delay.ACCESS_UNKNOWN, "nobody answers")
 
     def may_see(self, person: Person, pipeline: PipelineKey) -> bool:
         del person

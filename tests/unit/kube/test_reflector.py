@@ -10,6 +10,7 @@ import pytest
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.flux.rules import Record, read_object
+from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.watches import reflector
 from countersign.kube.watches.discovery import Resource
 from countersign.kube.watches.pauses import Pauses
@@ -64,7 +65,7 @@ class Server:
 
     async def _watched(self) -> AsyncIterator[bytes]:
         self.now += self._watch_s
-        raise Rejected("gone", "too old")
+        raise Rejected(ClusterRefusal.GONE, "too old")
         yield b""
 
     async def sleep(self, wait_s: float) -> None:
@@ -104,7 +105,7 @@ class Withdrawing(Server):
 
     async def _watched(self) -> AsyncIterator[bytes]:
         self.now += 300
-        self.watch = Rejected("forbidden", "no longer")
+        self.watch = Rejected(ClusterRefusal.FORBIDDEN, "no longer")
         return
         yield b""
 
@@ -133,7 +134,7 @@ class Breaking(Server):
         if len(self.versions) > 1:
             raise Ended
         self.now += self._watch_s
-        raise Retryable("cluster_unavailable", "broken off")
+        raise Retryable(ClusterRefusal.UNAVAILABLE, "broken off")
         yield b""
 
 
@@ -239,7 +240,7 @@ async def test_versions_may_be_longer_than_numbers_that_python_reads() -> None:
 
 @pytest.mark.parametrize("failures", [1, 10])
 async def test_server_that_was_away_for_long_is_listed_again(failures: int) -> None:
-    away: list[Step] = [Retryable("cluster_unavailable", "no answer")] * failures
+    away: list[Step] = [Retryable(ClusterRefusal.UNAVAILABLE, "no answer")] * failures
     server = Breaking(page(version="7"), *away, page(version="9"), page(version="9"), watch_s=1)
 
     await updates(server)
@@ -248,7 +249,7 @@ async def test_server_that_was_away_for_long_is_listed_again(failures: int) -> N
 
 
 async def test_watch_that_expires_at_once_is_not_asked_for_without_pause() -> None:
-    server = Server(*[page()] * 6, watch=Rejected("gone", "too old"))
+    server = Server(*[page()] * 6, watch=Rejected(ClusterRefusal.GONE, "too old"))
 
     await updates(server)
 
@@ -266,7 +267,7 @@ async def test_watch_that_expires_after_long_is_listed_again_at_once() -> None:
 
 
 async def test_refusals_of_a_server_that_starts_are_not_believed_at_once() -> None:
-    for reason in ("forbidden", "not_found"):
+    for reason in (ClusterRefusal.FORBIDDEN, ClusterRefusal.NOT_FOUND):
         refused = Rejected(reason, "not yet")
 
         told = await updates(Server(page(item("podinfo")), refused, refused, page(item("podinfo"))))
@@ -276,7 +277,10 @@ async def test_refusals_of_a_server_that_starts_are_not_believed_at_once() -> No
 
 
 async def test_refusals_that_last_are_believed() -> None:
-    for reason, standing in (("forbidden", Standing.FORBIDDEN), ("not_found", Standing.ABSENT)):
+    for reason, standing in (
+        (ClusterRefusal.FORBIDDEN, Standing.FORBIDDEN),
+        (ClusterRefusal.NOT_FOUND, Standing.ABSENT),
+    ):
         refused = Rejected(reason, "never again")
 
         told = await updates(Server(page(item("podinfo")), *[refused] * 30))
@@ -286,7 +290,9 @@ async def test_refusals_that_last_are_believed() -> None:
 
 
 async def test_right_to_list_alone_is_told_and_asked_for_slowly() -> None:
-    server = Server(*[page(item("podinfo"))] * 5, watch=Rejected("forbidden", "no watch"))
+    server = Server(
+        *[page(item("podinfo"))] * 5, watch=Rejected(ClusterRefusal.FORBIDDEN, "no watch")
+    )
 
     told = await updates(server)
 

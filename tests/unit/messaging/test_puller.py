@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from countersign.contracts.errors import Retryable
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.topology.streams import DURABLES
 from countersign.messaging.work import puller
 from countersign.messaging.work.puller import Puller
@@ -109,7 +110,7 @@ async def test_bus_that_cannot_be_asked_is_told_and_asked_again(monkeypatch: Any
         honest = server.puller._send
 
         async def failing(_subject: str, _body: bytes) -> None:
-            raise Retryable("bus_unavailable", "OutboundBufferLimitError")
+            raise Retryable(BusRefusal.UNAVAILABLE, "OutboundBufferLimitError")
 
         server.puller._send = failing
         await asyncio.sleep(0)

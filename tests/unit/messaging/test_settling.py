@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from typing import Any, Never
 
 import pytest
+from doubles.made_up_refusals import MadeUp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import DeadLetter
+from countersign.dialects.refusals import ForgeRefusal
 from countersign.messaging.envelope import Place
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.work.settling import (
     ACK,
     BACK_OFF_MAX_S,
@@ -94,11 +97,14 @@ async def end_nothing(_reason: str) -> None:
     ("error", "expected"),
     [
         (None, Done()),
-        (Retryable("rate_limited", "m", after_s=7), Again(7, "rate_limited")),
-        (Retryable("rate_limited", "m", after_s=-1), Again(0, "rate_limited")),
-        (Retryable("rate_limited", "m", after_s=9e9), Again(BACK_OFF_MAX_S, "rate_limited")),
-        (Retryable("busy", "m"), Again(1.0, "busy")),
-        (Rejected("no_marker", "m"), Dead("no_marker")),
+        (Retryable(ForgeRefusal.RATE_LIMITED, "m", after_s=7), Again(7, "rate_limited")),
+        (Retryable(ForgeRefusal.RATE_LIMITED, "m", after_s=-1), Again(0, "rate_limited")),
+        (
+            Retryable(ForgeRefusal.RATE_LIMITED, "m", after_s=9e9),
+            Again(BACK_OFF_MAX_S, "rate_limited"),
+        ),
+        (Retryable(MadeUp.BUSY, "m"), Again(1.0, "busy")),
+        (Rejected(MadeUp.NO_MARKER, "m"), Dead("no_marker")),
         (TimeoutError(), Again(1.0, "timeout")),
         (KeyError("k"), Dead("internal: KeyError", bug=True)),
     ],
@@ -109,8 +115,8 @@ def test_error_decides(error: Any, expected: Any) -> None:
 
 
 def test_retryable_is_given_up_at_the_last_try() -> None:
-    assert judge(Retryable("busy", "m"), deliveries=4) == Again(8.0, "busy")
-    assert judge(Retryable("busy", "m"), deliveries=5) == Dead("gave up after 5 tries: busy")
+    assert judge(Retryable(MadeUp.BUSY, "m"), deliveries=4) == Again(8.0, "busy")
+    assert judge(Retryable(MadeUp.BUSY, "m"), deliveries=5) == Dead("gave up after 5 tries: busy")
 
 
 @given(st.integers(min_value=0, max_value=2000), st.floats(min_value=0, max_value=1))
@@ -133,7 +139,7 @@ async def test_done_is_acknowledged() -> None:
 
 async def test_dead_letter_comes_before_the_end_of_the_message() -> None:
     async def handle() -> Never:
-        raise Rejected("no_marker", "m")
+        raise Rejected(MadeUp.NO_MARKER, "m")
 
     post = await settled(handle)
 
@@ -143,10 +149,12 @@ async def test_dead_letter_comes_before_the_end_of_the_message() -> None:
     assert post.settled == [("$JS.ACK.x", TERM + b" no_marker")]
 
 
-@pytest.mark.parametrize("error", [Retryable("timeout", "m"), Rejected("too_large", "m")])
+@pytest.mark.parametrize(
+    "error", [Retryable(BusRefusal.TIMEOUT, "m"), Rejected(BusRefusal.TOO_LARGE, "m")]
+)
 async def test_message_that_cannot_be_buried_is_kept(error: Any) -> None:
     async def handle() -> Never:
-        raise Rejected("no_marker", "m")
+        raise Rejected(MadeUp.NO_MARKER, "m")
 
     post = await settled(handle, post=Post(refusing=error))
 

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 import pytest
+from doubles.made_up_refusals import MadeUp
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import FailureDetail, FailureReason, OpeningStep
@@ -43,7 +44,7 @@ def test_reason_that_is_in_no_table_is_a_bug() -> None:
     with pytest.raises(KeyError):
         executors.reason_of("made_up")
     with pytest.raises(KeyError):
-        parents.failure_of(Rejected("made_up", "m"))
+        parents.failure_of(Rejected(MadeUp.MADE_UP, "m"))
 
 
 def test_failure_tells_the_file_and_line_that_it_is_about() -> None:

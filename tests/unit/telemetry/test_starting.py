@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.contracts.errors import Rejected
 from countersign.process.configuration import ExistingFile, ExistingFolder
+from countersign.process.refusals import ProcessRefusal
 from countersign.process.startup import read_arguments, refusals_told
 from countersign.telemetry.settings import TelemetrySettings
 
@@ -71,7 +72,7 @@ def test_bad_settings_are_one_clear_line(
 
 def test_refusal_is_told_by_its_message(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, refusals_told("countersign-x"):
-        raise Rejected("bad_document", f"{Path('forges.yaml')} is not YAML: line 2")
+        raise Rejected(ProcessRefusal.BAD_DOCUMENT, f"{Path('forges.yaml')} is not YAML: line 2")
 
     assert ended.value.code == 2
     assert capsys.readouterr().err == "countersign-x: forges.yaml is not YAML: line 2\n"

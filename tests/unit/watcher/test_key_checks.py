@@ -12,6 +12,8 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
+from countersign.kube.refusals import ClusterRefusal
+from countersign.process.refusals import ProcessRefusal
 from countersign.watcher.hints.key_checks import (
     BAD_AGAIN_S,
     DOUBTED_AGAIN_S,
@@ -23,7 +25,7 @@ from countersign.watcher.interfaces import Changes
 from countersign.watcher.observation.inventory import Inventory
 from countersign.watcher.observation.key_findings import KeyFindings
 
-FORBIDDEN = Rejected("secret_forbidden", "this allows it: `kubectl …`")
+FORBIDDEN = Rejected(ClusterRefusal.SECRET_FORBIDDEN, "this allows it: `kubectl …`")
 
 
 def pipeline_of(secret: str, *, name: str = "checkout") -> Pipeline:
@@ -90,8 +92,8 @@ def observed(pipeline: Pipeline, *findings: m.Finding) -> m.PipelineObserved:
     ("secret", "error", "code"),
     [
         ("key", FORBIDDEN, "secret_forbidden"),
-        ("key", Rejected("secret_missing", "it is not there"), "secret_missing"),
-        ("key", Rejected("bad_secret", "is no text"), "no_hmac_key"),
+        ("key", Rejected(ClusterRefusal.SECRET_MISSING, "it is not there"), "secret_missing"),
+        ("key", Rejected(ProcessRefusal.BAD_SECRET, "is no text"), "no_hmac_key"),
         ("other", None, "no_hmac_key"),
     ],
 )
@@ -133,7 +135,7 @@ async def test_many_secrets_are_read_a_few_at_a_time() -> None:
 async def test_api_server_that_is_away_changes_nothing_that_was_told() -> None:
     pipeline = pipeline_of("key")
     looking = Looking(pipeline)
-    looking.keys.errors = [FORBIDDEN, Retryable("cluster_unavailable", "away")]
+    looking.keys.errors = [FORBIDDEN, Retryable(ClusterRefusal.UNAVAILABLE, "away")]
     await looking.later(0)
     await looking.later(BAD_AGAIN_S)
 

@@ -13,6 +13,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
 from countersign.kube.objects import Manifest
+from countersign.kube.refusals import ClusterRefusal
 from countersign.watcher.hints.keys import (
     KEPT_MAX,
     KEPT_S,
@@ -104,7 +105,8 @@ async def test_key_that_is_no_text_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [Rejected("forbidden", "no"), Retryable("cluster_unavailable", "away")]
+    "error",
+    [Rejected(ClusterRefusal.FORBIDDEN, "no"), Retryable(ClusterRefusal.UNAVAILABLE, "away")],
 )
 async def test_key_that_cannot_be_read_is_none(error: Exception) -> None:
     api = Api(**{"hmac-key": KEY.encode()})

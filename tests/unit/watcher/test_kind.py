@@ -9,6 +9,7 @@ from typing import Any
 from countersign.contracts.errors import Rejected
 from countersign.kube.flux.rules import Record, read_object
 from countersign.kube.objects import ObjectKey
+from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Update
 from countersign.watcher.reading.gitops_clusters import GitopsCluster
@@ -43,9 +44,9 @@ class Server:
         del query
         if path == ROOT and self.unknown:
             self.unknown -= 1
-            raise Rejected("not_found", "not yet")
+            raise Rejected(ClusterRefusal.NOT_FOUND, "not yet")
         if path in self.forbidden:
-            raise Rejected("forbidden", "no longer")
+            raise Rejected(ClusterRefusal.FORBIDDEN, "no longer")
         return json.dumps(self.answers[path]).encode()
 
     @asynccontextmanager
@@ -55,14 +56,14 @@ class Server:
         del query, silence_s
         if path in self.unwatched:
             self.refused.set()
-            raise Rejected("forbidden", "to watch")
+            raise Rejected(ClusterRefusal.FORBIDDEN, "to watch")
         yield self._watched(path)
 
     async def _watched(self, path: str) -> AsyncIterator[bytes]:
         while path not in self.forbidden:
             self.cut.clear()
             await self.cut.wait()
-        raise Rejected("forbidden", "no longer")
+        raise Rejected(ClusterRefusal.FORBIDDEN, "no longer")
         yield b""
 
 

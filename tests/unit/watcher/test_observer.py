@@ -15,6 +15,8 @@ from countersign.contracts.message import Message
 from countersign.kube.flux.rules import Record, read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
+from countersign.kube.refusals import ClusterRefusal
+from countersign.messaging.refusals import BusRefusal
 from countersign.watcher.gaps import secret_subject
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import FileProblem, Links, Situation
@@ -49,7 +51,7 @@ class Bus:
         if self.errors and not spared:
             raise self.errors.pop(0)
         if len(event.to_json()) > self.bytes_max:
-            raise Rejected("too_large", "for the bus")
+            raise Rejected(ClusterRefusal.TOO_LARGE, "for the bus")
         assert create_once is isinstance(event, m.PromotionRequested)
         self.events.append(event)
         self.ids.append(message_id)
@@ -63,7 +65,7 @@ class Bus:
         assert (model, stream) == (m.PromotionRequested, "PROMOTIONS")
         assert subject.startswith("countersign.v1.promotion.requested.")
         if self.unreadable:
-            raise Rejected("malformed", "no message of ours")
+            raise Rejected(BusRefusal.MALFORMED, "no message of ours")
         return None
 
     async def until(self, kind: type[Message], count: int = 1) -> None:
@@ -123,7 +125,7 @@ async def test_nothing_is_decided_before_the_streams_are_replayed() -> None:
 
 async def test_what_the_bus_did_not_take_is_published_later() -> None:
     bus = Bus()
-    bus.errors = [Retryable("timeout", "away")]
+    bus.errors = [Retryable(BusRefusal.TIMEOUT, "away")]
     async with watching(bus) as service:
         service.caught_up.set()
         await service.on_changes(Changes(changed=objects()))
@@ -134,7 +136,7 @@ async def test_what_the_bus_did_not_take_is_published_later() -> None:
 
 async def test_request_that_another_watcher_made_is_not_made_again() -> None:
     bus = Bus()
-    bus.errors = [Rejected("exists", "somebody was first")]
+    bus.errors = [Rejected(BusRefusal.EXISTS, "somebody was first")]
     async with watching(bus) as service:
         service.caught_up.set()
         await service.on_changes(Changes(changed=objects()))
@@ -147,7 +149,7 @@ async def test_request_that_another_watcher_made_is_not_made_again() -> None:
 async def test_request_that_is_there_and_cannot_be_read_is_told_on_the_board() -> None:
     """Nobody who shows or fulfils promotions sees it, so that it would wait for ever."""
     bus = Bus()
-    bus.errors = [Rejected("exists", "somebody was first")] * 9
+    bus.errors = [Rejected(BusRefusal.EXISTS, "somebody was first")] * 9
     bus.unreadable = True
     async with watching(bus) as service:
         service.caught_up.set()
@@ -179,7 +181,7 @@ async def test_deletion_that_the_bus_did_not_take_is_told_later() -> None:
         service.caught_up.set()
         await service.on_changes(Changes(changed=objects()))
         await bus.until(m.PipelineObserved)
-        bus.errors = [Retryable("timeout", "away")]
+        bus.errors = [Retryable(BusRefusal.TIMEOUT, "away")]
         key = next(iter(service.inventory.pipelines))
         await service.on_changes(Changes(removed=frozenset({key})))
 
@@ -339,7 +341,7 @@ async def test_request_too_long_for_the_bus_is_told_at_its_pipeline(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     bus = Bus()
-    bus.errors = [Rejected("too_large", "for the bus")] * 9
+    bus.errors = [Rejected(ClusterRefusal.TOO_LARGE, "for the bus")] * 9
     bus.only_requests = True
     async with watching(bus) as service:
         service.caught_up.set()

@@ -17,6 +17,7 @@ from doubles.watched import NOW, Cluster, pipeline_manifest, release
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import Manifest
 from countersign.kube.pipelines.pipeline import Pipeline, as_stored, read_pipeline
+from countersign.kube.refusals import ClusterRefusal
 from countersign.watcher.interfaces import Clocks
 from countersign.watcher.model import Link, Situation
 from countersign.watcher.status.content import status_of
@@ -58,7 +59,7 @@ class Objects:
             return copy.deepcopy(self.manifest)
         assert body is not None
         if body["metadata"]["resourceVersion"] != self.manifest["metadata"]["resourceVersion"]:
-            raise Rejected("conflict", path)
+            raise Rejected(ClusterRefusal.CONFLICT, path)
         self.set_status(json.loads(json.dumps(body["status"])))
         self.writes.append(self.manifest["status"])
         self.written.set()
@@ -207,11 +208,11 @@ async def test_conflict_is_resolved_by_reading_again(objects: Objects) -> None:
 @pytest.mark.parametrize(
     "failure",
     [
-        Rejected("forbidden", "may not"),
-        Rejected("invalid", "an older CRD"),
-        Retryable("cluster_unavailable", "away"),
-        Retryable("cluster_unavailable", "busy", after_s=0.01),
-        Retryable("unauthorized", "the token changes"),
+        Rejected(ClusterRefusal.FORBIDDEN, "may not"),
+        Rejected(ClusterRefusal.INVALID, "an older CRD"),
+        Retryable(ClusterRefusal.UNAVAILABLE, "away"),
+        Retryable(ClusterRefusal.UNAVAILABLE, "busy", after_s=0.01),
+        Retryable(ClusterRefusal.UNAUTHORIZED, "the token changes"),
     ],
 )
 async def test_failure_is_told_once_and_tried_again(

@@ -16,6 +16,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS
 from countersign.kube.objects import Manifest
+from countersign.kube.refusals import ClusterRefusal
 from countersign.watcher.status.events import PIPELINE_STEPS_MAX, QUEUE_MAX, RECENT, StepEvents
 from countersign.watcher.status.steps import NOTE_BYTES_MAX, event_object, step_of
 
@@ -139,9 +140,9 @@ def steps(api: Answers) -> StepEvents:
 @pytest.mark.parametrize(
     "failure",
     [
-        Rejected("conflict", "another watcher told it"),
-        Rejected("forbidden", "may not"),
-        Retryable("cluster_unavailable", "busy", after_s=0.01),
+        Rejected(ClusterRefusal.CONFLICT, "another watcher told it"),
+        Rejected(ClusterRefusal.FORBIDDEN, "may not"),
+        Retryable(ClusterRefusal.UNAVAILABLE, "busy", after_s=0.01),
     ],
 )
 async def test_what_cannot_be_told_holds_up_nothing(failure: Exception) -> None:

@@ -1,17 +1,19 @@
 """The three kinds of failure: try again, refused, and anything else, which is a bug."""
 
+from enum import StrEnum
+
 
 class Retryable(Exception):
     """It may work later.
 
     Args:
-        reason: stable word, for instance `rate_limited`.
+        reason: a stable word of the boundary that refuses, for instance `rate_limited`.
         message: what failed, on which object.
         after_s: how long to wait before the next try, seconds; none means the caller's back-off.
 
     """
 
-    def __init__(self, reason: str, message: str, *, after_s: float | None = None) -> None:
+    def __init__(self, reason: StrEnum, message: str, *, after_s: float | None = None) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
         self.message = message
@@ -22,12 +24,12 @@ class Rejected(Exception):
     """It will not work however often it is tried.
 
     Args:
-        reason: stable word, for instance `no_marker`.
+        reason: a stable word of the boundary that refuses, for instance `no_marker`.
         message: what failed, on which object, and what to do.
 
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: StrEnum, message: str) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
         self.message = message

@@ -1,11 +1,12 @@
 """Files read whole, up to a size."""
 
+from enum import StrEnum
 from pathlib import Path
 
 from countersign.contracts.errors import Rejected
 
 
-def read_bounded(path: Path, *, bytes_max: int, reason: str) -> bytes:
+def read_bounded(path: Path, *, bytes_max: int, reason: StrEnum) -> bytes:
     """Read a file of at most so many bytes.
 
     Raises:

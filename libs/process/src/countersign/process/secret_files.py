@@ -6,6 +6,7 @@ Apart from other files: the gateway reads none of these.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ AUTHORITY_BYTES_MAX: Final = 256 * 1024
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
-def read_secret(path: Path, *, reason: str = ProcessRefusal.BAD_SECRET) -> Secret:
+def read_secret(path: Path, *, reason: StrEnum = ProcessRefusal.BAD_SECRET) -> Secret:
     """Read it, without the spaces and line ends around it.
 
     Raises:

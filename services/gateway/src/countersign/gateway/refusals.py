@@ -55,3 +55,11 @@ class ApprovalRefusal(StrEnum):
     SESSION_MISMATCH = "session_mismatch"
     TOKEN_TOO_LONG_LIVED = "token_too_long_lived"  # noqa: S105 - a word
     TOKEN_TOO_STRONG = "token_too_strong"  # noqa: S105 - a word
+    # What a newer approval service says and this gateway has no word for.
+    OTHER = "other"
+
+
+def refusal_of(code: str) -> StrEnum:
+    """Return the word for what the approval service refused, `OTHER` for a new one."""
+    known = (word for words in (ApprovalRefusal, Refusal, Delay) for word in words)
+    return next((word for word in known if word == code), ApprovalRefusal.OTHER)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.wire.times import plausible
+from countersign.dialects.hooks.refusals import HookRefusal
 from countersign.dialects.shapes import NUMBER_MAX, Json, integer_at, text_at
 
 # Names of branches and users are far shorter.
@@ -44,7 +45,7 @@ def parse(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise Rejected("malformed", "the webhook's body is not JSON") from None
+        raise Rejected(HookRefusal.MALFORMED, "the webhook's body is not JSON") from None
 
 
 def id_at(payload: Json, *path: str) -> str:
@@ -56,7 +57,7 @@ def id_at(payload: Json, *path: str) -> str:
     """
     found = maybe_id_at(payload, *path)
     if not found or not _is_sound(found):
-        raise Rejected("malformed", f"the webhook lacks {'.'.join(path)}")
+        raise Rejected(HookRefusal.MALFORMED, f"the webhook lacks {'.'.join(path)}")
     return found
 
 
@@ -75,7 +76,7 @@ def number_at(payload: Json, *path: str) -> int:
     """
     number = integer_at(payload, *path)
     if number is None or not 0 < number <= NUMBER_MAX:
-        raise Rejected("malformed", f"the webhook lacks {'.'.join(path)}")
+        raise Rejected(HookRefusal.MALFORMED, f"the webhook lacks {'.'.join(path)}")
     return number
 
 

@@ -37,7 +37,7 @@ class Scheme:
     """One kind of forge. Nothing of a delivery is read before it `is_authentic`.
 
     `read_fate` gives None for news of anything but the end of a pull request, and raises
-    `Rejected("malformed")` for what the forge would not send. `delivery_id` is empty where the
+    `Rejected` (`malformed`) for what the forge would not send. `delivery_id` is empty where the
     forge gives none that is new for each piece of news. `flaw` says why a secret cannot be one.
     """
 

@@ -14,6 +14,7 @@ from countersign.contracts.errors import Rejected
 from countersign.local.cluster.control import FILE_NAME, read_control
 from countersign.local.cluster.controllers.attempt import Pace
 from countersign.local.cluster.player import Cluster, ClusterSettings
+from countersign.local.refusals import LocalRefusal
 from countersign.process.setup import TelemetrySettings, telemetry
 
 _LOOK_S = 0.1
@@ -122,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(given: argparse.Namespace) -> ClusterSettings:
     replacements = dict(_replacement(text) for text in given.replace)
     if given.dir.exists() and not given.dir.is_dir():
-        raise Rejected("not_found", f"--dir {str(given.dir)!r} is a file")
+        raise Rejected(LocalRefusal.NOT_FOUND, f"--dir {str(given.dir)!r} is a file")
     return ClusterSettings(
         directory=given.dir,
         git=given.git,
@@ -138,7 +139,7 @@ def _replacement(text: str) -> tuple[str, str]:
     # A URL may hold `=`; a folder of a demonstration does not.
     url, equals, folder = text.rpartition("=")
     if not (url and equals and folder):
-        raise Rejected("bad_option", f"--replace {text!r}: want URL=FOLDER")
+        raise Rejected(LocalRefusal.BAD_OPTION, f"--replace {text!r}: want URL=FOLDER")
     return url, folder
 
 

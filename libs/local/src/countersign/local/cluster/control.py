@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from countersign.contracts.errors import Rejected
 from countersign.local.cluster.objects import Key
+from countersign.local.refusals import LocalRefusal
 
 FILE_NAME: Final = ".control.yaml"
 BYTES_MAX: Final = 256 * 1024  # a list written by hand or by a test
@@ -86,15 +87,15 @@ def read_control(directory: Path) -> Control:
     except FileNotFoundError:
         return Control()
     if len(raw) > BYTES_MAX:
-        raise Rejected("bad_control", f"{path}: larger than {BYTES_MAX} bytes")
+        raise Rejected(LocalRefusal.BAD_CONTROL, f"{path}: larger than {BYTES_MAX} bytes")
     try:
         return Control.model_validate(yaml.safe_load(raw) or {})
     except yaml.YAMLError as error:
-        raise Rejected("bad_control", f"{path}: not YAML: {error}") from error
+        raise Rejected(LocalRefusal.BAD_CONTROL, f"{path}: not YAML: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise Rejected("bad_control", f"{path}: {place}: {first['msg']}") from error
+        raise Rejected(LocalRefusal.BAD_CONTROL, f"{path}: {place}: {first['msg']}") from error
 
 
 def write_control(directory: Path, control: Control) -> None:

@@ -18,6 +18,7 @@ from dulwich.repo import Repo
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.local.cluster.objects import Json
+from countersign.local.refusals import LocalRefusal
 
 FILE_BYTES_MAX: Final = 1024 * 1024  # a manifest is a few kilobytes
 FILES_MAX: Final = 5000
@@ -68,7 +69,7 @@ class Repositories:
         with self._open(url) as repository:
             found = repository.get_object(ObjectID(commit.encode()))
             if not isinstance(found, Commit):
-                raise Rejected("not_found", f"{url}: {commit} is no commit")
+                raise Rejected(LocalRefusal.NOT_FOUND, f"{url}: {commit} is no commit")
             return dict(_contents(repository, found, url))
 
     def _open(self, url: str) -> Repo:
@@ -76,15 +77,15 @@ class Repositories:
         try:
             return Repo(str(path)) if path else self._mirror(url)
         except NotGitRepository as error:
-            raise Rejected("not_found", f"{url}: no git repository there") from error
+            raise Rejected(LocalRefusal.NOT_FOUND, f"{url}: no git repository there") from error
         except HTTPUnauthorized as error:
             raise Rejected(
-                "not_found",
+                LocalRefusal.NOT_FOUND,
                 f"{url}: it is not there or wants credentials; a private repository is read from "
                 "its folder (--replace)",
             ) from error
         except (GitProtocolError, HangupException, OSError) as error:
-            raise Retryable("unreachable", f"{url}: {error}") from error
+            raise Retryable(LocalRefusal.UNREACHABLE, f"{url}: {error}") from error
 
     def _local(self, url: str) -> Path | None:
         for prefix, folder in self._replacements.items():
@@ -110,7 +111,7 @@ class Repositories:
 def _inside(folder: Path, name: str) -> Path:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise Rejected("not_found", f"{name!r} is outside of {folder}")
+        raise Rejected(LocalRefusal.NOT_FOUND, f"{name!r} is outside of {folder}")
     return path
 
 
@@ -121,13 +122,13 @@ def _bare(path: Path) -> Path:
 
 def _checkout(repository: Repo, url: str, ref: Json) -> Checkout:
     if ref.get("semver"):
-        raise Rejected("unsupported", f"{url}: ref.semver is not played; name a tag")
+        raise Rejected(LocalRefusal.UNSUPPORTED, f"{url}: ref.semver is not played; name a tag")
     branch, commit = str(ref.get("branch") or ""), str(ref.get("commit") or "")
     if commit:
         if len(commit) != _COMMIT_CHARACTERS or not set(commit) <= _HEXADECIMAL:
-            raise Rejected("not_found", f"{url}: {commit!r} is no commit id")
+            raise Rejected(LocalRefusal.NOT_FOUND, f"{url}: {commit!r} is no commit id")
         if ObjectID(commit.encode()) not in repository.object_store:
-            raise Rejected("not_found", f"{url}: no commit {commit}")
+            raise Rejected(LocalRefusal.NOT_FOUND, f"{url}: no commit {commit}")
         return Checkout(f"{branch}@sha1:{commit}" if branch else f"sha1:{commit}", commit)
     if ref.get("name"):
         name = label = str(ref["name"])
@@ -137,7 +138,7 @@ def _checkout(repository: Repo, url: str, ref: Json) -> Checkout:
         name, label = f"refs/heads/{branch or 'master'}", branch or "master"
     found = _commit_at(repository, name)
     if found is None:
-        raise Rejected("not_found", f"{url}: couldn't find remote ref {name!r}")
+        raise Rejected(LocalRefusal.NOT_FOUND, f"{url}: couldn't find remote ref {name!r}")
     return Checkout(f"{label}@sha1:{found}", found)
 
 
@@ -154,7 +155,7 @@ def _commit_at(repository: Repo, name: str) -> str | None:
 def _contents(repository: Repo, commit: Commit, url: str) -> Iterator[tuple[str, bytes]]:
     for count, one in enumerate(iter_tree_contents(repository.object_store, commit.tree)):
         if count >= FILES_MAX:
-            raise Rejected("too_large", f"{url}: more than {FILES_MAX} files")
+            raise Rejected(LocalRefusal.TOO_LARGE, f"{url}: more than {FILES_MAX} files")
         if one.path is None or one.sha is None:
             continue
         blob = repository.object_store[one.sha]

@@ -18,6 +18,7 @@ from countersign.local.demo.walk.leaks import Places, look_for_leaks
 from countersign.local.demo.walk.releasing import release
 from countersign.local.demo.walk.walking import Venue, walk_all
 from countersign.local.demo.welcome import welcome
+from countersign.local.refusals import LocalRefusal
 
 _PORT_MAX = 65535
 _CANARY_TIMEOUT_S = 5.0
@@ -86,7 +87,8 @@ async def _auto(layout: Layout, ports: Ports) -> int:
         print(result.line, flush=True)
         if system.supervisor.restarts:
             raise Rejected(
-                "restarted", f"{system.supervisor.restarts} processes ended by themselves"
+                LocalRefusal.RESTARTED,
+                f"{system.supervisor.restarts} processes ended by themselves",
             )
     print(f"done in {time.monotonic() - began:.1f} s", flush=True)
     return 1 if result.finds else 0
@@ -114,7 +116,7 @@ async def _canary(ports: Ports) -> str:
     answer.raise_for_status()
     found = answer.json()
     if not found["issued"]:
-        raise Rejected("no_tokens", "the forge issued no token; nothing was delegated")
+        raise Rejected(LocalRefusal.NO_TOKENS, "the forge issued no token; nothing was delegated")
     return str(found["canary"])
 
 

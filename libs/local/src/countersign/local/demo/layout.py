@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.local.refusals import LocalRefusal
 
 HOST: Final = "127.0.0.1"
 GATEWAY_PORT: Final = 8080  # what people expect; another is taken when this one is
@@ -140,7 +141,9 @@ def free_port() -> int:
         port = _LOWEST_PORT + secrets.randbelow(_EPHEMERAL_PORT - _LOWEST_PORT)
         if is_free(port):
             return port
-    raise Retryable("no_port", f"none of {_TRIES_MAX} ports below {_EPHEMERAL_PORT} is free")
+    raise Retryable(
+        LocalRefusal.NO_PORT, f"none of {_TRIES_MAX} ports below {_EPHEMERAL_PORT} is free"
+    )
 
 
 def choose_ports(
@@ -155,12 +158,12 @@ def choose_ports(
     last = Ports(**json.loads(layout.ports_file.read_text())) if layout.is_seeded else None
     if last is not None and not free(last.forge):
         raise Rejected(
-            "port_taken",
+            LocalRefusal.PORT_TAKEN,
             f"port {last.forge}, on which the forge of {layout.root} has its addresses, is taken; "
             "stop what listens there, or choose another --dir",
         )
     if gateway is not None and not free(gateway):
-        raise Rejected("port_taken", f"port {gateway} is taken; choose another --port")
+        raise Rejected(LocalRefusal.PORT_TAKEN, f"port {gateway} is taken; choose another --port")
 
     def other(wanted: int | None) -> int:
         return wanted if wanted and free(wanted) else free_port()

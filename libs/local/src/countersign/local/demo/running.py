@@ -16,6 +16,7 @@ from countersign.local.demo.layout import HOST, Layout, Ports, free_port
 from countersign.local.demo.programs import READER, SERVICES, Bus
 from countersign.local.demo.seeding import seed
 from countersign.local.demo.supervisor import Program, Supervisor, run_once, until_ready
+from countersign.local.refusals import LocalRefusal
 from countersign.messaging.administration import reader_files
 from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.administration.server_config import make_keys
@@ -50,7 +51,8 @@ def only_one(layout: Layout) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Rejected(
-                "running", f"a demonstration runs already in {layout.root}; stop it first"
+                LocalRefusal.RUNNING,
+                f"a demonstration runs already in {layout.root}; stop it first",
             ) from None
         yield
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from countersign.contracts.errors import Retryable
+from countersign.local.refusals import LocalRefusal
 
 BACKOFF_S_FIRST: Final = 0.5
 BACKOFF_S_MAX: Final = 10.0
@@ -109,7 +110,9 @@ async def run_once(program: Program) -> None:
     process = await _start(program)
     status = await process.wait()
     if status != 0:
-        raise Retryable("failed", f"{program.name} {_ending(status)}:\n{last_lines(program.log)}")
+        raise Retryable(
+            LocalRefusal.FAILED, f"{program.name} {_ending(status)}:\n{last_lines(program.log)}"
+        )
 
 
 async def until_ready(name: str, *, probe: Callable[[], object], log: Path) -> None:
@@ -131,7 +134,8 @@ async def until_ready(name: str, *, probe: Callable[[], object], log: Path) -> N
         else:
             return
     raise Retryable(
-        "not_ready", f"{name} is not ready after {READY_S_MAX:g} s: {reason}\n{last_lines(log)}"
+        LocalRefusal.NOT_READY,
+        f"{name} is not ready after {READY_S_MAX:g} s: {reason}\n{last_lines(log)}",
     )
 
 

@@ -121,7 +121,7 @@ class OidcSignIn:
             denied = error == "access_denied"
             word = error[:64] if error.isascii() and error.replace("_", "").isalpha() else "?"
             raise Rejected(
-                Refusal.SIGN_IN_DENIED if denied else "provider_refused",
+                Refusal.SIGN_IN_DENIED if denied else Refusal.PROVIDER_REFUSED,
                 f"the provider ended the sign-in: {word}",
             )
         claims = await self._claims(answer.get("code", ""), attempt)

@@ -12,7 +12,7 @@ from countersign.gateway.gate_states import STATES
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import Action, PipelineKey
 from countersign.gateway.pages.actions import HEARD_TIMEOUT_S
-from countersign.gateway.refusals import ApprovalRefusal, Refusal
+from countersign.gateway.refusals import ApprovalRefusal, Refusal, refusal_of
 from countersign.gateway.text import addresses
 from countersign.gateway.view.projection import Projection
 from countersign.gateway.web.frames import Screen
@@ -65,7 +65,7 @@ class Callbacks:
             await self._hub.wait_for(ref.promotion_id, timeout_s=HEARD_TIMEOUT_S)
             return RedirectResponse(addresses.promotion(ref.promotion_id), status_code=303)
         error = Rejected(
-            problem.code if problem else Refusal.STATE_MISMATCH,
+            refusal_of(problem.code) if problem else Refusal.STATE_MISMATCH,
             problem.message if problem else "the sign-in leads to no promotion",
         )
         log.info("callback.refused", reason=error.reason)

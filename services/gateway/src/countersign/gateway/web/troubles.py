@@ -109,6 +109,7 @@ REFUSALS: Final[dict[str, Words]] = {
         "Nobody can sign in at this forge yet",
         "The administrator needs to register an application there and add it to the forge list.",
     ),
+    ApprovalRefusal.OTHER: Words(409, "That could not be done", "Nothing was changed."),
     ApprovalRefusal.NOT_WAITING: Words(
         409, "This promotion has moved on", "Its page shows where it stands."
     ),

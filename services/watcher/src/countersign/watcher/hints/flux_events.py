@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
 from countersign.kube.objects import group_of, mapping, text
+from countersign.watcher.refusals import WatcherRefusal
 
 # A message has at most 39,000 characters, which JSON may write with six bytes each.
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -42,17 +43,17 @@ def read_event(body: bytes) -> FluxEvent:
 
     """
     if len(body) > BODY_BYTES_MAX:
-        raise Rejected("malformed", "the event is too long")
+        raise Rejected(WatcherRefusal.MALFORMED, "the event is too long")
     try:
         event: Any = json.loads(body)
     except (ValueError, RecursionError):
-        raise Rejected("malformed", "the event is not JSON") from None
+        raise Rejected(WatcherRefusal.MALFORMED, "the event is not JSON") from None
     if not isinstance(event, Mapping):
-        raise Rejected("malformed", "the event is not an object")
+        raise Rejected(WatcherRefusal.MALFORMED, "the event is not an object")
     involved, metadata = event.get("involvedObject"), event.get("metadata")
     told = {name: event.get(name, "") for name in ("severity", "reason")}
     if not all(part is None or _is_text(part) for part in (involved, metadata, told)):
-        raise Rejected("malformed", "a field of the event has another type")
+        raise Rejected(WatcherRefusal.MALFORMED, "a field of the event has another type")
     return FluxEvent(
         group=group_of(text(involved, "apiVersion")),
         kind=text(involved, "kind"),

@@ -10,6 +10,7 @@ from countersign.contracts.messages import PullRequestRef
 from countersign.contracts.secret import Secret
 from countersign.dialects.kinds import KINDS
 from countersign.process.secret_files import read_secret
+from countersign.watcher.refusals import WatcherRefusal
 
 # The forge's slug, and the webhook's name; empty for the forge's own.
 Address = tuple[str, str]
@@ -61,5 +62,5 @@ def _secret(forge: Forge, file: str) -> Secret:
     secret = read_secret(Path(file))
     flaw = KINDS[forge.forge_kind].webhooks.flaw(secret)
     if flaw:
-        raise Rejected("bad_secret", f"{file} {flaw}")
+        raise Rejected(WatcherRefusal.BAD_SECRET, f"{file} {flaw}")
     return secret

@@ -10,6 +10,7 @@ from countersign.contracts.errors import Rejected
 from countersign.kube.flux.rules import Record
 from countersign.kube.objects import Manifest, ObjectKey
 from countersign.kube.yaml_documents import documents
+from countersign.watcher.refusals import WatcherRefusal
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 # An object in etcd is at most 1.5 MiB; a file may hold many.
@@ -72,10 +73,10 @@ def _parsed(
     body: bytes, *, signature: Signature, before: ManifestFile | None, read: Read
 ) -> ManifestFile:
     if len(body) > FILE_BYTES_MAX:
-        raise Rejected("too_large", f"is larger than {FILE_BYTES_MAX} bytes; split it")
+        raise Rejected(WatcherRefusal.TOO_LARGE, f"is larger than {FILE_BYTES_MAX} bytes; split it")
     if not body.strip() and before is not None and before.records:
         # Editors and shells empty a file before they write it.
-        raise Rejected("empty", "is empty; delete the file to remove its objects")
+        raise Rejected(WatcherRefusal.EMPTY, "is empty; delete the file to remove its objects")
     records: dict[ObjectKey, Record] = {}
     ignored = 0
     for document in _documents(body):
@@ -96,7 +97,9 @@ def _documents(body: bytes) -> Iterator[Any]:
     """
     for count, document in enumerate(documents(body), start=1):
         if count > DOCUMENTS_MAX:
-            raise Rejected("too_large", f"holds more than {DOCUMENTS_MAX} documents; split it")
+            raise Rejected(
+                WatcherRefusal.TOO_LARGE, f"holds more than {DOCUMENTS_MAX} documents; split it"
+            )
         if document is not None:
             yield from _items(document)
 

@@ -21,6 +21,7 @@ from countersign.telemetry.logs import get_logger
 from countersign.watcher.interfaces import Clocks
 from countersign.watcher.metrics import STATUSES
 from countersign.watcher.model import Links, Situation
+from countersign.watcher.refusals import WatcherRefusal
 from countersign.watcher.status.content import Fields, status_of
 from countersign.watcher.status.patches import MANAGER, essence, links_in, patch_of, path_of
 
@@ -221,11 +222,11 @@ class StatusObjects:
                 continue
             self._adopt(kept, answer)
             return "written"
-        raise Retryable("conflict", f"{key}: others write its status all the time")
+        raise Retryable(WatcherRefusal.CONFLICT, f"{key}: others write its status all the time")
 
     def _adopt(self, kept: _Kept, answer: Manifest) -> None:
         if text(answer, "metadata", "uid") != kept.uid:
-            raise Rejected("not_found", "another object has its name now")
+            raise Rejected(WatcherRefusal.NOT_FOUND, "another object has its name now")
         kept.version = text(answer, "metadata", "resourceVersion")
         kept.status = json.dumps(mapping(answer, "status"), sort_keys=True).encode()
 

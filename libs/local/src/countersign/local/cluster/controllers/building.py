@@ -9,6 +9,7 @@ import yaml
 
 from countersign.contracts.errors import Rejected
 from countersign.local.cluster.objects import GROUP_BY_KIND, Json, Key, digest_of, key_of
+from countersign.local.refusals import LocalRefusal
 
 OBJECTS_MAX: Final = 2000  # far more than a demonstration has; a runaway repository ends here
 _SUFFIXES = (".yaml", ".yml")
@@ -50,9 +51,11 @@ def desired(files: Mapping[str, bytes]) -> dict[Key, Json]:
                 continue
             key = key_of(manifest)
             if key in found:
-                raise Rejected("bad_manifest", f"{path}: {_title(key)} is defined twice")
+                raise Rejected(LocalRefusal.BAD_MANIFEST, f"{path}: {_title(key)} is defined twice")
             if len(found) >= OBJECTS_MAX:
-                raise Rejected("bad_manifest", f"{path}: more than {OBJECTS_MAX} objects")
+                raise Rejected(
+                    LocalRefusal.BAD_MANIFEST, f"{path}: more than {OBJECTS_MAX} objects"
+                )
             namespaced = {**manifest["metadata"], "namespace": key.namespace}
             found[key] = {**manifest, "metadata": namespaced}
     return found
@@ -93,7 +96,8 @@ def _resources(files: Mapping[str, bytes]) -> list[str]:
     missing = next((n for n in names if n not in files), None)
     if missing is not None:
         raise Rejected(
-            "bad_manifest", f"accumulating resources from {missing!r}: no such file or directory"
+            LocalRefusal.BAD_MANIFEST,
+            f"accumulating resources from {missing!r}: no such file or directory",
         )
     return names
 
@@ -106,7 +110,7 @@ def _documents(path: str, content: bytes) -> Iterator[Json]:
             if isinstance(document, dict):
                 yield document
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise Rejected("bad_manifest", f"{path}: not YAML: {error}") from error
+        raise Rejected(LocalRefusal.BAD_MANIFEST, f"{path}: not YAML: {error}") from error
 
 
 def _is_played(manifest: Json) -> bool:

@@ -11,6 +11,7 @@ from countersign.local.cluster.controllers.attempt import Pace, attempt_of, conf
 from countersign.local.cluster.controllers.building import Build
 from countersign.local.cluster.controllers.history import Chart
 from countersign.local.cluster.objects import Json, Key, Phase, condition, is_true, key_of
+from countersign.local.refusals import LocalRefusal
 
 Find: TypeAlias = Callable[[Key], Json | None]
 _RANGE_CHARACTERS: Final = frozenset("<>=~^*| xX,")
@@ -59,7 +60,9 @@ def chart_of(manifest: Json, find: Find) -> Chart | None:
     asked = (spec.get("chart") or {}).get("spec") or {}
     version = str(asked.get("version") or "")
     if not version or _RANGE_CHARACTERS & set(version):
-        raise Rejected("unsupported", f"{_title(manifest)}: chart version {version!r} is a range")
+        raise Rejected(
+            LocalRefusal.UNSUPPORTED, f"{_title(manifest)}: chart version {version!r} is a range"
+        )
     return Chart(name=str(asked.get("chart")), version=version, config_digest=digest)
 
 

@@ -11,6 +11,7 @@ from countersign.local.cluster.controllers.attempt import Pace
 from countersign.local.cluster.controllers.building import Build, build
 from countersign.local.cluster.objects import Json, Key, Phase, is_true
 from countersign.local.cluster.repositories import Repositories
+from countersign.local.refusals import LocalRefusal
 from countersign.telemetry.logs import get_logger
 
 GIT_TIMEOUT_S: Final = 30.0
@@ -113,4 +114,6 @@ async def in_thread(work: Callable[[], _T]) -> _T:
         async with asyncio.timeout(GIT_TIMEOUT_S):
             return await asyncio.to_thread(work)
     except TimeoutError as error:
-        raise Retryable("unreachable", f"git did not answer in {GIT_TIMEOUT_S} s") from error
+        raise Retryable(
+            LocalRefusal.UNREACHABLE, f"git did not answer in {GIT_TIMEOUT_S} s"
+        ) from error

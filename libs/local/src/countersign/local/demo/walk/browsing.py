@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.local.refusals import LocalRefusal
 
 REDIRECTS_MAX: Final = 10
 TIMEOUT_S: Final = 15.0
@@ -64,7 +65,8 @@ class Page:
         if found is None:
             seen = ", ".join(a for f in self.forms for a in f.targets if a) or "none"
             raise Rejected(
-                "no_form", f"{self.url} ({self.status}) has no form to {ending}, but {seen}"
+                LocalRefusal.NO_FORM,
+                f"{self.url} ({self.status}) has no form to {ending}, but {seen}",
             )
         return found
 
@@ -86,10 +88,10 @@ class Browser:
     async def read_json(self, url: str) -> dict[str, object]:
         answer = await self._send("GET", url)
         if answer.status_code != httpx2.codes.OK:
-            raise Rejected("bad_answer", f"{url} answers {answer.status_code}")
+            raise Rejected(LocalRefusal.BAD_ANSWER, f"{url} answers {answer.status_code}")
         found = answer.json()
         if not isinstance(found, dict):
-            raise Rejected("bad_answer", f"{url} answers no object")
+            raise Rejected(LocalRefusal.BAD_ANSWER, f"{url} answers no object")
         return found
 
     async def post(self, url: str, *, headers: Mapping[str, str]) -> httpx2.Response:
@@ -120,7 +122,9 @@ class Browser:
                 return _page(answer)
             target = urljoin(str(answer.url), answer.headers["location"])
             answer = await self._send("GET", target)
-        raise Rejected("redirects", f"more than {REDIRECTS_MAX} redirects, last {answer.url}")
+        raise Rejected(
+            LocalRefusal.REDIRECTS, f"more than {REDIRECTS_MAX} redirects, last {answer.url}"
+        )
 
     async def _send(
         self,
@@ -133,7 +137,9 @@ class Browser:
         try:
             answer = await self._client.request(method, url, data=data, headers=headers)
         except httpx2.TransportError as error:
-            raise Retryable("unreachable", f"{method} {url}: {type(error).__name__}") from error
+            raise Retryable(
+                LocalRefusal.UNREACHABLE, f"{method} {url}: {type(error).__name__}"
+            ) from error
         self._remember(answer)
         return answer
 
@@ -143,7 +149,7 @@ class Browser:
         whole = b"".join([*lines, b"\n", answer.content])
         self._seen_bytes += len(whole)
         if self._seen_bytes > ANSWERS_BYTES_MAX:
-            raise Rejected("too_much", f"more than {ANSWERS_BYTES_MAX} bytes of answers")
+            raise Rejected(LocalRefusal.TOO_MUCH, f"more than {ANSWERS_BYTES_MAX} bytes of answers")
         self.seen.append(whole)
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.local.demo.walk.scanning import Find, Scanner
+from countersign.local.refusals import LocalRefusal
 
 _CONTROL_S_MAX: Final = 30.0
 # PR_SET_DUMPABLE; the control is to be found in a process like those that hold tokens.
@@ -64,7 +65,9 @@ async def look_for_leaks(canary: str, places: Places) -> Result:
         seen = {find.place for find in found}
         missed = [place for place in expected if place not in seen]
         if missed:
-            raise Rejected("blind", f"a planted token was not found in {', '.join(missed)}")
+            raise Rejected(
+                LocalRefusal.BLIND, f"a planted token was not found in {', '.join(missed)}"
+            )
     scanner = Scanner(canary)
     finds = await asyncio.to_thread(_search, scanner, places, set())
     return Result(

@@ -13,6 +13,7 @@ from countersign.local.demo.layout import Layout
 from countersign.local.demo.manifests import ENVIRONMENTS, NAMESPACE
 from countersign.local.forge.git import objects
 from countersign.local.forge.git.objects import Identity, NewCommit
+from countersign.local.refusals import LocalRefusal
 
 # Somebody may merge a pull request between our reading of the branch and our writing of it.
 _TRIES_MAX: Final = 5
@@ -40,14 +41,18 @@ def release(layout: Layout, pipeline: str) -> str:
     path = layout.forge / "repositories" / NAMESPACE / f"{repository}.git"
     if pipeline not in _FILES or not path.is_dir():
         known = ", ".join(_FILES)
-        raise Rejected("unknown_pipeline", f"no {pipeline!r} in {layout.root}; known: {known}")
+        raise Rejected(
+            LocalRefusal.UNKNOWN_PIPELINE, f"no {pipeline!r} in {layout.root}; known: {known}"
+        )
     edit = next_greeting if pipeline == "website" else next_patch
     with Repo(str(path)) as repo:
         for _ in range(_TRIES_MAX):
             commit, version = _commit(repo, _FILES[pipeline], edit)
             if commit:
                 return version or f"main@{commit[:7]}"
-    raise Retryable("busy", f"{path}: main moved {_TRIES_MAX} times while it was written")
+    raise Retryable(
+        LocalRefusal.BUSY, f"{path}: main moved {_TRIES_MAX} times while it was written"
+    )
 
 
 def _commit(repo: Repo, file: str, edit: Callable[[str], tuple[str, str]]) -> tuple[str, str]:
@@ -57,7 +62,7 @@ def _commit(repo: Repo, file: str, edit: Callable[[str], tuple[str, str]]) -> tu
     found = objects.entry_at(repo, tree, file) if tree else None
     blob = objects.lookup(repo, found[1]) if found else None
     if head is None or tree is None or not isinstance(blob, Blob):
-        raise Rejected("unknown_pipeline", f"there is no {file} on main")
+        raise Rejected(LocalRefusal.UNKNOWN_PIPELINE, f"there is no {file} on main")
     text, version = edit(blob.as_raw_string().decode())
     changed = (objects.MODE_FILE, objects.write_blob(repo, text.encode()))
     who = Identity(name="Release", email="release@example.invalid", when=datetime.now(UTC))
@@ -77,7 +82,7 @@ def next_patch(manifest: str) -> tuple[str, str]:
     """The manifest with the next patch version, and that version."""
     match = _VERSION.search(manifest)
     if match is None:
-        raise Rejected("no_version", "the manifest has no version like 6.9.0")
+        raise Rejected(LocalRefusal.NO_VERSION, "the manifest has no version like 6.9.0")
     version = f"{match[2]}{int(match[3]) + 1}"
     return _VERSION.sub(lambda m: f"{m[1]}{version}", manifest, count=1), version
 

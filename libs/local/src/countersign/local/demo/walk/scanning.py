@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import quote
 
 from countersign.contracts.errors import Rejected
+from countersign.local.refusals import LocalRefusal
 
 GRAM_CHARACTERS: Final = 10
 _CHUNK_BYTES: Final = 4 * 1024 * 1024
@@ -34,7 +35,9 @@ class Scanner:
 
     def __init__(self, canary: str) -> None:
         if len(canary) < GRAM_CHARACTERS:
-            raise Rejected("bad_canary", f"a canary has at least {GRAM_CHARACTERS} characters")
+            raise Rejected(
+                LocalRefusal.BAD_CANARY, f"a canary has at least {GRAM_CHARACTERS} characters"
+            )
         self._needles = dict(_needles(canary))
         longest = max(map(len, self._needles))
         self._overlap = longest - 1
@@ -69,7 +72,9 @@ class Scanner:
         except zlib.error:
             return  # a pack or an index; what it holds came over HTTP, and that was searched
         except OSError as error:
-            raise Rejected("unreadable", f"cannot read {path}: {error.strerror}") from error
+            raise Rejected(
+                LocalRefusal.UNREADABLE, f"cannot read {path}: {error.strerror}"
+            ) from error
         if found is not None:
             yield Find(str(path), found)
 
@@ -131,7 +136,9 @@ def _needles(canary: str) -> Iterator[tuple[bytes, str]]:
 
 
 def _refuse(error: OSError) -> None:
-    raise Rejected("unreadable", f"cannot read {error.filename}: {error.strerror}") from error
+    raise Rejected(
+        LocalRefusal.UNREADABLE, f"cannot read {error.filename}: {error.strerror}"
+    ) from error
 
 
 def with_descendants(pids: Iterable[int]) -> set[int]:

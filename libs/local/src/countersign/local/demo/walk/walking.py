@@ -9,6 +9,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.local.demo.layout import Ports
 from countersign.local.demo.manifests import BOT, ENVIRONMENTS, NAMESPACE
 from countersign.local.demo.walk.browsing import Browser, Page
+from countersign.local.refusals import LocalRefusal
 
 WALK_S_MAX: Final = 50.0
 _LOOK_S: Final = 0.15
@@ -78,7 +79,9 @@ class Walk:
         page = await self._browser.open(f"{self._ports.gateway_url}/sign-in")
         page = await self._browser.submit(page, "/sign-in", {"person": self._route.login})
         if page.find("/sign-in"):
-            raise Rejected("not_signed_in", f"{page.url} does not let {self._route.login} in")
+            raise Rejected(
+                LocalRefusal.NOT_SIGNED_IN, f"{page.url} does not let {self._route.login} in"
+            )
         page = await self._browser.open(f"{self._ports.forge_url}/login")
         await self._browser.submit(page, "/login", self._credentials)
 
@@ -133,7 +136,9 @@ class Walk:
                 break
             page = await self._answer(page)
         if page.status >= 400 or "/promotions/" not in page.url:  # noqa: PLR2004 - errors
-            raise Rejected("consent", f"consent ended at {page.url} with status {page.status}")
+            raise Rejected(
+                LocalRefusal.CONSENT, f"consent ended at {page.url} with status {page.status}"
+            )
 
     async def _answer(self, page: Page) -> Page:
         """Answer the forge's questions on the way: sign in, and authorize the application."""
@@ -147,19 +152,23 @@ class Walk:
         author = promotion["author"]
         page = await self._browser.open(url)
         if author != self._route.author or f"<strong>{author}</strong> wants" not in page.text:
-            raise Rejected("author", f"{url} is by {author!r}, not by {self._route.author!r}")
+            raise Rejected(
+                LocalRefusal.AUTHOR, f"{url} is by {author!r}, not by {self._route.author!r}"
+            )
         lines = (await self._browser.open(f"{url}.diff")).text.splitlines()
         marker = f"{NAMESPACE}:{self._route.pipeline}:{promotion['environment']}"
         changed = [line for line in lines if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
         signs = [line[0] for line in changed]
         if signs != ["-", "+"] or not all(marker in line for line in changed):
-            raise Rejected("changes", f"{url} changes {len(changed)} lines, not the marked one")
+            raise Rejected(
+                LocalRefusal.CHANGES, f"{url} changes {len(changed)} lines, not the marked one"
+            )
 
     async def _merge(self, url: str) -> None:
         page = await self._browser.open(url)
         page = await self._browser.submit(page, "/merge")
         if "merged by" not in page.text:
-            raise Rejected("not_merged", f"{url} was not merged: status {page.status}")
+            raise Rejected(LocalRefusal.NOT_MERGED, f"{url} was not merged: status {page.status}")
 
     async def _environment(self, name: str) -> Json:
         url = f"{self._ports.gateway_url}/api/v1/pipelines"
@@ -179,7 +188,7 @@ class Walk:
                 return dict(ours[0])
             if ours and ours[0]["state"] in _GONE_WRONG:
                 wrong = ours[0].get("failureMessage") or ours[0].get("note") or "no reason given"
-                raise Rejected("gone_wrong", f"{self.step}: {ours[0]['state']}, {wrong}")
+                raise Rejected(LocalRefusal.GONE_WRONG, f"{self.step}: {ours[0]['state']}, {wrong}")
             await asyncio.sleep(_LOOK_S)
 
 
@@ -194,7 +203,9 @@ async def see_held_back(ports: Ports, browser: Browser) -> str:
     stage = next(e for e in found["environments"] if e["name"] == "staging")
     gate = stage.get("gate") or {}
     if gate.get("state") != "blocked":
-        raise Rejected("not_held_back", f"{NAMESPACE}/search staging: {gate.get('sentence')!r}")
+        raise Rejected(
+            LocalRefusal.NOT_HELD_BACK, f"{NAMESPACE}/search staging: {gate.get('sentence')!r}"
+        )
     return f"held back {NAMESPACE}/search staging: {gate['sentence']}"
 
 
@@ -215,7 +226,9 @@ async def walk_all(venue: Venue, *, say: Callable[[str], None]) -> tuple[bytes, 
         say(await see_held_back(venue.ports, browsers[DELEGATED]))
     except TimeoutError:
         waiting = "; ".join(one.step for one in walks)
-        raise Retryable("too_slow", f"after {WALK_S_MAX:g} s still waiting for {waiting}") from None
+        raise Retryable(
+            LocalRefusal.TOO_SLOW, f"after {WALK_S_MAX:g} s still waiting for {waiting}"
+        ) from None
     finally:
         for browser in browsers.values():
             await browser.close()
