@@ -37,6 +37,7 @@ from countersign.process.health import Health
 from countersign.process.secret_files import read_secret
 from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
+from countersign.process.tasks.background import in_background
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -79,28 +80,30 @@ async def serve(service: Service, bus: Bus, health: Health) -> None:
     health.add("streams", lambda: None if caught_up.is_set() else "reading the past")
     async with asyncio.TaskGroup() as workers:
         # Outside of all that may fail: whatever ends the rest, tokens are still revoked.
-        revoking = workers.create_task(service.revocations.run())
+        revoking = workers.create_task(
+            in_background("approval-revocations", service.revocations.run, health=health)
+        )
         try:
-            await _work(service, bus)
+            await _work(service, bus, health)
         finally:
             await service.endings.shut_down()
             revoking.cancel()
 
 
-async def _work(service: Service, bus: Bus) -> None:
+async def _work(service: Service, bus: Bus, health: Health) -> None:
     caught_up = service.caught_up
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(
-            read_news(
-                bus,
-                reactions=service.reactions,
-                promotions=service.promotions,
-                caught_up=caught_up,
-            )
+        news = partial(
+            read_news,
+            bus,
+            reactions=service.reactions,
+            promotions=service.promotions,
+            caught_up=caught_up,
         )
+        tasks.create_task(in_background("approval-news", news, health=health))
         await caught_up.wait()
         await service.schedule.lose_own()
-        tasks.create_task(service.schedule.run())
+        tasks.create_task(in_background("approval-schedule", service.schedule.run, health=health))
         try:
             async with bus.serving(answers=routes.answers(service.handlers), work=()):
                 await asyncio.Event().wait()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,7 @@ from countersign.messaging.projections.follower import follow
 from countersign.messaging.settings import BusSettings
 from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
+from countersign.process.tasks.background import in_background
 
 SERVICE: Final = "auditor"
 STREAMS: Final = ("PIPELINES", "TOKENS")
@@ -102,7 +104,13 @@ async def run(
             stored=await stack.enter_async_context(stored_secrets(settings)),
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(parts.schedule.run(caught_up))
+            group.create_task(
+                in_background(
+                    "auditor-schedule",
+                    partial(parts.schedule.run, caught_up),
+                    health=telemetry.health,
+                )
+            )
             await follow(
                 bus,
                 streams=STREAMS,

@@ -4,10 +4,11 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from countersign.contracts.errors import Rejected
@@ -47,6 +48,7 @@ from countersign.process.listening import listen, serve
 from countersign.process.processes import single_error
 from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
+from countersign.process.tasks.background import in_background
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -188,11 +190,15 @@ async def _run(
 
     with single_error():
         async with serve_health(told.health, told.settings), asyncio.TaskGroup() as tasks:
-            tasks.create_task(hub.run())
-            tasks.create_task(feed.watch(bus, pause=asyncio.sleep))
-            tasks.create_task(recheck_rights(visibility, hub, pause=asyncio.sleep))
-            tasks.create_task(bus.run(configuration.bus, health=told.health, use=read))
-            tasks.create_task(
-                serve(app, listener, connections_max=CONNECTIONS_MAX, on_stop=hub.close)
-            )
+            work: dict[str, Callable[[], Awaitable[None]]] = {
+                "hub": hub.run,
+                "feed": partial(feed.watch, bus, pause=asyncio.sleep),
+                "rights": partial(recheck_rights, visibility, hub, pause=asyncio.sleep),
+                "bus": partial(bus.run, configuration.bus, health=told.health, use=read),
+                "pages": partial(
+                    serve, app, listener, connections_max=CONNECTIONS_MAX, on_stop=hub.close
+                ),
+            }
+            for name, job in work.items():
+                tasks.create_task(in_background(f"gateway-{name}", job, health=told.health))
             log.info("gateway.serving", url=site.address.url)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,6 +25,7 @@ from countersign.pr_writer.settings import Settings
 from countersign.process.processes import single_error
 from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
+from countersign.process.tasks.background import in_background
 
 SERVICE: Final = "pr-writer"
 DURABLE: Final = "pr-writer-jobs"
@@ -79,10 +81,12 @@ async def run(
         health.add("streams", lambda: None if caught_up.is_set() else "reading the past")
         with single_error():
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_project(bus, projection, caught_up))
+                project = partial(_project, bus, projection, caught_up)
+                tasks.create_task(in_background("writer-projection", project, health=health))
                 await caught_up.wait()
                 projection.is_live = True
-                tasks.create_task(_work(settings, bus, handling, polling))
+                work = partial(_work, settings, bus, handling, polling)
+                tasks.create_task(in_background("writer-work", work, health=health))
 
 
 def _secrets(settings: Settings) -> SecretSource:

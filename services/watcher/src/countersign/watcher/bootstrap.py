@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from countersign.process.listening import LoopbackHosts, is_loopback, listen
 from countersign.process.listening import serve as serve_app
 from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
+from countersign.process.tasks.background import in_background
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.endpoint import LOOKUP_S, Guard, PromotionHook
 from countersign.watcher.hints.key_checks import KeyChecks
@@ -83,17 +84,22 @@ async def serve(
         hook = _hook(hints, settings, keys=keys, observer=observer) if keys else None
         looks = _looks(keys, observer) if keys else None
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(ground.source.follow(observer.on_changes))
-            tasks.create_task(follow_streams(bus, observer=observer, news=news, tell=ground.tell))
-            tasks.create_task(follow_hints(bus, hints, monotonic_s=time.monotonic))
-            tasks.create_task(observer.run())
-            for job in ground.jobs:
-                tasks.create_task(job())
+            work: dict[str, Callable[[], Awaitable[None]]] = {
+                "objects": partial(ground.source.follow, observer.on_changes),
+                "streams": partial(
+                    follow_streams, bus, observer=observer, news=news, tell=ground.tell
+                ),
+                "hints": partial(follow_hints, bus, hints, monotonic_s=time.monotonic),
+                "observer": observer.run,
+                **{f"status-{number}": job for number, job in enumerate(ground.jobs)},
+            }
             if looks is not None:
-                tasks.create_task(looks.run(asyncio.sleep))
+                work["keys"] = partial(looks.run, asyncio.sleep)
             if sources or hook:
                 app = webhook_app(news=news, sources=sources, clock=time.time, hook=hook)
-                tasks.create_task(_serve_webhooks(app, settings))
+                work["webhooks"] = partial(_serve_webhooks, app, settings)
+            for name, job in work.items():
+                tasks.create_task(in_background(f"watcher-{name}", job, health=health))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

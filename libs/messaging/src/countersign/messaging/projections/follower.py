@@ -80,7 +80,9 @@ async def follow(
     with single_error():
         async with asyncio.TaskGroup() as tasks:
             for stream in streams:
-                tasks.create_task(_Follower(bus, stream=stream, callbacks=callbacks).run())
+                follower = _Follower(bus, stream=stream, callbacks=callbacks)
+                name = f"projection-{stream.lower()}"
+                tasks.create_task(follower.run(), name=name)
 
 
 @dataclass(frozen=True, kw_only=True)
