@@ -8,6 +8,7 @@ from typing import Final
 from countersign.contracts.messages import CredentialMode, ForgeUser
 from countersign.contracts.revision import short
 from countersign.dialects.repositories.pulls import PullText
+from countersign.pr_writer.executor.neutral import neutral
 from countersign.pr_writer.jobs.model import Job, OpenJob
 
 TITLE_CHARACTERS_MAX: Final = 200
@@ -98,20 +99,20 @@ def superseded(reason: str) -> str:
 
 
 def code(text: str) -> str:
-    """Text as a code span, in which nothing is a mention, a keyword, a link or HTML."""
-    shown = "".join(c for c in text if c.isprintable()).replace("`", "'")
+    """Return text as a code span, in which nothing is a mention, a keyword, a link or HTML.
+
+    Nor is it one where the body becomes the message of a squashed commit.
+    """
+    shown = neutral(text).replace("`", "'")
     return f"`{shown[:VALUE_CHARACTERS_MAX] or ' '}`"
 
 
 def cell(text: str) -> str:
-    """The same inside a table, where a bar would end the cell."""
+    """Return the same inside a table, where a bar would end the cell."""
     return code(text.replace("|", "/"))
 
 
 def plain(text: str) -> str:
-    """Text for a title, which forges link and some scan for keywords."""
-    shown = "".join(c for c in text if c.isprintable())
-    shown = re.sub(r"(?<![A-Za-z0-9])@+", "", shown)
-    shown = re.sub(r"#(?=\d)", "no. ", shown).replace("://", ":")
-    shown = re.sub(r"(?i)\bgh-(?=\d)", "gh ", shown)
+    """Return text for a title, which forges link and some scan for keywords."""
+    shown = neutral(text).replace("://", ":")
     return re.sub(r"[<>`]", "'", shown)[:TITLE_CHARACTERS_MAX]
