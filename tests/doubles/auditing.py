@@ -86,8 +86,12 @@ def used(at: datetime, outcome: TokenUseOutcome = TokenUseOutcome.ACCEPTED) -> T
 class FakeSecrets:
     reading: Reading
     fresh: bool = False
+    # A Secret whose reading fails in a way that nobody thought of.
+    broken: CredentialKey | None = None
 
-    async def read(self, _key: CredentialKey) -> Reading:
+    async def read(self, key: CredentialKey) -> Reading:
+        if key == self.broken:
+            raise OverflowError("nobody thought of that")
         self.fresh = False
         return self.reading
 

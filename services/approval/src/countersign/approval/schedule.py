@@ -13,6 +13,7 @@ from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.projection import Promotions
 from countersign.approval.revocation.endings import Endings
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import gauge
 from countersign.telemetry.tracing import span
@@ -28,7 +29,7 @@ REPLICAS_PROBED_MAX: Final = 20
 _held = gauge("delegations_held", "People's own tokens in this replica's vault.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Schedule:
     replica: str
     promotions: Promotions
@@ -39,6 +40,8 @@ class Schedule:
     _misses: dict[str, int] = field(default_factory=dict)
     # Attempts that were repeated, until the stream tells of it.
     _repeated: dict[str, int] = field(default_factory=dict)
+    # When we first saw an attempt as failed.
+    _failed_at_s: dict[tuple[str, int], float] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -54,25 +57,39 @@ class Schedule:
 
     async def repeat(self) -> None:
         """Begin the next attempt of what failed for a reason that passes."""
-        due = [entry for entry in self.promotions.all if self._is_due(entry)]
-        for entry in due:
-            promotion = entry.promotion
-            with span("repeat attempt", parent=entry.trace):
-                attempt = await self.announcements.retried(entry, by=None)
-            self._repeated[promotion.promotion_id] = promotion.attempt
-            log.info("promotion.repeated", promotion_id=promotion.promotion_id, attempt=attempt)
+        for entry in self.promotions.all:
+            promotion_id = entry.promotion.promotion_id
+            with one_entry("repeat attempts", promotion_id=promotion_id):
+                if self._is_due(entry):
+                    await self._repeat(entry)
         alive = {entry.promotion.promotion_id for entry in self.promotions.all}
         for gone in self._repeated.keys() - alive:
             del self._repeated[gone]
 
+        self._failed_at_s = {k: v for k, v in self._failed_at_s.items() if k[0] in alive}
+
+    async def _repeat(self, entry: Entry) -> None:
+        promotion = entry.promotion
+        with span("repeat attempt", parent=entry.trace):
+            attempt = await self.announcements.retried(entry, by=None)
+        self._repeated[promotion.promotion_id] = promotion.attempt
+        log.info("promotion.repeated", promotion_id=promotion.promotion_id, attempt=attempt)
+
     def _is_due(self, entry: Entry) -> bool:
+        """Say if its pause is over, as it was told or as we heard of it, whichever comes first.
+
+        The clock of who told it may be ahead of ours.
+        """
         promotion = entry.promotion
         delay = retry_delay(promotion)
         if delay is None or promotion.changed_at is None:
             return False
         if self._repeated.get(promotion.promotion_id) == promotion.attempt:
             return False
-        return promotion.changed_at + delay <= self.clocks.now()
+        now_s = self.clocks.monotonic_s()
+        heard_s = self._failed_at_s.setdefault((promotion.promotion_id, promotion.attempt), now_s)
+        passed = self.clocks.now() - promotion.changed_at >= delay
+        return passed or now_s - heard_s >= delay.total_seconds()
 
     async def probe(self) -> None:
         """Ask after the replicas that others' approvals depend on."""
@@ -100,8 +117,9 @@ class Schedule:
 
     async def _tell_lost(self, replica: str, approvals: list[tuple[Entry, str]]) -> None:
         for entry, approval_id in approvals:
-            await self.announcements.lost(entry, approval_id=approval_id, replica=replica)
-            log.warning("approval.lost", approval_id=approval_id, replica=replica)
+            with one_entry("tell lost approvals", approval_id=approval_id):
+                await self.announcements.lost(entry, approval_id=approval_id, replica=replica)
+                log.warning("approval.lost", approval_id=approval_id, replica=replica)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

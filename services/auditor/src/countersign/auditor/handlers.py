@@ -11,6 +11,7 @@ from countersign.contracts.messages import (
     TokenChecked,
     TokenUsed,
 )
+from countersign.process.tasks.entries import one_entry
 
 Wake = Callable[[Iterable[CredentialKey]], None]
 
@@ -21,6 +22,11 @@ class Handlers:
         self._wake = wake
 
     def on_event(self, received: ReceivedEvent) -> None:
+        """Fold an event in; one that cannot be is left out."""
+        with one_entry("fold events", event=type(received.message).__name__):
+            self._fold(received)
+
+    def _fold(self, received: ReceivedEvent) -> None:
         match received.message:
             case PipelineObserved() as event:
                 self._wake(self._projection.pipeline_observed(event))

@@ -23,6 +23,9 @@ PROBE_PAUSE: Final = timedelta(minutes=1)
 RETRY_FIRST: Final = timedelta(minutes=1)
 RETRY_MAX: Final = timedelta(hours=1)
 _DOUBLINGS_MAX: Final = 10
+# The longest interval that the administrator may set, with its spread and a forge's rest.
+PLAN_MAX: Final = timedelta(days=2)
+SKEW_MAX: Final = timedelta(minutes=5)
 
 
 class CredentialKey(NamedTuple):
@@ -155,9 +158,15 @@ def wants_probe(
     return refused_at is not None and refused_at > last.at
 
 
-def probe_of(checked: TokenChecked | None) -> Probe | None:
+def planned_at(checked: TokenChecked | None, *, now: datetime) -> datetime | None:
+    """Return when the next check was planned; a plan for a day far off is none."""
+    planned = checked.next_check_at if checked else None
+    return planned if planned is not None and planned - now <= PLAN_MAX else None
+
+
+def probe_of(checked: TokenChecked | None, *, now: datetime) -> Probe | None:
     """Return the last question as the last event tells it, for a start after a restart."""
-    if checked is None or checked.checked_at is None:
+    if checked is None or checked.checked_at is None or checked.checked_at - now > SKEW_MAX:
         return None
     if checked.validity in {TokenValidity.VALID, TokenValidity.INVALID}:
         dead = checked.validity is TokenValidity.INVALID

@@ -7,9 +7,10 @@ from typing import Final
 
 from countersign.auditor.checks.checking import Checker
 from countersign.auditor.interfaces import Clock, Secrets
-from countersign.auditor.model import CredentialKey
+from countersign.auditor.model import CredentialKey, planned_at
 from countersign.auditor.projection import Projection
-from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.errors import Retryable
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -55,7 +56,8 @@ class Schedule:
         self._news.clear()
         for key in self._projection.named() | self._projection.known():
             checked = self._projection.checked(key)
-            planned = checked.next_check_at if checked and key in self._projection.named() else None
+            named = key in self._projection.named()
+            planned = planned_at(checked, now=self._now()) if named else None
             self._due[key] = planned or self._now()
             self._news.add(key)
 
@@ -76,12 +78,16 @@ class Schedule:
 
     async def _check(self, key: CredentialKey, *, scheduled: bool) -> None:
         async with self._slots:
+            # Of one that cannot be checked nothing is known, and it is tried again.
+            self._due[key] = self._now() + RETRY
             try:
-                due = await self._checker.check(key, scheduled=scheduled)
-            except (Retryable, Rejected) as error:
+                with one_entry("check tokens", secret=str(key)):
+                    due = await self._checker.check(key, scheduled=scheduled)
+                    self._plan(key, due)
+            except Retryable as error:
                 log.warning("token.unchecked", secret=str(key), reason=error.reason)
-                self._due[key] = self._now() + RETRY
-                return
+
+    def _plan(self, key: CredentialKey, due: datetime | None) -> None:
         if due is None:
             self._due.pop(key, None)
         else:

@@ -13,6 +13,7 @@ from countersign.approval.revocation.revocations import Revocations
 from countersign.approval.vault.sign_ins import SignIns
 from countersign.approval.vault.vault import Vault
 from countersign.contracts.errors import Retryable
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -35,13 +36,16 @@ class Endings:
     clocks: Clocks
 
     async def expire(self) -> None:
-        for sign_in in self.sign_ins.expire():
-            await self._tell(sign_in.consent, UNFINISHED)
+        # Tokens first: whatever is wrong with an entry, nothing outlives its time.
+        await self.revocations.add(*self.vault.expire())
+        over = [(s.consent, UNFINISHED) for s in self.sign_ins.expire()]
         for job in self.vault.due():
             spent = self.vault.end(job.consent.approval_id, Ending.EXPIRED)
             await self.revocations.add(*spent)
-            await self._tell(job.consent, UNUSED)
-        await self.revocations.add(*self.vault.expire())
+            over.append((job.consent, UNUSED))
+        for consent, reason in over:
+            with one_entry("expire consents", approval_id=consent.approval_id):
+                await self._tell(consent, reason)
 
     async def sign_out(self, *, person_id: str, session: str) -> int:
         """End what a person delegated, in one session or in all; returns how many tokens."""
@@ -51,7 +55,8 @@ class Endings:
         spent, jobs = self.vault.end_all(Ending.SIGNED_OUT, person_id=person_id, session=session)
         await self.revocations.add(*spent)
         for consent in [*(s.consent for s in gone), *(j.consent for j in jobs)]:
-            await self._tell(consent, SIGNED_OUT)
+            with one_entry("sign out", approval_id=consent.approval_id):
+                await self._tell(consent, SIGNED_OUT)
         log.info("delegations.signed_out", count=len(spent))
         return len(spent)
 
@@ -71,7 +76,8 @@ class Endings:
         try:
             async with asyncio.timeout(TELLING_S_MAX):
                 for consent in [*(s.consent for s in sign_ins), *(j.consent for j in jobs)]:
-                    await self._tell_lost(consent)
+                    with one_entry("shut down", approval_id=consent.approval_id):
+                        await self._tell_lost(consent)
         except (TimeoutError, Retryable):
             # Another replica, or our successor, finds nobody here and tells it.
             log.warning("shutdown.untold")

@@ -27,6 +27,7 @@ from countersign.contracts.messages import (
     PullRequestOpened,
 )
 from countersign.contracts.promotion import State
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import span
 
@@ -59,6 +60,11 @@ class Reactions:
     caught_up: asyncio.Event
 
     async def on_event(self, received: ReceivedEvent) -> None:
+        """Fold an event in, and do what follows from it; one that cannot be is left out."""
+        with one_entry("react to events", event=type(received.message).__name__):
+            await self._on_event(received)
+
+    async def _on_event(self, received: ReceivedEvent) -> None:
         change = await self.promotions.apply(received)
         if change is None:
             return

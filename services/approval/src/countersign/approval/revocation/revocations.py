@@ -10,6 +10,7 @@ from countersign.approval.vault.ciphers import Cipher
 from countersign.approval.vault.vault import Spent
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import RevocationOutcome
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.attributes import APPROVAL_ID, OUTCOME, SPAN_REVOKE
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter, gauge
@@ -85,7 +86,8 @@ class Revocations:
         while True:
             spent = await self._queue.get()
             try:
-                await self._end(spent)
+                with one_entry("end tokens", approval_id=spent.consent.approval_id):
+                    await self._end(spent)
             finally:
                 self._queue.task_done()
                 _pending.labels().set(self._queue.qsize())

@@ -9,7 +9,7 @@ from countersign.auditor.checks.inspecting import Inspector, Look
 from countersign.auditor.checks.reporting import Reports
 from countersign.auditor.checks.wording import finding_of, reason_text
 from countersign.auditor.interfaces import Clock, Jitter, Secrets
-from countersign.auditor.model import CredentialKey, Grant, grant_of, next_check_at
+from countersign.auditor.model import CredentialKey, Grant, grant_of, next_check_at, planned_at
 from countersign.auditor.projection import Projection
 from countersign.contracts.forge_list import ForgeList
 from countersign.contracts.messages import ForgeKind, TokenChecked, TokenReason, TokenValidity
@@ -58,13 +58,13 @@ class Checker:
         if not uses:
             await self._retire(key)
             return None
-        grant = grant_of(key, uses, self.forges)
+        grant, now = grant_of(key, uses, self.forges), self.now()
         look = Look(
             key=key,
-            now=self.now(),
+            now=now,
             reading=await self.secrets.read(key),
             grant=grant,
-            probe=self.inspector.last_probe(key, grant),
+            probe=self.inspector.last_probe(key, grant, now=now),
             scheduled=scheduled,
         )
         with span(attributes.SPAN_CHECK_TOKEN):
@@ -109,7 +109,7 @@ class Checker:
         """Keep to the plan while nothing was asked, so that news do not put off a check."""
         probe = self.inspector.own_probe(look.key) or look.probe
         checked = self.projection.checked(look.key)
-        planned = checked.next_check_at if checked else None
+        planned = planned_at(checked, now=look.now)
         asked_now = probe is not None and probe.at == look.now
         if probe is not None and not asked_now and planned is not None and planned > look.now:
             return planned

@@ -42,10 +42,10 @@ class Inspector:
         self._probes: dict[CredentialKey, Probe] = {}
         self._told: dict[CredentialKey, Inspection] = {}
 
-    def last_probe(self, key: CredentialKey, grant: Grant) -> Probe | None:
+    def last_probe(self, key: CredentialKey, grant: Grant, *, now: datetime) -> Probe | None:
         """Return the newest question to this forge, by us or, as its event says, by a replica."""
         own, checked = self._probes.get(key), self._projection.checked(key)
-        last = probe_of(checked)
+        last = probe_of(checked, now=now)
         if own is not None and (last is None or last.at <= own.at):
             last = own
         if last is not own:
