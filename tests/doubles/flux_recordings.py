@@ -59,6 +59,9 @@ class Run:
     revision: str
     spans: tuple[range, ...]
     is_promoted: bool
+    # The manifests of the run before, from another commit: it takes that one's place in what is
+    # not merged yet, as that commit may be gone.
+    is_moved: bool = False
 
     def names(self, recorded: str) -> bool:
         """Of a commit or a digest the table has the beginning."""
@@ -86,9 +89,8 @@ class Application:
         """Or only those of one namespace, beside another that has them all."""
         return self.label == f"{self.kind} {self.name}"
 
-    @property
-    def promoted(self) -> list[tuple[int, str]]:
-        return [(run.spans[0].start, run.revision) for run in self.runs if run.is_promoted]
+    def promoted(self, *, merges: bool) -> list[Run]:
+        return [run for run in self.runs if run.is_promoted or (run.is_moved and not merges)]
 
     def runs_at(self, line: int, recorded: str) -> bool:
         """Whether that is what ran healthily then; nothing did if it is empty."""
@@ -140,7 +142,12 @@ def _table() -> dict[str, dict[str, list[str]]]:
 
 def _run(row: str) -> Run:
     revision, *spans = row.split()
-    return Run(revision.lstrip("=-"), tuple(map(_span, spans)), is_promoted=revision[0] not in "=-")
+    return Run(
+        revision.lstrip("=-"),
+        tuple(map(_span, spans)),
+        is_promoted=revision[0] not in "=-",
+        is_moved=revision[0] == "=",
+    )
 
 
 def _span(text: str) -> range:
@@ -200,17 +207,16 @@ class Promoter:
         content = stages(situation)[0].content if situation else None
         return content.revision.recorded if content else ""
 
-    def differences(self) -> dict[str, Any]:
+    def differences(self, *, merges: bool = False) -> dict[str, Any]:
         """What was asked for and should not have been, or at another line, or the reverse."""
         return {
-            app.label: (app.promoted, self.requested[app.label])
+            app.label: (wanted, self.requested[app.label])
             for app in self._apps
-            if not _are_promoted(app, self.requested[app.label])
+            if not _are_promoted(wanted := app.promoted(merges=merges), self.requested[app.label])
         }
 
 
-def _are_promoted(app: Application, requested: list[tuple[int, str]]) -> bool:
-    wanted = [run for run in app.runs if run.is_promoted]
+def _are_promoted(wanted: list[Run], requested: list[tuple[int, str]]) -> bool:
     return len(wanted) == len(requested) and all(
         run.spans[0].start == line and run.names(recorded)
         for run, (line, recorded) in zip(wanted, requested, strict=True)

@@ -106,7 +106,7 @@ def condition(kind: str, status: str, *, reason: str, message: str = "") -> Json
         "reason": reason,
         "message": message,
         "observedGeneration": 2,
-        "lastTransitionTime": "2026-11-23T08:00:00Z",
+        "lastTransitionTime": "2026-11-23T08:59:00Z",
     }
 
 

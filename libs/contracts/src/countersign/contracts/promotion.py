@@ -162,10 +162,14 @@ class Promotion:
 
     def is_overdue(self, now: datetime) -> bool:
         """Tell whether it is open or deploying for so long that it may never end by itself."""
-        limit = OVERDUE.get(self.state)
-        if limit is None:
+        if self.state not in OVERDUE:
             return False
-        return self.changed_at is None or now - self.changed_at >= limit
+        return self.overdue_at is None or now >= self.overdue_at
+
+    @property
+    def overdue_at(self) -> datetime | None:
+        limit = OVERDUE.get(self.state)
+        return self.changed_at + limit if limit and self.changed_at else None
 
     def may_be_retried_at(self, now: datetime) -> bool:
         """Tell whether a person may ask for another try."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
+    Caution,
     Content,
     EnvironmentCondition,
     Finding,
@@ -22,8 +23,8 @@ from countersign.kube.pipelines.pipeline import Environment, Pipeline
 
 # A watch that broke in silence is noticed within 90 s, and doubted 15 s later.
 UNSEEN: Final = timedelta(seconds=120)
-# Ids that a gate remembers as overtaken since the last merge. More flips than that between two
-# merges, and an old id is asked for again, which the fence of the stream refuses.
+# Ids that a gate remembers as overtaken since the last merge, newest last. The next promotion is
+# chained to the last one; by the others a watcher knows promotions that come back late.
 SUPERSEDED_MAX: Final = 32
 
 
@@ -104,7 +105,9 @@ class Judgement:
     Args:
         hindered_by: the environment that hinders, where one does.
         detail: more than the reason tells; Flux's own words where an environment hinders.
-        wanted: set exactly where a promotion should be requested.
+        wanted: what should be requested, or once it is what is on its way.
+        cautions: why a person has to look at that first.
+        running: what the environment runs instead of what was merged.
 
     """
 
@@ -112,6 +115,8 @@ class Judgement:
     hindered_by: str = ""
     detail: str = ""
     wanted: Content | None = None
+    cautions: tuple[Caution, ...] = ()
+    running: Revision | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +144,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to publish, in order, and what to remember before that."""
+    """What to publish, in order, and what to remember before that.
+
+    `again_at` is when the same situation will be decided otherwise, by time alone.
+    """
 
     events: tuple[Message, ...] = ()
     links: Links = field(default_factory=dict)
+    again_at: datetime | None = None

@@ -39,3 +39,8 @@ def condition(manifest: Manifest, name: str) -> Condition:
                 since=moment(entry, "lastTransitionTime"),
             )
     return Condition()
+
+
+def unhealthy_since(ready: Condition) -> datetime | None:
+    """Say since when it is not ready; none while `Ready` is still True of what was before."""
+    return None if ready.is_true else ready.since

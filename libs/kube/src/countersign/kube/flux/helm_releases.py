@@ -11,7 +11,7 @@ from typing import Final
 from countersign.contracts.messages import Content, EnvironmentCondition, Revision
 from countersign.contracts.revision import parse_revision
 from countersign.kube.flux.applications import App, AppState, Trial, sentence
-from countersign.kube.flux.conditions import Condition, condition
+from countersign.kube.flux.conditions import Condition, condition, unhealthy_since
 from countersign.kube.objects import Manifest, integer, key_of, mapping, moment, sequence, text
 
 GROUP: Final = "helm.toolkit.fluxcd.io"
@@ -60,7 +60,7 @@ def _state(
         attempted=text(manifest, "status", "lastAttemptedRevision"),
         rolled_back=_rolled_back(manifest, ready=ready, history=history),
         trials=_trials(history),
-        since=moment(history[0], "lastDeployed") if healthy else ready.since,
+        since=moment(history[0], "lastDeployed") if healthy else unhealthy_since(ready),
         not_promotable=_REVISION_STRATEGY if strategy == "Revision" else "",
         chart=text(history[0], "chartName") if healthy else "",
     )

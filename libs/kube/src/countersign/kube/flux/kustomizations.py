@@ -10,7 +10,7 @@ from typing import Final
 from countersign.contracts.messages import Content, EnvironmentCondition, Revision
 from countersign.contracts.revision import parse_revision
 from countersign.kube.flux.applications import App, AppState, Source, sentence
-from countersign.kube.flux.conditions import Condition, condition
+from countersign.kube.flux.conditions import Condition, condition, unhealthy_since
 from countersign.kube.objects import (
     Manifest,
     ObjectKey,
@@ -60,7 +60,7 @@ def read_kustomization(manifest: Manifest) -> App:
         content=content,
         last=parse_revision(applied) if applied else None,
         attempted=text(manifest, "status", "lastAttemptedRevision"),
-        since=_applied_since(manifest) if healthy else ready.since,
+        since=_applied_since(manifest) if healthy else unhealthy_since(ready),
         checked=_is_checked(manifest),
     )
     return App(key=key, state=state, source=_source_key(manifest, key=key))

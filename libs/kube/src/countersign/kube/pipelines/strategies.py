@@ -13,6 +13,7 @@ from countersign.contracts.messages import CredentialMode, Destination, SecretRe
 from countersign.dialects.kinds import KINDS
 from countersign.dialects.pages import repository_page
 from countersign.kube.objects import Manifest, integer, mapping, text
+from countersign.kube.pipelines.versions import is_range
 from countersign.kube.refusals import ClusterRefusal
 
 _ALSO_CALLED: Final = {"bitbucket": "bitbucket-cloud"}
@@ -29,7 +30,8 @@ _MODES: Final = {
 class PullRequests:
     """The settings for promoting into an environment by pull request.
 
-    `solo`: who asked for another attempt may approve it too, even as the only one.
+    `solo`: who asked for another attempt may approve it too, even as the only one. `versions` is
+    the range of versions that the environment takes; empty where it takes all.
     """
 
     destination: Destination
@@ -38,6 +40,7 @@ class PullRequests:
     manual: bool = False
     approvals: int = 0
     solo: bool = False
+    versions: str = ""
 
 
 def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
@@ -84,6 +87,7 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
         manual=mapping(promotion).get("manual") is True or approvals > 0,
         approvals=approvals,
         solo=_solo(promotion),
+        versions=_versions(promotion),
     )
 
 
@@ -136,6 +140,19 @@ def _solo(promotion: Manifest) -> bool:
             ClusterRefusal.NO_STRATEGY, "promotion.soloMode is neither true nor false; choose one"
         )
     return solo is True
+
+
+def _versions(promotion: Manifest) -> str:
+    written = mapping(promotion).get("semver")
+    if written is None:
+        return ""
+    if not isinstance(written, str) or not is_range(written):
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY,
+            "promotion.semver is not a range of versions; write one as in '>=1.0.0 <2.0.0', "
+            "or '*' for all but pre-releases",
+        )
+    return written
 
 
 def _mode(word: str, *, secret: str) -> CredentialMode:

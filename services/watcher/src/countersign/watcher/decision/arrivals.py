@@ -1,22 +1,26 @@
 """Promotions that the environment has answered: it runs them, or has come back from them."""
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Final
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     EnvironmentCondition,
+    FailureReason,
     PromotionCompleted,
     PromotionUndone,
     Revision,
 )
-from countersign.contracts.promotion import Promotion, State
+from countersign.contracts.promotion import OVER, Promotion, State
 from countersign.contracts.revision import short
 from countersign.kube.flux.applications import AppState
-from countersign.watcher.decision.contents import is_there
+from countersign.watcher.decision.contents import is_there, is_written
 from countersign.watcher.model import Link, Situation, Stage
 
 # An undone promotion may yet arrive: the rollback is lifted, or Flux tries again.
+# The merge is told by the forge's clock, a trial by the cluster's.
+SKEW_MAX: Final = timedelta(minutes=2)
 _UNDER_WAY: Final = frozenset({State.OPEN, State.DEPLOYING, State.UNDONE})
 
 
@@ -24,7 +28,7 @@ def arrivals(
     situation: Situation, *, stage: Stage, promotions: Iterable[Promotion], link: Link
 ) -> Iterator[Message]:
     for promotion in promotions:
-        if promotion.state in _UNDER_WAY and is_there(promotion.request.content, stage.content):
+        if _has_arrived(promotion, stage=stage):
             yield PromotionCompleted(
                 promotion=promotion.ref,
                 revision=stage.content.revision if stage.content else None,
@@ -32,6 +36,17 @@ def arrivals(
             )
         elif promotion.state is State.DEPLOYING and promotion.promotion_id == link.promotion_id:
             yield from _undone(situation, stage=stage, promotion=promotion, link=link)
+
+
+def _has_arrived(promotion: Promotion, *, stage: Stage) -> bool:
+    """What is in the file already, by a merge or before, can come no nearer than its version."""
+    content = promotion.request.content
+    if promotion.state in _UNDER_WAY and is_there(content, stage.content):
+        return True
+    already = promotion.state is State.FAILED and promotion.failure is FailureReason.ALREADY_THERE
+    if promotion.state in OVER or not (promotion.merged or already):
+        return False
+    return is_written(content, stage.content)
 
 
 def _undone(
@@ -72,7 +87,7 @@ def _tried_since_merge(stage: Stage, promotion: Promotion) -> bool:
     merged_at = promotion.changed_at
     recorded = promotion.request.content.revision.recorded
     return merged_at is not None and any(
-        trial.recorded == recorded and trial.at > merged_at
+        trial.recorded == recorded and trial.at - merged_at > SKEW_MAX
         for app in stage.apps
         for trial in app.trials
     )

@@ -41,9 +41,8 @@ def follow(kept: Link, promotions: Iterable[Promotion]) -> Link:
         arrived, overtaken = _beyond(link, children)
         if not arrived:
             own = known.get(link.promotion_id)
-            if own is not None and own.state is State.SUPERSEDED:
-                overtaken.add(own.promotion_id)
-            ids = dict.fromkeys((*link.superseded, *sorted(overtaken)))
+            first = [link.promotion_id] if own and own.state is State.SUPERSEDED else []
+            ids = dict.fromkeys((*first, *link.superseded, *overtaken))
             return replace(link, superseded=tuple(ids)[-SUPERSEDED_MAX:])
         link = _as_link(max(arrived, key=lambda p: (p.changed_at or _LONG_AGO, p.promotion_id)))
     raise RuntimeError(f"the chain of {kept.promotion_id!r} does not end")
@@ -54,25 +53,22 @@ def _refreshed(kept: Link, promotion: Promotion | None) -> Link:
     return replace(kept, completed=True) if done else kept
 
 
-def _beyond(link: Link, children: dict[str, list[Promotion]]) -> tuple[list[Promotion], set[str]]:
-    """What arrived after a link, looking through what was overtaken on the way."""
+def _beyond(link: Link, children: dict[str, list[Promotion]]) -> tuple[list[Promotion], list[str]]:
+    """Find what arrived after a link, looking through what was overtaken on the way, in order."""
     arrived: list[Promotion] = []
-    overtaken: set[str] = set()
-    frontier = [link.promotion_id, *link.superseded]
+    overtaken: list[str] = []
+    level = [link.promotion_id, *link.superseded]
     looked_at: set[str] = set()
-    while frontier:
-        previous = frontier.pop()
-        if previous in looked_at:
-            continue
-        looked_at.add(previous)
-        for child in children.get(previous, ()):
-            if child.promotion_id == link.promotion_id:
-                continue
-            if _has_arrived(child):
-                arrived.append(child)
-            elif child.state is State.SUPERSEDED:
-                overtaken.add(child.promotion_id)
-                frontier.append(child.promotion_id)
+    while level:
+        looked_at.update(level)
+        found = {c.promotion_id: c for previous in level for c in children.get(previous, ())}
+        level = []
+        for found_id in sorted(found.keys() - looked_at):
+            if _has_arrived(found[found_id]):
+                arrived.append(found[found_id])
+            elif found[found_id].state is State.SUPERSEDED:
+                overtaken.append(found_id)
+                level.append(found_id)
     return arrived, overtaken
 
 
@@ -92,12 +88,13 @@ def _as_link(promotion: Promotion) -> Link:
 def next_id(situation: Situation, *, stage: Stage, content: Content, link: Link) -> tuple[str, str]:
     """The id of bringing `content` there, and that of the promotion before it.
 
-    What is merged and still on its way keeps its id. An id that was overtaken is never used again:
-    the content's return is chained to it instead.
+    What is merged and still on its way keeps its id. What was overtaken since the last arrival is
+    in the chain as well: so an id never returns, and of all that was overtaken only the last must
+    be remembered.
     """
     if _is_on_its_way(link, content):
         return link.promotion_id, link.previous_promotion_id
-    previous = link.promotion_id
+    previous = link.superseded[-1] if link.superseded else link.promotion_id
     overtaken = set(link.superseded)
     while True:
         found = promotion_id(

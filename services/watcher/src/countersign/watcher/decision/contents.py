@@ -24,6 +24,17 @@ def is_there(wanted: Content, running: Content | None) -> bool:
     return bool(ours.version) and ours.version == theirs.version
 
 
+def is_written(wanted: Content, running: Content | None) -> bool:
+    """Tell whether nothing in a file could bring `running` nearer to what was `wanted`.
+
+    An environment may take the same version from a registry of its own, under another digest.
+    """
+    if is_there(wanted, running):
+        return True
+    version = wanted.revision.version
+    return running is not None and bool(version) and version == running.revision.version
+
+
 def is_level(below: Content, above: Content | None, link: Link) -> bool:
     """Whether nothing of `below` is missing above.
 
@@ -32,7 +43,7 @@ def is_level(below: Content, above: Content | None, link: Link) -> bool:
     """
     if is_there(below, above):
         return True
-    if link.content is None or not is_there(link.content, above):
+    if link.content is None or not is_written(link.content, above):
         return False
     return link.content.identity == below.identity
 

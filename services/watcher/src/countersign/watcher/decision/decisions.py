@@ -13,6 +13,7 @@ from typing import Final
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
+    Caution,
     EnvironmentObserved,
     PipelineDeleted,
     PipelineObserved,
@@ -25,6 +26,7 @@ from countersign.watcher.decision.addresses import package_of, page_of
 from countersign.watcher.decision.arrivals import arrivals
 from countersign.watcher.decision.chains import follow, into, kept_link, next_id
 from countersign.watcher.decision.gates import gate, judge
+from countersign.watcher.decision.hindrances import hangs_from
 from countersign.watcher.decision.observations import environment_observed, observed
 from countersign.watcher.decision.stages import stages
 from countersign.watcher.decision.supersession import (
@@ -52,14 +54,26 @@ def decide(situation: Situation) -> Decision:
         if not above.name:
             continue
         link = kept_link(situation, above)
-        judgement = judge(situation, below=below, above=above, link=link)
         if sound:
             link = _settle(draft, above=above, link=link)
+        judgement = judge(draft.situation, below=below, above=above, link=link)
+        if sound:
             link = _renew(draft, below=below, above=above, judgement=judgement, link=link)
             draft.links[above.name] = link
         shown.append(_shown(draft, below=below, above=above, judgement=judgement))
     news = observed(situation, stages=found, environments=tuple(shown))
-    return Decision(events=(*draft.events, *news), links=draft.links)
+    return Decision(
+        events=(*draft.events, *news), links=draft.links, again_at=_again_at(draft.situation, found)
+    )
+
+
+def _again_at(situation: Situation, found: tuple[Stage, ...]) -> datetime | None:
+    """Say when time alone changes a gate: by then something hangs, or does not end."""
+    times = [
+        *(hangs_from(stage) for stage in found[1:]),
+        *(promotion.overdue_at for promotion in situation.promotions.values()),
+    ]
+    return min((at for at in times if at is not None and at > situation.now), default=None)
 
 
 @dataclass
@@ -126,7 +140,11 @@ def _renew(draft: _Draft, *, below: Stage, above: Stage, judgement: Judgement, l
     if successor and successor not in draft.situation.promotions:
         draft.add(
             *_requested(
-                draft.situation, stages=(below, above), promotion_id=successor, previous=previous
+                draft.situation,
+                stages=(below, above),
+                promotion_id=successor,
+                previous=previous,
+                cautions=judgement.cautions,
             )
         )
     return follow(link, draft.into(above))
@@ -157,7 +175,12 @@ def _with(situation: Situation, events: Iterable[Message]) -> Situation:
 
 
 def _requested(
-    situation: Situation, *, stages: tuple[Stage, Stage], promotion_id: str, previous: str
+    situation: Situation,
+    *,
+    stages: tuple[Stage, Stage],
+    promotion_id: str,
+    previous: str,
+    cautions: tuple[Caution, ...],
 ) -> tuple[PromotionRequested, ...]:
     below, above = stages
     strategy, content = above.environment.strategy, below.content
@@ -184,6 +207,7 @@ def _requested(
         manual=strategy.manual,
         approvals=strategy.approvals,
         solo_mode=strategy.solo,
+        cautions=cautions,
         previous_promotion_id=previous,
         requested_at=situation.now,
     )
@@ -195,7 +219,9 @@ def _shown(
 ) -> EnvironmentObserved:
     alive = [p for p in draft.into(above) if p.state not in OVER]
     current = max(alive, key=_newest) if alive else None
-    return environment_observed(above, gate=gate(judgement, stages=(below, above), current=current))
+    return environment_observed(
+        above, gate=gate(judgement, stages=(below, above), current=current, now=draft.situation.now)
+    )
 
 
 def _newest(promotion: Promotion) -> tuple[bool, float, str]:

@@ -24,6 +24,16 @@ SENTENCES: Final[Mapping[GateReason, str]] = {
     GateReason.SUSPENDED: "{hindered_by} is suspended{because}",
     GateReason.UNKNOWN: "{hindered_by} cannot be read{because}",
     GateReason.MISSING: "{hindered_by} runs nothing{because}",
+    GateReason.TRY_ENDED: "the last try to bring {wanted} to {above} came to nothing: {detail}",
+    GateReason.OPEN_FOR_LONG: (
+        "the pull request with {wanted} for {above} is open for long; if it is merged or closed "
+        "already, ask again or give up"
+    ),
+    GateReason.NOT_ARRIVED: (
+        "{wanted} was merged for {above} and did not arrive; {above} runs {instead}. Ask again, or "
+        "give up"
+    ),
+    GateReason.VERSION_NOT_TAKEN: "{above} takes only versions {detail}, and {wanted} is none",
     GateReason.TRIED_AND_FAILED: "{above} tries {wanted} already and fails{because}",
 }
 
@@ -39,5 +49,6 @@ def sentence_of(judgement: Judgement, *, below: Stage, above: Stage) -> str:
         wanted=short(wanted.revision) if wanted else "",
         hindered_by=judgement.hindered_by,
         detail=detail,
+        instead=short(judgement.running) or "nothing healthily",
         because=f": {detail}" if detail else "",
     )

@@ -7,6 +7,8 @@ from countersign.contracts.messages import PromotionRequested, PromotionSupersed
 from countersign.contracts.promotion import OVER, Promotion, State
 from countersign.contracts.revision import short
 from countersign.kube.pipelines.strategies import PullRequests
+from countersign.kube.pipelines.versions import is_in
+from countersign.watcher.decision.cautions import version_of
 from countersign.watcher.decision.contents import is_there
 from countersign.watcher.model import Link, Situation, Stage
 
@@ -23,6 +25,8 @@ _REPLACEABLE: Final = frozenset(
         State.UNDONE,
     }
 )
+# These name a revision in a pull request, or are about to.
+_TO_BE_WRITTEN: Final = frozenset({State.WAITING, State.ASKED, State.OPENING, State.OPEN})
 # Nobody is busy with these, so that a changed Pipeline may ask anew.
 _AT_REST: Final = frozenset({State.WAITING, State.FAILED, State.REJECTED, State.CLOSED})
 
@@ -45,11 +49,23 @@ def why_overtaken(*, below: Stage, above: Stage, promotion: Promotion, link: Lin
         return f"{above.name} runs {short(content.revision)} already"
     if state in _REPLACEABLE and promotion.promotion_id in link.superseded:
         return "something newer took its place"
-    running = below.content
-    if state in _REPLACEABLE and running is not None and running.identity != content.identity:
-        return f"{below.name} runs {short(running.revision)} now"
-    if state in _AT_REST:
+    if moved := _moved(promotion, below=below):
+        return moved
+    if state in _AT_REST | {State.ASKED}:
         return _changed(request=promotion.request, below=below, above=above)
+    return ""
+
+
+def _moved(promotion: Promotion, *, below: Stage) -> str:
+    asked, running = promotion.request.content, below.content
+    if running is None or promotion.state not in _REPLACEABLE:
+        return ""
+    if running.identity != asked.identity:
+        return f"{below.name} runs {short(running.revision)} now"
+    # The same manifests from another commit; the one that was asked for may be gone by now.
+    ours, theirs = asked.revision.commit, running.revision.commit
+    if promotion.state in _TO_BE_WRITTEN and ours and theirs and ours != theirs:
+        return f"{below.name} names {short(running.revision)} now"
     return ""
 
 
@@ -66,6 +82,9 @@ def _changed(*, request: PromotionRequested, below: Stage, above: Stage) -> str:
         return f"{above.name} now follows {below.name}"
     if _terms(request) != _terms_of(strategy):
         return "the Pipeline now says otherwise how to promote"
+    version = version_of(request.content.revision)
+    if strategy.versions and not is_in(version, versions=strategy.versions):
+        return f"{above.name} takes only versions {strategy.versions}"
     return ""
 
 

@@ -45,6 +45,8 @@ RETRY_S: Final = 1.0
 REVIEW_S: Final = 5.0
 # A bug of ours does not go away soon, and each try costs what it cost before.
 BROKEN_AGAIN_S: Final = 60.0
+# A clock that was set back is noticed by then.
+LOOK_AGAIN_MAX_S: Final = 3600.0
 # Flux tells of a success before the object does.
 HINT_S: Final = 1.0
 
@@ -172,6 +174,9 @@ class Observer:
             told = self._publication.forget_finding(key)
             await self._publication.publish(decision.events)
             self._links.published(self._situation(pipeline))
+            if decision.again_at is not None:
+                wait_s = (decision.again_at - self._clocks.now()).total_seconds()
+                self._agenda.add_later(key, after_s=max(RETRY_S, min(wait_s, LOOK_AGAIN_MAX_S)))
             if self._publication.finding_of(key) != told:
                 self._agenda.add(key)
         except (Retryable, OSError) as error:
