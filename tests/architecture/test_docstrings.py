@@ -14,7 +14,6 @@ LEFT: dict[str, int] = {
     "libs/contracts": 7,
     "libs/dialects": 5,
     "libs/kube": 1,
-    "services/watcher": 73,
 }
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

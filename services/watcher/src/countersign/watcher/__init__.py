@@ -1,1 +1,1 @@
-"""What runs where, and what should be promoted."""
+"""The watcher: it sees what runs where, and asks for what should be promoted."""

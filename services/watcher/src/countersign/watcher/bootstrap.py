@@ -104,7 +104,7 @@ async def serve(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ground:
-    """Where objects, the memory beside them, and keys are, and who is told of steps."""
+    """The sources of objects and keys, the memory beside them, and who is told of steps."""
 
     source: Clusters | Directory
     links: LinkStore

@@ -1,4 +1,4 @@
-"""What is not known of the objects, and what somebody can do about it. Pure."""
+"""Gaps in what is known of objects, each with what somebody can do about it. Pure."""
 
 from dataclasses import dataclass
 from typing import Final

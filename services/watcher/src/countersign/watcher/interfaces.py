@@ -1,4 +1,4 @@
-"""What the watcher needs of the outside: objects, a memory beside them, and somebody to tell."""
+"""The outside as the watcher needs it: objects, a memory beside them, and somebody to tell."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What became of objects since the last time; the first holds everything.
+    """Changes of objects since the last time; the first holds everything.
 
     `complete` says that everything could be read: only then is what is absent truly gone. A source
     that knows better gives the `gaps` in what it read, and reads other clusters too; then
@@ -53,11 +53,11 @@ class LinkStore(Protocol):
     def write(self, pipeline: Pipeline, links: Links) -> None: ...
 
     def published(self, situation: Situation) -> None:
-        """What followed from a look is in the streams; this is how it stands now."""
+        """Take note of how it stands after what followed from a look was published."""
 
 
 class Stored(Protocol):
-    """Where an event is in its stream."""
+    """The place of an event in its stream."""
 
     @property
     def sequence(self) -> int: ...
@@ -69,7 +69,8 @@ class Publisher(Protocol):
     async def publish(
         self, event: Message, *, message_id: str, create_once: bool = False
     ) -> Stored:
-        """
+        """Publish an event.
+
         Raises:
             Rejected: `exists`, where `create_once` found that somebody was first.
             Retryable: the bus did not answer.
@@ -78,7 +79,7 @@ class Publisher(Protocol):
         ...
 
     async def last(self, model: type[Message], subject: str, *, stream: str) -> object | None:
-        """What the stream holds last on a subject; none where it is nothing.
+        """Return what the stream holds last on a subject; none where it holds nothing.
 
         Raises:
             Rejected: it is something else, or malformed.
@@ -88,7 +89,7 @@ class Publisher(Protocol):
 
 
 class HmacKeys(Protocol):
-    """Where the keys are that senders of hints sign with."""
+    """The keys that senders of hints sign with."""
 
     async def read(self, secret: SecretRef) -> Secret | None:
         """None where the Secret has no key.

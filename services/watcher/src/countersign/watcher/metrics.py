@@ -1,4 +1,4 @@
-"""What the watcher counts. Labels are words of ours, never names of objects."""
+"""Metrics of the watcher. Labels are words of ours, never names of objects."""
 
 from typing import Final
 

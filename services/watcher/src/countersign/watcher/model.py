@@ -58,7 +58,7 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What one environment runs now, by all its targets."""
+    """One environment and its targets, as they run now."""
 
     environment: Environment
     condition: EnvironmentCondition
@@ -100,7 +100,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What stands at a gate before a promotion is counted in.
+    """The state of a gate before its promotion is counted in.
 
     Args:
         hindered_by: the environment that hinders, where one does.
@@ -121,7 +121,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whose Pipelines this watcher looks after; without namespaces those of all.
+    """The namespaces whose Pipelines this watcher looks after; without any, all of them.
 
     `began` is when it began to read them, `gone` the uids of those that it has seen go since.
     """
@@ -144,7 +144,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to publish, in order, and what to remember before that.
+    """Events to publish, in order, and links to remember before that.
 
     `again_at` is when the same situation will be decided otherwise, by time alone.
     """

@@ -1,4 +1,4 @@
-"""What the watcher hears, and who is told."""
+"""Follows streams and hints, and hands on what comes."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the service is told from outside."""
+"""Settings of the service, from its environment."""
 
 import ipaddress
 from typing import Self

@@ -1,1 +1,1 @@
-"""Whether a content should be promoted, and what stands in the way. Pure."""
+"""Deciding what should be promoted, and what stands in the way. Pure."""

@@ -39,7 +39,7 @@ def arrivals(
 
 
 def _has_arrived(promotion: Promotion, *, stage: Stage) -> bool:
-    """What is in the file already, by a merge or before, can come no nearer than its version."""
+    """Tell whether it is there; what the file names already can come no nearer than its version."""
     content = promotion.request.content
     if promotion.state in _UNDER_WAY and is_there(content, stage.content):
         return True
@@ -67,7 +67,7 @@ def _undone(
 
 
 def _settled_elsewhere(stage: Stage, promotion: Promotion) -> Revision | None:
-    """What it runs instead, once no target moves any more and none has the content."""
+    """Find what it runs instead, once no target moves any more and none has the content."""
     found = [_settled_on(app) for app in stage.apps]
     if not found or any(revision is None for revision in found):
         return None
@@ -83,7 +83,7 @@ def _settled_on(app: AppState) -> Revision | None:
 
 
 def _tried_since_merge(stage: Stage, promotion: Promotion) -> bool:
-    """What the objects' own history tells a watcher that was not there to see it."""
+    """Ask the objects' own history, for a watcher that was not there to see it."""
     merged_at = promotion.changed_at
     recorded = promotion.request.content.revision.recorded
     return merged_at is not None and any(

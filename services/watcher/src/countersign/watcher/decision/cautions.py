@@ -25,7 +25,7 @@ def version_of(revision: Revision) -> str:
 
 
 def _is_foreign(above: Stage, *, link: Link, promotions: Iterable[Promotion]) -> bool:
-    """What was promoted last did run there, and something else does now.
+    """Tell whether what was promoted last did run there, and something else does now.
 
     What has merely not arrived yet, and what nobody promoted ever, is nobody's doing.
     """

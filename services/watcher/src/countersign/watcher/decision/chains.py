@@ -1,4 +1,4 @@
-"""Which promotion was the last into an environment, and how the next one is called.
+"""Follows the chain of promotions into an environment, and names the next one.
 
 The chain is kept in the status of the Pipeline, and followed on with what the stream says, so that
 any number of watchers, and one that starts with an empty bus, agree on every id.

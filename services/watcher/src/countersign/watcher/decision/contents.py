@@ -1,4 +1,4 @@
-"""Whether two contents are the same, for the two questions that are asked of them.
+"""Compares contents, for the two questions that are asked of them.
 
 A HelmRelease is compared by chart version and OCI digest. A Kustomization has two identities: the
 digest of the manifests it built tells whether something *changed*, and differs between
@@ -10,7 +10,7 @@ from countersign.watcher.model import Link
 
 
 def is_there(wanted: Content, running: Content | None) -> bool:
-    """Whether an environment that runs `running` runs what was `wanted`."""
+    """Tell whether an environment that runs `running` runs what was `wanted`."""
     if running is None:
         return False
     if wanted.identity == running.identity:
@@ -36,7 +36,7 @@ def is_written(wanted: Content, running: Content | None) -> bool:
 
 
 def is_level(below: Content, above: Content | None, link: Link) -> bool:
-    """Whether nothing of `below` is missing above.
+    """Tell whether nothing of `below` is missing above.
 
     A commit outside the path moves the revision below but builds the same manifests: as long as
     the environment above still runs what was last promoted, nothing has changed.
@@ -49,7 +49,7 @@ def is_level(below: Content, above: Content | None, link: Link) -> bool:
 
 
 def is_tried(wanted: Content, attempted: str) -> bool:
-    """Whether that is the revision Flux works on or tried last."""
+    """Tell whether that is the revision Flux works on or tried last."""
     if not attempted:
         return False
     if attempted == wanted.revision.recorded:

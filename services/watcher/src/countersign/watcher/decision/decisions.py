@@ -1,4 +1,4 @@
-"""What should be published about a Pipeline, given all that is known of it.
+"""Decides what to publish about a Pipeline, given all that is known of it.
 
 Level-triggered: the same situation gives the same events however it came about, and a situation in
 which they have been published gives none.
@@ -232,7 +232,7 @@ def _newest(promotion: Promotion) -> tuple[bool, float, str]:
 def decide_deleted(
     promotions: Iterable[Promotion], *, now: datetime, last: PipelineObserved | None = None
 ) -> tuple[Message, ...]:
-    """What ends with a Pipeline that is gone: its promotions, then the Pipeline itself."""
+    """End what goes with a Pipeline that is gone: its promotions, then the Pipeline itself."""
     reason = "the Pipeline was deleted"
     ended = tuple(
         PromotionSuperseded(promotion=p.ref, reason=reason, superseded_at=now)

@@ -1,4 +1,4 @@
-"""What is published of a Pipeline when it, or what its environments run, has changed."""
+"""Makes the observation of a Pipeline, published when it or what it runs has changed."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -49,7 +49,7 @@ own. Approve on the board, or with its JSON API as yourself. See docs/webhooks.m
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """Who may ask, and how often."""
+    """The rules for who may ask, and how often."""
 
     keys: HmacKeys
     signatures: Signatures

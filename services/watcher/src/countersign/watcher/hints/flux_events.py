@@ -1,4 +1,4 @@
-"""What Flux's notification-controller tells of an object. It is never more than a hint.
+"""Events of Flux's notification-controller about an object; never more than hints.
 
 Source: https://github.com/fluxcd/pkg/blob/main/apis/event/v1beta1/event.go
 """
@@ -37,7 +37,8 @@ class FluxEvent:
 
 
 def read_event(body: bytes) -> FluxEvent:
-    """
+    """Read an event.
+
     Raises:
         Rejected: `malformed`; it is not JSON, or a field has another type.
 

@@ -1,4 +1,4 @@
-"""How many requests come from where, and how many may."""
+"""Limits how many requests may come from one place."""
 
 import ipaddress
 from collections import OrderedDict
@@ -46,7 +46,7 @@ class RateLimit:
 
 
 def place_of(remote: str, *, forwarded: str, proxies: Sequence[Network]) -> str:
-    """What is counted together: an IPv4 address, or the network of an IPv6 one.
+    """Name what is counted together: an IPv4 address, or the network of an IPv6 one.
 
     Args:
         remote: whom the connection is from.

@@ -74,7 +74,7 @@ class Hints:
         return "looked"
 
     def _is_repeated(self, event: FluxEvent, *, pipeline: ObjectKey | None) -> bool:
-        """Whether it only says again what was said at the last interval."""
+        """Tell whether it only says again what was said at the last interval."""
         place = (_key(event), pipeline)
         known = self._repeats.pop(place, None)
         if not event.is_repeated:
@@ -106,8 +106,10 @@ def promoted_into(pipeline: Pipeline, environment: str) -> Environment | None:
 
 
 def secrets_for(pipeline: Pipeline, environment: str) -> tuple[SecretRef | None, SecretRef | None]:
-    """Which Secrets may sign for an environment: the Pipeline's, and that of the settings by which
-    is promoted from there (of the last environment its own, as nothing follows).
+    """Find the Secrets that may sign for an environment.
+
+    The Pipeline's own, and that of the settings by which is promoted from there; of the last
+    environment its own, as nothing follows it.
     """
     target = promoted_into(pipeline, environment)
     name = target.name if target else environment

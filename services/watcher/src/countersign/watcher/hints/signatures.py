@@ -1,4 +1,4 @@
-"""Whether a request was signed with one of the keys that may sign it.
+"""Checks that a request was signed with one of the keys that may sign it.
 
 The same number of HMACs is computed whatever there is: none, one or two keys, a good header or
 none. So nobody learns from the time an answer takes for what a key exists.
@@ -39,7 +39,7 @@ class Signed:
 
     @property
     def text(self) -> bytes:
-        """What was signed."""
+        """The bytes that were signed."""
         if self.timestamp is None:
             return self.body
         return self.timestamp.encode() + b"\n" + self.path + b"\n" + self.body
@@ -54,7 +54,8 @@ class Signatures:
         self._used: OrderedDict[bytes, float] = OrderedDict()
 
     def accepts(self, signed: Signed, *, keys: Sequence[Secret | None]) -> bool:
-        """
+        """Check a signature, and use it up where it may be used once.
+
         Args:
             signed: the request.
             keys: at most `KEYS_TRIED`; one that is absent or empty signs nothing.
@@ -71,7 +72,7 @@ class Signatures:
         return good and self._is_first(signed)
 
     def _is_first(self, signed: Signed) -> bool:
-        """Whether it is fresh and was not used before; always so of one over the body alone."""
+        """Tell whether it is fresh and unused; one over the body alone always is."""
         if signed.timestamp is None:
             return True
         now = self._clock()

@@ -1,4 +1,4 @@
-"""What keeps promotions from the Secrets that Pipelines name, as the auditor says. Pure."""
+"""Findings of the auditor about Secrets that Pipelines name and nobody can read. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

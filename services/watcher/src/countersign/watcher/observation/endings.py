@@ -1,4 +1,4 @@
-"""What ends with Pipelines that are gone. Pure."""
+"""Ends promotions and Pipelines that are gone. Pure."""
 
 from collections.abc import Mapping
 

@@ -53,12 +53,12 @@ class Inventory:
 
     @property
     def knows_gaps(self) -> bool:
-        """Whether the source tells what of this cluster, and of others, is not known."""
+        """Tell whether the source names what it does not know of this cluster, and of others."""
         return self._gaps is not None
 
     @property
     def tells_absence(self) -> bool:
-        """Whether an application that was not found, and is in no gap, does not exist."""
+        """Tell whether an application that was not found, and is in no gap, does not exist."""
         return self.complete or self.knows_gaps
 
     def apply(self, changes: Changes) -> set[ObjectKey]:
@@ -111,7 +111,7 @@ class Inventory:
         return found
 
     def findings_of(self, pipeline: Pipeline) -> tuple[Finding, ...]:
-        """What keeps us from knowing what its environments run."""
+        """Find what keeps us from knowing what its environments run."""
         if not self._problems and not self._gaps:
             return ()
         keys = self._seen_by(pipeline)
@@ -205,6 +205,6 @@ def _unreadable(problem: FileProblem) -> Finding:
 
 
 def _in_gap(gap: Gap, *, app: App | None) -> AppState:
-    """What ran last is still told; nothing is promoted on the strength of it."""
+    """Tell what ran last all the same; nothing is promoted on the strength of it."""
     state = AppState(condition=gap.condition, message=gap.message, code=gap.code or "")
     return replace(state, last=app.state.last) if app else state

@@ -1,4 +1,4 @@
-"""What the stream says: promotions by their life, and the last observation of each Pipeline."""
+"""Folds the streams: promotions by their life, and the last observation of each Pipeline."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -103,7 +103,7 @@ class Projection:
         return self._entries.get(found) if found else None
 
     def is_known_closed(self, ref: PullRequestRef, *, at: datetime | None) -> bool:
-        """Whether a closing at that time, or a later one, was told already."""
+        """Tell whether a closing at that time, or a later one, was told already."""
         last = self._closed_at.get(_place(ref))
         return at is not None and last is not None and at <= last
 

@@ -73,7 +73,7 @@ class Publication:
             )
 
     async def _send(self, event: Message) -> bool:
-        """Whether it is in the stream now, by us or by another watcher."""
+        """Publish it; returns whether it is in the stream now, by us or by another watcher."""
         sequence = 0
         try:
             published = await self._publisher.publish(
@@ -109,7 +109,7 @@ class Publication:
             )
 
     async def _is_readable(self, event: Message) -> bool:
-        """Whether what was there first is a request: all who read the stream leave out the rest.
+        """Tell whether what was there first is a request: readers of the stream leave out the rest.
 
         Without this it would be taken for asked, and shown by nobody.
         """

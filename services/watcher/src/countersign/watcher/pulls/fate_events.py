@@ -9,7 +9,7 @@ from countersign.dialects.hooks.fates import Fate
 
 
 def is_ours(fate: Fate, ref: PullRequestRef) -> bool:
-    """Whether it speaks of the very pull request that we opened."""
+    """Tell whether it speaks of the very pull request that we opened."""
     return (
         fate.number == ref.number
         and bool(ref.repository_id)

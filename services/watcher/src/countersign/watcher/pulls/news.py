@@ -45,7 +45,7 @@ class PullRequestNews:
         self._deliveries: OrderedDict[Delivered, None] = OrderedDict()
 
     def is_repeated(self, delivered: Delivered) -> bool:
-        """Whether it was handled; a forge sends it again when it is unsure."""
+        """Tell whether it was handled; a forge sends it again when it is unsure."""
         return delivered in self._deliveries
 
     def remember(self, delivered: Delivered) -> None:

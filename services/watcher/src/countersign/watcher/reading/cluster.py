@@ -27,7 +27,7 @@ class ClusterReading:
         self._changed = asyncio.Event()
 
     def want(self, kinds: Mapping[Kind, frozenset[str]]) -> None:
-        """What is begun is unread from now on; it is read, or ended, soon."""
+        """Begin and end readings; what is begun counts as unread until it is read."""
         for kind in sorted(kinds)[:KINDS_MAX]:
             reading = self._readings.get(kind)
             if reading is None:

@@ -33,7 +33,7 @@ Told = Callable[[str, Update[Record | GitopsCluster]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """How the objects of a cluster are read, and who is told."""
+    """The reading of the objects of one cluster, and who is told."""
 
     cluster: str
     read: Read
@@ -61,7 +61,7 @@ class KindReading:
         self._changed = asyncio.Event()
 
     def want(self, namespaces: frozenset[str], *, everywhere: bool) -> None:
-        """Where its objects are named; `everywhere` lets it look at all namespaces at once."""
+        """Say where its objects are named; `everywhere` lets it look at all namespaces at once."""
         self._may_everywhere &= everywhere
         self._everywhere &= everywhere
         if self._namespaces != namespaces:
@@ -79,7 +79,7 @@ class KindReading:
 
     @property
     def is_settled(self) -> bool:
-        """Whether there is something to be said of all of it."""
+        """Tell whether there is something to be said of all of it."""
         if self._resource is None:
             return self._state.standing is not Standing.UNREAD
         return all(self._standing(place) is not Standing.UNREAD for place in self._places())

@@ -90,7 +90,8 @@ def _parsed(
 
 
 def _documents(body: bytes) -> Iterator[Any]:
-    """
+    """Take apart the documents of a file.
+
     Raises:
         Rejected: `bad_yaml`; the message names the place, never the content.
 
@@ -105,7 +106,7 @@ def _documents(body: bytes) -> Iterator[Any]:
 
 
 def _items(document: Any) -> Iterator[Any]:
-    """What `kubectl get -o yaml` prints is one List of objects."""
+    """Take apart the one List of objects that `kubectl get -o yaml` prints."""
     if isinstance(document, dict) and document.get("kind") == "List":
         items = document.get("items")
         yield from items if isinstance(items, list) else ()

@@ -73,7 +73,7 @@ class SwitchedApi:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
-    """Where kubeconfigs of other clusters are, and whether they may name a program to run."""
+    """The place of kubeconfigs of other clusters, and whether they may name a program to run."""
 
     secrets: ClusterApi
     may_exec: bool = False
@@ -156,7 +156,7 @@ class RemoteCluster:
             await self._connection.aclose()
 
     async def _look(self) -> None:
-        """Whether the way to it is still the one in use."""
+        """Look whether the way to it is still the one in use."""
         before = self._gap
         try:
             await self._connect()

@@ -1,4 +1,4 @@
-"""Which kinds are in use, where: only those are watched. Pure."""
+"""Collects the kinds that are in use, and where: only those are watched. Pure."""
 
 import re
 from collections import Counter, defaultdict
@@ -36,7 +36,7 @@ class Wants:
     def update(
         self, *, changed: Iterable[Record | GitopsCluster], removed: Iterable[ObjectKey]
     ) -> bool:
-        """Whether other kinds or places are in use now."""
+        """Take changes over; returns whether other kinds or places are in use now."""
         before = len(self._counted)
         added = gone = False
         for record in changed:
@@ -95,5 +95,5 @@ def _wanted_of(app: ObjectKey) -> Iterator[Want]:
 
 
 def _is_path(group: str, namespace: str) -> bool:
-    """Whether they lead to objects of that kind there; `..` would lead elsewhere."""
+    """Tell whether they lead to objects of that kind there; `..` would lead elsewhere."""
     return bool(_GROUP.fullmatch(group) and _NAMESPACE.fullmatch(namespace))

@@ -47,7 +47,7 @@ _UNREADABLE: Final = frozenset({EnvironmentCondition.UNKNOWN, EnvironmentConditi
 
 
 def status_of(situation: Situation, *, links: Links) -> Fields | None:
-    """What should be there, without times; none while nothing was said of this very object."""
+    """Make what should be there, without times; none while nothing was said of this very object."""
     seen = situation.observed
     if seen is None or seen.pipeline.uid != situation.pipeline.ref.uid:
         return None
@@ -72,7 +72,7 @@ def status_of(situation: Situation, *, links: Links) -> Fields | None:
 
 
 def newest_into(situation: Situation, environment: str) -> Promotion | None:
-    """What is under way goes before what is over."""
+    """Find the newest promotion; what is under way goes before what is over."""
     return max(
         into(situation, environment),
         key=lambda p: (

@@ -84,7 +84,7 @@ class StatusFiles:
         return beside.parent / file_name
 
     def _parsed(self, body: bytes, *, path: Path, uid: str) -> Links:
-        """What cannot be read is said and left out: the stream still has most of it."""
+        """Read the links; one that cannot be read is left out: the stream has most of it."""
         try:
             document = next(documents(body), None)
             if text(document, "uid") != uid:

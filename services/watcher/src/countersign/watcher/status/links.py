@@ -9,7 +9,8 @@ from countersign.watcher.model import SUPERSEDED_MAX, Link
 
 
 def read_link(entry: Any) -> Link:
-    """
+    """Read the link of a chain.
+
     Raises:
         ValueError: what was brought cannot be read.
         Rejected: likewise.

@@ -37,7 +37,7 @@ _DOUBLINGS_MAX: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """When to write; all of it is stretched at random, so that watchers do not step in time."""
+    """The pace of writing, stretched at random, so that watchers do not step in time."""
 
     # Steps of a promotion come close together, and two watchers see the same: one write is enough.
     soon_s: float = 0.2
@@ -156,7 +156,7 @@ class StatusObjects:
         self._wake.set()
 
     def _seen(self, pipeline: Pipeline) -> _Kept:
-        """What is kept, with what was read since, if that is newer."""
+        """Return what is kept, with what was read since, if that is newer."""
         kept = self._kept.get(pipeline.key)
         if kept is None or kept.uid != pipeline.ref.uid:
             kept = self._kept[pipeline.key] = _Kept(uid=pipeline.ref.uid)
@@ -195,7 +195,8 @@ class StatusObjects:
         kept.ahead = kept.links != links_in(json.loads(kept.status), key=key)
 
     async def _apply(self, key: ObjectKey, kept: _Kept) -> str:
-        """
+        """Apply the status that should be there; returns a word for what was done.
+
         Raises:
             Rejected: the API server does not take it; gone.
             Retryable: it does not answer, or others write all the time.

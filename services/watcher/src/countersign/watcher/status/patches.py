@@ -64,7 +64,7 @@ def _since(entry: Manifest, *, current: Manifest, now: datetime) -> str:
 
 
 def _with_emptied(wanted: Fields, current: Manifest) -> Fields:
-    """What another manager said to be waiting stays until it is overwritten."""
+    """Overwrite what another manager said to be waiting; it would stay for ever."""
     left = {
         name: {"waitingApproval": {"revision": ""}}
         for name, entry in mapping(current, "environments").items()
@@ -77,7 +77,7 @@ def _with_emptied(wanted: Fields, current: Manifest) -> Fields:
 
 
 def _is_ours(entry: Any) -> bool:
-    """What we say to wait is said beside its promotion, of which others say nothing."""
+    """Tell whether we said it: beside its promotion, of which others say nothing."""
     return "promotion" in mapping(entry)
 
 

@@ -1,4 +1,4 @@
-"""Where a promotion stands, in one word for programs and a few for people. Pure."""
+"""The standing of a promotion, in one word for programs and a few for people. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
