@@ -180,6 +180,37 @@ async def test_page_says_so_when_the_bus_is_gone_and_recovers(
     await eventually(current)
 
 
+async def test_bus_that_hangs_is_noticed_within_five_seconds(
+    gateway: Gateway, publishers: Publishers, nats: LocalServer
+) -> None:
+    """It is stopped and not gone: connections stay, and nothing is answered."""
+    promotion_id = await tell_checkout(publishers)
+    client = await gateway.client()
+    await shows(client, "/", "Promote 6.9.0…")
+
+    async def current() -> bool:
+        return "banner wait lost" not in (await client.get("/")).text
+
+    await eventually(current)
+    page = (await client.get("/p/shop/checkout")).text
+    found = re.search(r'hx-sse:connect="([^"]+)"', page)
+    assert found is not None
+
+    async with client.stream("GET", found[1].replace("&amp;", "&")) as stream:
+        nats.hang()
+        try:
+            async with asyncio.timeout(5):
+                await _event(stream.aiter_lines(), containing="banner wait lost")
+            data = {"form_token": form_token(page), "promotion_id": promotion_id}
+            refused = await client.post("/p/shop/checkout/prod/promote", data=data)
+        finally:
+            nats.recover()
+
+    assert refused.status_code == 503
+    assert re.findall(r"503 · ([a-z_]+)", refused.text) == ["bus_unavailable"]
+    await eventually(current)
+
+
 async def test_gateway_refuses_to_start_where_others_could_reach_local_sign_in(
     nats: LocalServer, tmp_path: Path
 ) -> None:

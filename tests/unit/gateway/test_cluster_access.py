@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.gateway.access.cluster_access import (
@@ -17,7 +18,6 @@ from countersign.gateway.access.cluster_access import (
 )
 from countersign.gateway.interfaces import Scope
 from countersign.gateway.model import GateKey, PipelineKey
-from countersign.gateway.refusals import ApprovalRefusal
 from countersign.kube.objects import Manifest
 from countersign.kube.refusals import ClusterRefusal
 
@@ -154,7 +154,7 @@ async def test_answer_is_believed_for_seconds_while_nobody_answers_and_no_longer
     await access.learn(GRACE, wanted)
     audience = access.audience(GRACE)
 
-    server.failure = Retryable(ApprovalRefusal.CLUSTER_UNAVAILABLE, "POST: ConnectError")
+    server.failure = Retryable(ConsentRefusal.CLUSTER_UNAVAILABLE, "POST: ConnectError")
     watch.now_s += FRESH_S + 1
     with pytest.raises(Retryable, match="access_unknown"):
         await access.learn(GRACE, wanted)

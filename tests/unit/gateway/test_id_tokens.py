@@ -1,13 +1,17 @@
 """ID tokens that are not the provider's, not for us, not of now; and its keys, which change."""
 
 import base64
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jws import serialize_compact
 
 from countersign.contracts.errors import Rejected
 from countersign.gateway.oidc.id_tokens import Expected, key_id, read_keys, verified
@@ -42,7 +46,9 @@ DOCUMENT: Final = {
 
 def token(claims: Mapping[str, Any], *, key: RSAKey = KEY, alg: str = "RS256") -> str:
     made = {k: v for k, v in claims.items() if v is not ...}
-    return jwt.encode({"alg": alg, "kid": "one"}, made, key, algorithms=[alg])
+    # Halves of characters can only be written escaped.
+    payload = json.dumps(made, ensure_ascii=True)
+    return serialize_compact({"alg": alg, "kid": "one"}, payload, key, algorithms=[alg])
 
 
 def test_right_token_is_read() -> None:
@@ -73,12 +79,18 @@ def test_other_ways_to_sign_are_read(kind: str) -> None:
         {"nonce": "n-2"},
         {"nonce": ...},
         {"nonce": 1},
+        {"nonce": "\ud800"},
         {"sub": ""},
         {"sub": ...},
         {"exp": NOW - 61},
         {"exp": ...},
         {"exp": "soon"},
         {"exp": True},
+        {"exp": float("nan")},
+        {"exp": float("inf")},
+        {"iat": float("nan")},
+        {"nbf": float("-inf")},
+        {"exp": 10**400},
         {"iat": NOW + 61},
         {"iat": NOW - 601},
         {"iat": ...},
@@ -257,3 +269,42 @@ def test_client_secret_is_sent_the_way_that_the_provider_takes(
 def test_address_that_cannot_be_believed_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
         trusted_url(url)
+
+
+JSON: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+KEY_FIELDS: Final = ("kty", "kid", "use", "key_ops", "alg", "n", "e", "d", "crv", "x", "y", "k")
+
+
+@settings(deadline=None)
+@given(
+    keys=JSON
+    | st.lists(
+        st.dictionaries(
+            st.sampled_from(KEY_FIELDS), JSON | st.sampled_from(["RSA", "EC", "P-256", "AQAB"])
+        )
+    )
+)
+def test_any_key_set_is_read_without_an_error(keys: Any) -> None:
+    assert all(isinstance(kid, str) for kid in read_keys({"keys": keys}))
+
+
+@settings(deadline=None)
+@given(text=st.text(max_size=64) | st.lists(st.text(max_size=20), max_size=5).map(".".join))
+def test_any_text_as_an_id_token_is_refused(text: str) -> None:
+    with pytest.raises(Rejected, match="bad_id_token"):
+        verified(text, PUBLIC, EXPECTED)
+    with contextlib.suppress(Rejected):
+        key_id(text)
+
+
+@settings(deadline=None, max_examples=60)
+@given(claims=st.dictionaries(st.sampled_from(sorted(CLAIMS)), JSON))
+def test_any_claims_are_read_or_refused(claims: dict[str, Any]) -> None:
+    with contextlib.suppress(Rejected):
+        verified(token(CLAIMS | claims), PUBLIC, EXPECTED)

@@ -1,22 +1,27 @@
 """What pages show to somebody who may see or promote a part only, and who is who at the forge."""
 
+import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.requests import Request
 from unit.gateway.browsing import browser, token_of
 from unit.gateway.doubles import Scene
 from unit.gateway.stories import ADA, ADA_THERE, Pipeline, credential
 
-from countersign.contracts.errors import Retryable
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person, TokenKind
 from countersign.gateway.access.denials import missing_right
 from countersign.gateway.interfaces import Missing, Right, Scope
-from countersign.gateway.live.hub import Client
+from countersign.gateway.live.hub import CLIENTS_PER_PERSON_MAX, Client
 from countersign.gateway.live.rendition import View
 from countersign.gateway.model import GateKey, PipelineKey
+from countersign.gateway.pages.events import Events
 from countersign.gateway.refusals import Delay
 from countersign.gateway.schedule import recheck
 
+COOKIE = "countersign-8080"
 CHECKOUT = Pipeline("checkout")
 HIDDEN = Pipeline("ledger", namespace="bank")
 
@@ -109,6 +114,37 @@ async def test_hidden_pipeline_answers_as_one_that_does_not_exist() -> None:
         listed = (await client.get("/api/v1/promotions")).text
 
     assert "ledger" not in listed
+
+
+async def test_promotion_of_a_hidden_pipeline_answers_as_one_that_does_not_exist() -> None:
+    hidden = HIDDEN.promotion("staging", "6.9.0", current="6.8.4")
+
+    async with browser(furnished(Table())) as client:
+        for path in ("/promotions/{}", "/api/v1/promotions/{}"):
+            there = await client.get(path.format(hidden.id))
+            nowhere = await client.get(path.format("n" * 16))
+
+            assert there.status_code == nowhere.status_code == 404
+            assert "ledger" not in there.text
+            said = re.sub(r'"[0-9a-f.]{64,}"', "", there.text).replace(hidden.id, "n" * 16)
+            assert said == re.sub(r'"[0-9a-f.]{64,}"', "", nowhere.text)
+
+
+async def test_twenty_pages_opened_at_once_do_not_pass_the_limit() -> None:
+    scene = furnished(Table())
+    events = Events(visibility=scene.visibility, hub=scene.hub, sessions=scene.sessions)
+
+    async with browser(scene) as client:
+        session = scene.sessions.find(scene.sessions.unseal(client.cookies[COOKIE]))
+        state = {"session": session, "form_token": "t"}
+        scope = {"type": "http", "query_string": b"", "headers": [], "state": state}
+        opened = await asyncio.gather(
+            *(events.stream(Request(scope)) for _ in range(20)), return_exceptions=True
+        )
+
+    refused = [o for o in opened if isinstance(o, Rejected)]
+    assert len(refused) == 20 - CLIENTS_PER_PERSON_MAX
+    assert len(scene.hub) == CLIENTS_PER_PERSON_MAX
 
 
 async def test_credentials_are_shown_by_a_right_of_their_own() -> None:

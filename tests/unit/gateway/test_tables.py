@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.messages import (
     EVENTS,
     CredentialMode,
@@ -28,7 +29,7 @@ from countersign.dialects.capabilities import Reach
 from countersign.gateway import model
 from countersign.gateway.gate_states import STATES, GateState, Show, Verb
 from countersign.gateway.gates import actions, fixes, gates, hindrances, sentences
-from countersign.gateway.refusals import ApprovalRefusal, Delay, Refusal
+from countersign.gateway.refusals import Delay, Refusal
 from countersign.gateway.timeline import moments
 from countersign.gateway.timeline.timelines import Outcome
 from countersign.gateway.view import boards, consents, records, risks
@@ -37,7 +38,7 @@ from countersign.gateway.web import troubles
 # Of gates that are not hindered, or hindered in a way that has its own sentence.
 _NOT_HINDERED = {
     GateReason.UNSPECIFIED, GateReason.SAME_CONTENT, GateReason.READY, GateReason.UNDER_WAY,
-    GateReason.PROGRESSING,
+    GateReason.PROGRESSING, GateReason.TRY_ENDED, GateReason.OPEN_FOR_LONG, GateReason.NOT_ARRIVED,
 }  # fmt: skip
 _OBSERVED_ONLY = {
     GateState.LEVEL, GateState.PROGRESSING, GateState.BLOCKED, GateState.NOT_PROMOTABLE,
@@ -71,7 +72,7 @@ def test_table_has_a_row_for_every_value(table: Any, of: Any) -> None:
 
 
 def test_every_refusal_is_put_into_words() -> None:
-    assert set(troubles.REFUSALS) == {*Refusal, *ApprovalRefusal}
+    assert set(troubles.REFUSALS) == {*Refusal, *ConsentRefusal}
 
 
 def test_every_reason_that_shuts_a_gate_is_put_into_words() -> None:

@@ -160,7 +160,8 @@ async def _run(
     templates = Templates(clock=now, dice=secrets.token_bytes, static=static, links=links)
     projection = Projection(links=links)
     hub = Hub(projection=projection, templates=templates, access=access, pause=asyncio.sleep)
-    feed = BusFeed(projection=projection, hub=hub, templates=templates, clock=now)
+    health = told.health
+    feed = BusFeed(projection=projection, hub=hub, templates=templates, clock=now, health=health)
     told.health.add("feed", feed.not_ready)
     bus = LateBus()
     visibility = Visibility(projection, access)

@@ -175,10 +175,14 @@ class FeedStatus:
     connected: bool
     # Since when it is not.
     lost_at: datetime | None = None
+    # Something that happened is known to be missing.
+    behind: bool = False
+    # How full the fullest stream is; none takes any more at 1.
+    fullness: float = 0.0
 
     @property
     def current(self) -> bool:
-        return self.caught_up and self.connected
+        return self.caught_up and self.connected and not self.behind
 
 
 class Feed(Protocol):

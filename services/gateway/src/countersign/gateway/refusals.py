@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from countersign.contracts.consent.refusals import ConsentRefusal
+
 
 class Refusal(StrEnum):
     """A refusal that stands, however often it is tried, until something else changes."""
@@ -18,6 +20,8 @@ class Refusal(StrEnum):
     NOT_ALLOWED = "not_allowed"
     NOT_FOUND = "not_found"
     NOT_SIGNED_IN = "not_signed_in"
+    # What a newer approval service says and this gateway has no word for.
+    OTHER = "other"
     PEOPLE_FILE = "people_file"
     PROVIDER_REFUSED = "provider_refused"
     SIGN_IN_DENIED = "sign_in_denied"
@@ -40,26 +44,7 @@ class Delay(StrEnum):
     TIMEOUT = "timeout"
 
 
-class ApprovalRefusal(StrEnum):
-    """A refusal by the approval service, in `Problem.code`."""
-
-    CANNOT_WRITE = "cannot_write"
-    CLUSTER_UNAVAILABLE = "cluster_unavailable"
-    DENIED = "denied"
-    EXPIRED = "expired"
-    FORGE_UNAVAILABLE = "forge_unavailable"
-    LIMIT = "limit"
-    NO_CLIENT = "no_client"
-    NOT_WAITING = "not_waiting"
-    REPLAY = "replay"
-    SESSION_MISMATCH = "session_mismatch"
-    TOKEN_TOO_LONG_LIVED = "token_too_long_lived"  # noqa: S105 - a word
-    TOKEN_TOO_STRONG = "token_too_strong"  # noqa: S105 - a word
-    # What a newer approval service says and this gateway has no word for.
-    OTHER = "other"
-
-
 def refusal_of(code: str) -> StrEnum:
     """Return the word for what the approval service refused, `OTHER` for a new one."""
-    known = (word for words in (ApprovalRefusal, Refusal, Delay) for word in words)
-    return next((word for word in known if word == code), ApprovalRefusal.OTHER)
+    known = (word for words in (ConsentRefusal, Refusal, Delay) for word in words)
+    return next((word for word in known if word == code), Refusal.OTHER)

@@ -87,7 +87,7 @@ class LocalServer:
         # Twice: an account that is new has its imports from the second time on (tried, 2.15).
         for _ in range(2):
             before = self._reloads()
-            self._process.send_signal(signal.SIGHUP)
+            self._signal(signal.SIGHUP)
             async with asyncio.timeout(READY_TIMEOUT_S):
                 await self._reloaded(before)
 
@@ -106,6 +106,19 @@ class LocalServer:
     async def kill(self) -> None:
         """As a power failure does, but for the disk."""
         await self._end(signal.SIGKILL)
+
+    def hang(self) -> None:
+        """Answer nothing from now on, and keep every connection."""
+        self._signal(signal.SIGSTOP)
+
+    def recover(self) -> None:
+        """End what `hang` began."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None or not self.running:
+            raise RuntimeError("the server does not run")
+        self._process.send_signal(number)
 
     def _write_config(self, ports_dir: Path) -> Path:
         options = ServerOptions(

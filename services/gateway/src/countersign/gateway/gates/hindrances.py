@@ -66,6 +66,7 @@ NEVER_WORDS: Final[dict[GateReason, str]] = {
     GateReason.NO_STRATEGY: "",
     GateReason.NO_TARGETS: "",
     GateReason.NOT_REPRODUCIBLE: "",
+    GateReason.VERSION_NOT_TAKEN: "",
     GateReason.OWN_REPOSITORY: (
         "This Kustomization is applied from the repository that a promotion would write to"
     ),

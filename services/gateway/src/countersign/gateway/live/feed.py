@@ -2,19 +2,24 @@
 
 import asyncio
 from datetime import datetime
+from itertools import cycle
 from typing import Final, Protocol
 
 from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Clock, FeedStatus, Pause
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.timeline.moments import Heard
-from countersign.gateway.view.projection import Projection, Update
+from countersign.gateway.view.projection import STREAMS, Projection, Update
 from countersign.messaging.bus import Received
+from countersign.process.health import Health
+from countersign.process.tasks.isolation import isolated
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
 
 WATCH_INTERVAL_S: Final = 1.0
+# Names of the checks by which `follow` says how each projection is.
+_PROJECTION: Final = "projection-"
 
 
 class Connection(Protocol):
@@ -23,17 +28,27 @@ class Connection(Protocol):
     @property
     def connected(self) -> bool: ...
 
+    async def fullness(self, stream: str) -> float | None: ...
+
 
 class BusFeed:
     """Owns how current the projection is."""
 
     def __init__(
-        self, *, projection: Projection, hub: Hub, templates: Templates, clock: Clock
+        self,
+        *,
+        projection: Projection,
+        hub: Hub,
+        templates: Templates,
+        clock: Clock,
+        health: Health,
     ) -> None:
         self._projection = projection
         self._hub = hub
         self._templates = templates
         self._clock = clock
+        self._health = health
+        self._fullness = dict.fromkeys(STREAMS, 0.0)
         self._lost_at: datetime | None = None
         self._connection: Connection | None = None
         self.caught_up = asyncio.Event()
@@ -44,7 +59,14 @@ class BusFeed:
             caught_up=self.caught_up.is_set(),
             connected=self._connection is not None and self._connection.connected,
             lost_at=self._lost_at,
+            behind=self._is_behind(),
+            fullness=max(self._fullness.values()),
         )
+
+    def _is_behind(self) -> bool:
+        """Tell whether a projection has failed to keep up, after it once had."""
+        reasons = self._health.not_ready()
+        return self.caught_up.is_set() and any(n.startswith(_PROJECTION) for n in reasons)
 
     def not_ready(self) -> str | None:
         """Why the gateway should get no traffic."""
@@ -57,9 +79,10 @@ class BusFeed:
             recorded_at=received.recorded_at,
             traceparent=received.headers.get("traceparent", ""),
         )
-        change = self._projection.apply(received.message, stream=received.stream, heard=heard)
-        if change is not None and self.caught_up.is_set():
-            self._hub.changed(change)
+        with isolated("fold", stream=received.stream, sequence=received.sequence):
+            change = self._projection.apply(received.message, stream=received.stream, heard=heard)
+            if change is not None and self.caught_up.is_set():
+                self._hub.changed(change)
 
     def restarted(self, stream: str) -> None:
         """A stream was made anew: what is known by it is of the old one."""
@@ -72,7 +95,10 @@ class BusFeed:
     async def watch(self, connection: Connection, *, pause: Pause) -> None:
         """Notice that the bus is gone or back, and tell the pages."""
         self._connection = connection
-        while True:
+        for stream in cycle(STREAMS):
+            fullness = await connection.fullness(stream)
+            if fullness is not None:
+                self._fullness[stream] = fullness
             if connection.connected:
                 self._lost_at = None
             elif self._lost_at is None:

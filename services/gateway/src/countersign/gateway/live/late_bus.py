@@ -8,11 +8,14 @@ from countersign.contracts.errors import Retryable
 from countersign.contracts.message import Message
 from countersign.gateway.refusals import Delay
 from countersign.messaging.bus import Bus, open_bus
+from countersign.messaging.leader_reads import stream_state
 from countersign.messaging.settings import BusSettings
 from countersign.process.health import Health
 
 SERVICE: Final = "gateway"
 BROADCAST_TIMEOUT_S: Final = 5.0
+# With the time between two looks, a bus that hangs is noticed within five seconds.
+SIGN_OF_LIFE_S: Final = 2.5
 
 
 class LateBus:
@@ -20,10 +23,29 @@ class LateBus:
 
     def __init__(self) -> None:
         self._bus: Bus | None = None
+        self._hung = False
 
     @property
     def connected(self) -> bool:
-        return self._bus is not None and self._bus.state.reason() is None
+        alive = self._bus is not None and self._bus.state.reason() is None
+        return alive and not self._hung
+
+    async def fullness(self, stream: str) -> float | None:
+        """Ask how full a stream is, as a part of 1; none if the bus gives no sign of life.
+
+        A server that hangs keeps its connections, and the client library waits half a minute.
+        """
+        bus = self._bus
+        if bus is None or bus.state.reason() is not None:
+            return None
+        try:
+            async with asyncio.timeout(SIGN_OF_LIFE_S):
+                state = await stream_state(bus.client, stream)
+        except (TimeoutError, Retryable):
+            self._hung = True
+            return None
+        self._hung = False
+        return state.bytes_stored / state.bytes_max if state.bytes_max > 0 else 0.0
 
     async def run(
         self, settings: BusSettings, *, health: Health, use: Callable[[Bus], Awaitable[None]]
@@ -37,7 +59,7 @@ class LateBus:
                 self._bus = None
 
     def _current(self) -> Bus:
-        if self._bus is None:
+        if self._bus is None or self._hung:
             raise Retryable(Delay.BUS_UNAVAILABLE, "the bus cannot be reached")
         return self._bus
 

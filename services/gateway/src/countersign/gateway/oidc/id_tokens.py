@@ -26,6 +26,10 @@ LEEWAY_S: Final = 60
 AGE_MAX_S: Final = 600
 TOKEN_CHARACTERS_MAX: Final = 64 * 1024
 KEYS_MAX: Final = 64
+# A tuple: what is asked for may be no text, and have no hash.
+KINDS: Final = ("RSA", "EC")
+# The year 9999, in seconds; NaN is neither before nor after it.
+TIME_S_MAX: Final = 253_402_300_799
 
 Key = RSAKey | ECKey | OKPKey
 Claims = Mapping[str, Any]
@@ -49,8 +53,7 @@ def read_keys(document: Claims) -> Mapping[str, Key]:
         if not isinstance(given, dict) or given.get("use", "sig") != "sig":
             continue
         kind, kid = given.get("kty"), given.get("kid", "")
-        # Not a set: what is no text may not be hashable either.
-        if kind not in ("RSA", "EC") or not isinstance(kid, str):
+        if kind not in KINDS or not isinstance(kid, str):
             continue
         public = {k: v for k, v in given.items() if k != "key_ops"}
         try:
@@ -89,13 +92,15 @@ def verified(token: str, key: Key, expected: Expected) -> Claims:
     """
     try:
         claims = jwt.decode(token, key, algorithms=ALGORITHMS).claims
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         raise _bad("its signature is not the provider's") from None
     _check_parties(claims, expected)
     _check_times(claims, expected.now_s)
     nonce = claims.get("nonce")
     if not isinstance(nonce, str) or not hmac.compare_digest(
-        nonce.encode(), expected.nonce.encode()
+        # JSON can name halves of characters, which have no bytes.
+        nonce.encode("utf-8", "surrogatepass"),
+        expected.nonce.encode(),
     ):
         raise _bad("it was not made for this sign-in")
     return claims
@@ -117,7 +122,10 @@ def _check_parties(claims: Claims, expected: Expected) -> None:
 
 def _check_times(claims: Claims, now_s: float) -> None:
     moments = {name: claims.get(name) for name in ("exp", "iat", "nbf") if name in claims}
-    if not all(type(at) in {int, float} for at in moments.values()):
+    if not all(
+        isinstance(at, int | float) and not isinstance(at, bool) and 0 <= at <= TIME_S_MAX
+        for at in moments.values()
+    ):
         raise _bad("its times are no times")
     if not {"exp", "iat"} <= moments.keys():
         raise _bad("it does not say from when until when it holds")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import PromotionRef
 from countersign.gateway.approval_client import CODE_CHARACTERS_MAX, ApprovalClient, Callback
@@ -12,7 +13,7 @@ from countersign.gateway.gate_states import STATES
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import Action, PipelineKey
 from countersign.gateway.pages.actions import HEARD_TIMEOUT_S
-from countersign.gateway.refusals import ApprovalRefusal, Refusal, refusal_of
+from countersign.gateway.refusals import Refusal, refusal_of
 from countersign.gateway.text import addresses
 from countersign.gateway.view.projection import Projection
 from countersign.gateway.web.frames import Screen
@@ -25,12 +26,12 @@ log = get_logger()
 # Where asking once more can end otherwise.
 PASSING = frozenset(
     {
-        ApprovalRefusal.CLUSTER_UNAVAILABLE,
-        ApprovalRefusal.DENIED,
-        ApprovalRefusal.EXPIRED,
-        ApprovalRefusal.FORGE_UNAVAILABLE,
-        ApprovalRefusal.REPLAY,
-        ApprovalRefusal.SESSION_MISMATCH,
+        ConsentRefusal.CLUSTER_UNAVAILABLE,
+        ConsentRefusal.DENIED,
+        ConsentRefusal.EXPIRED,
+        ConsentRefusal.FORGE_UNAVAILABLE,
+        ConsentRefusal.REPLAY,
+        ConsentRefusal.SESSION_MISMATCH,
         Refusal.STATE_MISMATCH,
     }
 )

@@ -1,13 +1,14 @@
 """Server-sent events: one stream for each open page, ended when its session ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Final
 
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from countersign.contracts.errors import Rejected
 from countersign.gateway.access.sessions import Sessions
@@ -51,9 +52,9 @@ class Events:
             form_token=request.scope["state"]["form_token"],
         )
         resumed = Position.parse(request.headers.get("last-event-id", ""))
-        return EventSourceResponse(
-            self._follow(client, resumed or since), ping=0, send_timeout=SEND_TIMEOUT_S
-        )
+        # Counted from now on, so that pages that are opened at once are counted, too.
+        hub.join(client, since=resumed or since)
+        return _Stream(self._follow(client), on_end=lambda: hub.leave(client))
 
     def _view(self, request: Request, since: Position | None) -> View:
         query = request.query_params
@@ -72,9 +73,8 @@ class Events:
             )
         return View(since=since)
 
-    async def _follow(self, client: Client, since: Position | None) -> AsyncIterator[bytes]:
-        hub, sessions = self._hub, self._sessions
-        hub.join(client, since=since)
+    async def _follow(self, client: Client) -> AsyncIterator[bytes]:
+        sessions = self._sessions
         _OPEN.labels().inc()
         try:
             yield b"retry: 1000\n: open\n\n"
@@ -87,7 +87,20 @@ class Events:
                 yield encode_event("signed out", event="signed-out")
         finally:
             _OPEN.labels().dec()
-            hub.leave(client)
+
+
+class _Stream(EventSourceResponse):
+    """A stream that is counted until it ends, also where it never began."""
+
+    def __init__(self, content: AsyncIterator[bytes], *, on_end: Callable[[], None]) -> None:
+        super().__init__(content, ping=0, send_timeout=SEND_TIMEOUT_S)
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._on_end()
 
 
 async def _messages(client: Client) -> AsyncGenerator[bytes, None]:

@@ -88,9 +88,19 @@
       if (cell) cells.add(cell);
     }
     ages(document);
+    hold();
     if (calm.matches) return;
     cells.forEach((cell) => cell.animate([{ opacity: 0.25 }, { opacity: 1 }], { duration: 150 }));
   });
+
+  // While the bus is away, actions wait; what was typed stays.
+  function hold() {
+    const lost = Boolean(document.querySelector("#banner .lost"));
+    document.querySelectorAll("main form[method=post] button").forEach((button) => {
+      if (lost && !button.disabled) { button.disabled = true; button.dataset.held = ""; }
+      else if (!lost && "held" in button.dataset) { button.disabled = false; delete button.dataset.held; }
+    });
+  }
 
   function openNamed() {
     const named = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
@@ -101,7 +111,7 @@
     const banner = document.getElementById("banner");
     if (!banner) return;
     const line = document.createElement("p");
-    line.className = "banner wait";
+    line.className = "banner wait lost";
     line.textContent = text;
     banner.replaceChildren(line);
   }
@@ -111,6 +121,9 @@
     openNamed();
     const main = document.getElementById("main");
     if (main) watched.observe(main, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["class", "href"] });
+    const banner = document.getElementById("banner");
+    if (banner) new MutationObserver(hold).observe(banner, { childList: true, subtree: true });
+    hold();
     const stream = document.getElementById("stream");
     if (!stream) return;
     let lost = false;

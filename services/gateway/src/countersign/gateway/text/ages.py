@@ -36,8 +36,16 @@ def duration(start: datetime, end: datetime) -> str:
 
 
 def absolute(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return _in_utc(at).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def machine(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _in_utc(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        # The first and the last day that there are have no time in every zone.
+        return at.replace(tzinfo=UTC)

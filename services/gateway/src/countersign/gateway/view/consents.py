@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import PromotionRequested
 from countersign.dialects.capabilities import Reach, Revoker
-from countersign.dialects.kinds import KINDS
+from countersign.dialects.delegation.fitness import refuse_unaccepted
+from countersign.dialects.delegation.refusals import DelegationRefusal
+from countersign.dialects.kinds import kind_of
 from countersign.gateway.text.lettering import alike, hidden
 
 REACH_WORDS: Final = {
@@ -25,6 +28,18 @@ REACH_WORDS: Final = {
 }
 
 
+REFUSAL_WORDS: Final = {
+    DelegationRefusal.NO_CLIENT: (
+        "Nobody can sign in at {forge} yet: the administrator needs to register an application"
+        " there and add it to the forge list."
+    ),
+    DelegationRefusal.TOO_STRONG: (
+        "Tokens of {forge} can do more than a promotion needs, and the administrator has not"
+        " accepted that (`broadTokens` on the forge list)."
+    ),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Delegation:
     """The token that a person would delegate."""
@@ -35,30 +50,28 @@ class Delegation:
     refusal: str = ""
 
 
-def delegation_at(forge: Forge) -> Delegation | None:
-    """Describe the token by what that kind of forge can do; none if the kind is not known."""
-    kind = KINDS.get(forge.forge_kind)
-    if kind is None:
-        return None
-    can = kind.capabilities
-    revoked = can.revoked_by is not Revoker.NOBODY
-    end = "revoked after use" if revoked else f"then forgotten: {forge.name} cannot revoke it"
-    refusal = ""
-    if kind.oauth is None or not kind.opens_pulls:
-        refusal = f"Promoting as yourself does not work with {kind.title} yet."
-    elif not forge.client_id:
-        refusal = (
-            f"Nobody can sign in at {forge.name} yet: the administrator needs to register an "
-            "application there and add it to the forge list."
-        )
-    elif can.wants_acceptance and forge.broad_tokens != "accept":
-        refusal = (
-            f"Tokens of {forge.name} can do more than a promotion needs, and the administrator has "
-            "not accepted that (`broadTokens` on the forge list)."
-        )
+def delegation_at(forge: Forge) -> Delegation:
+    """Describe the token by what that kind of forge can do and the administrator accepted."""
+    can, refusal = kind_of(forge).capabilities, refusal_at(forge)
     return Delegation(
-        reach=REACH_WORDS[can.reach].format(forge=forge.name), end=end, refusal=refusal
+        reach=REACH_WORDS[can.reach].format(forge=forge.name),
+        end="revoked after use"
+        if can.revoked_by is not Revoker.NOBODY
+        else f"then forgotten; it ends by itself, because {forge.name} cannot revoke it",
+        refusal=REFUSAL_WORDS[refusal].format(forge=forge.name) if refusal else "",
     )
+
+
+def refusal_at(forge: Forge) -> DelegationRefusal | None:
+    """Return the reason that approval would refuse to send anybody there; none if it would not."""
+    row = kind_of(forge)
+    if row.oauth is None or not forge.client_id:
+        return DelegationRefusal.NO_CLIENT
+    try:
+        refuse_unaccepted(row.capabilities, forge)
+    except Rejected:
+        return DelegationRefusal.TOO_STRONG
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,8 @@ from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
 from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.timeline.timelines import Outcome, Timeline, fold
-from countersign.gateway.view.tracks import track_view
+from countersign.gateway.view.tracks import broken_track, track_view
+from countersign.process.tasks.isolation import isolated
 
 STREAMS: Final = ("PROMOTIONS", "PIPELINES", "TOKENS")
 HISTORY_PER_GATE_MAX: Final = 50  # promotions; what a page shows, the stream keeps the rest
@@ -187,14 +188,20 @@ class Projection:
         if observed is None:
             return None
         if key not in self._tracks:
-            gates = tuple(
-                self._followed(gate_view(observed, i, self.at_gate(key, e.name), links=self.links))
-                if i
-                else None
-                for i, e in enumerate(observed.environments)
-            )
-            self._tracks[key] = track_view(observed, gates)
+            # One that cannot be shown must not take the others along.
+            self._tracks[key] = broken_track(observed)
+            with isolated("track", namespace=key.namespace, pipeline=key.name):
+                self._tracks[key] = self._made(key, observed)
         return self._tracks[key]
+
+    def _made(self, key: PipelineKey, observed: PipelineObserved) -> Track:
+        gates = tuple(
+            self._followed(gate_view(observed, i, self.at_gate(key, e.name), links=self.links))
+            if i
+            else None
+            for i, e in enumerate(observed.environments)
+        )
+        return track_view(observed, gates)
 
     def _followed(self, gate: GateView) -> GateView:
         timeline = self.timelines.get(gate.promotion_id)

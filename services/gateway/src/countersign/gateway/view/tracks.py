@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from countersign.contracts.messages import EnvironmentObserved, ObjectRef, PipelineObserved
+from countersign.contracts.messages import (
+    EnvironmentObserved,
+    Finding,
+    FindingLevel,
+    ObjectRef,
+    PipelineObserved,
+)
 from countersign.contracts.revision import short
 from countersign.gateway.gate_states import STATES
 from countersign.gateway.gates.sentences import cause_of
@@ -37,6 +43,26 @@ def track_view(observed: PipelineObserved, gates: Sequence[GateView | None]) -> 
         chips=frozenset(
             chip for gate in gates if gate is not None and (chip := STATES[gate.state].chip)
         ),
+    )
+
+
+def broken_track(observed: PipelineObserved) -> Track:
+    """A pipeline that cannot be shown, because of a bug of ours: its name, and that."""
+    mistake = Finding(
+        level=FindingLevel.ERROR,
+        code="not_shown",
+        message="Countersign cannot show this pipeline. This is our mistake; it has been logged.",
+    )
+    return Track(
+        key=PipelineKey(observed.pipeline.namespace, observed.pipeline.name),
+        app=observed.app,
+        environments=(),
+        findings=(mistake,),
+        manifest=observed.manifest,
+        observed_at=observed.observed_at,
+        search_text=f"{observed.pipeline.namespace}/{observed.pipeline.name}".lower(),
+        gates=(),
+        chips=frozenset(),
     )
 
 

@@ -2,7 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from countersign.gateway.refusals import ApprovalRefusal, Delay, Refusal
+from countersign.contracts.consent.refusals import ConsentRefusal
+from countersign.gateway.refusals import Delay, Refusal
 
 
 class Words(NamedTuple):
@@ -86,45 +87,51 @@ REFUSALS: Final[dict[str, Words]] = {
         "Promotion not found",
         "It may be very old, or you may not have permission to see it.",
     ),
-    ApprovalRefusal.CANNOT_WRITE: Words(
+    ConsentRefusal.BUS_UNAVAILABLE: Words(
+        503,
+        "Countersign is cut off at the moment",
+        "Nothing was changed. Try again in a moment.",
+    ),
+    ConsentRefusal.REFUSED: Words(502, "The forge did not revoke the token"),
+    ConsentRefusal.CANNOT_WRITE: Words(
         403,
         "You cannot write to that repository",
         "Nothing was changed. Somebody who can write there can promote it.",
     ),
-    ApprovalRefusal.CLUSTER_UNAVAILABLE: Words(
+    ConsentRefusal.CLUSTER_UNAVAILABLE: Words(
         503,
         "Your permissions could not be checked",
         "Nothing was changed. Try again in a moment.",
     ),
-    ApprovalRefusal.DENIED: Words(403, "You declined to sign in", f"Nothing was changed. {_AGAIN}"),
-    ApprovalRefusal.EXPIRED: Words(
+    ConsentRefusal.DENIED: Words(403, "You declined to sign in", f"Nothing was changed. {_AGAIN}"),
+    ConsentRefusal.EXPIRED: Words(
         410, "This sign-in took too long", "Promote again and finish within the time shown."
     ),
-    ApprovalRefusal.FORGE_UNAVAILABLE: Words(
+    ConsentRefusal.FORGE_UNAVAILABLE: Words(
         502, "The forge is not responding properly", "Nothing was changed. Try again in a moment."
     ),
-    ApprovalRefusal.LIMIT: Words(429, "Too many requests", "Wait a minute and try again."),
-    ApprovalRefusal.NO_CLIENT: Words(
+    ConsentRefusal.LIMIT: Words(429, "Too many requests", "Wait a minute and try again."),
+    ConsentRefusal.NO_CLIENT: Words(
         409,
         "Nobody can sign in at this forge yet",
         "The administrator needs to register an application there and add it to the forge list.",
     ),
-    ApprovalRefusal.OTHER: Words(409, "That could not be done", "Nothing was changed."),
-    ApprovalRefusal.NOT_WAITING: Words(
+    Refusal.OTHER: Words(409, "That could not be done", "Nothing was changed."),
+    ConsentRefusal.NOT_WAITING: Words(
         409, "This promotion has moved on", "Its page shows where it stands."
     ),
-    ApprovalRefusal.REPLAY: Words(409, "This sign-in was already used", _AGAIN),
-    ApprovalRefusal.SESSION_MISMATCH: Words(
+    ConsentRefusal.REPLAY: Words(409, "This sign-in was already used", _AGAIN),
+    ConsentRefusal.SESSION_MISMATCH: Words(
         403,
         "This sign-in belongs to another session",
         "Finish it in the browser where you started, signed in as the same person.",
     ),
-    ApprovalRefusal.TOKEN_TOO_LONG_LIVED: Words(
+    ConsentRefusal.TOKEN_TOO_LONG_LIVED: Words(
         403,
         "The token would be valid for too long",
         "It was refused and revoked. Ask the administrator for an application whose tokens expire.",
     ),
-    ApprovalRefusal.TOKEN_TOO_STRONG: Words(
+    ConsentRefusal.TOKEN_TOO_STRONG: Words(
         403,
         "The token would allow too much",
         "It was refused and revoked. Ask the administrator for an application with fewer rights.",
