@@ -128,7 +128,7 @@ class Forge(BaseModel):
         return KIND_BY_NAME[self.kind]
 
     def allows(self, *, namespace: str, owner: str, repository: str) -> bool:
-        """Whether a Pipeline of that namespace may use that repository with a stored token."""
+        """Tell whether a Pipeline of that namespace may use that repository with a stored token."""
         name = f"{owner}/{repository}"
         return any(_matches(name, pattern) for pattern in self.repositories.get(namespace, ()))
 
@@ -152,7 +152,8 @@ class ForgeList(BaseModel):
         return self
 
     def find(self, origin: str) -> Forge:
-        """
+        """Return the entry of an origin.
+
         Raises:
             Rejected: `forge_not_listed`; nothing may be sent to that origin.
 
@@ -182,7 +183,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _may_get_a_token(origin: str) -> bool:
-    """Whether an origin that is well formed is encrypted, and a name and not an address."""
+    """Tell whether a well-formed origin is encrypted, and a name rather than an address."""
     if _LOOPBACK.fullmatch(origin):
         return True
     host, _, port = origin.partition("://")[2].partition(":")

@@ -108,7 +108,7 @@ class NewCommit:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What a commit adds to the base branch.
+    """The difference that a commit makes to the base branch.
 
     Args:
         fork_point: the newest commit that both have.

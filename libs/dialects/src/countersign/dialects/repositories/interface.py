@@ -1,4 +1,4 @@
-"""What a promotion needs of a repository at a forge."""
+"""Repositories at a forge, as a promotion needs them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
 
 @dataclass(frozen=True, kw_only=True)
 class LookScope:
-    """What one look at a repository is to bring along.
+    """The scope of one look at a repository.
 
     Args:
         head_branch: ours; its newest commit and its pull requests are brought.

@@ -34,7 +34,7 @@ class Pull:
 
 
 class Readiness(StrEnum):
-    """How far an open pull request is from being merged."""
+    """The distance of an open pull request from being merged."""
 
     UNKNOWN = "unknown"
     READY = "ready"
@@ -47,7 +47,7 @@ class Readiness(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PullStatus:
-    """What became of a pull request. `version` is given back for the next question."""
+    """The fate of a pull request. `version` is given back for the next question."""
 
     state: PullState
     readiness: Readiness = Readiness.UNKNOWN

@@ -10,7 +10,7 @@ from countersign.contracts.messages import Finding, FindingLevel
 
 
 class FindingCode(StrEnum):
-    """What is wrong with a Pipeline, or with what is needed to look after it."""
+    """Findings: faults of a Pipeline, or of what is needed to look after it."""
 
     # The Pipeline itself.
     BEING_DELETED = "being_deleted"
