@@ -135,11 +135,10 @@ async def test_nobody_but_topology_may_manage_streams_and_consumers(server: Any,
             assert not await probe.may_publish(f"$JS.API.{path}"), path
 
 
-async def test_topology_may_not_delete_promotions_or_steal_messages(server: Any) -> None:
+async def test_topology_may_not_delete_single_messages_or_steal_them(server: Any) -> None:
     async with probing(server, "topology") as probe:
         for path in (
             "STREAM.DELETE.PROMOTIONS",
-            "STREAM.PURGE.PROMOTIONS",
             "STREAM.MSG.DELETE.PROMOTIONS",
             "STREAM.MSG.GET.PROMOTIONS",
             "CONSUMER.DELETE.PROMOTIONS.pr-writer-jobs",

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
+from countersign.contracts.subjects import stream_of
 from countersign.contracts.wire.cloud_events import event_source
 from countersign.messaging.connection import (
     BusClient,
@@ -22,6 +24,7 @@ from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.requests.requester import REQUEST_TIMEOUT_S, Requester
 from countersign.messaging.requests.responder import Answer, Call
 from countersign.messaging.settings import BusSettings
+from countersign.messaging.stream_health import StreamHealth, published_by
 from countersign.messaging.work.worker import Work
 from countersign.process.clocks import MACHINE, Clocks
 from countersign.process.health import Health
@@ -37,6 +40,9 @@ __all__ = [
     "Work",
     "open_bus",
 ]
+
+
+REFUSED_BY_STREAM: Final = frozenset({BusRefusal.STREAM_REFUSED, BusRefusal.NO_STREAM})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,9 @@ class Bus:
         self.client = client
         self.state = state
         self.pace = Pace()
+        self.streams = StreamHealth(
+            published_by(identity.service), monotonic=identity.clocks.monotonic
+        )
         self.requester = Requester(client, service=identity.service)
 
     @property
@@ -94,12 +103,20 @@ class Bus:
             message_id=message_id,
             at=self.clocks.wall(),
         )
-        return await publish_event(
-            self.client,
-            event,
-            stamp=stamp,
-            create_once=create_once,
-        )
+        stream = stream_of(type(event))
+        try:
+            published = await publish_event(
+                self.client, event, stamp=stamp, create_once=create_once
+            )
+        except AlreadyExists:
+            self.streams.stored(stream)
+            raise
+        except (Rejected, Retryable) as error:
+            if error.reason in REFUSED_BY_STREAM:
+                self.streams.refused(stream, error.message)
+            raise
+        self.streams.stored(stream)
+        return published
 
     def reply_subject(self) -> str:
         """A fresh private subject, for a request that must name where its response goes."""
@@ -186,6 +203,8 @@ async def open_bus(
     client = await connect(settings, service=service, state=state)
     identity = Identity(service=service, settings=settings, health=health, clocks=clocks)
     bus = Bus(identity, client=client, state=state)
+    if published_by(service):
+        health.add("publishing", bus.streams.reason)
     try:
         await bus.requester.start()
         await bus.flush()

@@ -35,3 +35,9 @@ LAGS: Final = counter(
 )
 POSITION: Final = gauge("projection_sequence", "Last sequence applied.", ("stream",))
 IN_FLIGHT: Final = gauge("work_in_flight", "Messages being handled.", ("durable",))
+STREAM_FILL: Final = gauge(
+    "stream_fill_ratio", "Bytes of a stream against its limit, from 0 to 1.", ("stream",)
+)
+STREAM_REFUSALS: Final = counter(
+    "stream_refusals_total", "Events that a stream did not take.", ("stream",)
+)

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,11 @@ from pydantic import ValidationError
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.messaging.administration import reader_files
 from countersign.messaging.administration.provisioning import apply_topology, dead_letters
+from countersign.messaging.administration.retention import (
+    TOMBSTONE_AGE,
+    retain_pipelines,
+    retain_promotions,
+)
 from countersign.messaging.administration.server_config import reader_fragments
 from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.refusals import BusRefusal
@@ -23,11 +29,15 @@ from countersign.messaging.settings import BusSettings
 from countersign.messaging.topology.permissions import TOPOLOGY
 from countersign.messaging.topology.readers import durables as reader_durables
 from countersign.messaging.topology.streams import DURABLES, STREAMS, with_replicas
+from countersign.process.clocks import MACHINE
 
 CONNECT_TIMEOUT_S: Final = 60.0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 _LETTERS_DEFAULT: Final = 100
+# A shorter age would drop what people still look at.
+DAYS_MIN: Final = 7
+DAYS_MAX: Final = 36_500
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +78,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     applying.add_argument(
         "--readers", type=Path, default=None, help="directory of readers, who get a durable each"
+    )
+    retaining = commands.add_parser(
+        "retain",
+        help="drop promotions that are over for long, and what is left of deleted Pipelines",
+        description="Drops the oldest events up to the first promotion that is not over, or not "
+        "for so long. The chain of promotions is kept in the status of each Pipeline.",
+    )
+    retaining.add_argument(
+        "--older-than-days", type=_days, required=True, help="how long they are over, at least"
+    )
+    retaining.add_argument(
+        "--archive", type=Path, help="file that they are appended to first, a JSON object a line"
+    )
+    retaining.add_argument(
+        "--dry-run", action="store_true", default=argparse.SUPPRESS, help="only print the count"
     )
     listing = commands.add_parser("dead-letters", help="list what could not be handled")
     listing.add_argument("--limit", type=int, default=_LETTERS_DEFAULT, help="at most so many")
@@ -131,6 +156,8 @@ async def _run(settings: BusSettings, options: argparse.Namespace) -> int:
             BusRefusal.UNAVAILABLE, f"{settings.nats_url}: {state.reason() or 'no answer'}"
         ) from None
     try:
+        if options.command == "retain":
+            return await _retain(client, options)
         if options.command == "dead-letters":
             return await _list(client, limit=options.limit)
         return await _apply(
@@ -159,6 +186,26 @@ async def _apply(client: Client, *, dry_run: bool, replicas: int, readers: Path 
         print(f"{len(changes)} to change; nothing was")
     else:
         print(f"{len(changes)} changed")
+    return 0
+
+
+def _days(written: str) -> timedelta:
+    days = int(written)
+    if not DAYS_MIN <= days <= DAYS_MAX:
+        raise ValueError(written)
+    return timedelta(days=days)
+
+
+async def _retain(client: Client, options: argparse.Namespace) -> int:
+    now, dry_run = MACHINE.wall(), bool(options.dry_run)
+    dropped = await retain_promotions(
+        client, before=now - options.older_than_days, archive=options.archive, dry_run=dry_run
+    )
+    pipelines = await retain_pipelines(client, before=now - TOMBSTONE_AGE, dry_run=dry_run)
+    done = "would be dropped" if dry_run else "dropped"
+    print(f"{dropped.events} events of promotions, {pipelines} deleted Pipelines {done}")
+    if dropped.held_by:
+        print(f"promotion {dropped.held_by} is not over, and what follows is kept with it")
     return 0
 
 

@@ -159,6 +159,7 @@ class _Follower:
 
         """
         state = await stream_state(self._bus.client, self._stream)
+        self._bus.streams.looked_at(self._stream, state)
         if await self._landmarks.are_missing_in(state, applied=self._applied):
             self._restart()
         self._landmarks.created = state.created

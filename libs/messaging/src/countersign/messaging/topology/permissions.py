@@ -142,6 +142,6 @@ def _management(readers: Iterable[Reader]) -> tuple[str, ...]:
         *per_stream,
         *per_durable,
         *(f"$JS.API.DIRECT.GET.{stream}" for stream in ("PROMOTIONS", "PIPELINES", DEAD_LETTERS)),
-        # What is over is dropped: see `administration.retention`. Of PROMOTIONS nobody may purge.
-        "$JS.API.STREAM.PURGE.PIPELINES",
+        # What is over for long is dropped: see `administration.retention`.
+        *(f"$JS.API.STREAM.PURGE.{stream}" for stream in ("PROMOTIONS", "PIPELINES")),
     )

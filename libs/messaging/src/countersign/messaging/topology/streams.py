@@ -39,7 +39,7 @@ class Stream:
     age_max_s: int = 0
     duplicates_s: int = 120
     discard: str = "new"
-    keep_for_ever: bool = False
+    deny_delete: bool = False
     published: bool = True
     replicas: int = 1
 
@@ -61,8 +61,7 @@ class Stream:
             "max_msg_size": MESSAGE_BYTES_MAX,
             "duplicate_window": self.duplicates_s * _SECOND_NS,
             "allow_direct": True,
-            "deny_delete": self.keep_for_ever,
-            "deny_purge": self.keep_for_ever,
+            "deny_delete": self.deny_delete,
         }
         if self.published:
             body["subject_transform"] = {"src": f"{INTAKE_ROOT}.>", "dest": f"{EVENT_ROOT}.>"}
@@ -120,11 +119,11 @@ STREAMS: Final[Mapping[str, Stream]] = {
     for stream in (
         Stream(
             name="PROMOTIONS",
-            description="Every promotion, consent and pull request; kept for ever.",
+            description="Every promotion, consent and pull request; never deleted one by one.",
             subjects=_intake("PROMOTIONS"),
             bytes_max=2048 * _MIB,
             duplicates_s=600,
-            keep_for_ever=True,
+            deny_delete=True,
         ),
         Stream(
             name="PIPELINES",
