@@ -151,13 +151,12 @@ async def test_who_may_only_read_commits_nothing(stage: Stage) -> None:
     assert not stage.head(BRANCH)
 
 
-async def test_branch_in_the_way_of_ours_is_no_success(stage: Stage) -> None:
-    """A branch `countersign` forbids every one below it."""
-    stage.push("countersign", {"README.md": "in the way\n"})
+@pytest.mark.parametrize("name", ["countersign", "countersign/apps"])
+async def test_branch_in_the_way_of_ours_is_refused_for_good(stage: Stage, name: str) -> None:
+    """A branch `countersign` forbids every one below it, however often it is tried."""
+    stage.push(name, {"README.md": "in the way\n"})
 
-    with pytest.raises((Rejected, Retryable)):
-        await stage.client().commit(PLACE, change(stage))
-
+    assert await refusal(stage, change(stage)) == ForgeRefusal.REFUSED
     assert not stage.head(BRANCH)
 
 

@@ -14,7 +14,9 @@ class ForgeRefusal(StrEnum):
     # Stays until somebody does something.
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
+    SIGN_ON_WANTED = "sign_on_wanted"
     NOT_FOUND = "not_found"
+    # For good: by a rule, a hook, or a name that is in the way.
     REFUSED = "refused"
     FORGE_NOT_LISTED = "forge_not_listed"
     BAD_AUTHORITY = "bad_authority"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
@@ -133,11 +133,18 @@ class GiteaRepository:
 
     def commit(self, place: Place, new: NewCommit) -> Conversation[str]:
         request = requests.commit(place, new)
-        (answer,) = yield from self._ask(request)
+        try:
+            (answer,) = yield from self._ask(request)
+        except Retryable:
+            # One of the two fails with 500 where a name is in the way.
+            yield from self._refuse_in_the_way(place, new.branch)
+            raise
         if answer.status != _CREATED:
-            there = yield from self._ask(requests.branch(place, new.branch))
+            (there,) = yield from self._ask(requests.branch(place, new.branch))
+            if there.status != _OK:
+                yield from self._refuse_in_the_way(place, new.branch)
             raise words.commit_refusal(
-                answer, place=place, branch=new.branch, is_there=there[0].status == _OK
+                answer, place=place, branch=new.branch, is_there=there.status == _OK
             )
         with shapes.reading(request.name):
             made, written = answers.commit_of(answer.json()), answers.written_of(answer.json())
@@ -152,6 +159,15 @@ class GiteaRepository:
                 f"{place.name}: branch {new.branch!r} has not what was sent; delete it there",
             )
         return made
+
+    def _refuse_in_the_way(self, place: Place, branch: str) -> Conversation[None]:
+        """Refuse for good where a branch is named like a folder of ours."""
+        parts = branch.split("/")
+        above = ["/".join(parts[:n]) for n in range(1, len(parts))]
+        found = yield from self._ask(*(requests.branch(place, name) for name in above))
+        for name, answer in zip(above, found, strict=True):
+            if answer.status == _OK:
+                raise words.in_the_way(place=place, branch=branch, name=name)
 
     def open_pull(
         self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()

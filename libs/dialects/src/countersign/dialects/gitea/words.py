@@ -33,7 +33,7 @@ _COMMIT: Final = (
     ),
     _Word(
         part="protected branch",
-        reason=ForgeRefusal.FORBIDDEN,
+        reason=ForgeRefusal.REFUSED,
         advice="a rule protects new branches; let the user push to branches below 'countersign/'",
     ),
     _Word(
@@ -42,16 +42,19 @@ _COMMIT: Final = (
         advice="the repository is archived",
     ),
     _Word(
-        part="cannot lock ref",
-        reason=ForgeRefusal.REFUSED,
-        advice="another branch has a part of this one's name; rename or delete it",
-    ),
-    _Word(
         part="required scope",
         reason=ForgeRefusal.FORBIDDEN,
         advice="the token needs the scope write:repository",
     ),
 )
+
+
+def in_the_way(*, place: Place, branch: str, name: str) -> Rejected:
+    """Return what is wrong where another branch has a part of ours for its name, or ours of its."""
+    return Rejected(
+        ForgeRefusal.REFUSED,
+        f"{place.name}: branch {name!r} makes {branch!r} impossible; rename or delete it",
+    )
 
 
 def commit_refusal(answer: Answer, *, place: Place, branch: str, is_there: bool) -> Rejected:

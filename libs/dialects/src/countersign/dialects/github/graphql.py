@@ -4,10 +4,13 @@ Source: https://docs.github.com/en/graphql/guides/forming-calls-with-graphql
 """
 
 from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.dialects import shapes
 from countersign.dialects.exchange import Answer
+from countersign.dialects.github.limits import LIMITS, is_secondary
 from countersign.dialects.refusals import ForgeRefusal
 
 _REASONS: Final = {
@@ -19,10 +22,15 @@ _REASONS: Final = {
 }
 # A ref named "refs/heads/x" already exists in the repository.
 # A pull request already exists for owner:branch.
+# Repository rule violations found: of a ruleset, whatever the type says.
 _SENTENCES: Final = {
     "A ref named": ForgeRefusal.BRANCH_TAKEN,
     "pull request already exists": ForgeRefusal.PULL_EXISTS,
+    "rule violation": ForgeRefusal.REFUSED,
 }
+# The points of an hour are spent, or too many questions came at once; with status 200.
+# Source: https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+_LIMITS: Final = frozenset({"RATE_LIMIT", "RATE_LIMITED"})
 Json = Any
 
 
@@ -41,9 +49,11 @@ def data_of(answer: Answer, *, where: str) -> tuple[dict[str, Json], list[dict[s
     if not isinstance(listed, list):
         raise Rejected(ForgeRefusal.BAD_ANSWER, f"{where}: the answer's errors are no list")
     errors = [e for e in listed if isinstance(e, dict)]
-    if any(e.get("type") == "RATE_LIMITED" for e in errors):
+    if any(map(_is_limit, errors)):
         raise Retryable(
-            ForgeRefusal.RATE_LIMITED, f"{where}: GitHub limits our requests", after_s=60
+            ForgeRefusal.RATE_LIMITED,
+            f"{where}: GitHub limits our requests",
+            after_s=LIMITS.wait_s(answer.headers, _date_s(answer)),
         )
     data = body.get("data")
     if not isinstance(data, dict):
@@ -75,6 +85,8 @@ def reason_of(error: dict[str, Json]) -> ForgeRefusal:
     It gives `UNPROCESSABLE` to everything that a REST call would answer with 422.
     """
     sentence, kind = str(error.get("message")), error.get("type")
+    if shapes.part_at(error, "extensions", "saml_failure") is True:
+        return ForgeRefusal.SIGN_ON_WANTED
     if not kind and "omething went wrong" in sentence:
         return ForgeRefusal.FORGE_UNAVAILABLE
     for words, reason in _SENTENCES.items():
@@ -87,6 +99,18 @@ def at(errors: Iterable[dict[str, Json]], alias: str) -> list[dict[str, Json]]:
     """The errors of one field."""
     paths = ((e, e.get("path")) for e in errors)
     return [e for e, path in paths if isinstance(path, list) and path[:1] == [alias]]
+
+
+def _is_limit(error: dict[str, Json]) -> bool:
+    return error.get("type") in _LIMITS or is_secondary(str(error.get("message")).encode())
+
+
+def _date_s(answer: Answer) -> float:
+    """The forge's own clock, by which it says until when; far behind where it does not tell."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _sentence(text: Json) -> str:

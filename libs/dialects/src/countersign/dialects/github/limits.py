@@ -25,8 +25,7 @@ def _is_limit(answer: Answer) -> bool:
     if answer.status == TOO_MANY:
         return True
     waits = is_spent(answer.headers) or "retry-after" in answer.headers
-    said = waits or _SECONDARY.search(answer.body[:_LOOKED_AT_BYTES_MAX])
-    return answer.status == FORBIDDEN and bool(said)
+    return answer.status == FORBIDDEN and (waits or is_secondary(answer.body))
 
 
 def _wait_s(headers: Mapping[str, str], now_s: float) -> float:
@@ -39,6 +38,10 @@ def _wait_s(headers: Mapping[str, str], now_s: float) -> float:
         return min(max(1.0, float(reset) - now_s), LIMIT_WAIT_S_MAX)
     # "Wait for at least one minute" where no header says how long.
     return LIMIT_WAIT_S
+
+
+def is_secondary(said: bytes) -> bool:
+    return _SECONDARY.search(said[:_LOOKED_AT_BYTES_MAX]) is not None
 
 
 def is_spent(headers: Mapping[str, str]) -> bool:

@@ -75,6 +75,15 @@ BY_REASON: Final = {
         "Nothing was opened. Ask for the right that is named above, or let somebody approve who has"
         " it; then ask again."
     ),
+    FailureReason.REFUSED: (
+        "A rule of {repository} refuses it, or a branch whose name is part of ours; the message"
+        " above says which. Let the approver create branches below countersign/, or rename that"
+        " branch, then try again."
+    ),
+    FailureReason.SIGN_ON_WANTED: (
+        "The organization wants single sign-on. Sign in there, let the application or the token use"
+        " that session, then try again."
+    ),
     FailureReason.INTERNAL: (
         "This is our mistake. Try again. If it keeps happening, give the trace id to whoever runs"
         " Countersign."
