@@ -176,6 +176,37 @@ async def test_news_of_before_the_pull_request_was_opened_again_is_not_taken(
     assert len(house.recorder.events) == 2
 
 
+async def test_merge_counts_though_it_was_closed_before(house: GitHubHouse) -> None:
+    await house.post(news(pull={"merged": False, "closed_at": "2026-11-23T08:50:00Z"}))
+    answer = await house.post(news(), X_GitHub_Delivery="d-2")
+
+    assert answer.text == "merged\n"
+    assert [type(e) for e in house.recorder.events] == [m.PullRequestClosed, m.PullRequestMerged]
+    last = house.recorder.events[-1]
+    assert isinstance(last, m.PullRequestMerged)
+    assert last.by == m.ForgeUser(id="1001", login="ada")
+
+
+async def test_merge_of_an_earlier_try_is_told_of_that_try(house: GitHubHouse) -> None:
+    house.projection.apply(stories.retried(2), sequence=9)
+
+    answer = await house.post(news())
+
+    assert answer.text == "merged\n"
+    (event,) = house.recorder.events
+    assert isinstance(event, m.PullRequestMerged)
+    assert event.promotion.attempt == 1
+
+
+async def test_closing_of_an_earlier_try_changes_nothing(house: GitHubHouse) -> None:
+    house.projection.apply(stories.retried(2), sequence=9)
+
+    answer = await house.post(news(pull={"merged": False}))
+
+    assert answer.text == "known\n"
+    assert house.recorder.events == []
+
+
 async def test_foreign_host_is_refused(house: GitHubHouse) -> None:
     assert (await house.post(news(), Host="evil.example")).status_code == 421
 

@@ -91,8 +91,8 @@ class Approval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EarlierPull:
-    """The pull request of an attempt before the current one."""
+class AttemptedPull:
+    """A pull request, and the attempt that it is of."""
 
     attempt: int
     pull_request: PullRequestRef
@@ -122,7 +122,7 @@ class Promotion:
     merged: bool = False
     # Attempts that were merged, so that one is not told twice.
     merged_attempts: frozenset[int] = frozenset()
-    earlier: tuple[EarlierPull, ...] = ()
+    earlier: tuple[AttemptedPull, ...] = ()
     failure: FailureReason = FailureReason.UNSPECIFIED
     failure_message: str = ""
     failure_detail: FailureDetail = FailureDetail.UNSPECIFIED

@@ -17,6 +17,9 @@ DECIDED: Final = histogram("watcher_decide_seconds", "Time to decide about a Pip
 NOT_DECIDED: Final = counter(
     "watcher_not_decided_total", "Looks at a Pipeline that ended in an error of ours"
 )
+NOT_TAKEN: Final = counter(
+    "watcher_events_not_taken_total", "Events of streams that ended in an error of ours"
+)
 WEBHOOKS: Final = counter("watcher_webhooks_total", "Webhooks of forges", ("outcome",))
 HINTS: Final = counter(
     "watcher_hints_total", "Hints of Flux, by what was answered or done", ("source", "outcome")

@@ -1,6 +1,7 @@
 """Follows streams and hints, and hands on what comes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -15,7 +16,7 @@ from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.flux_events import read_event
 from countersign.watcher.hints.rates import WINDOW_S, RateLimit
 from countersign.watcher.hints.reception import Hints
-from countersign.watcher.metrics import HINTS
+from countersign.watcher.metrics import HINTS, NOT_TAKEN
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.pulls.news import PullRequestNews
 
@@ -38,9 +39,11 @@ async def follow_streams(
 
     async def apply(received: Received) -> None:
         event = received.message
-        observer.on_event(event, sequence=received.sequence, trace=received.trace)
+        with _reported(received):
+            observer.on_event(event, sequence=received.sequence, trace=received.trace)
         if tell is not None:
-            tell(event, recorded_at=received.recorded_at)
+            with _reported(received):
+                tell(event, recorded_at=received.recorded_at)
         if isinstance(event, PullRequestOpened):
             try:
                 await news.on_opened(event)
@@ -54,6 +57,18 @@ async def follow_streams(
         caught_up=observer.caught_up,
         restarted=observer.on_restarted,
     )
+
+
+@contextmanager
+def _reported(received: Received) -> Iterator[None]:
+    """Report an event that we cannot take; it must not end the hearing of all others."""
+    try:
+        yield
+    except Exception:
+        NOT_TAKEN.labels().inc()
+        log.exception(
+            "event.bug", message=type(received.message).__name__, sequence=received.sequence
+        )
 
 
 async def follow_hints(bus: Bus, hints: Hints, *, monotonic_s: Callable[[], float]) -> None:

@@ -9,7 +9,13 @@ from countersign.contracts.messages import (
     PromotionSuperseded,
     PromotionUndone,
 )
-from countersign.contracts.promotion import ATTEMPT_OVER, EARLIER_MAX, EarlierPull, Promotion, State
+from countersign.contracts.promotion import (
+    ATTEMPT_OVER,
+    EARLIER_MAX,
+    AttemptedPull,
+    Promotion,
+    State,
+)
 
 # A person may ask again for what is open or merged and does not end by itself.
 _RETRIED_FROM = ATTEMPT_OVER | {State.OPEN, State.DEPLOYING}
@@ -20,7 +26,7 @@ def retried(event: PromotionRetried, promotion: Promotion) -> Promotion:
         return promotion
     earlier = promotion.earlier
     if promotion.pull_request is not None:
-        pull = EarlierPull(attempt=promotion.attempt, pull_request=promotion.pull_request)
+        pull = AttemptedPull(attempt=promotion.attempt, pull_request=promotion.pull_request)
         earlier = (*earlier, pull)[-EARLIER_MAX:]
     fresh = Promotion(
         request=promotion.request,

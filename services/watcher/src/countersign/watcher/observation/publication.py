@@ -14,7 +14,7 @@ from countersign.contracts.messages import (
     PromotionRef,
     PromotionRequested,
 )
-from countersign.contracts.subjects import event_subject, stream_of
+from countersign.contracts.subjects import event_subject, fact_id, stream_of
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
 from countersign.telemetry import attributes as names
@@ -132,8 +132,8 @@ class Publication:
 
     def _message_id(self, event: Message) -> str:
         """The same for every watcher that says the same in the same place."""
-        name = EVENTS[type(event)].name
         if isinstance(event, PipelineObserved | PipelineDeleted):
+            name = EVENTS[type(event)].name
             place = (event.pipeline.namespace, event.pipeline.name)
             seen = self._projection.observed().get(place)
             times: dict[str, object] = {"observed_at": None, "deleted_at": None}
@@ -141,5 +141,4 @@ class Publication:
             digest = hashlib.sha256(event.model_copy(update=fields).to_json()).hexdigest()[:16]
             # With what it follows, so that a return to an earlier state is no duplicate of that.
             return f"{name}:{event.pipeline.uid}:{digest}:{seen.sequence if seen else 0}"
-        ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
-        return f"{name}:{ref.promotion_id}:{max(1, ref.attempt)}"
+        return fact_id(event)

@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from countersign.contracts.message import Message
 from countersign.contracts.messages import PullRequestClosed, PullRequestMerged, PullRequestRef
-from countersign.contracts.promotion import Promotion
+from countersign.contracts.promotion import AttemptedPull, Promotion
 from countersign.dialects.hooks.fates import Fate
 
 
@@ -19,11 +18,22 @@ def is_ours(fate: Fate, ref: PullRequestRef) -> bool:
     )
 
 
-def event_of(fate: Fate, *, promotion: Promotion, ref: PullRequestRef, now: datetime) -> Message:
+def pull_of(fate: Fate, promotion: Promotion) -> AttemptedPull | None:
+    """Find the pull request it speaks of: that of the current attempt, or of an earlier one."""
+    pulls = list(promotion.earlier)
+    if promotion.pull_request is not None:
+        pulls.append(AttemptedPull(attempt=promotion.attempt, pull_request=promotion.pull_request))
+    return next((pull for pull in reversed(pulls) if is_ours(fate, pull.pull_request)), None)
+
+
+def event_of(
+    fate: Fate, *, promotion: Promotion, pull: AttemptedPull, now: datetime
+) -> PullRequestMerged | PullRequestClosed:
+    ref = promotion.ref.model_copy(update={"attempt": pull.attempt})
     if fate.merged:
         return PullRequestMerged(
-            promotion=promotion.ref,
-            pull_request=ref,
+            promotion=ref,
+            pull_request=pull.pull_request,
             by=fate.by,
             merge_commit=fate.merge_commit,
             merged_at=fate.at or now,
@@ -32,8 +42,8 @@ def event_of(fate: Fate, *, promotion: Promotion, ref: PullRequestRef, now: date
             approver=promotion.approver,
         )
     return PullRequestClosed(
-        promotion=promotion.ref,
-        pull_request=ref,
+        promotion=ref,
+        pull_request=pull.pull_request,
         by=fate.by,
         closed_at=fate.at or now,
         mode=promotion.opened_mode,

@@ -11,13 +11,14 @@ from typing import Final
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS, PullRequestOpened
+from countersign.contracts.subjects import fact_id
 from countersign.dialects.hooks.fates import Fate
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.interfaces import Publisher
 from countersign.watcher.observation.projection import Projection, TrackedPromotion
-from countersign.watcher.pulls.fate_events import event_of, is_ours
+from countersign.watcher.pulls.fate_events import event_of, pull_of
 from countersign.watcher.pulls.sources import Address, Source
 
 log = get_logger()
@@ -87,14 +88,15 @@ class PullRequestNews:
 
     async def _publish(self, fate: Fate, *, entry: TrackedPromotion, source: Source) -> str:
         promotion = entry.promotion
-        ref = promotion.pull_request
-        if ref is None or not is_ours(fate, ref) or not source.tells_of(ref):
+        pull = pull_of(fate, promotion)
+        if pull is None or not source.tells_of(pull.pull_request):
             log.warning("webhook.foreign", promotion_id=promotion.promotion_id)
             return "foreign"
+        ref = pull.pull_request
         if not fate.merged and self._projection.is_known_closed(ref, at=fate.at):
             # From before it was opened again: a delivery can be caught, and sent under a new id.
             return "known"
-        event = event_of(fate, promotion=promotion, ref=ref, now=self._clock())
+        event = event_of(fate, promotion=promotion, pull=pull, now=self._clock())
         if advance(promotion, event) is promotion:
             return "known"
         described = {
@@ -116,9 +118,5 @@ class PullRequestNews:
         return "merged" if fate.merged else "closed"
 
     async def _send(self, event: Message) -> None:
-        ref = event.promotion  # type: ignore[attr-defined]
-        name = EVENTS[type(event)].name
-        published = await self._publisher.publish(
-            event, message_id=f"{name}:{ref.promotion_id}:{max(1, ref.attempt)}"
-        )
+        published = await self._publisher.publish(event, message_id=fact_id(event))
         self._projection.apply(event, sequence=published.sequence, trace=carrier())
