@@ -38,7 +38,9 @@ def test_only_telemetry_knows_the_sdk_of_opentelemetry() -> None:
     assert guilty == []
 
 
-@pytest.mark.parametrize("service", ["watcher", "approval", "pr-writer", "auditor", "gateway"])
+@pytest.mark.parametrize(
+    "service", ["watcher", "approval", "pr-writer", "auditor", "gateway", "bridge"]
+)
 def test_service_has_the_files_that_every_service_has(service: str) -> None:
     package = ROOT / "services" / service / "src/countersign" / service.replace("-", "_")
     expected = {"__main__.py", "settings.py", "bootstrap.py"}

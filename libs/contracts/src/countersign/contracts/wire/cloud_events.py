@@ -53,6 +53,9 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     "traceparent": {"description": "W3C Trace Context of whoever published it."},
     "tracestate": {"description": "What vendors add to it."},
     "Nats-Msg-Id": {"description": "The same as ce-id; the stream drops what comes twice."},
+    "Nats-Expected-Last-Subject-Sequence": {
+        "description": "0 where the publisher wanted to be the first on the subject."
+    },
     "Nats-Stream": {"description": "The stream that holds it."},
     "Nats-Subject": {"description": "The subject that it is stored on."},
     "Nats-Sequence": {"description": "Its number in the stream; of one stream without holes."},

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from countersign.contracts.subjects import EVENT_ROOT, STREAM_BY_NOUN, encode_name
+from countersign.contracts.subjects import EVENT_ROOT, STREAM_BY_NOUN, encode_name, inbox_prefix
 from countersign.messaging.topology.streams import Durable
 
 # Where a reader finds the API of JetStream; each client library has an option for it.
 API_PREFIX: Final = "countersign-api"
 _API: Final = "$JS.API"
-_INBOX: Final = "_INBOX.>"
+# As client libraries name inboxes, and as our own does; nobody else is in that account.
+INBOX_OF: Final = "reader"
+_INBOXES: Final = ("_INBOX.>", f"{inbox_prefix(INBOX_OF)}.>")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 # A tool that was away longer begins anew.
 _FORGOTTEN_S: Final = 90 * 24 * 3600.0
@@ -110,7 +112,7 @@ def publishes(reader: Reader) -> tuple[str, ...]:
 
 def subscribes(reader: Reader) -> tuple[str, ...]:
     """Return what its user may subscribe to: events, and answers to itself."""
-    return (*reader.subjects, _INBOX)
+    return (*reader.subjects, *_INBOXES)
 
 
 def _streams() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from countersign.contracts.messages import ForgeUser, PullRequestRef
+from countersign.dialects.pages import pull_request_page
 from countersign.dialects.repositories.contents import Place
 from countersign.dialects.repositories.interface import View
 from countersign.dialects.repositories.pulls import Pull
@@ -44,20 +45,21 @@ def attempt_of(pull: Pull) -> int:
 def seen(pull: Pull, view: View, job: Job, *, author: ForgeUser | None = None) -> SeenPull:
     """Say of a pull request what the contract wants to know."""
     to = job.request.destination
+    ref = PullRequestRef(
+        kind=to.kind,
+        origin=to.origin,
+        repository_id=view.repository_id,
+        owner=to.owner,
+        repository=to.repository,
+        number=pull.number,
+        head_branch=pull.head_branch,
+        head_commit=pull.head_commit,
+        head_repository_id=pull.head_repository_id,
+        base_branch=to.base_branch,
+    )
     return SeenPull(
         attempt=attempt_of(pull),
-        pull_request=PullRequestRef(
-            kind=to.kind,
-            origin=to.origin,
-            repository_id=view.repository_id,
-            owner=to.owner,
-            repository=to.repository,
-            number=pull.number,
-            head_branch=pull.head_branch,
-            head_commit=pull.head_commit,
-            head_repository_id=pull.head_repository_id,
-            base_branch=to.base_branch,
-        ),
+        pull_request=ref.model_copy(update={"url": pull_request_page(ref)}),
         fate=Fate(pull.state.value),
         author=pull.author or author,
         ended_by=pull.ended_by,

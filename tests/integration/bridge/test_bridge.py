@@ -1,0 +1,194 @@
+"""The bridge as a process, between a real bus and a destination that fails."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from subscribers.conftest import READER, example, publish
+from subscribers.conftest import server as server  # noqa: PLC0414 - a fixture
+
+from countersign.contracts.message import Message
+from countersign.contracts.messages import (
+    PromotionCompleted,
+    PromotionRequested,
+    PullRequestMerged,
+)
+from countersign.messaging.administration.local_server import LocalServer
+
+DELIVERED_S_MAX = 30
+
+
+@dataclass
+class Sink:
+    """An HTTP server that answers with the statuses it was told, then with 200."""
+
+    statuses: list[int] = field(default_factory=list)
+    # Headers, body and the answer, of each request.
+    seen: list[tuple[dict[str, str], bytes, int]] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    url: str = ""
+
+    async def on_connection(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lines = head.decode().split("\r\n")[1:-2]
+                headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines)}
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                status = self.statuses.pop(0) if self.statuses else 200
+                self.seen.append((headers, body, status))
+                self.news.set()
+                writer.write(f"HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n".encode())
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    @property
+    def taken(self) -> list[tuple[dict[str, str], bytes]]:
+        return [(headers, body) for headers, body, status in self.seen if status == 200]
+
+    async def until_taken(self, count: int) -> None:
+        async with asyncio.timeout(DELIVERED_S_MAX):
+            while len(self.taken) < count:
+                self.news.clear()
+                await self.news.wait()
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    made = Sink()
+    listening = await asyncio.start_server(made.on_connection, "127.0.0.1", 0)
+    made.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/hook"
+    try:
+        yield made
+    finally:
+        listening.close()
+
+
+@asynccontextmanager
+async def bridge(server: LocalServer, sink: Sink, **settings: str) -> AsyncIterator[Process]:
+    environment = {
+        **os.environ,
+        "COUNTERSIGN_NATS_URL": server.url,
+        "COUNTERSIGN_NKEY_FILE": str(server.readers_dir / f"{READER}.nk"),
+        "COUNTERSIGN_BRIDGE_READER": READER,
+        "COUNTERSIGN_BRIDGE_URL": sink.url,
+        **{f"COUNTERSIGN_BRIDGE_{name.upper()}": value for name, value in settings.items()},
+    }
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("countersign-bridge")),
+        env=environment, stdout=DEVNULL, stderr=DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def events(count: int, *, first: int = 0) -> list[tuple[str, Message]]:
+    return [(f"id-{number}", example(PromotionRequested)) for number in range(first, first + count)]
+
+
+async def test_every_event_arrives_in_order_though_the_destination_fails(
+    server: LocalServer, sink: Sink
+) -> None:
+    sink.statuses = [200, 503, 500, 200, 429]
+    await publish(server, *events(6))
+
+    async with bridge(server, sink):
+        await sink.until_taken(6)
+
+    assert [headers["ce-id"] for headers, _ in sink.taken] == [f"id-{n}" for n in range(6)]
+    assert len(sink.seen) == 9
+
+
+async def test_bridge_that_is_killed_goes_on_where_it_was(server: LocalServer, sink: Sink) -> None:
+    await publish(server, *events(3))
+    async with bridge(server, sink):
+        await sink.until_taken(3)
+    await publish(server, *events(3, first=3))
+
+    async with bridge(server, sink):
+        await sink.until_taken(6)
+        if len({headers["ce-id"] for headers, _ in sink.taken}) < 6:
+            await sink.until_taken(7)
+
+    ids = [headers["ce-id"] for headers, _ in sink.taken]
+    # What it was killed with may come once more, and nothing is missing.
+    assert list(dict.fromkeys(ids)) == [f"id-{n}" for n in range(6)]
+
+
+async def test_event_that_is_refused_keeps_none_back(server: LocalServer, sink: Sink) -> None:
+    sink.statuses = [400]
+    await publish(server, *events(2))
+
+    async with bridge(server, sink):
+        await sink.until_taken(1)
+
+    assert [headers["ce-id"] for headers, _ in sink.taken] == ["id-1"]
+
+
+async def test_requests_are_signed_with_the_secret_of_the_file(
+    server: LocalServer, sink: Sink, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("made-up-secret\n")
+    await publish(server, *events(1))
+
+    async with bridge(server, sink, secret_file=str(tmp_path / "secret"), shape="structured"):
+        await sink.until_taken(1)
+
+    ((headers, body),) = sink.taken
+    assert headers["webhook-signature"].startswith("v1,")
+    assert headers["content-type"] == "application/cloudevents+json"
+    assert json.loads(body)["id"] == headers["webhook-id"] == "id-0"
+
+
+async def test_chat_is_told_only_what_was_asked_for(server: LocalServer, sink: Sink) -> None:
+    await publish(
+        server,
+        ("a", example(PullRequestMerged)),
+        ("b", example(PromotionRequested)),
+        ("c", example(PromotionCompleted)),
+        ("d", example(PromotionRequested)),
+    )
+
+    async with bridge(server, sink, shape="slack", events="promotion.requested"):
+        await sink.until_taken(2)
+
+    assert all(set(json.loads(body)) == {"text"} for _, body in sink.taken)
+
+
+async def test_cdevents_arrive_as_cloudevents(server: LocalServer, sink: Sink) -> None:
+    await publish(server, ("c", example(PromotionCompleted)))
+
+    async with bridge(server, sink, shape="cdevents"):
+        await sink.until_taken(1)
+
+    ((headers, body),) = sink.taken
+    assert headers["content-type"] == "application/cloudevents+json"
+    assert json.loads(body)["type"] == "dev.cdevents.service.deployed.0.3.0"
+
+
+async def test_settings_that_are_wrong_are_one_line(server: LocalServer, sink: Sink) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("countersign-bridge")),
+        env={**os.environ, "COUNTERSIGN_BRIDGE_READER": "x", "COUNTERSIGN_BRIDGE_EVENTS": "a.b"},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, error = await process.communicate()
+
+    assert process.returncode == 2
+    assert b"Traceback" not in error
+    assert len(error.splitlines()) == 1
