@@ -53,6 +53,10 @@ BOTH = s.granted("x", attempt=2), s.granted("y", by="grace", attempt=2)
         pytest.param([REQUESTED, s.begun("a"), s.rejected()], State.REJECTED, id="asked-rejected"),
         pytest.param([REQUESTED, s.granted("a"), s.opened()], State.OPEN, id="opened"),
         pytest.param([REQUESTED, s.granted("a"), s.failed()], State.FAILED, id="failed"),
+        pytest.param([STORED, s.failed(), s.opened()], State.OPEN, id="failed-and-opened-late"),
+        pytest.param(
+            [STORED, s.failed(), s.retried(2), s.opened()], State.OPENING, id="late-of-another"
+        ),
         pytest.param([STORED, s.opened(), s.merged()], State.DEPLOYING, id="merged-deploys"),
         pytest.param([STORED, s.opened(), s.closed()], State.CLOSED, id="closed"),
         pytest.param([STORED, s.opened(), s.completed()], State.COMPLETED, id="open-completes"),

@@ -213,6 +213,8 @@ class Life(RuleBasedStateMachine):
                 or now.attempt == before.attempt + 1
                 # A forge tells of a merge that was thought to come to nothing.
                 or now.merged_attempts > before.merged_attempts
+                # Or of an opening that nobody knew to have succeeded.
+                or (before.state is State.FAILED and now.state is State.OPEN)
             )
 
     @invariant()

@@ -23,10 +23,13 @@ def progressed(event: PullRequestProgressed, promotion: Promotion) -> Promotion:
 
 
 def opened(event: PullRequestOpened, promotion: Promotion) -> Promotion:
-    if not promotion.is_trying(event.promotion) or promotion.opened:
+    is_current = max(1, event.promotion.attempt) == promotion.attempt
+    # Not to be known to have succeeded is told as failed; what the forge shows counts.
+    is_late = promotion.state is State.FAILED and is_current
+    if not (promotion.is_trying(event.promotion) or is_late) or promotion.opened:
         return promotion
     # A forge's webhook may tell of the merge before the writer tells of the opening.
-    ahead = not promotion.is_before(State.OPEN)
+    ahead = not is_late and not promotion.is_before(State.OPEN)
     return replace(
         promotion,
         state=promotion.state if ahead else State.OPEN,

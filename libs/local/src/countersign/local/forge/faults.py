@@ -34,6 +34,9 @@ class Fault(BaseModel):
     secondary: bool = Field(default=False, description="words of the secondary rate limit")
     html: bool = Field(default=False, description="answer 200 with a page instead of JSON")
     cut: bool = Field(default=False, description="do it, then break off in mid-answer")
+    effect_after_ms: int = Field(
+        default=0, ge=0, le=LATENCY_MS_MAX, description="answer 504, and do it so much later"
+    )
     drop_after_success: bool = Field(default=False, description="do it, then answer 502")
 
     def applies(self, method: str, path: str, body: bytes) -> bool:
@@ -103,13 +106,14 @@ class Faults:
 
     @property
     def reads_bodies(self) -> bool:
-        return any(armed.fault.contains for armed in self._armed)
+        return any(armed.fault.contains or armed.fault.effect_after_ms for armed in self._armed)
 
 
 class FaultMiddleware:
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app = app
         self._faults = faults
+        self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(LOCAL):
@@ -123,7 +127,10 @@ class FaultMiddleware:
             await self._app(scope, replayed, send)
             return
         await asyncio.sleep(fault.latency_ms / 1_000)
-        if fault.status or fault.html:
+        if fault.effect_after_ms:
+            self._do_later(fault, scope, replayed)
+            await _answer(send, 504, b"<html>504</html>", {"content-type": "text/html"})
+        elif fault.status or fault.html:
             await _answer_instead(fault, send)
         elif fault.cut or fault.drop_after_success:
             answered: list[Message] = []
@@ -131,6 +138,17 @@ class FaultMiddleware:
             await _spoil(fault, answered, send)
         else:
             await self._app(scope, replayed, send)
+
+    def _do_later(self, fault: Fault, scope: Scope, receive: Receive) -> None:
+        """Have it done although nobody waits for it any more."""
+
+        async def do() -> None:
+            await asyncio.sleep(fault.effect_after_ms / 1_000)
+            await self._app(scope, receive, _collector([]))
+
+        task = asyncio.create_task(do())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
 
 async def _messages(receive: Receive) -> list[Message]:

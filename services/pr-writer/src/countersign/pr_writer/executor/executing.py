@@ -31,7 +31,7 @@ from countersign.pr_writer.executor.sightings import place_of
 from countersign.pr_writer.executor.writing import Result, Writing
 from countersign.pr_writer.jobs.channel import Channel, Closed, open_channel
 from countersign.pr_writer.jobs.failures import failure
-from countersign.pr_writer.jobs.frames import EXECUTOR_S, OUTCOME, PROGRESS, REPORT_S
+from countersign.pr_writer.jobs.frames import EXECUTOR_S, GO, OUTCOME, PROGRESS, REPORT_S, SEND_S
 from countersign.pr_writer.jobs.model import (
     JOBS,
     FollowJob,
@@ -45,6 +45,7 @@ from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.process.processes import forbid_dumps
 
 REDEEM_S: Final = 20.0
+GO_S: Final = 20.0
 PART_BYTES: Final = 12
 
 
@@ -166,9 +167,22 @@ class Executor:
         return redeeming.open_sealed(sealed, key=key, request=request, job=job)
 
     async def step(self, step: OpeningStep) -> None:
+        """Report it; what may open a pull request waits until that is on record."""
         self._step = step
         await self._flush()
+        if step is OpeningStep.OPENING:
+            # From here on others count the time: also if this process stands still, it is over.
+            signal.alarm(SEND_S)
         await self._report(Progress(step=step))
+        if step is OpeningStep.OPENING:
+            await self._wait_for_go()
+
+    async def _wait_for_go(self) -> None:
+        if await self._channel.receive(timeout_s=GO_S) != GO:
+            raise Closed("the parent says something else than to go on")
+
+    def sent(self) -> None:
+        signal.alarm(EXECUTOR_S)
 
     async def user(self, user: ForgeUser | None) -> None:
         await self._report(Progress(user=user or ForgeUser(id="unknown", login="unknown")))

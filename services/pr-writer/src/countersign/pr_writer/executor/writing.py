@@ -81,11 +81,14 @@ class Writing:
         view = replace(view, previous=tuple(known.values()))
         base = self._check(view)
         left = await self._remains.find(view, base)
-        if left is None:
-            return await self._write(view, base)
-        if left.pull is not None:
+        if left is not None and left.pull is not None:
             found = seen(left.pull, view, job, author=view.viewer)
             return Result(outcome=Opened(pull=found, found=True, files=left.files))
+        if job.opens_in_s > 0:
+            message = f"an earlier try of branch {job.branch!r} may still open its pull request"
+            raise Retryable(JobRefusal.IN_FLIGHT, message, after_s=job.opens_in_s + 1)
+        if left is None:
+            return await self._write(view, base)
         return await self._open_from(
             view, commit=left.commit, files=left.files, learned=Known(), skipped=()
         )
@@ -194,6 +197,7 @@ class Writing:
             replaces=[self._forge.reference(old.number) for old in older],
         )
         pull = await self._create(text, replaces=[old.number for old in older])
+        self._reporter.sent()
         if pull.head_commit != commit:
             comment = "Its branch is not what was committed."
             await self._forge.close_pull(self._place, pull.number, comment=comment)

@@ -102,6 +102,8 @@ class OpenJob(_Job):
     # Numbers of older pull requests of the same pipeline and environment.
     previous: tuple[int, ...] = ()
     known: Known = Known()
+    # What an earlier try sent may take so long; what it did is found, and nothing new is opened.
+    opens_in_s: float = 0.0
 
 
 class LookJob(_Job):

@@ -91,7 +91,10 @@ class ProgressRelay:
         self.step = OpeningStep.UNSPECIFIED
 
     async def on_progress(self, progress: Progress) -> None:
-        if progress.step is not None:
+        if progress.step is OpeningStep.OPENING:
+            self.step = progress.step
+            await self._record_step(progress.step)
+        elif progress.step is not None:
             self.step = progress.step
             await self._tell_step(progress.step)
         if progress.user is not None or progress.refused:
@@ -105,6 +108,13 @@ class ProgressRelay:
         except (Retryable, Rejected) as error:
             # Half an executor is worse than a step that nobody saw.
             log.warning("pull_request.step_not_told", step=step.name.lower(), reason=error.reason)
+
+    async def _record_step(self, step: OpeningStep) -> None:
+        """Stop a job of which nobody would know that its pull request may open late."""
+        try:
+            await self._announcer.step(self._job, step)
+        except (Retryable, Rejected) as error:
+            raise Retryable(JobRefusal.NOT_RECORDED, error.message) from error
 
     async def _tell_use(self, progress: Progress) -> None:
         """Stop a job whose use of a token cannot be put on record; it has written nothing yet."""

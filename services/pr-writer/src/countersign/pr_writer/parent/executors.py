@@ -15,9 +15,11 @@ from typing import Final
 from pydantic import ValidationError
 
 from countersign.contracts.errors import Retryable
+from countersign.contracts.messages import OpeningStep
 from countersign.pr_writer.jobs.channel import Channel, Closed, open_channel
 from countersign.pr_writer.jobs.frames import (
     EXECUTOR_S,
+    GO,
     JOB,
     OUTCOME,
     PROGRESS,
@@ -189,6 +191,8 @@ class ExecutorPool:
                 await channel.send(sealed, timeout_s=REPORT_S)
             else:
                 await on_progress(progress)
+                if progress.step is OpeningStep.OPENING:
+                    await channel.send(GO, timeout_s=REPORT_S)
         raise Closed("the executor reports without end")
 
 

@@ -131,7 +131,11 @@ class Handling:
             self._projection.fold(failed, trace={})
             return
         job = opening(promotion, access=access, approval=approval).model_copy(
-            update={"tries": tries, "previous": self._projection.previous_pulls(record)}
+            update={
+                "tries": tries,
+                "previous": self._projection.previous_pulls(record),
+                "opens_in_s": self._projection.opens_in_s(record),
+            }
         )
         job = job.model_copy(update={"known": self._memory.recall(job)})
         with span(
@@ -179,7 +183,8 @@ class Handling:
             reason=outcome.reason.name.lower(),
             tries=job.tries,
         )
-        if outcome.retryable and job.tries < tries_max(job.access.mode):
+        # To wait for what was sent is no try.
+        if outcome.retryable and (job.opens_in_s or job.tries < tries_max(job.access.mode)):
             raise Retryable(JobRefusal.FAILED_FOR_NOW, outcome.message, after_s=outcome.after_s)
         failed = await self._announcer.failed(
             record.promotion.ref, outcome, approval_id=job.consent.approval_id

@@ -22,7 +22,7 @@ from countersign.contracts.messages import (
     PullRequestRef,
 )
 from countersign.contracts.promotion import Promotion, State
-from countersign.pr_writer.jobs.frames import EXECUTOR_S, LATE_S
+from countersign.pr_writer.jobs.frames import EXECUTOR_S, LATE_S, SEND_S
 from countersign.pr_writer.jobs.model import PREVIOUS_MAX, may_use_stored
 from countersign.pr_writer.parent.interfaces import Clock, MonotonicClock, ReceivedEvent
 
@@ -30,9 +30,13 @@ from countersign.pr_writer.parent.interfaces import Clock, MonotonicClock, Recei
 PROMOTIONS_PER_ENVIRONMENT_MAX: Final = 20
 # From the last sign of an attempt: an executor begun just then, and what it sent at its end.
 ATTEMPT_S: Final = EXECUTOR_S + LATE_S
+# From when a pull request might be sent for.
+SENT_S: Final = SEND_S + LATE_S
 _LONG_AGO: Final = datetime.fromtimestamp(0, tz=UTC)
-# Nothing was sent that could change anything.
-_READS_ONLY: Final = frozenset({OpeningStep.READING, OpeningStep.EDITING})
+# Nothing was sent that could open a pull request; a commit that comes late is a branch left behind.
+_OPENS_NOTHING: Final = frozenset(
+    {OpeningStep.READING, OpeningStep.EDITING, OpeningStep.COMMITTING}
+)
 Lane = tuple[str, str, str]
 
 
@@ -48,6 +52,8 @@ class PromotionRecord:
         pull_over: it was told to be merged or closed.
         late_until_s: by the monotonic clock; until then a request of an attempt that was given up
             may still take effect. Zero where there is none.
+        sent_at_s: by the monotonic clock; when a try of the current attempt was about to send for a
+            pull request. Zero where none was.
         heard_at_s: by the monotonic clock; when anything was last heard of it.
 
     """
@@ -58,6 +64,7 @@ class PromotionRecord:
     pull_mode: CredentialMode = CredentialMode.UNSPECIFIED
     pull_over: bool = False
     late_until_s: float = 0.0
+    sent_at_s: float = 0.0
     heard_at_s: float = 0.0
 
     @property
@@ -101,17 +108,28 @@ def late_until(record: PromotionRecord, event: Message, *, after: Promotion, at_
     if isinstance(event, PullRequestOpened):
         return 0.0
     was_trying = before.state is State.OPENING
-    given_up = record.late_until_s > 0 and before.state is not State.OPENING
-    if isinstance(event, PullRequestFailed):
-        if not (was_trying and after is not before) and not given_up:
-            return record.late_until_s
-        # Of an earlier attempt the time still runs.
-        return record.late_until_s if event.step in _READS_ONLY else at_s + ATTEMPT_S
-    if was_trying and after.state is not State.OPENING:
-        return at_s + ATTEMPT_S
-    if given_up and isinstance(event, PullRequestProgressed):
-        return at_s + ATTEMPT_S
-    return record.late_until_s
+    given_up = record.late_until_s > 0 and not was_trying
+    if isinstance(event, PullRequestFailed) and (given_up or after is not before):
+        return _late_after_failure(record, event, at_s=at_s)
+    was_given_up_now = was_trying and after.state is not State.OPENING
+    is_still_tried = given_up and isinstance(event, PullRequestProgressed)
+    return at_s + ATTEMPT_S if was_given_up_now or is_still_tried else record.late_until_s
+
+
+def _late_after_failure(record: PromotionRecord, event: PullRequestFailed, *, at_s: float) -> float:
+    if event.step not in _OPENS_NOTHING:
+        return at_s + SENT_S
+    # Of an earlier attempt, or an earlier try, the time still runs.
+    sent_until_s = record.sent_at_s + SENT_S if record.sent_at_s else 0.0
+    return max(record.late_until_s, sent_until_s)
+
+
+def sent_at(record: PromotionRecord, event: Message, *, at_s: float, is_new_try: bool) -> float:
+    """Return when the current attempt was last about to send for a pull request."""
+    if isinstance(event, PullRequestOpened) or is_new_try:
+        return 0.0
+    is_sending = isinstance(event, PullRequestProgressed) and event.step is OpeningStep.OPENING
+    return at_s if is_sending else record.sent_at_s
 
 
 class Projection:
@@ -179,7 +197,14 @@ class Projection:
             self._remember(record)
         at_s = self._monotonic() - age_s
         late_until_s = late_until(record, event, after=after, at_s=at_s)
-        record = replace(record, promotion=after, late_until_s=late_until_s, heard_at_s=at_s)
+        is_new_try = after.attempt != record.promotion.attempt
+        record = replace(
+            record,
+            promotion=after,
+            late_until_s=late_until_s,
+            sent_at_s=sent_at(record, event, at_s=at_s, is_new_try=is_new_try),
+            heard_at_s=at_s,
+        )
         if isinstance(event, PullRequestOpened):
             is_over = record.pull_over and record.is_about(event.pull_request)
             record = replace(
@@ -226,6 +251,12 @@ class Projection:
                 if is_older and other.promotion.state is State.OPENING:
                     until_s = max(until_s, other.heard_at_s + ATTEMPT_S)
         return until_s
+
+    def opens_in_s(self, record: PromotionRecord) -> float:
+        """Return how long what an earlier try of the same attempt sent may still take."""
+        if not record.sent_at_s:
+            return 0.0
+        return max(record.sent_at_s + SENT_S - self._monotonic(), 0.0)
 
     async def freed(self, record: PromotionRecord, *, timeout_s: float) -> float:
         """Wait for the lane to be free, but not longer; return how long it still is not."""
