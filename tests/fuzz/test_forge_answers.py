@@ -35,7 +35,7 @@ from countersign.forges.conversations import converse
 from countersign.forges.http import ForgeHttp
 
 MINUTES = float(os.environ.get("COUNTERSIGN_FUZZ_MINUTES", "0"))
-MOMENT_S = 3.0
+MOMENT_S = 1.5
 WRITTEN_TO = [kind.name.lower().replace("_", "-") for kind, row in KINDS.items() if row.opens_pulls]
 BRANCH = "countersign/apps/podinfo/prod/abc"
 # Of each answer's chance to be bent: then most calls come far enough to read more than one.

@@ -10,7 +10,7 @@ from unit.gateway.browsing import browser
 from unit.gateway.doubles import Scene
 
 MINUTES = float(os.environ.get("COUNTERSIGN_FUZZ_MINUTES", "0"))
-MOMENT_S = 3.0
+MOMENT_S = 1.5
 PATHS = ("/sign-in", "/sign-out", "/p/shop/checkout/prod/promote", "/promotions/x/retry")
 PARTS = (
     b'--b\r\nContent-Disposition: form-data; name="person"\r\n\r\ngrace\r\n--b--\r\n',

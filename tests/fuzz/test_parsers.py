@@ -17,7 +17,7 @@ from reference import ROOT
 CORPUS = ROOT / "tests/fuzz/corpus"
 # All targets share it; without the variable each has a moment.
 MINUTES = float(os.environ.get("COUNTERSIGN_FUZZ_MINUTES", "0"))
-MOMENT_S = 1.0
+MOMENT_S = 0.5
 EXAMPLES = 100
 # Of larger inputs nobody says how long they take.
 SMALL_BYTES_MAX = 200_000

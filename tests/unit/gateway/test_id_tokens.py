@@ -162,6 +162,8 @@ def test_keys_that_do_not_sign_are_left_out() -> None:
     odd = [
         {**good, "kid": "enc", "use": "enc"},
         {**good, "kid": "broken", "n": "!"},
+        {**good, "kid": "short", "n": good["n"][:171]},
+        {**good, "kid": "no kind", "kty": {}},
         {"kty": "oct", "kid": "oct", "k": "AAAA"},
         {"kty": "OKP", "crv": "X448", "kid": "x", "x": "AAAA"},
         {"kid": "bare"},

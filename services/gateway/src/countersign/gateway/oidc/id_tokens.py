@@ -6,12 +6,13 @@ Source: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 import base64
 import hmac
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 
 from countersign.contracts.errors import Rejected
@@ -57,8 +58,11 @@ def read_keys(document: Claims) -> Mapping[str, Key]:
             continue
         public = {k: v for k, v in given.items() if k != "key_ops"}
         try:
-            key = import_key(public)
-        except (JoseError, ValueError, TypeError, KeyError):
+            with warnings.catch_warnings():
+                # Of a key that is too short, which would otherwise be taken.
+                warnings.simplefilter("error", SecurityWarning)
+                key = import_key(public)
+        except (JoseError, SecurityWarning, ValueError, TypeError, KeyError):
             continue
         if isinstance(key, Key) and not key.is_private:
             found[kid] = key
