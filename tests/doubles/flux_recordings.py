@@ -163,6 +163,7 @@ class Promoter:
     ) -> None:
         self.projection = Projection() if projection is None else projection
         self.requested: dict[str, list[tuple[int, str]]] = {app.label: [] for app in apps}
+        self.now = NOW
         self._world = world
         self._apps = apps
         self._links: dict[ObjectKey, Links] = defaultdict(dict)
@@ -181,7 +182,7 @@ class Promoter:
             observed=seen.event if seen else None,
             complete=self._world.tells_absence,
             reads_clusters=self._world.knows_gaps,
-            now=NOW,
+            now=self.now,
         )
 
     def look(self, line: int) -> list[tuple[Application, Message]]:

@@ -68,6 +68,8 @@ class Stage:
     # What all targets run healthily; none while they do not agree.
     content: Content | None = None
     since: datetime | None = None
+    # Until when it is told as before though it moves.
+    quiet_until: datetime | None = None
     # What it ran last, for "from" in a promotion.
     current: Revision | None = None
 

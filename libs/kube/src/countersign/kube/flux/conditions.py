@@ -41,6 +41,14 @@ def condition(manifest: Manifest, name: str) -> Condition:
     return Condition()
 
 
-def unhealthy_since(ready: Condition) -> datetime | None:
-    """Say since when it is not ready; none while `Ready` is still True of what was before."""
-    return None if ready.is_true else ready.since
+def unhealthy_since(manifest: Manifest, *, ready: Condition) -> datetime | None:
+    """Say since when it is not ready, or is reconciled anew though it says that it is ready.
+
+    None while `Ready` is True of what was asked for before, for that tells nothing of now.
+    """
+    if not ready.is_true:
+        return ready.since
+    reconciling = condition(manifest, "Reconciling")
+    generation = integer(manifest, "metadata", "generation")
+    is_seen = integer(manifest, "status", "observedGeneration") == generation
+    return reconciling.since if reconciling.is_true and is_seen else None

@@ -60,7 +60,9 @@ def _state(
         attempted=text(manifest, "status", "lastAttemptedRevision"),
         rolled_back=_rolled_back(manifest, ready=ready, history=history),
         trials=_trials(history),
-        since=moment(history[0], "lastDeployed") if healthy else unhealthy_since(ready),
+        since=moment(history[0], "lastDeployed")
+        if healthy
+        else unhealthy_since(manifest, ready=ready),
         not_promotable=_REVISION_STRATEGY if strategy == "Revision" else "",
         chart=text(history[0], "chartName") if healthy else "",
     )

@@ -60,7 +60,7 @@ def read_kustomization(manifest: Manifest) -> App:
         content=content,
         last=parse_revision(applied) if applied else None,
         attempted=text(manifest, "status", "lastAttemptedRevision"),
-        since=_applied_since(manifest) if healthy else unhealthy_since(ready),
+        since=_applied_since(manifest) if healthy else unhealthy_since(manifest, ready=ready),
         checked=_is_checked(manifest),
     )
     return App(key=key, state=state, source=_source_key(manifest, key=key))

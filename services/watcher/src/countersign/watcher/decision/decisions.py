@@ -71,6 +71,7 @@ def _again_at(situation: Situation, found: tuple[Stage, ...]) -> datetime | None
     """Say when time alone changes a gate: by then something hangs, or does not end."""
     times = [
         *(hangs_from(stage) for stage in found[1:]),
+        *(stage.quiet_until for stage in found),
         *(promotion.overdue_at for promotion in situation.promotions.values()),
     ]
     return min((at for at in times if at is not None and at > situation.now), default=None)

@@ -1,7 +1,8 @@
 """From the states of application objects to what each environment runs."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from countersign.contracts.messages import (
@@ -19,6 +20,8 @@ from countersign.kube.pipelines.pipeline import Environment, Pipeline, Target
 from countersign.watcher.decision.contents import is_there
 from countersign.watcher.model import Situation, Stage
 
+_HEALTHY: Final = EnvironmentCondition.HEALTHY
+_PROGRESSING: Final = EnvironmentCondition.PROGRESSING
 # The worst of its targets is the condition of an environment.
 _WORST_FIRST: Final = (
     EnvironmentCondition.FAILED,
@@ -30,9 +33,46 @@ _WORST_FIRST: Final = (
 )
 
 
+# Flux reconciles what has not changed at every interval, which takes a second; that is told only
+# when it ends elsewhere than where it began, or takes longer.
+QUIET_MAX: Final = timedelta(seconds=5)
+
+
 def stages(situation: Situation) -> tuple[Stage, ...]:
     seen = _seen_before(situation.observed)
     return tuple(_stage(e, situation=situation, seen=seen) for e in situation.pipeline.environments)
+
+
+def _quiet(stage: Stage, *, before: EnvironmentObserved | None, now: datetime) -> Stage:
+    """The stage as it was told last, while it only works on the very revision that it runs."""
+    content = before.content if before and before.condition is _HEALTHY else None
+    if before is None or content is None or stage.condition is not _PROGRESSING:
+        return stage
+    moving = [app for app in stage.apps if app.condition is not _HEALTHY]
+    began = [_repeats_since(app, content=content) for app in moving]
+    times = [at for at in began if at is not None]
+    still = all(is_there(content, app.content) for app in stage.apps if app not in moving)
+    # Beyond that much in the other direction the clocks do not agree, and nothing is known.
+    recent = all(abs(now - at) <= QUIET_MAX for at in times)
+    if not (still and recent and len(times) == len(moving)):
+        return stage
+    return replace(
+        stage,
+        condition=_HEALTHY,
+        message=before.message,
+        targets=before.targets,
+        content=content,
+        since=before.since,
+        current=content.revision,
+        quiet_until=min(times) + QUIET_MAX,
+    )
+
+
+def _repeats_since(app: AppState, *, content: Content) -> datetime | None:
+    """Say since when it works on that content again; none where it does something else."""
+    running = app.last.recorded if app.last else ""
+    same = app.attempted == running == content.revision.recorded
+    return app.since if same and app.condition is _PROGRESSING else None
 
 
 def _stage(
@@ -51,7 +91,7 @@ def _stage(
     if content is None and condition is EnvironmentCondition.HEALTHY:
         running = ", ".join(f"{t.namespace} {short(t.revision)}" for t in targets)
         message = f"its targets run different revisions: {running}"
-    return Stage(
+    stage = Stage(
         environment=environment,
         condition=condition,
         message=message,
@@ -63,6 +103,7 @@ def _stage(
         ),
         current=_current(content, targets=targets),
     )
+    return _quiet(stage, before=before, now=situation.now)
 
 
 def _app(target: Target, *, situation: Situation) -> AppState:
