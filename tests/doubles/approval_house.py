@@ -204,8 +204,14 @@ class House:
         by: str = "ada",
         session: str = SESSION,
         promotion_id: str = "p" * 16,
+        despite_blocked: bool = False,
     ) -> m.BeginResponse:
-        request = m.BeginRequest(promotion_id=promotion_id, person=person(by), session=session)
+        request = m.BeginRequest(
+            promotion_id=promotion_id,
+            person=person(by),
+            session=session,
+            despite_blocked=despite_blocked,
+        )
         return await service.handlers.on_begin(request, Call("gateway"))
 
     async def complete(

@@ -10,6 +10,7 @@ from countersign.approval.consent.admission import Admission
 from countersign.approval.consent.consents import Consents
 from countersign.approval.consent.decisions import Decisions
 from countersign.approval.consent.grants import Grants
+from countersign.approval.consent.pace import Pace
 from countersign.approval.consent.sign_in_flow import SignInFlow
 from countersign.approval.delegation.delegations import Delegations
 from countersign.approval.delegation.proofs import Nonces, Proofs
@@ -23,6 +24,7 @@ from countersign.approval.interfaces import (
     Replicas,
 )
 from countersign.approval.promotions.announcements import Announcements
+from countersign.approval.promotions.environments import Environments
 from countersign.approval.promotions.projection import Promotions
 from countersign.approval.revocation.endings import Endings
 from countersign.approval.revocation.reactions import Reactions
@@ -107,8 +109,11 @@ def build(
         clocks=clocks,
         random_text=dice.text,
     )
+    environments = Environments()
     admission = Admission(
         promotions=promotions,
+        environments=environments,
+        pace=Pace(monotonic_s=clocks.monotonic_s),
         authorizer=permissions.authorizer,
         announcements=announcements,
     )
@@ -116,6 +121,7 @@ def build(
     redemptions = Redemptions(
         proofs=_proofs(replica, permissions, clocks),
         promotions=promotions,
+        environments=environments,
         vault=vault,
         delegations=delegations,
         applications=applications,
@@ -133,7 +139,7 @@ def build(
     return Service(
         handlers=handlers,
         promotions=promotions,
-        reactions=_reactions(endings, caught_up),
+        reactions=_reactions(endings, environments, caught_up),
         schedule=_schedule(endings, neighbours, clocks),
         endings=endings,
         revocations=revocations,
@@ -170,9 +176,10 @@ def _decisions(consents: Consents) -> Decisions:
     )
 
 
-def _reactions(endings: Endings, caught_up: asyncio.Event) -> Reactions:
+def _reactions(endings: Endings, environments: Environments, caught_up: asyncio.Event) -> Reactions:
     return Reactions(
         promotions=endings.promotions,
+        environments=environments,
         vault=endings.vault,
         revocations=endings.revocations,
         sign_ins=endings.sign_ins,

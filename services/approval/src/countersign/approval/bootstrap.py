@@ -93,13 +93,7 @@ async def serve(service: Service, bus: Bus, health: Health) -> None:
 async def _work(service: Service, bus: Bus, health: Health) -> None:
     caught_up = service.caught_up
     async with asyncio.TaskGroup() as tasks:
-        news = partial(
-            read_news,
-            bus,
-            reactions=service.reactions,
-            promotions=service.promotions,
-            caught_up=caught_up,
-        )
+        news = partial(read_news, bus, reactions=service.reactions, caught_up=caught_up)
         tasks.create_task(in_background("approval-news", news, health=health))
         await caught_up.wait()
         await service.schedule.lose_own()

@@ -46,9 +46,7 @@ class Handlers:
     sign_ins: SignIns
 
     async def on_begin(self, request: BeginRequest, _: Caller) -> BeginResponse:
-        begun = await self.consents.begin(
-            request.promotion_id, request.person, session=request.session
-        )
+        begun = await self.consents.begin(request)
         return BeginResponse(
             approval_id=begun.approval_id,
             replica=self.replica,
@@ -85,7 +83,9 @@ class Handlers:
         return PollResponse(granted=True, expires_at=job.until.at)
 
     async def on_approve(self, request: ApproveRequest, _: Caller) -> ApproveResponse:
-        approval_id = await self.decisions.approve(request.promotion_id, request.person)
+        approval_id = await self.decisions.approve(
+            request.promotion_id, request.person, despite_blocked=request.despite_blocked
+        )
         return ApproveResponse(approval_id=approval_id)
 
     async def on_reject(self, request: RejectRequest, _: Caller) -> RejectResponse:

@@ -67,6 +67,8 @@ class Consent:
     promotion: PromotionRef
     destination: Destination
     digest: str
+    # The person said so, knowing that the way is blocked.
+    despite_blocked: bool = False
     # Carries the promotion's trace.
     trace: Mapping[str, str] = field(default_factory=dict)
 
@@ -94,7 +96,14 @@ class Entry:
     promotion: Promotion
     trace: Mapping[str, str] = field(default_factory=dict)
 
-    def consent(self, *, approval_id: str, person: Person, session: str) -> Consent:
+    def consent(
+        self,
+        *,
+        approval_id: str,
+        person: Person,
+        session: str,
+        despite_blocked: bool = False,
+    ) -> Consent:
         return Consent(
             approval_id=approval_id,
             person=person,
@@ -102,6 +111,7 @@ class Entry:
             promotion=self.promotion.ref,
             destination=self.promotion.request.destination,
             digest=consent_digest(self.promotion.request),
+            despite_blocked=despite_blocked,
             trace=self.trace,
         )
 

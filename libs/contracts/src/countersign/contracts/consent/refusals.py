@@ -8,6 +8,8 @@ class ConsentRefusal(StrEnum):
     UNKNOWN_PROMOTION = "unknown_promotion"
     NOT_WAITING = "not_waiting"
     """The promotion is at another point of its life."""
+    NOT_HEALTHY = "not_healthy"
+    """The environment below does not run the content healthily any more."""
     NOT_ALLOWED = "not_allowed"
     """The person has no right to it, or somebody else must do it."""
     LIMIT = "limit"

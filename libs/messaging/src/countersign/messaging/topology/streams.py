@@ -168,7 +168,7 @@ DURABLES: Final[Mapping[str, Durable]] = {
 # Which streams a service may read and follow.
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     "watcher": ("PROMOTIONS", "PIPELINES", "TOKENS"),
-    "approval": ("PROMOTIONS",),
+    "approval": ("PROMOTIONS", "PIPELINES"),
     "pr-writer": ("PROMOTIONS",),
     "auditor": ("PIPELINES", "TOKENS"),
     "gateway": ("PROMOTIONS", "PIPELINES", "TOKENS"),

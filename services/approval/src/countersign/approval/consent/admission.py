@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+from countersign.approval.consent.pace import Pace
 from countersign.approval.interfaces import Authorizer
 from countersign.approval.model import Entry, NotPermitted
 from countersign.approval.promotions.announcements import Announcements
+from countersign.approval.promotions.environments import Environments
 from countersign.approval.promotions.projection import Promotions
+from countersign.contracts.consent.refusals import ConsentRefusal
+from countersign.contracts.errors import Rejected
 from countersign.contracts.life import advance
 from countersign.contracts.messages import Person
 from countersign.contracts.promotion import Promotion
@@ -16,7 +20,11 @@ log = get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
+    """Looks a promotion up for somebody; refuses what they may not, or should not now."""
+
     promotions: Promotions
+    environments: Environments
+    pace: Pace
     authorizer: Authorizer
     announcements: Announcements
 
@@ -32,6 +40,29 @@ class Admission:
         entry = await self.promotions.get(promotion_id)
         await self.authorizer.refuse(person, entry.promotion)
         return entry
+
+    def count(self, entry: Entry, person: Person) -> None:
+        """Count something that is about to be recorded for good.
+
+        Raises:
+            Retryable: `limit`; the person does so too often.
+
+        """
+        self.pace.take(person.id, entry.promotion.promotion_id)
+
+    def refuse_hindered(self, promotion: Promotion, *, despite_blocked: bool) -> None:
+        """Refuse what the environment below does not run healthily any more.
+
+        Raises:
+            Rejected: `not_healthy`, unless the person knows and wants it all the same.
+
+        """
+        hindrance = self.environments.hindrance(promotion)
+        if hindrance and not despite_blocked:
+            raise Rejected(
+                ConsentRefusal.NOT_HEALTHY,
+                f"not now: {hindrance}; wait until it is well, or confirm that you promote anyway",
+            )
 
     async def without_withdrawn(self, entry: Entry) -> Promotion:
         """Return the promotion without consents of people who may no longer promote.

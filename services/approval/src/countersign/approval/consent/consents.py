@@ -16,7 +16,7 @@ from countersign.approval.vault.sign_ins import SignIn
 from countersign.approval.vault.vault import Job
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.messages import CompleteRequest, Person
+from countersign.contracts.messages import BeginRequest, CompleteRequest
 from countersign.contracts.promotion import Promotion
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.telemetry.attributes import SPAN_BEGIN_APPROVAL, SPAN_COMPLETE_APPROVAL
@@ -34,17 +34,30 @@ class Consents:
     grants: Grants
     new_id: Callable[[], str]
 
-    async def begin(self, promotion_id: str, person: Person, *, session: str) -> Begun:
+    async def begin(self, request: BeginRequest) -> Begun:
         """Grant with what the person delegated before, or say where they sign in."""
-        entry = await self.admission.entry(promotion_id, person)
+        person = request.person
+        entry = await self.admission.entry(request.promotion_id, person)
         refuse_consent(entry.promotion, person)
+        despite_blocked = request.despite_blocked
+        self.admission.refuse_hindered(entry.promotion, despite_blocked=despite_blocked)
         application = self.applications.find(entry.promotion.request.destination.origin)
         application.oauth.refuse_unaccepted()
-        consent = entry.consent(approval_id=self.new_id(), person=person, session=session)
+        consent = entry.consent(
+            approval_id=self.new_id(),
+            person=person,
+            session=request.session,
+            despite_blocked=despite_blocked,
+        )
+        under_way = self.flow.resume(application, consent)
+        if under_way is not None:
+            return under_way
+        self.admission.count(entry, person)
         with in_trace(SPAN_BEGIN_APPROVAL, consent):
             job = await self._reuse(application, consent, entry.promotion)
             if job is None:
-                return await self.flow.send(application, consent)
+                generation = self.admission.environments.generation(consent.promotion.pipeline)
+                return await self.flow.send(application, consent, generation=generation)
             await self.grants.delegated_before(job)
             return Begun(
                 approval_id=consent.approval_id,
@@ -85,17 +98,25 @@ class Consents:
         consent = sign_in.consent
         application = self.applications.find(consent.destination.origin)
         code = code_in(request, consent, application)
-        promotion = await self._still_wanted(consent)
+        promotion = await self._still_wanted(sign_in)
         job = await self.delegations.accept(
             application, sign_in, code=code, refuse=partial(refuse_account, promotion)
         )
         await self.grants.delegated(job)
         return job
 
-    async def _still_wanted(self, consent: Consent) -> Promotion:
+    async def _still_wanted(self, sign_in: SignIn) -> Promotion:
+        consent = sign_in.consent
         promotion_id = consent.promotion.promotion_id
         promotion = (await self.admission.entry(promotion_id, consent.person)).promotion
         refuse_consent(promotion, consent.person)
         if promotion.attempt != consent.attempt:
             raise Rejected(ConsentRefusal.NOT_WAITING, "another attempt was begun meanwhile")
+        generation = self.admission.environments.generation(consent.promotion.pipeline)
+        if generation != sign_in.generation and sign_in.generation:
+            raise Rejected(
+                ConsentRefusal.NOT_WAITING,
+                "the Pipeline was edited while you signed in; look at the promotion again",
+            )
+        self.admission.refuse_hindered(promotion, despite_blocked=consent.despite_blocked)
         return promotion

@@ -29,12 +29,21 @@ class Decisions:
     announcements: Announcements
     new_id: Callable[[], str]
 
-    async def approve(self, promotion_id: str, person: Person) -> str:
+    async def approve(
+        self, promotion_id: str, person: Person, *, despite_blocked: bool = False
+    ) -> str:
         """Let the credential that the Pipeline names open the pull request."""
         entry = await self.admission.entry(promotion_id, person)
         refuse_consent(entry.promotion, person)
         refuse_plain_approval(entry.promotion)
-        consent = entry.consent(approval_id=self.new_id(), person=person, session="")
+        self.admission.refuse_hindered(entry.promotion, despite_blocked=despite_blocked)
+        self.admission.count(entry, person)
+        consent = entry.consent(
+            approval_id=self.new_id(),
+            person=person,
+            session="",
+            despite_blocked=despite_blocked,
+        )
         with in_trace(SPAN_COMPLETE_APPROVAL, consent):
             await self.grants.stored(entry, consent)
         return consent.approval_id
@@ -42,6 +51,7 @@ class Decisions:
     async def reject(self, promotion_id: str, person: Person, *, reason: str) -> None:
         entry = await self.admission.entry(promotion_id, person)
         refuse_rejection(entry.promotion)
+        self.admission.count(entry, person)
         text = " ".join(reason.split())[:REASON_CHARACTERS_MAX]
         with span("reject promotion", parent=entry.trace, link_current=True):
             await self.announcements.rejected(entry.promotion.ref, by=person, reason=text)
@@ -51,6 +61,7 @@ class Decisions:
         """Begin the next attempt; returns its number."""
         entry = await self.admission.entry(promotion_id, person)
         refuse_retry(entry.promotion)
+        self.admission.count(entry, person)
         with span("retry promotion", parent=entry.trace, link_current=True):
             attempt = await self.announcements.retried(entry, by=person)
         log.info("promotion.retried", promotion_id=promotion_id, attempt=attempt)

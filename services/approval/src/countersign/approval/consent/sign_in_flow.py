@@ -56,12 +56,35 @@ class SignInFlow:
     clocks: Clocks
     random_text: Callable[[int], str]
 
-    async def send(self, application: Application, consent: Consent) -> Begun:
-        """Begin a sign-in, which ends an earlier one for the same promotion."""
-        state = state_for(self.replica, random=self.random_text(_STATE_BYTES))
+    def resume(self, application: Application, consent: Consent) -> Begun | None:
+        """Send the browser once more for a sign-in that is under way; nothing new is recorded."""
+        found = self.sign_ins.same_as(consent)
+        if found is None:
+            return None
+        state = self._new_state()
+        self.sign_ins.rename(found, state)
+        return self._begun(application, found, state)
+
+    async def send(
+        self, application: Application, consent: Consent, *, generation: int = 0
+    ) -> Begun:
+        """Begin a sign-in, which ends an earlier one for the same promotion.
+
+        Args:
+            application: ours at the forge.
+            consent: what the person consents to by coming back.
+            generation: of the Pipeline as it was observed last, 0 for never.
+
+        """
+        state = self._new_state()
         verifier = Secret(self.random_text(_VERIFIER_BYTES))
         until = self.clocks.deadline(timedelta(seconds=SIGN_IN_S))
-        sign_in = SignIn(consent=consent, verifier=self.cipher.seal(verifier), until=until)
+        sign_in = SignIn(
+            consent=consent,
+            verifier=self.cipher.seal(verifier),
+            until=until,
+            generation=generation,
+        )
         for gone in self.sign_ins.add(state, sign_in):
             reason = told(STARTED_AGAIN, gone.consent)
             await self.announcements.expired(gone.consent, reason=reason)
@@ -70,10 +93,19 @@ class SignInFlow:
             await self.announcements.begun(consent, until=until.at)
             undo.pop_all()
         log.info("approval.begun", **consent.names)
+        return self._begun(application, sign_in, state)
+
+    def _new_state(self) -> str:
+        return state_for(self.replica, random=self.random_text(_STATE_BYTES))
+
+    def _begun(self, application: Application, sign_in: SignIn, state: str) -> Begun:
+        verifier = self.cipher.open(sign_in.verifier)
         challenge = Challenge(state=state, code_challenge=challenge_of(verifier))
-        url = application.oauth.authorize_url(challenge)
         return Begun(
-            approval_id=consent.approval_id, authorize_url=url, expires_at=until.at, granted=False
+            approval_id=sign_in.consent.approval_id,
+            authorize_url=application.oauth.authorize_url(challenge),
+            expires_at=sign_in.until.at,
+            granted=False,
         )
 
     def take(self, request: CompleteRequest) -> SignIn:

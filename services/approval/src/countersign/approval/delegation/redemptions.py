@@ -11,6 +11,7 @@ from countersign.approval.delegation.delegations import Delegations
 from countersign.approval.delegation.proofs import Proofs
 from countersign.approval.interfaces import Applications, Authorizer, Caller
 from countersign.approval.model import ASKABLE, Entry, NotPermitted
+from countersign.approval.promotions.environments import Environments
 from countersign.approval.promotions.projection import Promotions
 from countersign.approval.vault.vault import Job, Vault
 from countersign.contracts.consent.redemption import (
@@ -63,6 +64,7 @@ def seal(token: Secret, request: RedeemRequest) -> bytes:
 class Redemptions:
     proofs: Proofs
     promotions: Promotions
+    environments: Environments
     vault: Vault
     delegations: Delegations
     applications: Applications
@@ -90,6 +92,7 @@ class Redemptions:
     async def _redeem(self, request: RedeemRequest, job: Job) -> RedeemResponse:
         entry = await self._opening(job)
         await self._refuse_withdrawn(job, entry)
+        self._refuse_hindered(job, entry)
         application = self.applications.find(job.consent.destination.origin)
         token = await self.delegations.token_for(application, job, key=request.public_key)
         sealed = seal(token, request)
@@ -100,6 +103,11 @@ class Redemptions:
             redemption=len(job.keys),
         )
         return RedeemResponse(sealed=sealed, forge_user=job.forge_user, expires_at=job.until.at)
+
+    def _refuse_hindered(self, job: Job, entry: Entry) -> None:
+        hindrance = self.environments.hindrance(entry.promotion)
+        if hindrance and not job.consent.despite_blocked:
+            raise Rejected(ConsentRefusal.NOT_HEALTHY, f"nothing was opened: {hindrance} now")
 
     async def _refuse_withdrawn(self, job: Job, entry: Entry) -> None:
         """All who consented must still have the right, now and not some seconds ago."""

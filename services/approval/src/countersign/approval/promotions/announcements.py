@@ -108,6 +108,7 @@ class Announcements:
             expires_at=job.until.at if count.completes else None,
             consent_digest=consent.digest,
             narrowed=job.own is None,
+            despite_blocked=consent.despite_blocked,
             count=count.count,
             needed=count.needed,
             notice=notice,
@@ -122,6 +123,7 @@ class Announcements:
             mode=mode,
             granted_at=self._now(),
             consent_digest=consent.digest,
+            despite_blocked=consent.despite_blocked,
             count=count.count,
             needed=count.needed,
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from countersign.approval.interfaces import ReceivedEvent
 from countersign.approval.model import Ending
 from countersign.approval.promotions.announcements import Announcements
+from countersign.approval.promotions.environments import Environments
 from countersign.approval.promotions.projection import Change, Promotions
 from countersign.approval.revocation.revocations import Revocations
 from countersign.approval.vault.sign_ins import SignIns
@@ -20,6 +21,8 @@ from countersign.contracts.messages import (
     ApprovalGranted,
     ApprovalLost,
     ApprovalRejected,
+    PipelineDeleted,
+    PipelineObserved,
     PromotionCompleted,
     PromotionRetried,
     PromotionSuperseded,
@@ -52,6 +55,7 @@ _ENDINGS_OF_ONE: dict[type[Message], Ending] = {
 @dataclass(frozen=True, kw_only=True)
 class Reactions:
     promotions: Promotions
+    environments: Environments
     vault: Vault
     sign_ins: SignIns
     revocations: Revocations
@@ -62,7 +66,10 @@ class Reactions:
     async def on_event(self, received: ReceivedEvent) -> None:
         """Fold an event in, and do what follows from it; one that cannot be is left out."""
         with one_entry("react to events", event=type(received.message).__name__):
-            await self._on_event(received)
+            if isinstance(received.message, PipelineObserved | PipelineDeleted):
+                self.environments.apply(received.message)
+            else:
+                await self._on_event(received)
 
     async def _on_event(self, received: ReceivedEvent) -> None:
         change = await self.promotions.apply(received)

@@ -24,6 +24,8 @@ class SignIn:
     consent: Consent
     verifier: Sealed
     until: Deadline
+    # Of the Pipeline when it began; an edit voids it.
+    generation: int = 0
 
 
 class SignIns:
@@ -56,6 +58,23 @@ class SignIns:
             del self._by_state[key]
         self._by_state[_key(state)] = sign_in
         return [gone for _, gone in over]
+
+    def same_as(self, consent: Consent) -> SignIn | None:
+        """Return the sign-in under way for the same of the same person in the same session."""
+        wanted = _subject(consent)
+        return next(
+            (
+                s
+                for s in self._by_state.values()
+                if _subject(s.consent) == wanted and not self._clocks.is_over(s.until)
+            ),
+            None,
+        )
+
+    def rename(self, sign_in: SignIn, state: str) -> None:
+        """Let another `state` bring it back, and the earlier one no more."""
+        self.remove(lambda s: s is sign_in)
+        self._by_state[_key(state)] = sign_in
 
     def take(self, state: str, *, session: str, person_id: str) -> SignIn:
         """The sign-in, which is used up by that.
@@ -93,6 +112,10 @@ class SignIns:
 
     def expire(self) -> list[SignIn]:
         return self.remove(lambda s: self._clocks.is_over(s.until))
+
+
+def _subject(consent: Consent) -> tuple[object, ...]:
+    return consent.owner, consent.promotion, consent.digest, consent.despite_blocked
 
 
 def _key(state: str) -> bytes:
