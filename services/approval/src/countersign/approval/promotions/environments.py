@@ -27,7 +27,7 @@ _WORDS: Final[Mapping[EnvironmentCondition, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What consent asks of one: its condition, what it runs, and whether its gate is blocked."""
+    """One of them: its condition, what it runs, and the promotion that its gate blocks."""
 
     name: str
     condition: EnvironmentCondition
