@@ -320,10 +320,15 @@ async def test_way_back_to_an_older_revision_is_a_third_promotion(
 ) -> None:
     one = APPLICATIONS["back"]
     await ada.complete("back", author=BOT)
-    for version in ("6.9.1", NEW):
-        commit(started, {one.dev_path: one.release("dev", version).encode()})
-        await ada.until("back", "open", revision=version)
-        await ada.complete("back", author=BOT)
+    commit(started, {one.dev_path: one.release("dev", "6.9.1").encode()})
+    await ada.until("back", "open", revision="6.9.1")
+    await ada.complete("back", author=BOT)
+    commit(started, {one.dev_path: one.release("dev", NEW).encode()})
+    # What would go backwards waits for a person, whosever token is stored.
+    await ada.until("back", "waiting", revision=NEW)
+    await ada.promote("back")
+    await ada.until("back", "open", revision=NEW)
+    await ada.complete("back")
 
     promotions = await ada.promotions("back")
     assert [p["revision"] for p in promotions] == [NEW, "6.9.1", NEW]
@@ -363,11 +368,10 @@ async def test_sign_in_of_another_session_and_a_replayed_one_are_refused(
         again = await other.browser.open(callback)
 
     assert stolen.status == 403
-    assert "This sign-in belongs to another session" in stolen.text
     assert done.status == 200
     assert done.url.endswith(f"/promotions/{waiting['promotionId']}")
     assert again.status == 400
-    assert "This sign-in is not one of ours" in again.text
+    assert "This sign-in is no longer valid" in again.text
     # What signs out takes what it delegated along; the browsers were only closed.
     await ada.until("signing", "open")
     assert await pulls_of(started, "signing") == 1

@@ -11,6 +11,7 @@ from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     CredentialMode,
+    FailureReason,
     OpeningStep,
     PromotionRef,
     PromotionRequested,
@@ -36,6 +37,17 @@ _LONG_AGO: Final = datetime.fromtimestamp(0, tz=UTC)
 # Nothing was sent that could open a pull request; a commit that comes late is a branch left behind.
 _OPENS_NOTHING: Final = frozenset(
     {OpeningStep.READING, OpeningStep.EDITING, OpeningStep.COMMITTING}
+)
+# These end an attempt before it has a token to send anything with.
+_SENT_NOTHING: Final = frozenset(
+    {
+        FailureReason.CONSENT_MISMATCH,
+        FailureReason.CREDENTIAL_MISSING,
+        FailureReason.DELEGATION_EXPIRED,
+        FailureReason.FORGE_NOT_LISTED,
+        FailureReason.NOT_ALLOWED,
+        FailureReason.REPOSITORY_NOT_ALLOWED,
+    }
 )
 Lane = tuple[str, str, str]
 
@@ -117,7 +129,8 @@ def late_until(record: PromotionRecord, event: Message, *, after: Promotion, at_
 
 
 def _late_after_failure(record: PromotionRecord, event: PullRequestFailed, *, at_s: float) -> float:
-    if event.step not in _OPENS_NOTHING:
+    began = event.step is not OpeningStep.UNSPECIFIED or event.reason not in _SENT_NOTHING
+    if began and event.step not in _OPENS_NOTHING:
         return at_s + SENT_S
     # Of an earlier attempt, or an earlier try, the time still runs.
     sent_until_s = record.sent_at_s + SENT_S if record.sent_at_s else 0.0
