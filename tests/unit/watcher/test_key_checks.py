@@ -143,6 +143,17 @@ async def test_api_server_that_is_away_changes_nothing_that_was_told() -> None:
     assert looking.told == [pipeline.key]
 
 
+async def test_secret_that_cannot_be_looked_at_ends_no_look_at_the_others() -> None:
+    one, other = pipeline_of("a"), pipeline_of("b", name="basket")
+    looking = Looking(one, other)
+    looking.keys.errors = [RuntimeError("an error of ours"), FORBIDDEN]
+
+    await looking.later(0)
+
+    assert looking.codes(one) == []
+    assert looking.codes(other) == ["secret_forbidden"]
+
+
 async def test_watcher_that_starts_takes_nothing_back_before_it_has_looked() -> None:
     pipeline = pipeline_of("key")
     first, second = Looking(pipeline), Looking(pipeline)

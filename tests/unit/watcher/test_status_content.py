@@ -9,6 +9,7 @@ from countersign.contracts import messages as m
 from countersign.kube.grants import secret_line
 from countersign.watcher.status.content import status_of
 from countersign.watcher.status.patches import patch_of
+from countersign.watcher.status.phases import CAUTIONS
 
 Json = dict[str, Any]
 PAGE = "https://github.com/shop/gitops/pull/7"
@@ -267,3 +268,25 @@ def test_waiting_of_another_controller_is_emptied_not_left() -> None:
 
     assert patch["status"]["environments"]["prod"]["waitingApproval"] == {"revision": ""}
     assert patch["metadata"] == {"name": "checkout", "namespace": "shop", "resourceVersion": "5"}
+
+
+def test_every_caution_has_words() -> None:
+    assert set(CAUTIONS) == set(m.Caution)
+
+
+def test_downgrade_is_called_by_its_name_where_it_waits() -> None:
+    made = cluster(prod="6.9.5")
+
+    status = said(made)
+
+    message = status["environments"]["prod"]["promotion"]["message"]
+    assert CAUTIONS[m.Caution.DOWNGRADE] in message
+
+
+def test_what_was_merged_and_refused_is_given_up() -> None:
+    made = cluster()
+    merged = m.PullRequestMerged(promotion=ref(made), pull_request=pull_request())
+    made.hear(merged, m.ApprovalRejected(promotion=ref(made), by=person("grace")))
+    made.step()
+
+    assert "given up by Grace" in said(made)["environments"]["prod"]["promotion"]["message"]

@@ -312,3 +312,17 @@ def test_time_of_a_condition_alone_is_no_difference() -> None:
         {"conditions": [{**ready, "lastTransitionTime": "2026-02-01T00:00:00Z"}]}
     )
     assert same != essence({"conditions": [{**ready, "status": "False"}]})
+
+
+async def test_status_that_cannot_be_made_ends_no_writing(objects: Objects) -> None:
+    watcher = Watcher(objects)
+    watcher.look()
+    objects.failures = [RuntimeError("an error of ours")]
+    objects.stopped_at_s = 1e6
+
+    await watcher.store.step()
+    assert objects.writes == []
+    objects.stopped_at_s += FAST.retry_max_s
+    await watcher.store.step()
+
+    assert len(objects.writes) == 1

@@ -143,6 +143,7 @@ def steps(api: Answers) -> StepEvents:
         Rejected(ClusterRefusal.CONFLICT, "another watcher told it"),
         Rejected(ClusterRefusal.FORBIDDEN, "may not"),
         Retryable(ClusterRefusal.UNAVAILABLE, "busy", after_s=0.01),
+        RuntimeError("an error of ours"),
     ],
 )
 async def test_what_cannot_be_told_holds_up_nothing(failure: Exception) -> None:

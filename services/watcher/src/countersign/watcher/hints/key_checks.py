@@ -108,6 +108,9 @@ class KeyChecks:
             return self._tell(place, code=code, message=message)
         except (Retryable, TimeoutError):
             return False
+        except Exception:  # one Secret must not end the look at all
+            log.exception("hook_secret.bug", namespace=place[0], secret=place[1])
+            return False
         if not is_usable(key):
             message = f"it has no key {KEY} that is text; add one, or nobody can sign"
             return self._tell(place, code=FindingCode.NO_HMAC_KEY, message=message)

@@ -65,7 +65,11 @@ class StepEvents:
         """Until cancelled."""
         while True:
             body = await self._queue.get()
-            outcome = await self._tell(body)
+            try:
+                outcome = await self._tell(body)
+            except Exception:  # one step must not end the telling of all
+                log.exception("step.bug", name=body["metadata"]["name"])
+                outcome = "bug"
             STEPS_TOLD.labels(outcome=outcome).inc()
 
     async def _tell(self, body: dict[str, Any]) -> str:

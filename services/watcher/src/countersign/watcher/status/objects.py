@@ -189,6 +189,11 @@ class StatusObjects:
         except (Rejected, Retryable) as error:
             self._on_failure(key, kept, error)
             return
+        except Exception:  # one Pipeline must not end the writing of all
+            STATUSES.labels(outcome="bug").inc()
+            log.exception("status.bug", pipeline=str(key))
+            self._put_off(key, self._pace.retry_max_s)
+            return
         STATUSES.labels(outcome=outcome).inc()
         kept.reviews = min(_DOUBLINGS_MAX, kept.reviews + 1)
         kept.failures = 0

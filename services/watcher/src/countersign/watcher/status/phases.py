@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from countersign.contracts.messages import Caution
 from countersign.contracts.promotion import Note, Promotion, State
 from countersign.dialects.pages import pull_request_page
 
@@ -18,6 +19,13 @@ _PHASES: Final = {
     State.REJECTED: "Rejected",
     State.CLOSED: "Closed",
     State.SUPERSEDED: "Superseded",
+}
+# Said to whoever looks before they approve; a caution newer than this has no words yet.
+CAUTIONS: Final[Mapping[Caution, str]] = {
+    Caution.UNSPECIFIED: "look at it closely",
+    Caution.DOWNGRADE: "it is a downgrade",
+    Caution.FOREIGN_CONTENT: "it replaces what no promotion brought",
+    Caution.HINDERED: "it overtakes an upgrade that hangs",
 }
 AWAITS_APPROVAL: Final = frozenset({State.WAITING, State.ASKED})
 
@@ -56,7 +64,9 @@ def _rejection(promotion: Promotion) -> str:
     who = promotion.rejected_by
     by = f" by {who.name or who.id}" if who else ""
     because = f", {promotion.reason}" if promotion.reason else ""
-    return f"somebody who tries again: rejected{by}{because}"
+    # What was open or merged already can only be given up.
+    ended = "given up" if promotion.opened or promotion.merged else "rejected"
+    return f"somebody who tries again: {ended}{by}{because}"
 
 
 def _approval(promotion: Promotion) -> str:
@@ -70,7 +80,9 @@ def _approval(promotion: Promotion) -> str:
         people = f"{missing} more beside {', '.join(given)}"
     note = {Note.LOST: "; an approval was lost", Note.EXPIRED: "; an approval expired"}
     environment = promotion.request.promotion.environment
-    return f"{people} who may promote into {environment}{note.get(promotion.note, '')}"
+    cautions = "".join(f"; {CAUTIONS[caution]}" for caution in promotion.request.cautions)
+    again = note.get(promotion.note, "")
+    return f"{people} who may promote into {environment}{again}{cautions}"
 
 
 _WORDS: Final[Mapping[State, Callable[[Promotion], str]]] = {

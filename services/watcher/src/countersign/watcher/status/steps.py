@@ -32,6 +32,7 @@ from countersign.dialects.pages import pull_request_page
 from countersign.kube.pipelines import pipeline as pipelines
 from countersign.watcher.status.abbreviation import BOARD, shortened
 from countersign.watcher.status.patches import API_VERSION
+from countersign.watcher.status.phases import CAUTIONS
 
 CONTROLLER: Final = "countersign-watcher"
 # The API server takes no longer ones.
@@ -100,6 +101,7 @@ def event_object(
 def _(event: PromotionRequested) -> Step:
     revision = event.content.revision.recorded
     note = f"promotion of {revision} from {event.from_environment} requested"
+    note += "".join(f"; {CAUTIONS[caution]}" for caution in event.cautions)
     return Step(reason="PromotionRequested", note=f"{note} ({event.promotion.promotion_id})")
 
 
