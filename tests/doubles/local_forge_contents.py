@@ -40,6 +40,13 @@ class Contents:
         blob = objects.lookup(repo, found[1]) if found else None
         return blob.as_raw_string() if blob else None
 
+    def mode(self, full_name: str, path: str, *, revision: str = "main") -> int | None:
+        """A file's mode at a branch or commit."""
+        repo = self.service.store.git(self._found(full_name))
+        tree = objects.tree_of(repo, revision)
+        found = objects.entry_at(repo, tree, path) if tree else None
+        return found[0] if found else None
+
     def author(self, full_name: str, revision: str) -> str:
         """Name and address that a commit gives its author."""
         commit = objects.commit_of(self.service.store.git(self._found(full_name)), revision)
@@ -52,6 +59,7 @@ class Contents:
         *,
         branch: str = "main",
         by: str = "somebody",
+        mode: int = objects.MODE_FILE,
     ) -> str:
         """Commit past all rules, as a push by path would; makes the branch from main if needed."""
         repository = self._found(full_name)
@@ -60,9 +68,7 @@ class Contents:
         start = head or objects.branch_sha(repo, repository.default_branch)
         base = objects.tree_of(repo, start) if start else None
         changes: dict[str, tuple[int, str] | None] = {
-            path: None
-            if content is None
-            else (objects.MODE_FILE, objects.write_blob(repo, as_bytes(content)))
+            path: None if content is None else (mode, objects.write_blob(repo, as_bytes(content)))
             for path, content in files.items()
         }
         who = Identity(name=by, email=f"{by}@localhost", when=self.service.store.clock())

@@ -70,10 +70,14 @@ def test_document_is_valid_for_githubs_schema(sent: documents.Sent) -> None:
         rest.raw_blob_request(PLACE, oid=OID),
         rest.compare_request(PLACE, base="main", head=OID),
         rest.pull_request(PLACE, number=3, etag='"x"'),
+        rest.tree_creation(PLACE, COMMIT, base_tree=OID),
+        rest.commit_creation(PLACE, COMMIT, tree=OID),
+        rest.branch_creation(PLACE, branch="cs/x", commit=OID),
     ],
 )
 def test_request_is_described_by_github(request_: Request) -> None:
-    vendor_api.check_request(request_.method, request_.url)
+    body = json.dumps(request_.json).encode() if request_.json else b""
+    vendor_api.check_request(request_.method, request_.url, body)
 
 
 def test_names_cannot_leave_their_place_in_a_path() -> None:
@@ -140,7 +144,7 @@ EXISTS = {
     "message": 'A ref named "refs/heads/cs/x" already exists in the repository.',
 }
 STALE = {"type": "STALE_DATA", "path": ["commit"], "message": "Expected branch to point to"}
-FORBIDDEN = {"type": "FORBIDDEN", "path": ["commit"], "message": "Repository rule violations"}
+FORBIDDEN = {"type": "FORBIDDEN", "path": ["commit"], "message": "Resource not accessible"}
 MADE = {"commit": {"oid": OID, "parents": {"nodes": [{"oid": OID}]}}}
 REF = {"ref": {"id": "REF_1", "name": "refs/heads/cs/x"}}
 

@@ -102,7 +102,8 @@ def at(errors: Iterable[dict[str, Json]], alias: str) -> list[dict[str, Json]]:
 
 
 def _is_limit(error: dict[str, Json]) -> bool:
-    return error.get("type") in _LIMITS or is_secondary(str(error.get("message")).encode())
+    kind, sentence = str(error.get("type")), str(error.get("message"))
+    return kind in _LIMITS or is_secondary(sentence.encode(errors="replace"))
 
 
 def _date_s(answer: Answer) -> float:

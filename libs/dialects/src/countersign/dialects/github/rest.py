@@ -7,13 +7,22 @@ from urllib.parse import quote
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.dialects import shapes
-from countersign.dialects.exchange import Request
-from countersign.dialects.github.wire import ENTRY_KINDS, EXECUTABLE
+from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.github.wire import ENTRY_KINDS, EXECUTABLE, PLAIN
 from countersign.dialects.refusals import ForgeRefusal
-from countersign.dialects.repositories.contents import Comparison, EntryKind, Place, TreeEntry
+from countersign.dialects.repositories.contents import (
+    Comparison,
+    EntryKind,
+    NewCommit,
+    Place,
+    TreeEntry,
+)
 from countersign.dialects.repositories.pulls import PullState, PullStatus, Readiness
 from countersign.dialects.shapes import Json
 
+UNPROCESSABLE: Final = 422
+# The author of a commit whose address is nobody's at GitHub.
+NOBODY: Final = ForgeUser(id="nobody", login="nobody")
 TREE_BYTES_MAX: Final = 16 * 1024 * 1024  # 100,000 entries, where GitHub truncates, are about 20
 # Source: https://docs.github.com/en/graphql/reference/enums#mergestatestatus
 _READINESS: Final[Mapping[str, Readiness]] = {
@@ -73,6 +82,57 @@ def pull_request(place: Place, *, number: int, etag: str) -> Request:
     )
 
 
+def tree_creation(place: Place, new: NewCommit, *, base_tree: str) -> Request:
+    """Make a tree with the new files at their old modes.
+
+    Source: https://docs.github.com/en/rest/git/trees#create-a-tree
+    """
+    entries = [
+        {
+            "path": path,
+            "mode": EXECUTABLE if file.is_executable else PLAIN,
+            "type": "blob",
+            "content": file.body.decode(),
+        }
+        for path, file in sorted(new.files.items())
+    ]
+    return _writing(place, "trees", name="commit", body={"base_tree": base_tree, "tree": entries})
+
+
+def commit_creation(place: Place, new: NewCommit, *, tree: str) -> Request:
+    """Source: https://docs.github.com/en/rest/git/commits#create-a-commit."""
+    body = {"message": new.headline, "tree": tree, "parents": [new.parent]}
+    return _writing(place, "commits", name="commit", body=body)
+
+
+def branch_creation(place: Place, *, branch: str, commit: str) -> Request:
+    """Make a branch, if there is none of that name.
+
+    Source: https://docs.github.com/en/rest/git/refs#create-a-reference
+    """
+    body = {"ref": f"refs/heads/{branch}", "sha": commit}
+    return _writing(place, "refs", name="commit", body=body, passes=frozenset({UNPROCESSABLE}))
+
+
+def _writing(
+    place: Place, what: str, *, name: str, body: Json, passes: frozenset[int] = frozenset()
+) -> Request:
+    return Request(
+        name=name,
+        method="POST",
+        url=f"{rest_path(place)}/git/{what}",
+        json=body,
+        accept="application/vnd.github+json",
+        passes=passes,
+    )
+
+
+def is_branch_taken(answer: Answer) -> bool:
+    """Return whether a branch could not be made because there is one of that name."""
+    body = answer.json_of("commit")
+    return answer.status == UNPROCESSABLE and "already exists" in str(body.get("message"))
+
+
 def tree_of(body: Json, *, place: Place, below: str) -> tuple[TreeEntry, ...]:
     """The entries with their whole paths.
 
@@ -116,7 +176,7 @@ def comparison_of(body: Json) -> Comparison:
     return Comparison(
         fork_point=shapes.oid(shapes.fields(body, "merge_base_commit"), "sha"),
         commits_ahead=shapes.number(body, "ahead_by", least=0),
-        author=_rest_user(commits[-1], "author") if commits else None,
+        author=(_rest_user(commits[-1], "author") or NOBODY) if commits else None,
         modified=tuple(name for name, what in status.items() if what == "modified"),
         otherwise_changed=tuple(name for name, what in status.items() if what != "modified"),
     )

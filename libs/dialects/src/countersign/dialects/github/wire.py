@@ -26,9 +26,10 @@ BLOBS_PER_QUERY: Final = 200
 BLOB_BYTES_PER_QUERY: Final = 3 * 1024 * 1024
 _WRITES: Final = frozenset({"ADMIN", "MAINTAIN", "WRITE"})
 EXECUTABLE: Final = "100755"
+PLAIN: Final = "100644"
 ENTRY_KINDS: Final = {
     "040000": EntryKind.FOLDER,
-    "100644": EntryKind.FILE,
+    PLAIN: EntryKind.FILE,
     EXECUTABLE: EntryKind.FILE,
 }
 

@@ -142,8 +142,11 @@ class GitHub:
     async def commit(self, place: Place, new: NewCommit) -> str:
         """Create the branch and commit onto it, in one request; the commit decides who was first.
 
-        A branch that is there without a commit of its own is taken over.
+        A branch that is there without a commit of its own is taken over. That mutation makes
+        every file plain, so executable ones go another way.
         """
+        if any(file.is_executable for file in new.files.values()):
+            return await self._commit_with_modes(place, new)
         repository_id = await self._ids.repository(place)
         sent = documents.commit(new, place=place, repository_id=repository_id)
         _, data, errors = await self._graph.query(sent, name="commit")
@@ -159,6 +162,28 @@ class GitHub:
                 ForgeRefusal.CONFLICT, f"{where}: the commit has another parent than asked for"
             )
         return oid
+
+    async def _commit_with_modes(self, place: Place, new: NewCommit) -> str:
+        """Make a tree and a commit, which nobody sees, and then the branch: that is the lock."""
+        base_tree = await self._ids.folder(place, commit=new.parent, path="")
+        made = await self._http.send(
+            rest.tree_creation(place, new, base_tree=base_tree), self._token
+        )
+        with shapes.reading("commit"):
+            tree = shapes.oid(made.json_of("commit"), "sha")
+        made = await self._http.send(rest.commit_creation(place, new, tree=tree), self._token)
+        with shapes.reading("commit"):
+            commit = shapes.oid(made.json_of("commit"), "sha")
+        answer = await self._http.send(
+            rest.branch_creation(place, branch=new.branch, commit=commit), self._token
+        )
+        where = f"{place.name}: branch {new.branch!r}"
+        with shapes.reading("commit"):
+            if rest.is_branch_taken(answer):
+                raise Rejected(ForgeRefusal.BRANCH_TAKEN, f"{where} is there already")
+            if answer.status == rest.UNPROCESSABLE:
+                raise Rejected(ForgeRefusal.REFUSED, f"{where} cannot be made")
+        return commit
 
     async def _drop_branch(self, data: dict[str, Any], errors: _Errors) -> None:
         """Leave nothing behind of a commit that was refused, but another one's commit."""

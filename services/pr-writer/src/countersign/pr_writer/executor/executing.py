@@ -32,6 +32,7 @@ from countersign.pr_writer.executor.writing import Result, Writing
 from countersign.pr_writer.jobs.channel import Channel, Closed, open_channel
 from countersign.pr_writer.jobs.failures import failure
 from countersign.pr_writer.jobs.frames import EXECUTOR_S, GO, OUTCOME, PROGRESS, REPORT_S, SEND_S
+from countersign.pr_writer.jobs.limits import limit_memory
 from countersign.pr_writer.jobs.model import (
     JOBS,
     FollowJob,
@@ -45,6 +46,8 @@ from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.process.processes import forbid_dumps
 
 REDEEM_S: Final = 20.0
+# A listing of 16 MiB and the files that one may read, with what Python makes of them.
+MEMORY_BYTES_MAX: Final = 384 * 1024 * 1024
 GO_S: Final = 20.0
 PART_BYTES: Final = 12
 
@@ -53,6 +56,7 @@ def run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) ->
     """Do the one job that comes, and return. The kernel ends it if that takes too long."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     forbid_dumps()
+    limit_memory(MEMORY_BYTES_MAX)
     try:
         asyncio.run(_run(parent, parser, tls=tls))
     except Closed:
@@ -109,8 +113,19 @@ class Executor:
                 await self._report(Progress(refused=True))
             reason = reason_of(error.reason)
             result = Result(outcome=failure(error, reason=reason, step=self._step))
+        except MemoryError:
+            result = Result(outcome=self._too_large())
         await self._flush()
         return result
+
+    def _too_large(self) -> Failure:
+        """Say what to do about a repository whose listing or files do not fit."""
+        return Failure(
+            reason=FailureReason.LIMIT_EXCEEDED,
+            message=f"repository {place_of(self._job).name!r} takes more memory than a job may; "
+            "set a path in the Pipeline's strategy",
+            step=self._step,
+        )
 
     async def _do(self) -> Result:
         job = self._job

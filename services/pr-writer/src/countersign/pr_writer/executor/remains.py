@@ -7,6 +7,7 @@ over only when who made it is old enough to be dead, and all that it may have se
 from dataclasses import dataclass, replace
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import CredentialMode, ForgeUser
 from countersign.dialects.repositories.contents import EntryKind, Tip, TreeEntry
 from countersign.dialects.repositories.interface import Repository, View
 from countersign.dialects.repositories.pulls import Pull, PullState
@@ -65,14 +66,14 @@ class Remains:
                 return Commit(pull.head_commit, pull=pull)
         for pull in own:
             if pull.state is PullState.OPEN:
-                ours = await self._ours(pull.head_commit)
+                ours = await self._ours(pull.head_commit, view)
                 if ours is None:
                     raise self._taken("a pull request with another content")
                 return replace(ours, pull=pull)
         for pull in beside(view, self._job):
             # Of another attempt, whose outcome was never told, or was told to a stream now lost.
             is_ours = is_of_promotion(pull, view, self._job)
-            ours = await self._ours(pull.head_commit) if is_ours else None
+            ours = await self._ours(pull.head_commit, view) if is_ours else None
             if ours is not None:
                 return replace(ours, pull=pull)
         # Closed by somebody before it was told; that is how this attempt ended.
@@ -83,7 +84,7 @@ class Remains:
         if head is None or head.commit == base.commit:
             # A branch without a commit of its own is no one's yet.
             return None
-        ours = await self._ours(head.commit)
+        ours = await self._ours(head.commit, view)
         if ours is None:
             raise self._taken("another commit")
         age_s = view.read_at_s - head.committed_at_s
@@ -103,10 +104,22 @@ class Remains:
             "delete it there and ask again",
         )
 
-    async def _ours(self, commit: str) -> "Commit | None":
+    def _is_by_us(self, author: ForgeUser | None, view: View) -> bool:
+        """Return whether a commit is the token's owner's, or an earlier approver's.
+
+        An application's commits are not asked about: what it is called differs by the question.
+        """
+        job = self._job
+        if author is None or view.viewer is None or job.access.mode is CredentialMode.APP:
+            return True
+        return author.id in {view.viewer.id, *job.consent.delegates}
+
+    async def _ours(self, commit: str, view: View) -> "Commit | None":
         """Return the commit if it is one on the base that writes our value at our markers."""
         compared = await self._forge.compare(self._place, commit=commit)
         if compared.commits_ahead != 1 or compared.otherwise_changed or not compared.modified:
+            return None
+        if not self._is_by_us(compared.author, view):
             return None
         before = await self._bodies(compared.fork_point, compared.modified)
         try:

@@ -65,6 +65,8 @@ class Consent(BaseModel):
     approver: Person | None = None
     delegate: ForgeUser | None = None
     replica: str = ""
+    # Ids of all who delegated for this promotion: an earlier one may have committed.
+    delegates: tuple[str, ...] = ()
 
 
 class _Job(BaseModel):

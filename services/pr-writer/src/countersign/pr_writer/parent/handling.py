@@ -137,7 +137,8 @@ class Handling:
                 "opens_in_s": self._projection.opens_in_s(record),
             }
         )
-        job = job.model_copy(update={"known": self._memory.recall(job)})
+        consent = job.consent.model_copy(update={"delegates": tuple(sorted(record.delegates))})
+        job = job.model_copy(update={"consent": consent, "known": self._memory.recall(job)})
         with span(
             names.SPAN_WRITE_PULL_REQUEST,
             parent=record.trace,

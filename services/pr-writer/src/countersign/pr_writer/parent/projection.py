@@ -10,6 +10,7 @@ from typing import Final
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
+    ApprovalGranted,
     CredentialMode,
     FailureReason,
     OpeningStep,
@@ -66,6 +67,7 @@ class PromotionRecord:
             may still take effect. Zero where there is none.
         sent_at_s: by the monotonic clock; when a try of the current attempt was about to send for a
             pull request. Zero where none was.
+        delegates: ids of all who delegated for it.
         heard_at_s: by the monotonic clock; when anything was last heard of it.
 
     """
@@ -77,6 +79,7 @@ class PromotionRecord:
     pull_over: bool = False
     late_until_s: float = 0.0
     sent_at_s: float = 0.0
+    delegates: frozenset[str] = frozenset()
     heard_at_s: float = 0.0
 
     @property
@@ -218,6 +221,8 @@ class Projection:
             sent_at_s=sent_at(record, event, at_s=at_s, is_new_try=is_new_try),
             heard_at_s=at_s,
         )
+        if isinstance(event, ApprovalGranted) and event.forge_user is not None:
+            record = replace(record, delegates=record.delegates | {event.forge_user.id})
         if isinstance(event, PullRequestOpened):
             is_over = record.pull_over and record.is_about(event.pull_request)
             record = replace(

@@ -7,12 +7,12 @@ import json
 import resource
 import signal
 import socket
-from pathlib import Path
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs import channel
 from countersign.pr_writer.jobs.findings import Found, Place
+from countersign.pr_writer.jobs.limits import limit_memory
 from countersign.pr_writer.jobs.markers import Marked
 from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.pr_writer.parser.scanning import find
@@ -20,7 +20,6 @@ from countersign.pr_writer.parser.verification import verify
 
 CPU_S: Final = 5
 MEMORY_BYTES_MAX: Final = 256 * 1024 * 1024
-_PAGE_BYTES: Final = resource.getpagesize()
 
 
 def run(sock: socket.socket) -> None:
@@ -37,14 +36,8 @@ def run(sock: socket.socket) -> None:
 
 
 def limit() -> None:
-    """No new files or sockets, no processes, no writing; bounded time and memory.
-
-    What is mapped already counts, so memory is bounded above that.
-    """
-    statm = Path("/proc/self/statm").read_text(encoding="ascii")
-    mapped_bytes = int(statm.split()[0]) * _PAGE_BYTES
-    memory_bytes = mapped_bytes + MEMORY_BYTES_MAX
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    """Allow no new files or sockets, no processes, no writing; bound time and memory."""
+    limit_memory(MEMORY_BYTES_MAX)
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))

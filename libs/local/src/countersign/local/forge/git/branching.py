@@ -119,9 +119,9 @@ def _write(service: Service, repository: Repository, edit: Edit, head: str, by: 
             )
     changes: dict[str, tuple[int, str] | None] = {}
     for path, content in edit.files.items():
-        old = objects.entry_at(repo, base, path) if base else None
-        mode = old[0] if old and old[0] != objects.MODE_TREE else objects.MODE_FILE
-        changes[path] = None if content is None else (mode, objects.write_blob(repo, content))
+        # A file that was executable is no more: the mutation has no place for a mode.
+        written = content is not None and (objects.MODE_FILE, objects.write_blob(repo, content))
+        changes[path] = written or None
     return objects.write_commit(
         repo,
         objects.NewCommit(
