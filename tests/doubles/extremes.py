@@ -23,8 +23,8 @@ NUMBERS = (-(2**31), -1, 0, 2**31 - 1, 2**63)
 TEXTS = ("", "\u202e", "\ud800", "x" * 10_000, "\x00")
 
 
-def example(model: type[Message]) -> Message:
-    return model.from_json((ROOT / f"proto/examples/{model.__name__}.json").read_bytes())
+def example(model: type[_Model]) -> _Model:
+    return model.model_validate_json((ROOT / f"proto/examples/{model.__name__}.json").read_bytes())
 
 
 def values_like(value: Any) -> st.SearchStrategy[Any]:

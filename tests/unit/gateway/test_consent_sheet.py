@@ -1,15 +1,24 @@
 """The consent sheet says what will happen, and nothing on it can deceive."""
 
 import pytest
+from doubles.extremes import example
 from unit.gateway.browsing import browser
 from unit.gateway.doubles import FORGE, FORGES, Scene
 from unit.gateway.stories import Pipeline
 
 from countersign.contracts.forge_list import Forge, ForgeList
-from countersign.contracts.messages import ForgeKind, GateState
+from countersign.contracts.messages import (
+    EnvironmentCondition,
+    EnvironmentObserved,
+    ForgeKind,
+    GateState,
+    ObjectRef,
+    PipelineObserved,
+    PromotionRequested,
+)
 from countersign.dialects.kinds import KINDS
 from countersign.gateway.text import lettering
-from countersign.gateway.view.consents import delegation_at
+from countersign.gateway.view.consents import delegation_at, unwell_below
 
 OVERRIDE, JOINER = "\u202e", "\u200b"
 BEGIN = "Continue to GitHub as yourself"
@@ -132,3 +141,34 @@ async def test_forge_without_an_application_says_so_instead_of_a_dead_button() -
     assert "Nobody can sign in at GitHub yet" in html
     assert BEGIN not in html
     assert FORGE in Scene().links.sign_in_origins
+
+
+@pytest.mark.parametrize(
+    ("condition", "runs", "unwell"),
+    [
+        (EnvironmentCondition.HEALTHY, "6.9.1", ""),
+        (EnvironmentCondition.FAILED, "6.9.1", "staging"),
+        (EnvironmentCondition.HEALTHY, "6.9.2", "staging"),
+    ],
+)
+def test_environment_below_is_named_where_it_is_not_well(
+    condition: EnvironmentCondition, runs: str, unwell: str
+) -> None:
+    request = example(PromotionRequested)
+    below = EnvironmentObserved(
+        name="staging",
+        condition=condition,
+        content=request.content.model_copy(update={"identity": runs}),
+    )
+    here = EnvironmentObserved(name=request.promotion.environment)
+    observed = PipelineObserved(
+        pipeline=request.promotion.pipeline,
+        app=ObjectRef(kind="HelmRelease", name="x"),
+        environments=(below, here),
+    )
+    wanted = request.model_copy(
+        update={"content": request.content.model_copy(update={"identity": "6.9.1"})}
+    )
+
+    assert unwell_below(observed, wanted) == unwell
+    assert unwell_below(None, wanted) == ""

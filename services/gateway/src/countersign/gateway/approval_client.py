@@ -57,9 +57,16 @@ class ApprovalClient:
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
 
-    async def begin(self, promotion_id: str, *, person: Person, session: str) -> BeginResponse:
+    async def begin(
+        self, promotion_id: str, *, person: Person, session: str, despite_blocked: bool = False
+    ) -> BeginResponse:
         """Start a delegation; `session` is the hash of the browser session's id."""
-        request = BeginRequest(promotion_id=promotion_id, person=person, session=session)
+        request = BeginRequest(
+            promotion_id=promotion_id,
+            person=person,
+            session=session,
+            despite_blocked=despite_blocked,
+        )
         return _answered(
             await self._requests.request("approval.begin", request, timeout_s=REQUEST_TIMEOUT_S),
             BeginResponse,
@@ -97,8 +104,12 @@ class ApprovalClient:
             raise TypeError(f"approval.complete was answered with {type(answer).__name__}")
         return answer
 
-    async def approve(self, promotion_id: str, *, person: Person) -> ApproveResponse:
-        request = ApproveRequest(promotion_id=promotion_id, person=person)
+    async def approve(
+        self, promotion_id: str, *, person: Person, despite_blocked: bool = False
+    ) -> ApproveResponse:
+        request = ApproveRequest(
+            promotion_id=promotion_id, person=person, despite_blocked=despite_blocked
+        )
         return _answered(
             await self._requests.request("approval.approve", request, timeout_s=REQUEST_TIMEOUT_S),
             ApproveResponse,

@@ -20,6 +20,8 @@ from countersign.gateway.web.spans import asking
 
 # So that a page without scripts shows what was just done.
 HEARD_TIMEOUT_S: Final = 0.7
+# The value of a box that was ticked.
+CONFIRMED: Final = "yes"
 
 
 class Actions:
@@ -48,11 +50,14 @@ class Actions:
 
     async def begin(self, request: Request) -> Response:
         """Promote as oneself: the answer leads the browser to the forge."""
-        timeline, _ = await self._named(request)
+        timeline, fields = await self._named(request)
         session = session_of(request)
         with asking(timeline, "promote as oneself"):
             answer = await self._approval.begin(
-                timeline.promotion_id, person=session.person, session=session.digest
+                timeline.promotion_id,
+                person=session.person,
+                session=session.digest,
+                despite_blocked=fields.get("despite_blocked") == CONFIRMED,
             )
         if answer.granted or not answer.authorize_url:
             return await self._shown(timeline.promotion_id)
@@ -60,9 +65,13 @@ class Actions:
 
     async def approve(self, request: Request) -> Response:
         """Let the stored credential open the pull request."""
-        timeline, _ = await self._named(request)
+        timeline, fields = await self._named(request)
         with asking(timeline, "promote with the stored credential"):
-            await self._approval.approve(timeline.promotion_id, person=session_of(request).person)
+            await self._approval.approve(
+                timeline.promotion_id,
+                person=session_of(request).person,
+                despite_blocked=fields.get("despite_blocked") == CONFIRMED,
+            )
         return await self._shown(timeline.promotion_id)
 
     async def reject(self, request: Request) -> Response:

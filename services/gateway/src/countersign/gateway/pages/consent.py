@@ -12,7 +12,7 @@ from countersign.gateway.pages.promotions import gate_of, right_at, track_of
 from countersign.gateway.text import addresses
 from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.timelines import Timeline
-from countersign.gateway.view.consents import deceptions, delegation_at, doubts
+from countersign.gateway.view.consents import deceptions, delegation_at, doubts, unwell_below
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of
 
@@ -47,6 +47,7 @@ class ConsentPages:
             delegation=delegation_at(forge) if forge else None,
             deceptions=deceptions(timeline.promotion.request),
             doubts=doubts(timeline.promotion.request),
+            unwell=unwell_below(projection.pipelines.get(key), timeline.promotion.request),
             allowed=forge is not None
             and forge.allows(namespace=key.namespace, owner=to.owner, repository=to.repository),
             login=projection.login_of(person.id, origin=to.origin),

@@ -6,7 +6,11 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import PromotionRequested
+from countersign.contracts.messages import (
+    EnvironmentCondition,
+    PipelineObserved,
+    PromotionRequested,
+)
 from countersign.dialects.capabilities import Reach, Revoker
 from countersign.dialects.delegation.fitness import refuse_unaccepted
 from countersign.dialects.delegation.refusals import DelegationRefusal
@@ -72,6 +76,18 @@ def refusal_at(forge: Forge) -> DelegationRefusal | None:
     except Rejected:
         return DelegationRefusal.TOO_STRONG
     return None
+
+
+def unwell_below(observed: PipelineObserved | None, request: PromotionRequested) -> str:
+    """Name the environment below if it does not run the content healthily any more."""
+    environments = observed.environments if observed else ()
+    names = [e.name for e in environments]
+    if request.promotion.environment not in names[1:]:
+        return ""
+    below = environments[names.index(request.promotion.environment) - 1]
+    runs_it = below.content is not None and below.content.identity == request.content.identity
+    well = below.condition is EnvironmentCondition.HEALTHY and runs_it
+    return "" if well else below.name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,6 +117,7 @@ REFUSALS: Final[dict[str, Words]] = {
         "The administrator needs to register an application there and add it to the forge list.",
     ),
     Refusal.OTHER: Words(409, "That could not be done", "Nothing was changed."),
+    ConsentRefusal.NOT_HEALTHY: Words(409, "The environment below is not well"),
     ConsentRefusal.NOT_WAITING: Words(
         409, "This promotion has moved on", "Its page shows where it stands."
     ),
