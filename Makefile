@@ -43,7 +43,7 @@ pythons: ## walk the demonstration with every Python of 3.11 to 3.14 on this mac
 	    VENV=.venv/pythons/$$(basename $$python) DIR=.demo/$$(basename $$python) || exit 1; \
 	done
 
-check: $(BIN)/.ready lint types imports proto ## what CI checks beside the tests
+check: $(BIN)/.ready lint types imports proto metrics ## what CI checks beside the tests
 
 lint: $(BIN)/.ready ## format and lint
 	$(BIN)/ruff format --check .
@@ -68,8 +68,13 @@ proto: $(BIN)/.ready ## lint the contracts, compare with the released ones, gene
 	@test -d proto/node_modules || npm ci --prefix proto --no-audit --no-fund --loglevel=error
 	node proto/check.mjs
 
+metrics: $(BIN)/.ready ## names of metrics, by Prometheus' own linter where it is installed
+	@if command -v promtool >/dev/null; then $(BIN)/python tests/metrics_page.py --exposition | promtool check metrics; \
+	else echo "promtool is absent (Debian: prometheus); not checked"; fi
+
 generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python proto/generate.py
+	$(BIN)/python tests/metrics_page.py
 
 chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20)
 	COUNTERSIGN_CHAOS_MINUTES=$(or $(MINUTES),20) $(BIN)/pytest -q -s -n 0 tests/e2e/test_random_runs.py

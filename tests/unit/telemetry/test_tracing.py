@@ -6,7 +6,7 @@ from typing import Any, Never
 import pytest
 from opentelemetry.trace import StatusCode
 
-from countersign.telemetry.tracing import carrier, record_span, span, trace_of
+from countersign.telemetry.tracing import carrier, record_client_span, span, trace_of
 
 TOKEN = "ghp_" + "madeUp0" * 6
 
@@ -102,8 +102,8 @@ def test_no_token_leaves_in_a_span(spans: Any) -> Never:
 def test_span_is_made_after_the_fact(spans: Any) -> None:
     """An executor measures itself and is gone when its parent tells."""
     with span("job"):
-        record_span("commit", start_ns=1_000, end_ns=5_000, attributes={"n": 1})
-        record_span("open", start_ns=5_000, end_ns=6_000, error="Rejected")
+        record_client_span("commit", start_ns=1_000, end_ns=5_000, attributes={"n": 1})
+        record_client_span("open", start_ns=5_000, end_ns=6_000, error="Rejected")
 
     commit, opened, job = spans()
     assert (commit.start_time, commit.end_time) == (1_000, 5_000)

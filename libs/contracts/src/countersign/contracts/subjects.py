@@ -66,10 +66,16 @@ def parameters(scope: Scope) -> tuple[str, ...]:
     return ("namespace", "pipeline", "environment", "promotion_id")
 
 
-def event_template(model: type[Message]) -> str:
+def event_template(model: type[Message], *, root: str = EVENT_ROOT) -> str:
     """The subject with its parameters in braces, as documents and span names have it."""
     info = EVENTS[model]
-    return ".".join([EVENT_ROOT, info.name, *(f"{{{p}}}" for p in parameters(info.scope))])
+    return ".".join([root, info.name, *(f"{{{p}}}" for p in parameters(info.scope))])
+
+
+def template_of(subject: str) -> str:
+    """The template of the event that a subject is of, or `unknown`: for names that must be few."""
+    model = event_model(subject)
+    return "unknown" if model is None else event_template(model)
 
 
 def stream_of(model: type[Message]) -> str:

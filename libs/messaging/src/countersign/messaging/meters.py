@@ -38,6 +38,9 @@ IN_FLIGHT: Final = gauge("work_in_flight", "Messages being handled.", ("durable"
 STREAM_FILL: Final = gauge(
     "stream_fill_ratio", "Bytes of a stream against its limit, from 0 to 1.", ("stream",)
 )
+STREAM_SEQUENCE: Final = gauge(
+    "stream_sequence", "Last sequence of a stream, as last asked for.", ("stream",)
+)
 STREAM_REFUSALS: Final = counter(
     "stream_refusals_total", "Events that a stream did not take.", ("stream",)
 )

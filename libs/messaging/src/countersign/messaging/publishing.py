@@ -13,7 +13,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS
-from countersign.contracts.subjects import INTAKE_ROOT, event_subject
+from countersign.contracts.subjects import INTAKE_ROOT, event_subject, event_template
 from countersign.messaging.connection import ask
 from countersign.messaging.envelope import EXPECTED_LAST_SUBJECT_SEQUENCE, event_headers
 from countersign.messaging.meters import PUBLISHED_SECONDS
@@ -68,7 +68,7 @@ async def publish_event(
     subject = event_subject(event, root=INTAKE_ROOT)
     described = {
         names.MESSAGING_SYSTEM: "nats",
-        names.MESSAGING_DESTINATION: subject,
+        names.MESSAGING_TEMPLATE: event_template(type(event), root=INTAKE_ROOT),
         names.MESSAGING_OPERATION: "publish",
         names.MESSAGING_OPERATION_TYPE: "send",
         names.MESSAGING_MESSAGE_ID: stamp.message_id,

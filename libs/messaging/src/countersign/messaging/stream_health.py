@@ -10,7 +10,7 @@ from typing import Final
 from countersign.contracts.messages import EVENTS
 from countersign.contracts.subjects import STREAM_BY_NOUN
 from countersign.messaging.leader_reads import StreamState
-from countersign.messaging.meters import STREAM_FILL, STREAM_REFUSALS
+from countersign.messaging.meters import STREAM_FILL, STREAM_REFUSALS, STREAM_SEQUENCE
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -40,6 +40,7 @@ class StreamHealth:
     def looked_at(self, stream: str, state: StreamState) -> None:
         fill = state.bytes_stored / state.bytes_max if state.bytes_max > 0 else 0.0
         STREAM_FILL.labels(stream=stream).set(fill)
+        STREAM_SEQUENCE.labels(stream=stream).set(state.last_sequence)
         if fill >= FILL_WARNS > self._fill.get(stream, 0.0):
             log.warning("stream.filling", stream=stream, fill=round(fill, 3))
         self._fill[stream] = fill

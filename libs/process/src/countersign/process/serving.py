@@ -13,12 +13,13 @@ from countersign.process.health import Health
 from countersign.process.listening import LoopbackHosts, is_loopback, listen, serve
 from countersign.process.processes import single_error
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.metrics import exposition
+from countersign.telemetry.metrics import exposition, gauge
 from countersign.telemetry.settings import TelemetrySettings
 
 log = get_logger()
 
 CONNECTIONS_MAX: Final = 64
+READY: Final = gauge("ready", "1 while it is ready for work, as /readyz says.")
 Answer = tuple[int, str, bytes]
 
 
@@ -75,6 +76,7 @@ def answer(path: str, health: Health) -> Answer:
     if path == "/readyz":
         return _report(health.not_ready())
     if path == "/metrics":
+        READY.labels().set(0 if health.not_ready() else 1)
         return 200, CONTENT_TYPE_LATEST, exposition()
     return 404, "text/plain", b"/healthz, /readyz and /metrics are here\n"
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from countersign.process.health import Health
-from countersign.telemetry.exporting import SpanExporter, install_tracer
+from countersign.telemetry.exporting import SpanExporter, install_tracer, version_of
 from countersign.telemetry.logs import configure_logs
+from countersign.telemetry.metrics import gauge
 from countersign.telemetry.settings import TelemetrySettings
 
 __all__ = ["Telemetry", "TelemetrySettings", "telemetry"]
 
+BUILD: Final = gauge("build_info", "1, with what is installed.", ("service", "version"))
 _FLUSH_TIMEOUT_MS: Final = 2000
 
 
@@ -35,6 +37,7 @@ def telemetry(
 
     """
     configure_logs(service=service, level=settings.log_level)
+    BUILD.labels(service=service, version=version_of(service)).set(1)
     provider = install_tracer(service=service, exporter=exporter)
     try:
         yield Telemetry(service=service, settings=settings)

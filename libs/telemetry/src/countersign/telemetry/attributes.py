@@ -9,12 +9,17 @@ from typing import Final
 ERROR_TYPE: Final = "error.type"
 
 MESSAGING_SYSTEM: Final = "messaging.system"
-MESSAGING_DESTINATION: Final = "messaging.destination.name"
+MESSAGING_TEMPLATE: Final = "messaging.destination.template"
 MESSAGING_SUBSCRIPTION: Final = "messaging.destination.subscription.name"
 MESSAGING_OPERATION: Final = "messaging.operation.name"
 MESSAGING_OPERATION_TYPE: Final = "messaging.operation.type"
 MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
 MESSAGING_BODY_BYTES: Final = "messaging.message.body.size"
+
+HTTP_METHOD: Final = "http.request.method"
+HTTP_STATUS: Final = "http.response.status_code"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
 
 VCS_REPOSITORY_NAME: Final = "vcs.repository.name"
 VCS_OWNER: Final = "vcs.owner.name"

@@ -6,6 +6,7 @@ down costs a bounded queue and a log line now and then.
 
 import os
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from opentelemetry import trace
@@ -72,7 +73,13 @@ def install_tracer(*, service: str, exporter: SpanExporter | None = None) -> Tra
     Without an exporter they still run through headers and logs.
     """
     provider = TracerProvider(
-        resource=Resource.create({"service.name": service, "service.namespace": "countersign"}),
+        resource=Resource.create(
+            {
+                "service.name": service,
+                "service.namespace": "countersign",
+                "service.version": version_of(service),
+            }
+        ),
         shutdown_on_exit=False,
     )
     if exporter is None and any(os.environ.get(name) for name in _ENDPOINTS):
@@ -81,6 +88,14 @@ def install_tracer(*, service: str, exporter: SpanExporter | None = None) -> Tra
         provider.add_span_processor(_batching(exporter))
     trace.set_tracer_provider(provider)
     return provider
+
+
+def version_of(service: str) -> str:
+    """The version of a service that is installed, or `unknown`."""
+    try:
+        return version(f"countersign-{service}")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _batching(exporter: SpanExporter) -> BatchSpanProcessor:

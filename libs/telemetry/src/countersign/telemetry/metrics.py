@@ -4,7 +4,7 @@ A label is for words of ours (a message type, an outcome), never for identifiers
 in, the series beyond the limit are counted together under `other`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
@@ -18,6 +18,14 @@ SECONDS: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
 
+# How many of something one job or request took.
+COUNTS: Final = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+# What people and clusters take: from a minute to four weeks.
+WAITS_S: Final = (
+    60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 86400.0, 3 * 86400.0, 7 * 86400.0,
+    28 * 86400.0,
+)  # fmt: skip
+
 _Metric = TypeVar("_Metric", bound=MetricWrapperBase)
 
 
@@ -28,6 +36,11 @@ class Bounded(Generic[_Metric]):
         self._metric = metric
         self._names = tuple(labels)
         self._known: dict[tuple[str, ...], _Metric] = {}
+
+    def clear(self) -> None:
+        """Forget all series, before what is true now is set."""
+        self._known.clear()
+        self._metric.clear()
 
     def labels(self, **values: str) -> _Metric:
         if not self._names:
@@ -65,6 +78,17 @@ def _exported(name: str) -> str:
     return _PREFIX + name
 
 
+_looks: list[Callable[[], None]] = []
+
+
+def at_scrape(look: Callable[[], None]) -> Callable[[], None]:
+    """Have a gauge set when somebody looks, and not before; returns what ends that."""
+    _looks.append(look)
+    return lambda: _looks.remove(look)
+
+
 def exposition() -> bytes:
     """Everything measured, in Prometheus' text format."""
+    for look in _looks:
+        look()
     return generate_latest(REGISTRY)

@@ -18,7 +18,7 @@ from opentelemetry.util.types import AttributeValue
 from countersign.telemetry.attributes import ERROR_TYPE
 from countersign.telemetry.redaction import redact
 
-__all__ = ["SpanKind", "carrier", "fail", "record_span", "span", "trace_of"]
+__all__ = ["SpanKind", "carrier", "fail", "record_client_span", "span", "trace_of"]
 
 Attributes = Mapping[str, AttributeValue]
 
@@ -81,7 +81,7 @@ def fail(failed: Span, error: BaseException) -> None:
     failed.set_status(Status(StatusCode.ERROR, text))
 
 
-def record_span(
+def record_client_span(
     name: str,
     *,
     start_ns: int,
@@ -89,7 +89,7 @@ def record_span(
     attributes: Attributes | None = None,
     error: str | None = None,
 ) -> None:
-    """Make a span after the fact, below the current one: another process measured it.
+    """Make the span of a call after the fact, below the current one: it was measured elsewhere.
 
     Args:
         name: one of `attributes.SPAN_…`.
@@ -100,7 +100,7 @@ def record_span(
 
     """
     made = trace.get_tracer(_TRACER_NAME).start_span(
-        name, start_time=start_ns, attributes=attributes
+        name, start_time=start_ns, attributes=attributes, kind=SpanKind.CLIENT
     )
     if error is not None:
         made.set_attribute(ERROR_TYPE, error)

@@ -16,7 +16,7 @@ from countersign.auditor.checks.checking import Checker, Pace
 from countersign.auditor.checks.inspecting import Inspector
 from countersign.auditor.checks.marking import Marking
 from countersign.auditor.checks.probing import ForgeProber
-from countersign.auditor.checks.reporting import Reports
+from countersign.auditor.checks.reporting import Reports, measure_expiry
 from countersign.auditor.handlers import Handlers
 from countersign.auditor.interfaces import Clock, Prober, Publisher, Secrets
 from countersign.auditor.projection import Projection
@@ -34,6 +34,7 @@ from countersign.messaging.settings import BusSettings
 from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.process.tasks.background import in_background
+from countersign.telemetry.metrics import at_scrape
 
 SERVICE: Final = "auditor"
 STREAMS: Final = ("PIPELINES", "TOKENS")
@@ -69,6 +70,7 @@ def assemble(
 ) -> Parts:
     projection = Projection()
     now: Clock = _utc_now
+    at_scrape(lambda: measure_expiry(projection, now=now()))
     checker = Checker(
         projection=projection,
         secrets=stored,

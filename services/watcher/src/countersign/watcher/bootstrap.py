@@ -23,6 +23,7 @@ from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.process.tasks.background import in_background
 from countersign.telemetry.logs import get_logger
+from countersign.telemetry.metrics import at_scrape
 from countersign.watcher.hints.endpoint import LOOKUP_S, Guard, PromotionHook
 from countersign.watcher.hints.key_checks import KeyChecks
 from countersign.watcher.hints.keys import ClusterKeys, FolderKeys, KeptKeys
@@ -32,6 +33,7 @@ from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app
 from countersign.watcher.interfaces import Clocks, HmacKeys, LinkStore
 from countersign.watcher.observation.observer import Observer
+from countersign.watcher.observation.waiting import measure
 from countersign.watcher.pulls.news import PullRequestNews
 from countersign.watcher.pulls.sources import Address, Source
 from countersign.watcher.reading.clusters import Clusters
@@ -75,6 +77,7 @@ async def serve(
             namespaces=settings.only_namespaces if settings.kube.in_use else frozenset(),
             board_url=bus.settings.public_url,
         )
+        at_scrape(lambda: measure(observer.projection.promotions(), now=_utc_now()))
         news = PullRequestNews(projection=observer.projection, publisher=bus, clock=_utc_now)
         health.add("objects", observer.not_ready)
         hints = Hints(

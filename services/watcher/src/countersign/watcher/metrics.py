@@ -2,8 +2,24 @@
 
 from typing import Final
 
-from countersign.telemetry.metrics import counter, gauge, histogram
+from countersign.telemetry.metrics import WAITS_S, counter, gauge, histogram
 
+PROMOTIONS: Final = gauge(
+    "promotions",
+    "Promotions that have not ended, by environment and where they are.",
+    ("environment", "state"),
+)
+OLDEST_SECONDS: Final = gauge(
+    "promotions_oldest_seconds",
+    "How long the oldest of them has been there.",
+    ("environment", "state"),
+)
+LEAD_SECONDS: Final = histogram(
+    "promotion_lead_seconds",
+    "From the request of a promotion until its environment runs it.",
+    ("environment",),
+    buckets=WAITS_S,
+)
 OBJECTS: Final = gauge("watcher_objects", "Objects as last read", ("kind",))
 LAST_CHANGE: Final = gauge(
     "watcher_last_change_timestamp_seconds", "When something last changed", ("of",)

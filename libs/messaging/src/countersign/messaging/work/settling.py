@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.messages import DeadLetter
+from countersign.contracts.messages import EVENTS, DeadLetter
 from countersign.contracts.subjects import event_model
 from countersign.messaging.envelope import Place
 from countersign.messaging.meters import DEAD_LETTERS, HANDLED, HANDLING_SECONDS
@@ -210,7 +210,7 @@ def dead_letter(delivery: Delivery, reason: str, *, died_at: datetime) -> DeadLe
 def message_type(subject: str) -> str:
     """A label of which there are as many as there are messages."""
     model = event_model(subject)
-    return "unknown" if model is None else model.__name__
+    return "unknown" if model is None else EVENTS[model].name
 
 
 def _letter_id(delivery: Delivery) -> str:

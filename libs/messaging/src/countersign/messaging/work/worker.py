@@ -11,7 +11,7 @@ from nats.nuid import NUID
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import DeadLetter
-from countersign.contracts.subjects import DEAD_LETTER_ROOT, inbox_prefix
+from countersign.contracts.subjects import DEAD_LETTER_ROOT, inbox_prefix, template_of
 from countersign.messaging.connection import barrier
 from countersign.messaging.envelope import (
     CONTENT_TYPE,
@@ -163,7 +163,7 @@ class Worker:
     def _described(self, delivery: Delivery) -> dict[str, str | int]:
         return {
             names.MESSAGING_SYSTEM: "nats",
-            names.MESSAGING_DESTINATION: delivery.subject,
+            names.MESSAGING_TEMPLATE: template_of(delivery.subject),
             names.MESSAGING_SUBSCRIPTION: self.durable.name,
             names.MESSAGING_OPERATION: "process",
             names.MESSAGING_OPERATION_TYPE: "process",

@@ -1,14 +1,20 @@
 """Publishes what a check found: what is new, and on schedule that nothing is."""
 
+from datetime import datetime, timedelta
+
 from countersign.auditor.interfaces import Clock, Publisher
 from countersign.auditor.model import key_of, says_the_same
 from countersign.auditor.projection import Projection
 from countersign.contracts.messages import TokenChecked
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.metrics import counter
+from countersign.telemetry.metrics import counter, gauge
 
 log = get_logger()
 
+EXPIRING = gauge(
+    "credentials_expiring", "Stored credentials, by the days until they expire.", ("within",)
+)
+_DAYS = (1, 7, 30, 90)
 CHECKS = counter("auditor_checks_total", "Checks of stored credentials.", ("validity",))
 
 
@@ -39,3 +45,20 @@ class Reports:
             changed=not same,
             findings=[f.code for f in event.findings],
         )
+
+
+def measure_expiry(projection: Projection, *, now: datetime) -> None:
+    """Count credentials by when they expire; each in the nearest class alone."""
+    counted = dict.fromkeys([*(f"{days}d" for days in _DAYS), "later", "never", "unknown"], 0)
+    for key in projection.known():
+        if (checked := projection.checked(key)) is not None:
+            counted[_class_of(checked, now=now)] += 1
+    for within, count in counted.items():
+        EXPIRING.labels(within=within).set(count)
+
+
+def _class_of(checked: TokenChecked, *, now: datetime) -> str:
+    if checked.expires_at is None:
+        return "never" if checked.expiry_known else "unknown"
+    left = checked.expires_at - now
+    return next((f"{days}d" for days in _DAYS if left <= timedelta(days=days)), "later")

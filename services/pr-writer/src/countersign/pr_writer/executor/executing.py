@@ -205,7 +205,10 @@ class Executor:
     async def _flush(self) -> None:
         calls, self._calls[:] = list(self._calls), []
         for call in calls:
-            told = (call.name, call.host, call.status, call.start_ns, call.end_ns)
+            told = (
+                *(call.name, call.method, call.host),
+                *(call.status, call.start_ns, call.end_ns),
+            )
             await self._report(Progress(call=told))
 
     async def _report(self, progress: Progress) -> None:

@@ -34,8 +34,8 @@ class Progress(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     step: OpeningStep | None = None
-    # Name, host, status, and start and end in nanoseconds since 1970, of one call to the forge.
-    call: tuple[str, str, int, int, int] | None = None
+    # Name, method, host, status, start and end (nanoseconds since 1970) of a call to the forge.
+    call: tuple[str, str, str, int, int, int] | None = None
     # The forge took the token (and whose it is), or answered 401.
     user: ForgeUser | None = None
     refused: bool = False

@@ -12,14 +12,14 @@ from countersign.pr_writer.parent.announcing import Announcer
 from countersign.pr_writer.parent.failures import failure_of
 from countersign.pr_writer.parent.interfaces import Executors, MonotonicClock, Outcome, Redeemer
 from countersign.telemetry import attributes as names
+from countersign.telemetry.forge_calls import ForgeCall, record_forge_call
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.metrics import histogram
-from countersign.telemetry.tracing import record_span
+from countersign.telemetry.metrics import COUNTS, histogram
 
 log = get_logger()
 
 OWN_SECONDS: Final = histogram("pull_request_own_seconds", "Time of a job without the forge's.", ())
-FORGE_CALLS: Final = histogram("pull_request_forge_calls", "Calls of a job.", ())
+FORGE_CALLS: Final = histogram("pull_request_forge_calls", "Calls of a job.", (), buckets=COUNTS)
 # Spans of calls by what the executor says they are for; anything else gets the common name.
 _SPANS: Final = {
     "look at the repository": names.SPAN_READ_REPOSITORY,
@@ -30,7 +30,6 @@ _SPANS: Final = {
     "follow the pull request": names.SPAN_FOLLOW_PULL_REQUEST,
 }
 _SPAN_CALL: Final = "call forge"
-_ERROR_STATUS: Final = 400
 
 
 class AccessBook:
@@ -100,7 +99,7 @@ class ProgressRelay:
         if progress.user is not None or progress.refused:
             await self._tell_use(progress)
         if progress.call is not None:
-            self._call(*progress.call)
+            self._call(progress.call)
 
     async def _tell_step(self, step: OpeningStep) -> None:
         try:
@@ -127,14 +126,13 @@ class ProgressRelay:
         OWN_SECONDS.labels().observe(max(0.0, elapsed_s - self._forge_s))
         FORGE_CALLS.labels().observe(self._calls)
 
-    def _call(self, name: str, host: str, status: int, start_ns: int, end_ns: int) -> None:
+    def _call(self, told: tuple[str, str, str, int, int, int]) -> None:
+        name, method, host, status, start_ns, end_ns = told
         self._calls += 1
         self._forge_s += (end_ns - start_ns) / 1e9
-        failed = status == 0 or status >= _ERROR_STATUS
-        record_span(
-            _SPANS.get(name, _SPAN_CALL),
-            start_ns=start_ns,
-            end_ns=end_ns,
-            attributes={"server.address": host[:255], "http.response.status_code": status},
-            error=str(status or "no_answer") if failed else None,
+        # The executor reads what a forge answers, so its words are no labels.
+        known = name if name in _SPANS else _SPAN_CALL
+        call = ForgeCall(
+            name=known, method=method, host=host, status=status, start_ns=start_ns, end_ns=end_ns
         )
+        record_forge_call(call, span_name=_SPANS.get(name, _SPAN_CALL))

@@ -78,6 +78,10 @@ class Projection:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def promotions(self) -> Iterable[Promotion]:
+        """All that are known."""
+        return [entry.promotion for entry in self._entries.values()]
+
     def entry(self, promotion_id: str) -> TrackedPromotion | None:
         return self._entries.get(promotion_id)
 

@@ -11,9 +11,11 @@ from countersign.contracts.messages import (
     FindingLevel,
     PipelineDeleted,
     PipelineObserved,
+    PromotionCompleted,
     PromotionRef,
     PromotionRequested,
 )
+from countersign.contracts.promotion import Promotion
 from countersign.contracts.subjects import event_subject, fact_id, stream_of
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
@@ -22,6 +24,7 @@ from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.decision.observations import TOO_LONG, says_the_same, without_what_is_long
 from countersign.watcher.interfaces import Publisher
+from countersign.watcher.metrics import LEAD_SECONDS
 from countersign.watcher.observation.inventory import pipeline_key
 from countersign.watcher.observation.projection import Projection
 
@@ -64,6 +67,8 @@ class Publication:
         with span(name, parent=entry.trace if entry else None, attributes=described):
             if not await self._send(event):
                 return
+            if isinstance(event, PromotionCompleted) and entry is not None:
+                _measure_lead(event, entry.promotion)
             log.info(
                 EVENTS[type(event)].name.replace("-", "_"),
                 promotion_id=ref.promotion_id,
@@ -142,3 +147,10 @@ class Publication:
             # With what it follows, so that a return to an earlier state is no duplicate of that.
             return f"{name}:{event.pipeline.uid}:{digest}:{seen.sequence if seen else 0}"
         return fact_id(event)
+
+
+def _measure_lead(event: PromotionCompleted, promotion: Promotion) -> None:
+    asked, done = promotion.request.requested_at, event.completed_at
+    if asked is not None and done is not None:
+        seconds = max(0.0, (done - asked).total_seconds())
+        LEAD_SECONDS.labels(environment=event.promotion.environment).observe(seconds)
