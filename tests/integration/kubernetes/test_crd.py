@@ -122,7 +122,7 @@ async def test_what_weave_dropped_from_an_object_is_no_reason_to_refuse_it(
     await install(server, api, OURS)
     after = await outcomes(api, bodies, validation="Ignore")
 
-    assert added == {"approvals", "soloMode", "credential", "path"}
+    assert added == {"approvals", "soloMode", "semver", "credential", "path"}
     assert_none_is_lost(before, after)
 
 
@@ -172,12 +172,20 @@ async def test_unknown_type_of_forge_is_refused_by_both(
         assert await outcome(api, body) == "invalid"
 
 
+AZURE = "https://dev.azure.com/acme/fleet/_git/gitops"
+
+
 @pytest.mark.parametrize(
     "promotion",
     [
         {"strategy": {"pull-request": pull_request(credential="delegated", path="clusters/prod")}},
-        {"approvals": 2, "soloMode": True, "strategy": {"pull-request": pull_request()}},
-        {"strategy": {"pull-request": pull_request("azure-devops", credential="app")}},
+        {
+            "approvals": 2,
+            "soloMode": True,
+            "semver": "6.x",
+            "strategy": {"pull-request": pull_request()},
+        },
+        {"strategy": {"pull-request": pull_request("azure-devops", credential="app", url=AZURE)}},
         {"strategy": {"pull-request": pull_request("bitbucket-cloud", credential="stored")}},
         {"strategy": {"pull-request": pull_request("bitbucket")}},
         {"strategy": {"pull-request": pull_request("gitea")}},
@@ -263,7 +271,7 @@ async def test_every_field_is_explained(server: ApiServer, api: HttpClusterApi) 
     said = server.kubectl("explain", "pl.spec.promotion", "--recursive=false")
     ask = server.kubectl("explain", "pl.spec.promotion.strategy.pull-request")
 
-    for field in ("approvals", "manual", "soloMode", "strategy"):
+    for field in ("approvals", "manual", "semver", "soloMode", "strategy"):
         assert field in said
     assert "number from 1 to 20: how many different people" in " ".join(said.split())
     assert "One of delegated, stored and app" in " ".join(ask.split())

@@ -130,7 +130,7 @@ def build(
     handlers = Handlers(
         replica=replica,
         consents=consents,
-        decisions=_decisions(consents),
+        decisions=_decisions(consents, clocks),
         redemptions=redemptions,
         endings=endings,
         vault=vault,
@@ -167,12 +167,13 @@ def _consents(
     )
 
 
-def _decisions(consents: Consents) -> Decisions:
+def _decisions(consents: Consents, clocks: Clocks) -> Decisions:
     return Decisions(
         admission=consents.admission,
         grants=consents.grants,
         announcements=consents.admission.announcements,
         new_id=consents.new_id,
+        now=clocks.now,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -196,16 +196,18 @@ def refuse_plain_approval(promotion: Promotion) -> None:
         )
 
 
-def refuse_rejection(promotion: Promotion) -> None:
-    if promotion.state not in ASKABLE:
+def refuse_rejection(promotion: Promotion, *, now: datetime) -> None:
+    """Refuse a refusal of what is opened, unless it does not end by itself and is given up."""
+    if promotion.state not in ASKABLE and not promotion.may_be_given_up_at(now):
         raise Rejected(
             ConsentRefusal.NOT_WAITING,
             f"{_named(promotion)} is {promotion.state.value}, it can no longer be rejected",
         )
 
 
-def refuse_retry(promotion: Promotion) -> None:
-    if not promotion.may_be_retried:
+def refuse_retry(promotion: Promotion, *, now: datetime) -> None:
+    """Refuse another try of what has not ended, unless it does not end by itself."""
+    if not promotion.may_be_retried_at(now):
         raise Rejected(
             ConsentRefusal.NOT_WAITING,
             f"{_named(promotion)} is {promotion.state.value}, not at an end",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from countersign.approval.consent.admission import Admission
 from countersign.approval.consent.grants import Grants
@@ -28,6 +29,7 @@ class Decisions:
     grants: Grants
     announcements: Announcements
     new_id: Callable[[], str]
+    now: Callable[[], datetime]
 
     async def approve(
         self, promotion_id: str, person: Person, *, despite_blocked: bool = False
@@ -50,7 +52,7 @@ class Decisions:
 
     async def reject(self, promotion_id: str, person: Person, *, reason: str) -> None:
         entry = await self.admission.entry(promotion_id, person)
-        refuse_rejection(entry.promotion)
+        refuse_rejection(entry.promotion, now=self.now())
         self.admission.count(entry, person)
         text = " ".join(reason.split())[:REASON_CHARACTERS_MAX]
         with span("reject promotion", parent=entry.trace, link_current=True):
@@ -60,7 +62,7 @@ class Decisions:
     async def retry(self, promotion_id: str, person: Person) -> int:
         """Begin the next attempt; returns its number."""
         entry = await self.admission.entry(promotion_id, person)
-        refuse_retry(entry.promotion)
+        refuse_retry(entry.promotion, now=self.now())
         self.admission.count(entry, person)
         with span("retry promotion", parent=entry.trace, link_current=True):
             attempt = await self.announcements.retried(entry, by=person)
