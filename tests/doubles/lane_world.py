@@ -47,7 +47,13 @@ from countersign.pr_writer.executor.writing import Writing
 from countersign.pr_writer.jobs.channel import Closed
 from countersign.pr_writer.jobs.failures import failure
 from countersign.pr_writer.jobs.frames import EXECUTOR_S, SEND_S
-from countersign.pr_writer.jobs.model import FollowJob, Job, LookJob, SecretSource
+from countersign.pr_writer.jobs.model import (
+    STORED_TRIES_MAX,
+    FollowJob,
+    Job,
+    LookJob,
+    SecretSource,
+)
 from countersign.pr_writer.jobs.outcomes import Progress
 from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.pr_writer.parent.announcing import Announcer
@@ -417,6 +423,9 @@ class LaneWorld:
         self._turn = itertools.count()
         self._version = itertools.count(1)
         self.current: PromotionRequested | None = None
+        # Nothing is delivered any more; or nothing for another try, the tries being over.
+        self.deaf = False
+        self.retries = True
 
     async def begin(self) -> None:
         self.writers = [Writer(self), Writer(self)]
@@ -439,7 +448,8 @@ class LaneWorld:
         if message_id in self._ids:
             return
         self._ids.add(message_id)
-        delivered = Delivered(event, len(self.stream) + 1, now())
+        tries = 1 if self.retries else STORED_TRIES_MAX
+        delivered = Delivered(event, len(self.stream) + 1, now(), tries)
         self.stream.append(delivered)
         for writer in self.writers:
             await writer.projection.apply(delivered)
@@ -447,6 +457,8 @@ class LaneWorld:
             self._deliver(delivered)
 
     def _deliver(self, delivered: Delivered) -> None:
+        if self.deaf:
+            return
         writer = self.writers[next(self._turn) % len(self.writers)]
         writer.start(self._work(writer, delivered))
 

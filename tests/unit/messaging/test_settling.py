@@ -18,6 +18,7 @@ from countersign.messaging.work.settling import (
     ACK,
     BACK_OFF_MAX_S,
     DEAD_BODY_BYTES_MAX,
+    GIVE_UP_AGAIN_S,
     TERM,
     Again,
     Dead,
@@ -199,3 +200,45 @@ def test_letter_fits_on_the_bus() -> None:
     assert len(letter.body) == DEAD_BODY_BYTES_MAX
     assert len(letter.to_json()) < 1_048_576
     assert DeadLetter.from_json(letter.to_json()) == letter
+
+
+async def test_matter_of_a_dead_letter_is_ended_before_it_is_buried() -> None:
+    ended: list[str] = []
+    post = Post()
+
+    async def handle() -> None:
+        raise Rejected(BusRefusal.REFUSED, "m")
+
+    async def give_up(reason: str) -> None:
+        assert post.buried == []
+        ended.append(reason)
+
+    await settled(handle, post=post, give_up=give_up)
+
+    assert ended == ["refused"]
+    assert len(post.buried) == 1
+
+
+async def test_message_whose_matter_cannot_be_ended_for_now_comes_again() -> None:
+    async def handle() -> None:
+        raise Rejected(BusRefusal.REFUSED, "m")
+
+    async def give_up(_reason: str) -> None:
+        raise Retryable(BusRefusal.STREAM_REFUSED, "the stream is full")
+
+    post = await settled(handle, give_up=give_up)
+
+    assert post.buried == []
+    assert post.settled == [("$JS.ACK.x", nak(GIVE_UP_AGAIN_S))]
+
+
+async def test_bug_in_ending_a_matter_does_not_keep_its_message() -> None:
+    async def handle() -> None:
+        raise Rejected(BusRefusal.REFUSED, "m")
+
+    async def give_up(_reason: str) -> None:
+        raise KeyError("k")
+
+    post = await settled(handle, give_up=give_up)
+
+    assert len(post.buried) == 1

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from countersign.contracts.messages import (
+    FailureReason,
     PullRequestClosed,
     PullRequestFailed,
     PullRequestMerged,
@@ -24,6 +25,7 @@ from countersign.contracts.messages import (
 from countersign.contracts.promotion import State
 from countersign.dialects.repositories.pulls import PullState
 from countersign.pr_writer.jobs.frames import EXECUTOR_S, LATE_S
+from countersign.pr_writer.parent.polling import STUCK_S
 
 LATENESS = st.builds(
     Lateness,
@@ -199,4 +201,54 @@ def test_pull_request_merged_before_it_was_told_is_told_in_order(lane: Lane) -> 
     names = [type(d.message) for d in lane.world.stream]
     assert names.index(PullRequestOpened) < names.index(PullRequestMerged)
     assert lane.world.told(PullRequestFailed) == []
+    lane.teardown()
+
+
+def test_attempt_of_a_job_that_is_given_up_fails_and_is_told(lane: Lane) -> None:
+    delivered = lane.world.stream[0]
+
+    lane.run(lane.world.writers[0].handling.on_given_up(delivered, "internal: KeyError"))
+
+    (failed,) = lane.world.told(PullRequestFailed)
+    assert failed.promotion == delivered.message.promotion  # type: ignore[attr-defined]
+    assert failed.reason is FailureReason.INTERNAL
+    lane.teardown()
+
+
+def test_attempt_that_is_settled_is_not_given_up(lane: Lane) -> None:
+    lane.wait(3)
+
+    lane.run(lane.world.writers[0].handling.on_given_up(lane.world.stream[0], "late"))
+
+    assert lane.world.told(PullRequestFailed) == []
+    lane.teardown()
+
+
+def test_attempt_that_nobody_makes_any_more_is_failed_in_the_end(lane: Lane) -> None:
+    """Its message is gone: a stream was restored, or the server left it behind."""
+    for writer in lane.world.writers:
+        writer.die()
+        writer.executors.kill()
+    lane.world.deaf = True
+    lane.run(lane.world.restart(0))
+    lane.run(lane.world.restart(1))
+
+    lane.wait(STUCK_S + 2 * 30)
+
+    (failed,) = lane.world.told(PullRequestFailed)
+    assert failed.reason is FailureReason.INTERNAL
+    lane.teardown()
+
+
+def test_pull_request_that_opens_after_its_attempt_failed_is_told() -> None:
+    """Tries are over, and the last one was not answered."""
+    lane = Lane()
+    lane.world.retries = False
+    lane.be_late([Lateness(), Lateness(effect_s=40, is_answered=False)])
+    lane.begin()
+    lane.wait(300)
+
+    kinds = [type(d.message) for d in lane.world.stream]
+    assert kinds.index(PullRequestFailed) < kinds.index(PullRequestOpened)
+    assert lane.world.state(lane.world.stream[0].message.promotion.promotion_id) is State.OPEN  # type: ignore[attr-defined]
     lane.teardown()
