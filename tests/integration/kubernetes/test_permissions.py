@@ -5,6 +5,7 @@ what the API server says that account may do.
 """
 
 import asyncio
+import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -26,7 +27,7 @@ from doubles.service_accounts import (
     settings_of,
     store_secret,
 )
-from e2e.mirroring import install
+from e2e.mirroring import install, loose_crd
 from reference import ROOT, skip_without
 
 from countersign.auditor.checks.marking import Marking
@@ -332,9 +333,19 @@ async def test_watcher_uses_each_of_its_rights(
     shop: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    # Of a later Flux than the CRDs that we have.
+    apiserver.kubectl(
+        "apply", "-f", "-", stdin=json.dumps(loose_crd("ExternalArtifact", "externalartifacts"))
+    )
+    apiserver.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
     sources = [
         {**applied_from(shop, kind), "metadata": {"name": name, "namespace": shop}}
-        for name, kind in (("checkout", "GitRepository"), ("b", "OCIRepository"), ("c", "Bucket"))
+        for name, kind in (
+            ("checkout", "GitRepository"),
+            ("b", "OCIRepository"),
+            ("c", "Bucket"),
+            ("d", "ExternalArtifact"),
+        )
     ]
     apiserver.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(sources))
     grant(apiserver, shop, capsys)

@@ -7,9 +7,9 @@ import pytest
 from countersign.contracts.messages import Destination
 from countersign.contracts.messages import EnvironmentCondition as Is
 from countersign.kube.flux.applications import App, Source
-from countersign.kube.flux.kustomizations import settle
 from countersign.kube.flux.repositories import is_destination
 from countersign.kube.flux.rules import read_object
+from countersign.kube.flux.sources import settle
 
 REVISION = "main@sha1:" + "a" * 40
 NEWER = "main@sha1:" + "b" * 40

@@ -23,8 +23,8 @@ from countersign.contracts.messages import (
     PullRequestRef,
 )
 from countersign.contracts.promotion import State
-from countersign.kube.flux.kustomizations import SOURCE_GROUP
 from countersign.kube.flux.rules import read_object
+from countersign.kube.flux.sources import SOURCE_GROUP
 from countersign.kube.objects import ObjectKey, key_of
 from countersign.watcher.interfaces import Changes
 from countersign.watcher.observation.inventory import Inventory
@@ -87,7 +87,7 @@ class Replay:
             if (key.kind, key.namespace, key.name) != (app.kind, namespace, app.name):
                 continue
             made = moved(manifest, name=app.name)
-            ref = made["spec"].get("sourceRef")
+            ref = made["spec"].get("sourceRef") or made["spec"].get("chartRef")
             if ref:
                 source = ObjectKey(SOURCE_GROUP, ref["kind"], namespace, ref["name"])
                 ref["name"] = app.name

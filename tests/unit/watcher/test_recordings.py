@@ -144,7 +144,7 @@ KUSTOMIZED_AT = [
     ("ks-health-failure", 30, Is.PROGRESSING),
     ("ks-health-failure", 32, Is.FAILED),
     ("ks-health-failure", 51, Is.HEALTHY),
-    ("ks-source-failure", 20, Is.HEALTHY),
+    ("ks-source-failure", 20, Is.FAILED),
     ("ks-source-failure", 36, Is.FAILED),
     ("ks-suspend-resume", 24, Is.SUSPENDED),
     ("chain", 98, Is.FAILED),

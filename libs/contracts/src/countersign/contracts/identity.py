@@ -48,6 +48,9 @@ def consent_digest(request: PromotionRequested) -> str:
         to.base_branch,
         to.path,
     ]
+    if request.content.revision.version and request.content.revision.tag:
+        # Of a chart, the tag is no part of what was recorded, and it is written.
+        subject.append(request.content.revision.tag)
     return hashlib.sha256(json.dumps(subject, ensure_ascii=False).encode()).hexdigest()
 
 

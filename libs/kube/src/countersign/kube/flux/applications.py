@@ -56,11 +56,12 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The origin of a Kustomization: a GitRepository, OCIRepository or Bucket."""
+    """The origin of a Kustomization or a chart. `failing` is what it says while it is not ready."""
 
     key: ObjectKey
     artifact_revision: str
     url: str
+    failing: str = ""
 
 
 def sentence(kind: str, name: str, message: str) -> str:

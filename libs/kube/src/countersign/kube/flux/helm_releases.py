@@ -12,6 +12,7 @@ from countersign.contracts.messages import Content, EnvironmentCondition, Revisi
 from countersign.contracts.revision import parse_revision
 from countersign.kube.flux.applications import App, AppState, Trial, sentence
 from countersign.kube.flux.conditions import Condition, condition, unhealthy_since
+from countersign.kube.flux.sources import source_key
 from countersign.kube.objects import Manifest, integer, key_of, mapping, moment, sequence, text
 
 GROUP: Final = "helm.toolkit.fluxcd.io"
@@ -40,8 +41,12 @@ def read_helm_release(manifest: Manifest) -> App:
         and text(newest, "chartVersion") != ""
         and text(newest, "chartVersion") == text(manifest, "status", "lastAttemptedRevision")
     )
+    key = key_of(manifest)
+    chart = mapping(manifest, "spec", "chartRef")
     return App(
-        key=key_of(manifest),
+        key=key,
+        # Of the other kinds, charts are made by a HelmChart in between.
+        source=source_key(chart, of=key) if text(chart, "kind") == "OCIRepository" else None,
         state=_state(manifest, ready=ready, history=history, runs_healthily=runs_healthily),
     )
 

@@ -3,17 +3,16 @@
 Source: https://fluxcd.io/flux/components/kustomize/kustomizations/#kustomization-status
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from countersign.contracts.messages import Content, EnvironmentCondition, Revision
 from countersign.contracts.revision import parse_revision
-from countersign.kube.flux.applications import App, AppState, Source, sentence
+from countersign.kube.flux.applications import App, AppState, sentence
 from countersign.kube.flux.conditions import Condition, condition, unhealthy_since
+from countersign.kube.flux.sources import source_key
 from countersign.kube.objects import (
     Manifest,
-    ObjectKey,
     integer,
     key_of,
     mapping,
@@ -24,20 +23,10 @@ from countersign.kube.objects import (
 
 GROUP: Final = "kustomize.toolkit.fluxcd.io"
 KIND: Final = "Kustomization"
-SOURCE_GROUP: Final = "source.toolkit.fluxcd.io"
-SOURCE_KINDS: Final = frozenset({"GitRepository", "OCIRepository", "Bucket"})
-
-
-def read_source(manifest: Manifest) -> Source:
-    return Source(
-        key=key_of(manifest),
-        artifact_revision=text(manifest, "status", "artifact", "revision"),
-        url=text(manifest, "spec", "url"),
-    )
 
 
 def read_kustomization(manifest: Manifest) -> App:
-    """Its state still depends on the source: see `settle`."""
+    """Read it; its state still depends on the source: see `sources.settle`."""
     key = key_of(manifest)
     ready = condition(manifest, "Ready")
     generation = integer(manifest, "metadata", "generation")
@@ -63,26 +52,9 @@ def read_kustomization(manifest: Manifest) -> App:
         since=_applied_since(manifest) if healthy else unhealthy_since(manifest, ready=ready),
         checked=_is_checked(manifest),
     )
-    return App(key=key, state=state, source=_source_key(manifest, key=key))
-
-
-def settle(app: App, *, source: Source | None) -> AppState:
-    """The state in the light of the source: `Ready` stays True while a new revision waits."""
-    state, key = app.state, app.source
-    if key is None or state.condition is not EnvironmentCondition.HEALTHY:
-        return state
-    if source is None or not source.artifact_revision:
-        why = f"its source {key} cannot be read, so its revision may be stale"
-        return _unsettled(app, EnvironmentCondition.UNKNOWN, why)
-    if state.content is not None and source.artifact_revision != state.content.revision.recorded:
-        why = f"its source is at {source.artifact_revision}, which is not applied yet"
-        return _unsettled(app, EnvironmentCondition.PROGRESSING, why)
-    return state
-
-
-def _unsettled(app: App, found: EnvironmentCondition, why: str) -> AppState:
-    message = sentence(KIND, app.key.name, why)
-    return replace(app.state, condition=found, message=message, content=None, since=None)
+    return App(
+        key=key, state=state, source=source_key(mapping(manifest, "spec", "sourceRef"), of=key)
+    )
 
 
 def _condition(
@@ -122,12 +94,3 @@ def _applied_since(manifest: Manifest) -> datetime | None:
 def _is_checked(manifest: Manifest) -> bool:
     spec = mapping(manifest, "spec")
     return spec.get("wait") is True or bool(sequence(spec, "healthChecks"))
-
-
-def _source_key(manifest: Manifest, *, key: ObjectKey) -> ObjectKey | None:
-    ref = mapping(manifest, "spec", "sourceRef")
-    kind, name = text(ref, "kind"), text(ref, "name")
-    if not (kind and name):
-        return None
-    namespace = text(ref, "namespace") or key.namespace
-    return ObjectKey(group=SOURCE_GROUP, kind=kind, namespace=namespace, name=name)

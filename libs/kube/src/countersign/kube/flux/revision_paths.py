@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from countersign.kube.flux import helm_releases, kustomizations
+from countersign.kube.flux import helm_releases, kustomizations, sources
 from countersign.kube.objects import Manifest
 from countersign.kube.pipelines import pipeline as pipelines
 
@@ -25,7 +25,7 @@ _OWN_RULES: Final = frozenset(
         (pipelines.GROUP, pipelines.KIND),
         (helm_releases.GROUP, helm_releases.KIND),
         (kustomizations.GROUP, kustomizations.KIND),
-        *((kustomizations.SOURCE_GROUP, kind) for kind in kustomizations.SOURCE_KINDS),
+        *((sources.SOURCE_GROUP, kind) for kind in sources.SOURCE_KINDS),
     }
 )
 

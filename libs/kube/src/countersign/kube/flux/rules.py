@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from countersign.kube.flux import helm_releases, kustomizations
+from countersign.kube.flux import helm_releases, kustomizations, sources
 from countersign.kube.flux.applications import App, Source
 from countersign.kube.flux.other_kinds import read_other_kind
 from countersign.kube.flux.revision_paths import DEFAULT, NO_PATHS, RevisionPaths
@@ -39,8 +39,8 @@ def read_object(manifest: Manifest, *, paths: RevisionPaths = NO_PATHS) -> Recor
             return helm_releases.read_helm_release(manifest)
         case kustomizations.GROUP, kustomizations.KIND:
             return kustomizations.read_kustomization(manifest)
-        case kustomizations.SOURCE_GROUP, kind if kind in kustomizations.SOURCE_KINDS:
-            return kustomizations.read_source(manifest)
+        case sources.SOURCE_GROUP, kind if kind in sources.SOURCE_KINDS:
+            return sources.read_source(manifest)
         case _:
             path = paths.get((key.group, key.kind), DEFAULT)
             return read_other_kind(manifest, path=path)

@@ -144,7 +144,7 @@ def refuse_unconsented(job: Job) -> None:
     revision = content.revision
     sound = not isinstance(job, OpenJob) or (
         consent_digest(request) == job.consent.digest
-        and revision == parse_revision(revision.recorded, digest=revision.digest)
+        and revision == parse_revision(revision.recorded, digest=revision.digest, tag=revision.tag)
         and revision.digest in f"{content.identity} {revision.recorded}"
     )
     if not sound or job.access.forge.origin != origin:

@@ -7,8 +7,8 @@ from typing import Final
 
 from countersign.contracts.messages import Finding, FindingLevel
 from countersign.kube.flux.applications import App, AppState, Source
-from countersign.kube.flux.kustomizations import settle
 from countersign.kube.flux.rules import Record
+from countersign.kube.flux.sources import settle
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
 from countersign.kube.pipelines.pipeline import GROUP, KIND, Pipeline
