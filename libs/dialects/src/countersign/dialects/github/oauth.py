@@ -65,6 +65,7 @@ def _exchange(at: Registration, grant: Grant) -> Conversation[Delegated]:
         timeout_s=_TIMEOUT_S,
     )
     answer = yield from ask(request)
+    answers.postpone_limited(answer, where=at.where)
     return answers.delegated(answer, where=at.where)
 
 
@@ -151,7 +152,9 @@ def _application(
         passes=_READ_HERE,
         timeout_s=_TIMEOUT_S,
     )
-    return (yield from ask(request))
+    answer = yield from ask(request)
+    answers.postpone_limited(answer, where=at.where)
+    return answer
 
 
 def _get(url: str, *, name: str) -> Request:

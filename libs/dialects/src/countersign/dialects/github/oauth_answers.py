@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.delegation.oauth import Delegated, Target
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Answer
+from countersign.dialects.github.limits import LIMITS
+from countersign.dialects.limits import LIMIT_WAIT_S, retry_after_s
 
 # `ghu_`: a GitHub App acting for a person. All other kinds are refused: `gho_` never expires,
 # `ghp_` and `github_pat_` are nobody's delegation, `ghs_` is no person.
@@ -24,6 +26,8 @@ _WORD: Final = re.compile(r"[a-z_]{1,40}")
 # What is taken from the answer to an exchange; the refresh token is not among it.
 _WANTED: Final = frozenset({"access_token", "token_type", "expires_in", "error"})
 INVALID: Final = 422
+# Source: https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
+_SINGLE_SIGN_ON: Final = "x-github-sso"
 # All that a child may do. Source: https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
 PERMISSIONS: Final = {"contents": "write", "pull_requests": "write", "metadata": "read"}
 _OK: Final = 200
@@ -42,6 +46,22 @@ class Child:
 
 def _only_wanted(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in pairs if key in _WANTED}
+
+
+def postpone_limited(answer: Answer, *, where: str) -> None:
+    """Tell a limit, which passes, from a refusal of the same status, which stays.
+
+    Raises:
+        Retryable: `forge_unavailable`.
+
+    """
+    if LIMITS.is_limit(answer):
+        after_s = retry_after_s(answer.headers) or LIMIT_WAIT_S
+        raise Retryable(
+            DelegationRefusal.FORGE_UNAVAILABLE,
+            f"{where} limits our requests; try again in {after_s:.0f} s",
+            after_s=after_s,
+        )
 
 
 def delegated(answer: Answer, *, where: str) -> Delegated:
@@ -123,6 +143,13 @@ def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
         raise Rejected(
             DelegationRefusal.DENIED,
             f"{where}: the token is no longer valid, or {name!r} is unknown",
+        )
+    if _SINGLE_SIGN_ON in answer.headers:
+        # Signing in anew begins a session there as well.
+        raise Rejected(
+            DelegationRefusal.DENIED,
+            f"{where}: the organization of {name!r} wants single sign-on; sign in there, and "
+            "promote again",
         )
     if answer.status != _OK:
         raise Rejected(
