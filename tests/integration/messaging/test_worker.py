@@ -405,6 +405,9 @@ async def test_trace_goes_on_from_publisher_to_worker(
 
     by_name = {span.name: span for span in spans()}
     published = by_name["publish promotion.requested"]
-    worked = by_name["process PromotionRequested"]
+    worked = by_name["process promotion.requested"]
     assert worked.parent.span_id == published.context.span_id
     assert "podinfo" not in worked.name
+    for each in (published, worked):
+        assert each.attributes["messaging.destination.template"].endswith("{promotion_id}")
+        assert "messaging.destination.name" not in each.attributes
