@@ -77,7 +77,8 @@ generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python tests/metrics_page.py
 
 chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20)
-	COUNTERSIGN_CHAOS_MINUTES=$(or $(MINUTES),20) $(BIN)/pytest -q -s -n 0 tests/e2e/test_random_runs.py
+	COUNTERSIGN_CHAOS_MINUTES=$(or $(MINUTES),20) \
+	  $(BIN)/pytest -q -s -n 0 --basetemp=.demo/chaos tests/e2e/test_random_runs.py
 
 fuzz: $(BIN)/.ready ## feed every parser of foreign bytes with what is wrong (MINUTES=10)
 	COUNTERSIGN_FUZZ_MINUTES=$(or $(MINUTES),10) $(BIN)/pytest -q -n 0 tests/fuzz

@@ -44,6 +44,12 @@ FAULTS: Final[tuple[dict[str, Any], ...]] = (
     {**_API, "contains": "createPullRequest", "cut": True},
     {"path": "/login/oauth/access_token", "count": 1, "status": 502},
 )
+# What is not known to have failed may still happen.
+LATE: Final[tuple[dict[str, Any], ...]] = (
+    {**_API, "contains": "createCommitOnBranch", "effect_after_ms": 4_000},
+    {**_API, "contains": "createPullRequest", "effect_after_ms": 6_000},
+    {**_API, "contains": "createPullRequest", "effect_after_ms": 15_000},
+)
 
 
 @dataclass
@@ -52,6 +58,7 @@ class Nemeses:
 
     started: Running
     witness: Witness
+    faults: tuple[dict[str, Any], ...] = FAULTS
     killed: Counter[str] = field(default_factory=Counter)
     forgot: bool = False
     _pids: set[int] = field(default_factory=set)
@@ -149,7 +156,7 @@ class Nemeses:
                 await self.repeat(chance, kind=chance.choice((ApprovalGranted, PromotionRequested)))
                 return "repetitions"
             case _:
-                await self.fail_forge(chance.choice(FAULTS))
+                await self.fail_forge(chance.choice(self.faults))
                 return "failures of the forge"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
-from e2e.nemeses import Nemeses
+from e2e.nemeses import FAULTS, LATE, Nemeses
 from e2e.persevering import Perseverance
 from e2e.systems import REPOSITORY, canary, system
 from e2e.witnessing import REPEATED, witnessing
@@ -24,6 +24,7 @@ from laws.laws import Breach, breaches
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.local.demo.layout import Layout
 from countersign.local.demo.manifests import BOT_SECRET, NAMESPACE
+from countersign.local.demo.programs import READER
 from countersign.local.demo.running import Running
 from countersign.local.demo.walk.browsing import Browser
 from countersign.local.demo.walk.leaks import Places, look_for_leaks
@@ -66,7 +67,7 @@ def outside(started: Running) -> System:
     token = layout.stored_token_file(namespace=NAMESPACE, secret=BOT_SECRET).read_text()
     return System(
         bus_url=f"nats://127.0.0.1:{ports.bus}",
-        keys=layout.bus / "keys",
+        reader_key=layout.bus / "readers" / f"{READER}.nk",
         forge_api=f"{ports.forge_url}/api/v3",
         forge_token=token,
         repository=REPOSITORY,
@@ -74,14 +75,15 @@ def outside(started: Running) -> System:
     )
 
 
-async def run(root: Path, *, seed: int, seconds: float) -> Account:
+async def run(root: Path, *, seed: int, seconds: float, late: bool = False) -> Account:
+    """Let everything go wrong for so long; with `late`, requests also take effect afterwards."""
     chance = random.Random(seed)  # noqa: S311 - a seed names the run
     async with (
         system(root) as started,
         witnessing(started) as witness,
         listening(outside(started)) as listener,
     ):
-        nemeses = Nemeses(started, witness)
+        nemeses = Nemeses(started, witness, faults=(*FAULTS, *(LATE if late else ())))
         walks = [Perseverance(route, started.ports, Browser()) for route in (DELEGATED, STORED)]
         misfortunes: Counter[str] = Counter()
         async with asyncio.TaskGroup() as group:

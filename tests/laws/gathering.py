@@ -1,6 +1,6 @@
-"""Gathers the evidence of a run: as `reader` from the bus, and from the forge as anybody may.
+"""Gathers the evidence of a run: with a reader's key from the bus, from the forge as anybody may.
 
-What `reader` missed while it was not connected is read from the stream afterwards.
+What the reader missed while it was not connected it reads from the stream afterwards.
 """
 
 import json
@@ -19,16 +19,17 @@ from nats.aio.msg import Msg
 
 EVENTS = "countersign.v1.>"
 STREAM = "PROMOTIONS"
+API = "countersign-api"
 ANSWER_S_MAX = 10.0
 PULLS_A_PAGE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """The addresses of a running system, and the files of its keys."""
+    """The addresses of a running system, and the key of a reader."""
 
     bus_url: str
-    keys: Path
+    reader_key: Path
     forge_api: str
     forge_token: str
     repository: str
@@ -37,7 +38,7 @@ class System:
 
 @dataclass
 class Listener:
-    """Hears what the stream accepted, by message number, with the rights of `reader`."""
+    """Hears what the streams accepted, by stream and number."""
 
     heard: dict[tuple[str, int], Event] = field(default_factory=dict)
 
@@ -52,7 +53,7 @@ class Listener:
 @asynccontextmanager
 async def listening(system: System) -> AsyncIterator[Listener]:
     listener = Listener()
-    async with _connected(system, "reader") as client:
+    async with _connected(system) as client:
         await client.subscribe(EVENTS, cb=listener.on_message)
         await client.flush()
         yield listener
@@ -65,11 +66,10 @@ async def gather(system: System) -> Evidence:
 
 
 @asynccontextmanager
-async def _connected(system: System, user: str) -> AsyncIterator[Client]:
+async def _connected(system: System) -> AsyncIterator[Client]:
     client = await nats.connect(
         system.bus_url,
-        nkeys_seed=str(system.keys / f"{user}.nk"),
-        inbox_prefix=f"_INBOX_{user}",
+        nkeys_seed=str(system.reader_key),
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.1,
         error_cb=_ignore,
@@ -86,8 +86,8 @@ async def _ignore(_: Exception) -> None:
 
 async def _stored(system: System) -> tuple[Event, ...]:
     """Every message of the stream from the first to the last that it says to have."""
-    async with _connected(system, "gateway") as client:
-        answer = await client.request(f"$JS.API.STREAM.INFO.{STREAM}", b"", timeout=ANSWER_S_MAX)
+    async with _connected(system) as client:
+        answer = await client.request(f"{API}.STREAM.INFO.{STREAM}", b"", timeout=ANSWER_S_MAX)
         state = json.loads(answer.data)["state"]
         numbers = range(max(1, state["first_seq"]), state["last_seq"] + 1)
         found = [await _message(client, number) for number in numbers]
@@ -95,7 +95,7 @@ async def _stored(system: System) -> tuple[Event, ...]:
 
 
 async def _message(client: Client, number: int) -> Event | None:
-    subject = f"$JS.API.DIRECT.GET.{STREAM}"
+    subject = f"{API}.DIRECT.GET.{STREAM}"
     question = json.dumps({"seq": number}).encode()
     answer = await client.request(subject, question, timeout=ANSWER_S_MAX)
     headers = answer.headers or {}
@@ -138,7 +138,7 @@ def _seconds(time: str | None) -> float:
 
 
 async def unheard(system: System, listener: Listener) -> list[str]:
-    """Tell what `reader` heard and the stream does not hold, or holds otherwise."""
+    """Tell what the reader heard and the stream does not hold, or holds otherwise."""
     stored = {event.sequence: event for event in await _stored(system)}
     return [
         f"{event}: the stream holds {stored.get(sequence)}"
