@@ -139,9 +139,10 @@ def _seconds(time: str | None) -> float:
 
 async def unheard(system: System, listener: Listener) -> list[str]:
     """Tell what the reader heard and the stream does not hold, or holds otherwise."""
+    heard = dict(listener.heard)
     stored = {event.sequence: event for event in await _stored(system)}
     return [
         f"{event}: the stream holds {stored.get(sequence)}"
-        for (stream, sequence), event in listener.heard.items()
+        for (stream, sequence), event in heard.items()
         if stream == STREAM and stored.get(sequence) != event
     ]
