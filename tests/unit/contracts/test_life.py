@@ -8,7 +8,12 @@ from doubles import stories as s
 
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
-from countersign.contracts.messages import Caution, CredentialMode, OpeningStep
+from countersign.contracts.messages import (
+    Caution,
+    CredentialMode,
+    OpeningStep,
+    PullRequestUpdated,
+)
 from countersign.contracts.promotion import (
     APPROVALS_MAX,
     ATTEMPTS_MAX,
@@ -315,3 +320,33 @@ def test_what_is_remembered_of_sign_ins_is_bounded() -> None:
     assert len(promotion.spent) <= SPENT_MAX
     last = f"a{2 * SPENT_MAX - 1}"
     assert advance(promotion, s.begun(last)) is promotion
+
+
+MERGED = s.merged().model_copy(update={"merged_at": s.START})
+
+
+def seen_open(minute: int, *, attempt: int = 1) -> PullRequestUpdated:
+    return PullRequestUpdated(
+        promotion=s.ref(attempt),
+        pull_request=s.PULL_REQUEST,
+        updated_at=s.START + timedelta(minutes=minute),
+    )
+
+
+def test_promotion_returns_when_its_pull_request_is_seen_open_after_all() -> None:
+    """Whoever knows a webhook's secret can forge the news of a merge."""
+    promotion = after(STORED, s.opened(), MERGED, seen_open(5))
+
+    assert (promotion.state, promotion.merged, promotion.merged_by) == (State.OPEN, False, None)
+    assert after(STORED, s.opened(), MERGED, seen_open(5), MERGED).state is State.DEPLOYING
+
+
+@pytest.mark.parametrize("minute", [-60, 0, 2])
+def test_promotion_stays_merged_where_it_was_seen_open_before(minute: int) -> None:
+    assert after(STORED, s.opened(), MERGED, seen_open(minute)).state is State.DEPLOYING
+
+
+def test_pull_request_of_another_try_that_is_open_says_nothing_of_a_merge() -> None:
+    promotion = after(STORED, s.opened(), MERGED, seen_open(5, attempt=2))
+
+    assert promotion.state is State.DEPLOYING

@@ -22,6 +22,7 @@ from countersign.contracts.messages import (
     PullRequestMerged,
     PullRequestOpened,
     PullRequestProgressed,
+    PullRequestUpdated,
 )
 from countersign.contracts.promotion import OVER, Promotion, State
 
@@ -38,6 +39,7 @@ _HANDLERS: Final[Mapping[type[Message], Callable[[Any, Promotion], Promotion]]] 
     PullRequestProgressed: pull_requests.progressed,
     PullRequestOpened: pull_requests.opened,
     PullRequestFailed: pull_requests.failed,
+    PullRequestUpdated: pull_requests.updated,
     PullRequestMerged: pull_requests.merged,
     PullRequestClosed: pull_requests.closed,
 }

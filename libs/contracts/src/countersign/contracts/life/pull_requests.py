@@ -1,6 +1,8 @@
 """The fate of a pull request, and of its promotion by it."""
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 
 from countersign.contracts.messages import (
     OpeningStep,
@@ -9,8 +11,12 @@ from countersign.contracts.messages import (
     PullRequestMerged,
     PullRequestOpened,
     PullRequestProgressed,
+    PullRequestUpdated,
 )
 from countersign.contracts.promotion import Note, Promotion, State
+
+# Between a forge's clock and ours, and as long as a forge may answer from a copy that is behind.
+SEEN_OPEN_AFTER: Final = timedelta(minutes=2)
 
 
 def progressed(event: PullRequestProgressed, promotion: Promotion) -> Promotion:
@@ -80,6 +86,22 @@ def merged(event: PullRequestMerged, promotion: Promotion) -> Promotion:
         merged_attempts=merged_attempts,
         pull_request=of_now or event.pull_request,
         changed_at=event.merged_at,
+    )
+
+
+def updated(event: PullRequestUpdated, promotion: Promotion) -> Promotion:
+    """One that is seen open, well after it was told to be merged, was not: the news was forged."""
+    told, seen = promotion.changed_at, event.updated_at
+    is_deploying = promotion.state is State.DEPLOYING and promotion.is_trying(event.promotion)
+    if not is_deploying or told is None or seen is None or seen <= told + SEEN_OPEN_AFTER:
+        return promotion
+    return replace(
+        promotion,
+        state=State.OPEN,
+        merged=False,
+        merged_by=None,
+        merged_attempts=promotion.merged_attempts - {promotion.attempt},
+        changed_at=seen,
     )
 
 

@@ -26,6 +26,8 @@ FOLLOWED_MAX: Final = 200
 LOOKED_FOR_S: Final = 600.0
 # Longer than a job is silent that is still to be tried: eight tries, five minutes apart.
 STUCK_S: Final = 3600.0
+# A merge that a webhook told is asked about once, when all clocks agree that it is over.
+CONFIRMED_AFTER_S: Final = 180.0
 
 
 class Polling:
@@ -46,6 +48,7 @@ class Polling:
         self._looking = looking
         self._accesses = accesses
         self._last: BoundedDict[str, Followed] = BoundedDict(FOLLOWED_MAX)
+        self._confirmed: BoundedDict[tuple[str, int], None] = BoundedDict(FOLLOWED_MAX)
         self._looked_for: BoundedDict[tuple[str, int], None] = BoundedDict(FOLLOWED_MAX)
 
     async def run(self, *, every_s: float, sleep: Sleep, monotonic: MonotonicClock) -> None:
@@ -59,7 +62,9 @@ class Polling:
         for record in [r for r in records if _is_followed(r)][-FOLLOWED_MAX:]:
             await self._guarded(record, self._follow)
         for record in records:
-            if self._is_uncertain(record, now_s=now_s):
+            if self._is_unconfirmed(record, now_s=now_s):
+                await self._guarded(record, self._confirm)
+            elif self._is_uncertain(record, now_s=now_s):
                 self._looked_for[record.promotion_id, record.promotion.attempt] = None
                 await self._guarded(record, self._look)
             elif _is_stuck(record, now_s=now_s):
@@ -81,9 +86,24 @@ class Polling:
         await self._looking.look(record, closes=False)
 
     async def _follow(self, record: PromotionRecord) -> None:
-        if record.pull is None:
-            return
         last = self._last.get(record.promotion_id, Followed())
+        followed = await self._ask(record, since=last.version)
+        if followed is not None:
+            await self._tell(record, followed, last=last)
+
+    async def _confirm(self, record: PromotionRecord) -> None:
+        """Ask if it was merged as somebody told: who knows a webhook's secret can forge."""
+        followed = await self._ask(record, since="")
+        if followed is None:
+            return
+        if followed.fate is Fate.OPEN:
+            await self._announcer.updated(record, "still open")
+        else:
+            self._confirmed[record.promotion_id, record.promotion.attempt] = None
+
+    async def _ask(self, record: PromotionRecord, *, since: str) -> Followed | None:
+        if record.pull is None:
+            return None
         promotion = record.promotion
         origin = promotion.request.destination.origin
         job = FollowJob(
@@ -91,7 +111,7 @@ class Polling:
             attempt=promotion.attempt,
             access=self._accesses.access(origin, mode=record.pull_mode),
             number=record.pull.number,
-            since=last.version,
+            since=since,
         )
         with span(
             names.SPAN_FOLLOW_PULL_REQUEST,
@@ -101,8 +121,7 @@ class Polling:
             outcome = await self._dispatcher.run(job)
             if isinstance(outcome, Failure):
                 raise Rejected(JobRefusal.FAILED_FOR_NOW, outcome.message)
-            if isinstance(outcome, Followed):
-                await self._tell(record, outcome, last=last)
+            return outcome if isinstance(outcome, Followed) else None
 
     async def _tell(self, record: PromotionRecord, followed: Followed, *, last: Followed) -> None:
         if followed.fate is None:
@@ -124,6 +143,15 @@ class Polling:
             approval_id=granted[-1].approval_id if granted else "",
         )
         self._projection.fold(failed, trace={})
+
+    def _is_unconfirmed(self, record: PromotionRecord, *, now_s: float) -> bool:
+        return (
+            record.promotion.state is State.DEPLOYING
+            and record.pull is not None
+            and may_use_stored(record.pull_mode)
+            and now_s - record.heard_at_s > CONFIRMED_AFTER_S
+            and (record.promotion_id, record.promotion.attempt) not in self._confirmed
+        )
 
     def _is_uncertain(self, record: PromotionRecord, *, now_s: float) -> bool:
         late_s = now_s - record.late_until_s

@@ -22,6 +22,7 @@ from countersign.contracts.messages import (
     PullRequestOpened,
     PullRequestProgressed,
     PullRequestRef,
+    PullRequestUpdated,
 )
 from countersign.contracts.promotion import Promotion, State
 from countersign.pr_writer.jobs.frames import EXECUTOR_S, LATE_S, SEND_S
@@ -212,12 +213,11 @@ class Projection:
             record = PromotionRecord(promotion=after, trace=dict(trace))
             self._remember(record)
         at_s = self._monotonic() - age_s
-        late_until_s = late_until(record, event, after=after, at_s=at_s)
         is_new_try = after.attempt != record.promotion.attempt
         record = replace(
             record,
             promotion=after,
-            late_until_s=late_until_s,
+            late_until_s=late_until(record, event, after=after, at_s=at_s),
             sent_at_s=sent_at(record, event, at_s=at_s, is_new_try=is_new_try),
             heard_at_s=at_s,
         )
@@ -230,6 +230,8 @@ class Projection:
             )
         elif isinstance(event, PullRequestMerged | PullRequestClosed):
             record = replace(record, pull=record.pull or event.pull_request, pull_over=True)
+        elif isinstance(event, PullRequestUpdated) and after.state is State.OPEN:
+            record = replace(record, pull_over=False)
         self._records[ref.promotion_id] = record
 
     def _remember(self, record: PromotionRecord) -> None:
@@ -272,9 +274,8 @@ class Projection:
 
     def opens_in_s(self, record: PromotionRecord) -> float:
         """Return how long what an earlier try of the same attempt sent may still take."""
-        if not record.sent_at_s:
-            return 0.0
-        return max(record.sent_at_s + SENT_S - self._monotonic(), 0.0)
+        ends_at_s = record.sent_at_s + SENT_S if record.sent_at_s else 0.0
+        return max(ends_at_s - self._monotonic(), 0.0)
 
     async def freed(self, record: PromotionRecord, *, timeout_s: float) -> float:
         """Wait for the lane to be free, but not longer; return how long it still is not."""

@@ -30,13 +30,15 @@ def event_of(
     fate: Fate, *, promotion: Promotion, pull: AttemptedPull, now: datetime
 ) -> PullRequestMerged | PullRequestClosed:
     ref = promotion.ref.model_copy(update={"attempt": pull.attempt})
+    # A time to come would keep anybody from seeing later that it is not so.
+    at = min(fate.at or now, now)
     if fate.merged:
         return PullRequestMerged(
             promotion=ref,
             pull_request=pull.pull_request,
             by=fate.by,
             merge_commit=fate.merge_commit,
-            merged_at=fate.at or now,
+            merged_at=at,
             mode=promotion.opened_mode,
             author=promotion.author,
             approver=promotion.approver,
@@ -45,7 +47,7 @@ def event_of(
         promotion=ref,
         pull_request=pull.pull_request,
         by=fate.by,
-        closed_at=fate.at or now,
+        closed_at=at,
         mode=promotion.opened_mode,
         author=promotion.author,
         approver=promotion.approver,

@@ -1,0 +1,112 @@
+"""A merge that somebody told is asked about once, where a credential may be used for that."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from doubles import stories as s
+
+from countersign.contracts.forge_list import Forge, ForgeList
+from countersign.contracts.message import Message
+from countersign.contracts.messages import CredentialMode, PullRequestUpdated
+from countersign.contracts.promotion import State
+from countersign.pr_writer.jobs.model import FollowJob, Job, SecretSource
+from countersign.pr_writer.jobs.outcomes import Fate, Followed
+from countersign.pr_writer.parent.announcing import Announcer
+from countersign.pr_writer.parent.dispatching import AccessBook
+from countersign.pr_writer.parent.polling import CONFIRMED_AFTER_S, Polling
+from countersign.pr_writer.parent.projection import Projection
+
+LATER_S = CONFIRMED_AFTER_S + 1
+
+
+class Forgetful:
+    """Takes what is published."""
+
+    def __init__(self) -> None:
+        self.events: list[Message] = []
+
+    async def publish(self, event: Message, *, message_id: str) -> None:
+        assert message_id
+        self.events.append(event)
+
+
+@dataclass
+class Answering:
+    """Executors that answer every question alike."""
+
+    fate: Fate
+    asked: list[FollowJob] = field(default_factory=list)
+
+    async def run(self, job: Job) -> Followed:
+        assert isinstance(job, FollowJob)
+        self.asked.append(job)
+        return Followed(fate=self.fate, version="v")
+
+
+@dataclass
+class World:
+    projection: Projection
+    publisher: Forgetful
+    executors: Answering
+    polling: Polling
+
+
+def world(fate: Fate, *, mode: CredentialMode = CredentialMode.STORED) -> World:
+    """A promotion that was told to be merged, at second zero."""
+    opened = s.opened().model_copy(update={"mode": mode})
+    origin = s.DESTINATION.origin
+    forges = ForgeList(forges=(Forge(name="Forge", kind="github", origin=origin),))
+    merged = s.merged().model_copy(update={"merged_at": s.START})
+    now = s.START + timedelta(minutes=10)
+    projection = Projection(clock=lambda: now, monotonic=lambda: 0.0)
+    for event in (s.requested(mode=CredentialMode.STORED), opened, merged):
+        projection.fold(event, trace={})
+    publisher, executors = Forgetful(), Answering(fate)
+    polling = Polling(
+        projection,
+        dispatcher=executors,  # type: ignore[arg-type]
+        announcer=Announcer(publisher, clock=lambda: now),  # type: ignore[arg-type]
+        looking=None,  # type: ignore[arg-type]
+        accesses=AccessBook(forges, secrets=SecretSource(folder="x")),
+    )
+    return World(projection, publisher, executors, polling)
+
+
+async def test_forged_merge_is_found_out() -> None:
+    made = world(Fate.OPEN)
+
+    await made.polling.poll(now_s=LATER_S)
+
+    (event,) = made.publisher.events
+    assert isinstance(event, PullRequestUpdated)
+    made.projection.fold(event, trace={})
+    (record,) = made.projection.records()
+    assert (record.promotion.state, record.pull_over) == (State.OPEN, False)
+
+
+async def test_true_merge_is_asked_about_once() -> None:
+    made = world(Fate.MERGED)
+
+    await made.polling.poll(now_s=LATER_S)
+    await made.polling.poll(now_s=LATER_S)
+
+    assert len(made.executors.asked) == 1
+    assert made.publisher.events == []
+
+
+async def test_merge_is_not_doubted_while_a_forge_may_be_behind() -> None:
+    made = world(Fate.OPEN)
+
+    await made.polling.poll(now_s=CONFIRMED_AFTER_S)
+
+    assert made.executors.asked == []
+
+
+@pytest.mark.parametrize("mode", [CredentialMode.DELEGATED, CredentialMode.UNSPECIFIED])
+async def test_nobody_is_asked_without_a_credential_for_it(mode: CredentialMode) -> None:
+    made = world(Fate.OPEN, mode=mode)
+
+    await made.polling.poll(now_s=LATER_S)
+
+    assert made.executors.asked == []
