@@ -268,14 +268,25 @@ async def test_columns_of_weave_come_first(server: ApiServer, api: HttpClusterAp
 async def test_every_field_is_explained(server: ApiServer, api: HttpClusterApi) -> None:
     await install(server, api, OURS)
 
-    said = server.kubectl("explain", "pl.spec.promotion", "--recursive=false")
-    ask = server.kubectl("explain", "pl.spec.promotion.strategy.pull-request")
+    said = await explained(server, "pl.spec.promotion")
+    ask = await explained(server, "pl.spec.promotion.strategy.pull-request")
 
     for field in ("approvals", "manual", "semver", "soloMode", "strategy"):
         assert field in said
     assert "number from 1 to 20: how many different people" in " ".join(said.split())
     assert "One of delegated, stored and app" in " ".join(ask.split())
     assert set(_undescribed(schema_of(OURS), "")) == {".metadata"}
+
+
+async def explained(server: ApiServer, path: str) -> str:
+    """Ask until kubectl knows the short name: discovery is a moment behind the CRD."""
+    deadline_s = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return server.kubectl("explain", path, "--recursive=false")
+        except RuntimeError:
+            assert time.monotonic() < deadline_s, "the short name is not known"
+            await asyncio.sleep(0.2)
 
 
 def _undescribed(schema: Json, path: str) -> Iterator[str]:
