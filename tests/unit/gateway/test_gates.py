@@ -8,7 +8,14 @@ from unit.gateway.stories import Condition, Pipeline, Story
 
 from countersign.contracts.forge_list import ForgeList
 from countersign.contracts.message import Message
-from countersign.contracts.messages import FailureDetail, FailureReason, GateReason, OpeningStep
+from countersign.contracts.messages import (
+    Caution,
+    FailureDetail,
+    FailureReason,
+    GateReason,
+    OpeningStep,
+    PromotionRequested,
+)
 from countersign.contracts.messages import GateState as Observed
 from countersign.contracts.promotion import Promotion, State
 from countersign.gateway.gate_states import GateState
@@ -43,10 +50,15 @@ def granted(s: Story) -> list[Message]:
     return [*asked(s), s.granted()]
 
 
+def downgrade(s: Story) -> PromotionRequested:
+    return s.requested.model_copy(update={"cautions": (Caution.DOWNGRADE,)})
+
+
 CASES: list[tuple[GateState, Told, str, list[str]]] = [
     (GateState.WAITING, lambda s: [s.requested], "6.9.0 has been ready for prod for",
      ["Promote 6.9.0…", "Reject"]),
-    (GateState.ASKED, asked, "Grace Hopper is signing in at localhost:3000, begun", []),
+    (GateState.ASKED, asked, "Grace Hopper is signing in at localhost:3000, until 14:00 UTC",
+     ["Promote 6.9.0…", "Reject"]),
     (GateState.OPENING, lambda s: [*granted(s), s.progressed(OpeningStep.EDITING)],
      "editing for grace", []),
     (GateState.OPEN, lambda s: s.to_open(41), "#41 by grace, opened", ["Open pull request"]),
@@ -56,8 +68,10 @@ CASES: list[tuple[GateState, Told, str, list[str]]] = [
      "no marker for shop:checkout:prod in acme/gitops@main", ["Try again", "How to fix"]),
     (GateState.LOST, lambda s: [*granted(s), s.lost()],
      "the delegation ended before it was used", ["Promote 6.9.0…", "Reject"]),
-    (GateState.LOST, lambda s: [*asked(s), s.expired()], "the sign-in was not finished",
+    (GateState.WAITING, lambda s: [*asked(s), s.expired()], "6.9.0 has been ready for prod for",
      ["Promote 6.9.0…", "Reject"]),
+    (GateState.AHEAD, lambda s: [downgrade(s)], "prod runs 6.8.4, newer than staging's 6.9.0",
+     ["Promote anyway (downgrade to 6.9.0)…", "Reject"]),
     (GateState.REJECTED, lambda s: [s.requested, s.rejected()],
      "rejected by Grace Hopper : “wait for the fix”", ["Ask again"]),
     (GateState.CLOSED, lambda s: [*s.to_open(41), s.closed(41)],
@@ -263,3 +277,37 @@ def test_gate_with_a_reason_newer_than_this_program_says_what_the_watcher_says()
 
     assert gate.state is GateState.BLOCKED
     assert plain(gate.sentence) == "the moon is in the way"
+
+
+@pytest.mark.parametrize(
+    ("reason", "told", "state", "labels"),
+    [
+        (
+            GateReason.OPEN_FOR_LONG,
+            lambda s: s.to_open(41),
+            GateState.OPEN_FOR_LONG,
+            ["Open pull request", "Ask again", "Give up"],
+        ),
+        (
+            GateReason.NOT_ARRIVED,
+            lambda s: [*s.to_open(41), s.merged(41)],
+            GateState.NOT_ARRIVED,
+            ["Ask again", "Give up", "Show object"],
+        ),
+    ],
+    ids=["open", "deploying"],
+)
+def test_promotion_that_does_not_end_can_be_asked_again_or_given_up(
+    reason: GateReason, told: Told, state: GateState, labels: list[str]
+) -> None:
+    gate = gate_after(told, reason=reason)
+
+    assert gate.state is state
+    assert [a.label for a in gate.actions] == labels
+
+
+def test_sign_in_that_came_to_nothing_does_not_reset_the_age_of_the_queue() -> None:
+    before = gate_after(lambda s: [s.requested])
+    after = gate_after(lambda s: [*asked(s), s.expired()])
+
+    assert after.since == before.since

@@ -31,6 +31,7 @@ MATRIX = {
     ("GET", "/p/{namespace}/{name}/{environment}/promote"): Who.SIGNED_IN,
     ("POST", "/p/{namespace}/{name}/{environment}/promote"): Who.SIGNED_IN,
     ("POST", "/p/{namespace}/{name}/{environment}/approve"): Who.SIGNED_IN,
+    ("POST", "/p/{namespace}/{name}/{environment}/cancel"): Who.SIGNED_IN,
     ("POST", "/p/{namespace}/{name}/{environment}/reject"): Who.SIGNED_IN,
     ("POST", "/p/{namespace}/{name}/{environment}/retry"): Who.SIGNED_IN,
     ("GET", "/promotions/{promotion_id}"): Who.SIGNED_IN,

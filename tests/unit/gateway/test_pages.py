@@ -343,7 +343,7 @@ async def test_nothing_waits_for_somebody_who_may_only_look() -> None:
     async with browser(scene) as client:
         other = (await client.get("/")).text
 
-    assert "Nothing waits for you." in board
+    assert "Nothing is waiting for you." in board
     assert "No track matches." in needed
     assert 'id="count-needs-me">0<' in board
     assert 'id="count-needs-me">1<' in other

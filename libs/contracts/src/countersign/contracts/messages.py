@@ -497,6 +497,8 @@ class RevokeRequest(Message):
     person: Person
     session: str = ""
     """Only what this browser session delegated; empty means all of the person's."""
+    promotion_id: str = Field(alias="promotionId", default="")
+    """Only for this promotion; empty means for all."""
 
 
 class ApprovalBegun(Message):

@@ -100,7 +100,11 @@ class Handlers:
         return await self.redemptions.redeem(request, caller)
 
     async def on_revoke(self, request: RevokeRequest, _: Caller) -> RevokeResponse:
-        revoked = await self.endings.sign_out(person_id=request.person.id, session=request.session)
+        revoked = await self.endings.sign_out(
+            person_id=request.person.id,
+            session=request.session,
+            promotion_id=request.promotion_id,
+        )
         return RevokeResponse(revoked=revoked)
 
     async def on_ping(self, _: PingRequest, __: Caller) -> PingResponse:

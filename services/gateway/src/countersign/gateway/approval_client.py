@@ -133,10 +133,11 @@ class ApprovalClient:
             RetryResponse,
         )
 
-    async def revoke(self, *, person: Person, session: str) -> None:
-        """End all that this browser session delegated."""
+    async def revoke(self, *, person: Person, session: str, promotion_id: str = "") -> None:
+        """End what a person delegated: in one browser session or all, for one promotion or all."""
         await self._requests.broadcast(
-            "approval.revoke", RevokeRequest(person=person, session=session)
+            "approval.revoke",
+            RevokeRequest(person=person, session=session, promotion_id=promotion_id),
         )
 
 

@@ -12,10 +12,13 @@ class GateState(StrEnum):
     BLOCKED = "blocked"
     NOT_PROMOTABLE = "not-promotable"
     WAITING = "waiting"
+    AHEAD = "ahead"
     ASKED = "asked"
     OPENING = "opening"
     OPEN = "open"
+    OPEN_FOR_LONG = "open-for-long"
     DEPLOYING = "deploying"
+    NOT_ARRIVED = "not-arrived"
     FAILED = "failed"
     LOST = "lost"
     REJECTED = "rejected"
@@ -57,7 +60,11 @@ class Verb(StrEnum):
     """An action that a person can take at a gate."""
 
     PROMOTE = "promote"
+    PROMOTE_ANYWAY = "promote-anyway"
+    CONTINUE = "continue"
+    CANCEL = "cancel"
     REJECT = "reject"
+    GIVE_UP = "give-up"
     ASK_AGAIN = "ask-again"
     TRY_AGAIN = "try-again"
     PROMOTE_AGAIN = "promote-again"
@@ -78,6 +85,10 @@ class Row(NamedTuple):
     chip: Show | None = None
     # Whether the consent sheet can be shown; somebody else may be signing in meanwhile.
     consents: bool = False
+    # Offered instead to the person who is signing in.
+    own: tuple[Verb, ...] = ()
+    # Nothing is to be done by anybody: it goes on by itself, or is as it should be.
+    is_calm: bool = False
 
     @property
     def needs_person(self) -> bool:
@@ -87,7 +98,7 @@ class Row(NamedTuple):
 
 _WAITING: Final = (Verb.PROMOTE, Verb.REJECT)
 STATES: Final[dict[GateState, Row]] = {
-    GateState.LEVEL: Row(Look("up to date", "level", Tone.QUIET)),
+    GateState.LEVEL: Row(Look("up to date", "level", Tone.QUIET), is_calm=True),
     GateState.PROGRESSING: Row(Look("in progress", "deploying", Tone.QUIET), (Verb.SHOW_OBJECT,)),
     GateState.BLOCKED: Row(Look("blocked", "blocked", Tone.BAD), (Verb.SHOW_OBJECT,), Show.BLOCKED),
     GateState.NOT_PROMOTABLE: Row(
@@ -96,14 +107,32 @@ STATES: Final[dict[GateState, Row]] = {
     GateState.WAITING: Row(
         Look("waiting", "waiting", Tone.WAIT), _WAITING, Show.NEEDS_ME, consents=True
     ),
-    GateState.ASKED: Row(Look("approval under way", "person", Tone.BUSY), consents=True),
-    GateState.OPENING: Row(Look("opening", "opening", Tone.BUSY)),
+    GateState.AHEAD: Row(
+        Look("ahead", "undone", Tone.QUIET), (Verb.PROMOTE_ANYWAY, Verb.REJECT), consents=True
+    ),
+    GateState.ASKED: Row(
+        Look("approval under way", "person", Tone.BUSY),
+        _WAITING,
+        consents=True,
+        own=(Verb.CONTINUE, Verb.CANCEL),
+    ),
+    GateState.OPENING: Row(Look("opening", "opening", Tone.BUSY), is_calm=True),
     GateState.OPEN: Row(
         Look("in pull request", "pull-request", Tone.BUSY),
         (Verb.OPEN_PULL_REQUEST,),
         Show.IN_PULL_REQUEST,
     ),
-    GateState.DEPLOYING: Row(Look("deploying", "deploying", Tone.BUSY)),
+    GateState.OPEN_FOR_LONG: Row(
+        Look("open for a long time", "pull-request", Tone.WAIT),
+        (Verb.OPEN_PULL_REQUEST, Verb.ASK_AGAIN, Verb.GIVE_UP),
+        Show.IN_PULL_REQUEST,
+    ),
+    GateState.DEPLOYING: Row(Look("deploying", "deploying", Tone.BUSY), is_calm=True),
+    GateState.NOT_ARRIVED: Row(
+        Look("not arrived", "undone", Tone.WAIT),
+        (Verb.ASK_AGAIN, Verb.GIVE_UP, Verb.SHOW_OBJECT),
+        Show.FAILED,
+    ),
     GateState.FAILED: Row(
         Look("failed", "failed", Tone.BAD), (Verb.TRY_AGAIN, Verb.HOW_TO_FIX), Show.FAILED
     ),

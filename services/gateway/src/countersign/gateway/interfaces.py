@@ -164,7 +164,7 @@ class Access(Protocol):
 
 
 def rights(access: Access, person: Person) -> May:
-    return lambda gate: access.may_promote(person, gate)
+    return May(lambda gate: access.may_promote(person, gate), person.id)
 
 
 @dataclass(frozen=True, kw_only=True)

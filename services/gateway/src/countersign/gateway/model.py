@@ -34,8 +34,15 @@ class GateKey(NamedTuple):
     environment: str
 
 
-# Whether the one who looks may promote through a gate.
-May = Callable[[GateKey], bool]
+@dataclass(frozen=True)
+class May:
+    """The rights of one person to promote, and who that is."""
+
+    promotes: Callable[[GateKey], bool]
+    person_id: str = ""
+
+    def __call__(self, gate: GateKey) -> bool:
+        return self.promotes(gate)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,13 @@ class When:
 
     at: datetime | None
     ago: bool = True
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment of today, shown as the time on a clock."""
+
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,7 @@ class Link:
     external: bool = False
 
 
-Part = str | When | Code | Link
+Part = str | When | Moment | Code | Link
 Sentence = tuple[Part, ...]
 
 
@@ -113,12 +127,17 @@ class GateView:
     state: GateState
     sentence: Sentence
     actions: tuple[Action, ...] = ()
+    # For those who are signing in, by their ids, instead of the others.
+    own_actions: tuple[Action, ...] = ()
+    begun_by: frozenset[str] = frozenset()
     # Shorter, for a board's cell: the cause comes first.
     brief: Sentence = ()
     # Without what the environments say that stand beside the gate.
     beside: Sentence = ()
     fix: str = ""
     notes: tuple[Sentence, ...] = ()
+    # An older pull request is overtaken, and can still be merged.
+    left_open: bool = False
     steps: tuple[StepView, ...] = ()
     from_environment: str = ""
     environment: str = ""
@@ -136,6 +155,16 @@ class GateView:
     @property
     def needs_person(self) -> bool:
         return STATES[self.state].needs_person
+
+    @property
+    def chips(self) -> frozenset[Show]:
+        """The filters of the board that show it."""
+        found = {STATES[self.state].chip} - {None}
+        if self.left_open:
+            found.add(Show.IN_PULL_REQUEST)
+        if self.begun_by:
+            found.add(Show.NEEDS_ME)
+        return frozenset(chip for chip in found if chip)
 
     @property
     def needs_right(self) -> bool:
@@ -188,6 +217,16 @@ class Track:
         """Into which environments the one who looks may promote."""
         names = (g.environment for g in self.gates)
         return frozenset(name for name in names if may(GateKey(self.key, name)))
+
+    def mine(self, may: May) -> frozenset[str]:
+        """The environments into which the one who looks is signing in to promote."""
+        return frozenset(g.environment for g in self.gates if may.person_id in g.begun_by)
+
+    def after(self, environment: str) -> str:
+        """The environment that follows; empty after the last, and for one that is not here."""
+        names = [e.name for e in self.environments]
+        at = names.index(environment) + 1 if environment in names else len(names)
+        return names[at] if at < len(names) else ""
 
     def gate(self, environment: str) -> GateView | None:
         found = (g for g in self.gates if g.environment == environment)

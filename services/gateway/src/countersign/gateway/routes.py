@@ -132,6 +132,7 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("GET", "/p/{namespace}/{name}/{environment}", promotions.gate),
         Row("GET", "/p/{namespace}/{name}/{environment}/promote", consent.consent),
         Row("POST", "/p/{namespace}/{name}/{environment}/promote", actions.begin),
+        Row("POST", "/p/{namespace}/{name}/{environment}/cancel", actions.cancel),
         Row("POST", "/p/{namespace}/{name}/{environment}/approve", actions.approve),
         Row("POST", "/p/{namespace}/{name}/{environment}/reject", actions.reject),
         Row("POST", "/p/{namespace}/{name}/{environment}/retry", actions.retry),

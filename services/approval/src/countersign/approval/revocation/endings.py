@@ -47,11 +47,22 @@ class Endings:
             with one_entry("expire consents", approval_id=consent.approval_id):
                 await self._tell(consent, reason)
 
-    async def sign_out(self, *, person_id: str, session: str) -> int:
-        """End what a person delegated, in one session or in all; returns how many tokens."""
+    async def sign_out(self, *, person_id: str, session: str, promotion_id: str = "") -> int:
+        """End what a person delegated, in one session or in all; returns how many tokens.
+
+        For one promotion only the sign-ins end: whoever has approved can reject.
+        """
         gone = self.sign_ins.remove(
-            lambda s: s.consent.person.id == person_id and session in {"", s.consent.session}
+            lambda s: (
+                s.consent.person.id == person_id
+                and session in {"", s.consent.session}
+                and promotion_id in {"", s.consent.promotion.promotion_id}
+            )
         )
+        if promotion_id:
+            for sign_in in gone:
+                await self._tell(sign_in.consent, UNFINISHED)
+            return 0
         spent, jobs = self.vault.end_all(Ending.SIGNED_OUT, person_id=person_id, session=session)
         await self.revocations.add(*spent)
         for consent in [*(s.consent for s in gone), *(j.consent for j in jobs)]:

@@ -52,6 +52,16 @@ OFFERS: Final = {
         primary=True,
         needs_right=True,
     ),
+    Verb.PROMOTE_ANYWAY: Offer(
+        "Promote anyway (downgrade to {})…",
+        lambda p: addresses.consent(p.pipeline, p.environment),
+        needs_right=True,
+    ),
+    Verb.CONTINUE: Offer("Continue signing in", lambda p: p.address, form="promote", primary=True),
+    Verb.CANCEL: Offer("Cancel", lambda p: p.address, form="cancel"),
+    Verb.GIVE_UP: Offer(
+        "Give up", lambda p: f"{p.address}#reject", form="reject", needs_right=True
+    ),
     Verb.REJECT: Offer("Reject", lambda p: f"{p.address}#reject", form="reject", needs_right=True),
     Verb.ASK_AGAIN: _retry("Ask again"),
     Verb.TRY_AGAIN: _retry("Try again"),
@@ -66,7 +76,16 @@ OFFERS: Final = {
 
 def actions_at(place: Place, state: GateState) -> tuple[Action, ...]:
     """All that the state offers, as far as it can be offered here."""
-    made = (_action(place, OFFERS[verb]) for verb in STATES[state].verbs)
+    return _offered(place, STATES[state].verbs)
+
+
+def own_actions_at(place: Place, state: GateState) -> tuple[Action, ...]:
+    """All that the state offers to the person who is signing in."""
+    return _offered(place, STATES[state].own)
+
+
+def _offered(place: Place, verbs: tuple[Verb, ...]) -> tuple[Action, ...]:
+    made = (_action(place, OFFERS[verb]) for verb in verbs)
     return tuple(action for action in made if action.href)
 
 

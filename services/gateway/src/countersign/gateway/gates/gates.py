@@ -8,15 +8,17 @@ from dataclasses import replace
 from typing import Final
 
 from countersign.contracts.messages import (
+    Caution,
     CredentialMode,
     Gate,
+    GateReason,
     OpeningStep,
     Person,
     PipelineObserved,
 )
 from countersign.contracts.promotion import OVER, Note, Promotion, State
-from countersign.gateway.gate_states import GateState
-from countersign.gateway.gates.actions import Place, actions_at
+from countersign.gateway.gate_states import STATES, GateState
+from countersign.gateway.gates.actions import Place, actions_at, own_actions_at
 from countersign.gateway.gates.fixes import how_to_fix
 from countersign.gateway.gates.hindrances import hindered_gate
 from countersign.gateway.gates.sentences import Current, code, said_of
@@ -54,14 +56,19 @@ def gate_view(
     uid = observed.pipeline.uid
     ours = [t for t in timelines if t.promotion.request.promotion.pipeline.uid == uid]
     timeline, gate = _current(ours, here.gate), here.gate or Gate()
-    view = _promoting(key, Current(timeline, links)) if timeline else hindered_gate(observed, index)
+    if timeline is None:
+        view = hindered_gate(observed, index)
+    else:
+        view = _promoting(key, Current(timeline, links, gate))
     overtaken = [t for t in ours if t is not timeline and t.is_left_open]
     request = timeline.promotion.request if timeline else None
     return replace(
         view,
         from_environment=below.name,
         environment=here.name,
-        notes=tuple(_overtaken_note(Current(t, links), timeline) for t in overtaken),
+        notes=view.notes
+        + tuple(_overtaken_note(Current(t, links, gate), timeline) for t in overtaken),
+        left_open=bool(overtaken),
         mode=request.mode if request else gate.mode,
         destination=request.destination if request else gate.destination,
     )
@@ -107,17 +114,45 @@ def follow_note(view: GateView, promotion: Promotion, *, links: ForgeLinks) -> G
     return replace(view, notes=(*view.notes, (_NO_WEBHOOK,)))
 
 
-def state_of(promotion: Promotion) -> GateState:
+# A state of which the watcher says that it lasts too long.
+_OVERDUE: Final = {
+    (State.OPEN, GateReason.OPEN_FOR_LONG): GateState.OPEN_FOR_LONG,
+    (State.DEPLOYING, GateReason.NOT_ARRIVED): GateState.NOT_ARRIVED,
+}
+
+
+def state_of(at: Current) -> GateState:
     """The state of the gate at which a promotion is current."""
-    if promotion.state is State.WAITING and promotion.note is not Note.NONE:
-        return GateState.LOST
-    return GATE_STATES.get(promotion.state, GateState.UNKNOWN)
+    promotion = at.promotion
+    if promotion.state is State.WAITING:
+        if Caution.DOWNGRADE in promotion.request.cautions:
+            return GateState.AHEAD
+        # A sign-in that came to nothing concerns the person alone.
+        lost = promotion.note is not Note.NONE and not at.timeline.only_a_sign_in_ended
+        return GateState.LOST if lost else GateState.WAITING
+    usual = GATE_STATES.get(promotion.state, GateState.UNKNOWN)
+    return _OVERDUE.get((promotion.state, at.gate.reason), usual)
+
+
+def _caution_notes(at: Current) -> tuple[Sentence, ...]:
+    request = at.promotion.request
+    name, runs = request.promotion.environment, code(request.current)
+    words: dict[Caution, Sentence] = {
+        Caution.FOREIGN_CONTENT: (
+            f"{name} runs ",
+            runs,
+            ", which no promotion brought there; promoting replaces it",
+        ),
+        Caution.HINDERED: (f"{name} hangs in an upgrade, which promoting would overtake",),
+    }
+    return tuple(words[c] for c in request.cautions if c in words)
 
 
 def _promoting(key: PipelineKey, at: Current) -> GateView:
     promotion = at.promotion
-    state = state_of(promotion)
+    state = state_of(at)
     sentence, brief = said_of(state, at)
+    begun = frozenset(a.by.id for a in promotion.approvals if not a.is_given)
     place = Place(
         pipeline=key,
         environment=promotion.request.promotion.environment,
@@ -129,12 +164,15 @@ def _promoting(key: PipelineKey, at: Current) -> GateView:
         sentence=sentence,
         brief=brief,
         actions=actions_at(place, state),
+        own_actions=own_actions_at(place, state),
+        begun_by=begun if state is GateState.ASKED else frozenset(),
+        notes=_caution_notes(at) if STATES[state].consents else (),
         fix=how_to_fix(promotion) if state is GateState.FAILED else "",
         steps=_steps(promotion) if state is GateState.OPENING else (),
         promotion_id=promotion.promotion_id,
         revision=promotion.request.content.revision,
         current=promotion.request.current,
-        since=promotion.changed_at,
+        since=at.since(state),
     )
 
 

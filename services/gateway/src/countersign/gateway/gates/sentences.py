@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from countersign.contracts.messages import ObjectRef, Revision
+from countersign.contracts.messages import Gate, ObjectRef, Revision
 from countersign.contracts.promotion import Note, Promotion
 from countersign.contracts.revision import short
-from countersign.gateway.gate_states import GateState
-from countersign.gateway.model import Code, Link, Sentence, When
+from countersign.gateway.gate_states import STATES, GateState
+from countersign.gateway.model import Code, Link, Moment, Sentence, When
 from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import name_of, step_name
 from countersign.gateway.timeline.timelines import Timeline
@@ -46,10 +47,17 @@ class Current:
 
     timeline: Timeline
     links: ForgeLinks
+    gate: Gate
 
     @property
     def promotion(self) -> Promotion:
         return self.timeline.promotion
+
+    def since(self, state: GateState) -> datetime | None:
+        """The moment from which the state counts: sign-ins that come and go do not reset it."""
+        if STATES[state].consents:
+            return self.timeline.ready_at or self.promotion.changed_at
+        return self.promotion.changed_at
 
     @property
     def pull_request(self) -> Sentence:
@@ -63,11 +71,12 @@ class Current:
 def _waiting(at: Current) -> Said:
     p = at.promotion
     revision = code(p.request.content.revision)
-    lasting: Sentence = (" for ", When(p.changed_at, ago=False)) if p.changed_at else ()
+    since = at.since(GateState.WAITING)
+    lasting: Sentence = (" for ", When(since, ago=False)) if since else ()
     have = len(p.counted)
     needed = p.approvals_needed
     count = f" ({have} of {needed} approvals)" if needed > 1 else ""
-    short_said: Sentence = ("for ", When(p.changed_at, ago=False), count)
+    short_said: Sentence = ("for ", When(since, ago=False), count)
     ready = f" has been ready for {p.request.promotion.environment}"
     return (revision, ready, *lasting, count), short_said
 
@@ -76,8 +85,9 @@ def _asked(at: Current) -> Said:
     begun = [a for a in at.promotion.approvals if a.granted_at is None]
     who = name_of(begun[-1].by) if begun else "somebody"
     where = at.promotion.request.destination.origin.partition("://")[2]
-    begun_at: Sentence = (", begun ", When(begun[-1].begun_at)) if begun else ()
-    return (f"{who} is signing in at {where}", *begun_at), (f"{who} is signing in",)
+    ends = begun[-1].expires_at if begun else None
+    until: Sentence = (", until ", Moment(ends)) if ends else ()
+    return (f"{who} is signing in at {where}", *until), (f"{who} is signing in", *until)
 
 
 def _opening(at: Current) -> Said:
@@ -149,12 +159,39 @@ def _superseded(at: Current) -> Said:
     return full, (*link, " is still open")
 
 
+def _ahead(at: Current) -> Said:
+    request = at.promotion.request
+    name, below = request.promotion.environment, request.from_environment
+    runs, offered = code(request.current), code(request.content.revision)
+    full: Sentence = (f"{name} runs ", runs, f", newer than {below}'s ", offered)
+    return full, ("newer than ", offered)
+
+
+def _open_for_long(at: Current) -> Said:
+    full, short_said = _open(at)
+    return (*full, "; nothing was heard of it since"), short_said
+
+
+def _not_arrived(at: Current) -> Said:
+    p, gate = at.promotion, at.gate
+    name = p.request.promotion.environment
+    running: Sentence = (f"{name} still runs ", code(gate.running)) if gate.running else ()
+    since: Sentence = (", for ", When(gate.running_since, ago=False)) if gate.running_since else ()
+    merged: Sentence = (*at.pull_request, " merged ", When(p.changed_at))
+    if not running:
+        return (*merged, f", but it has not arrived in {name}"), ("not arrived",)
+    return (*merged, ", but ", *running, *since), (*running,)
+
+
 SENTENCES: Final[dict[GateState, Callable[[Current], Said]]] = {
     GateState.WAITING: _waiting,
+    GateState.AHEAD: _ahead,
     GateState.ASKED: _asked,
     GateState.OPENING: _opening,
     GateState.OPEN: _open,
+    GateState.OPEN_FOR_LONG: _open_for_long,
     GateState.DEPLOYING: _deploying,
+    GateState.NOT_ARRIVED: _not_arrived,
     GateState.FAILED: _failed,
     GateState.LOST: _lost,
     GateState.REJECTED: _rejected,

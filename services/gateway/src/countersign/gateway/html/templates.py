@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,24 +19,54 @@ from countersign.gateway.html.static_files import StaticFiles
 from countersign.gateway.interfaces import Clock, Dice
 from countersign.gateway.model import (
     Code,
+    GateKey,
     GateView,
     Link,
+    May,
     Part,
     PipelineKey,
     Track,
     When,
 )
+from countersign.gateway.model import Moment as ClockTime
 from countersign.gateway.text import addresses, ages
 from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.text.lettering import visible
 from countersign.gateway.timeline.moments import Moment
 from countersign.gateway.timeline.timelines import Timeline
-from countersign.gateway.view.boards import LABELS, Waiting
+from countersign.gateway.view.boards import LABELS, Query, Waiting
 from countersign.gateway.view.records import decided, state_words, token_word
 from countersign.gateway.view.tracks import plain
 
 MARK_BYTES: Final = 16
 _CODE: Final = re.compile(r"`([^`]{1,4096})`")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatePage:
+    """A gate or a promotion, as one person is shown it."""
+
+    gate: GateView | None
+    timeline: Timeline | None
+    may: bool = False
+    # Whether this person is signing in.
+    mine: bool = False
+    # Where a promotion that arrived can go on to.
+    next_environment: str = ""
+
+
+def gate_page(track: Track | None, timeline: Timeline | None, at: GateKey, may: May) -> GatePage:
+    """Put together what the page of a gate shows, live and after a reload alike."""
+    gate = track.gate(at.environment) if track else None
+    if timeline is not None and gate is not None and gate.promotion_id != timeline.promotion_id:
+        gate = None
+    return GatePage(
+        gate=gate,
+        timeline=timeline,
+        may=may(at),
+        mine=gate is not None and may.person_id in gate.begun_by,
+        next_environment=track.after(at.environment) if track else "",
+    )
 
 
 class Templates:
@@ -64,6 +95,7 @@ class Templates:
             as_sentence=as_sentence,
             absolute=ages.absolute,
             machine=ages.machine,
+            clock=ages.clock,
             initials=initials,
             kind_of_part=kind_of_part,
         )
@@ -100,9 +132,10 @@ class Templates:
         track: Track | None,
         *,
         may: AbstractSet[str],
+        mine: AbstractSet[str] = frozenset(),
         changed: AbstractSet[str] = frozenset(),
     ) -> str:
-        html = self.page("_track.html", key=key, track=track, may=may)
+        html = self.page("_track.html", key=key, track=track, may=may, mine=mine)
         row = self.partial(addresses.dom_id("track", *key), html, swap="outerMorph")
         return row + self._announcement(track, changed)
 
@@ -121,28 +154,23 @@ class Templates:
         history: Sequence[Timeline],
         *,
         may: AbstractSet[str],
+        mine: AbstractSet[str] = frozenset(),
         changed: AbstractSet[str] = frozenset(),
     ) -> str:
         if track is None:
             return self.partial("live", self.page("_gone.html"))
-        html = self.page("_pipeline.html", track=track, history=history, may=may)
+        html = self.page("_pipeline.html", track=track, history=history, may=may, mine=mine)
         return self.partial("live", html) + self._announcement(track, changed)
 
-    def gate(
-        self, key: PipelineKey, gate: GateView | None, timeline: Timeline | None, *, may: bool
-    ) -> str:
-        html = self.page(
-            "_gate.html",
-            key=key,
-            gate=gate,
-            timeline=timeline,
-            may=may,
-            form_token=self.form_token_mark,
-        )
+    def gate(self, key: PipelineKey, shown: GatePage) -> str:
+        html = self.page("_gate.html", key=key, shown=shown, form_token=self.form_token_mark)
         return self.partial("live", html)
 
-    def summary(self, waiting: Sequence[Waiting], counts: Mapping[Show, int]) -> str:
-        strip = self.page("_waiting.html", waiting=waiting)
+    def summary(
+        self, waiting: Sequence[Waiting], counts: Mapping[Show, int], *, namespace: str
+    ) -> str:
+        more = Query(show=Show.NEEDS_ME, namespace=namespace).address()
+        strip = self.page("_waiting.html", waiting=waiting, more=more)
         parts = [self.partial("waiting", strip)]
         parts += [self.partial(f"count-{s.value}", str(n)) for s, n in counts.items()]
         return "\n".join(parts)
@@ -166,6 +194,8 @@ def initials(name: str) -> str:
 def kind_of_part(part: Part) -> str:
     if isinstance(part, When):
         return "when"
+    if isinstance(part, ClockTime):
+        return "clock"
     if isinstance(part, Code):
         return "code"
     return "link" if isinstance(part, Link) else "text"

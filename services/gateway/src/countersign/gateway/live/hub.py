@@ -14,7 +14,7 @@ from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Access, Pause, rights
 from countersign.gateway.live.rendition import Rendering, View
 from countersign.gateway.live.sse import encode_event
-from countersign.gateway.model import GateKey, PipelineKey
+from countersign.gateway.model import PipelineKey
 from countersign.gateway.view.boards import matches
 from countersign.gateway.view.projection import Position, Projection, Update
 from countersign.process.tasks.isolation import isolated
@@ -190,8 +190,7 @@ class Hub:
             return []
         may = rights(self._access, client.person)
         if view.promotion_id or view.environment:
-            gate = GateKey(view.pipeline, rendering.environment_of(view))
-            return [rendering.gate(view, may=may(gate))]
+            return [rendering.gate(view, may=may)]
         return [rendering.pipeline(view.pipeline, may=may)]
 
     def _board_parts(
@@ -202,7 +201,9 @@ class Hub:
             return []
         may = rights(self._access, client.person)
         parts = [rendering.track(k, may=may) for k in seen if k in client.view.shown]
-        parts.append(rendering.summary(self._access, client.person))
+        parts.append(
+            rendering.summary(self._access, client.person, namespace=_namespace(client.view))
+        )
         if any(k not in client.view.shown for k in seen):
             parts.append(self._new_tracks(client))
         return parts
@@ -236,3 +237,7 @@ class Hub:
     def _drop(self, client: Client) -> None:
         self._clients.discard(client)
         client.gone.set()
+
+
+def _namespace(view: View) -> str:
+    return view.board.namespace if view.board else ""

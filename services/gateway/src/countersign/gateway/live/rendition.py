@@ -5,9 +5,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from countersign.contracts.messages import Person
-from countersign.gateway.html.templates import Templates
+from countersign.gateway.html.templates import Templates, gate_page
 from countersign.gateway.interfaces import Access, rights
-from countersign.gateway.model import May, PipelineKey, Track
+from countersign.gateway.model import GateKey, May, PipelineKey, Track
 from countersign.gateway.view.boards import Query, counts_of, waiting_of
 from countersign.gateway.view.projection import Position, Projection
 
@@ -47,53 +47,64 @@ class Rendering:
     def track(self, key: PipelineKey, *, may: May) -> str:
         track = self._projection.track(key)
         allowed = track.allowed(may) if track else frozenset()
-        place = ("track", key, allowed)
+        mine = track.mine(may) if track else frozenset()
+        place = ("track", key, allowed, mine)
         if place not in self._made:
             self._made[place] = self._templates.track(
-                key, track, may=allowed, changed=self._changed.get(key, frozenset())
+                key, track, may=allowed, mine=mine, changed=self._changed.get(key, frozenset())
             )
         return self._made[place]
 
     def pipeline(self, key: PipelineKey, *, may: May) -> str:
         track = self._projection.track(key)
         allowed = track.allowed(may) if track else frozenset()
-        place = ("pipeline", key, allowed)
+        mine = track.mine(may) if track else frozenset()
+        place = ("pipeline", key, allowed, mine)
         if place not in self._made:
             self._made[place] = self._templates.pipeline(
                 track,
                 self._projection.history(key),
                 may=allowed,
+                mine=mine,
                 changed=self._changed.get(key, frozenset()),
             )
         return self._made[place]
 
-    def environment_of(self, view: View) -> str:
-        """Into which environment the promotion leads that a page shows."""
-        timeline = self._projection.timelines.get(view.promotion_id)
-        return timeline.promotion.request.promotion.environment if timeline else view.environment
-
-    def gate(self, view: View, *, may: bool) -> str:
+    def gate(self, view: View, *, may: May) -> str:
         key = view.pipeline
-        place = ("gate", key, view.environment, view.promotion_id, may)
-        if place not in self._made and key is not None:
-            track = self._projection.track(key)
-            gate = track.gate(view.environment) if track else None
-            wanted = view.promotion_id or (gate.promotion_id if gate else "")
-            timeline = self._projection.timelines.get(wanted)
-            # The page's address names both, and may name what does not belong together.
-            if timeline is not None and timeline.gate_key.pipeline != key:
-                timeline = None
-            self._made[place] = self._templates.gate(key, gate, timeline, may=may)
-        return self._made.get(place, "")
+        if key is None:
+            return ""
+        timeline = self._projection.timelines.get(view.promotion_id)
+        # The page's address names both, and may name what does not belong together.
+        if timeline is not None and timeline.gate_key.pipeline != key:
+            return ""
+        at = timeline.gate_key if timeline else GateKey(key, view.environment)
+        track = self._projection.track(key)
+        if timeline is None and track is not None and (gate := track.gate(at.environment)):
+            timeline = self._projection.timelines.get(gate.promotion_id)
+        shown = gate_page(track, timeline, at, may)
+        place = ("gate", at, view.promotion_id, shown.may, shown.mine)
+        if place not in self._made:
+            self._made[place] = self._templates.gate(key, shown)
+        return self._made[place]
 
-    def summary(self, access: Access, person: Person) -> str:
-        place = ("summary", access.audience(person))
+    def summary(self, access: Access, person: Person, *, namespace: str) -> str:
+        place = ("summary", access.audience(person), namespace, self._signing_in(person))
         if place not in self._made:
             tracks: list[Track] = [
-                t for t in self._projection.tracks() if access.may_see(person, t.key)
+                t
+                for t in self._projection.tracks()
+                if access.may_see(person, t.key) and namespace in {"", t.key.namespace}
             ]
             may = rights(access, person)
             self._made[place] = self._templates.summary(
-                waiting_of(tracks, may=may), counts_of(tracks, may=may)
+                waiting_of(tracks, may=may),
+                counts_of(tracks, may=may),
+                namespace=namespace,
             )
         return self._made[place]
+
+    def _signing_in(self, person: Person) -> str:
+        """Return the id of a person who is signing in; the others are shown the same."""
+        found = (g for t in self._projection.tracks() for g in t.gates if person.id in g.begun_by)
+        return person.id if any(found) else ""

@@ -63,6 +63,16 @@ class Actions:
             return await self._shown(timeline.promotion_id)
         return RedirectResponse(self._checked(answer.authorize_url, timeline), status_code=303)
 
+    async def cancel(self, request: Request) -> Response:
+        """End one's own sign-in for this promotion, wherever it is stuck."""
+        timeline, _ = await self._named(request)
+        session = session_of(request)
+        with asking(timeline, "cancel signing in"):
+            await self._approval.revoke(
+                person=session.person, session="", promotion_id=timeline.promotion_id
+            )
+        return await self._shown(timeline.promotion_id)
+
     async def approve(self, request: Request) -> Response:
         """Let the stored credential open the pull request."""
         timeline, fields = await self._named(request)

@@ -37,6 +37,7 @@ class BoardPages:
             view=view,
             board=shown,
             rights={t.key: t.allowed(may) for t in shown.tracks},
+            begun={t.key: t.mine(may) for t in shown.tracks},
             hidden=bool(known.pipelines) and not shown.total,
         )
         return HTMLResponse(html)

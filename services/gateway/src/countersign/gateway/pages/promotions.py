@@ -5,6 +5,7 @@ from starlette.responses import HTMLResponse, Response
 
 from countersign.contracts.errors import Rejected
 from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.html.templates import gate_page
 from countersign.gateway.interfaces import Right
 from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
 from countersign.gateway.refusals import Refusal
@@ -23,13 +24,15 @@ class PromotionPages:
 
     async def pipeline(self, request: Request) -> Response:
         key, track = track_of(self._visibility, request)
+        may = self._visibility.may(session_of(request).person)
         html = self._screen.page(
             request,
             "pipeline.html",
             view={"view": "pipeline", "namespace": key.namespace, "name": key.name},
             track=track,
             history=self._visibility.projection.history(key),
-            may=track.allowed(self._visibility.may(session_of(request).person)),
+            may=track.allowed(may),
+            mine=track.mine(may),
         )
         return HTMLResponse(html)
 
@@ -39,37 +42,33 @@ class PromotionPages:
         environment, gate = gate_of(request, track)
         known = self._visibility.projection.timelines
         timeline = known.get(gate.promotion_id) if gate else None
-        return self._progress(request, GateKey(key, environment), gate=gate, timeline=timeline)
+        return self._progress(request, GateKey(key, environment), timeline, named="")
 
     async def promotion(self, request: Request) -> Response:
         """The same for one promotion, also when it is over."""
         named = addresses.text_of(request.path_params["promotion_id"])
         timeline = self._visibility.timeline(session_of(request).person, named)
-        at = timeline.gate_key
-        track = self._visibility.projection.track(at.pipeline)
-        gate = track.gate(at.environment) if track else None
-        if gate is not None and gate.promotion_id != named:
-            gate = None
-        return self._progress(request, at, gate=gate, timeline=timeline)
+        return self._progress(request, timeline.gate_key, timeline, named=named)
 
     def _progress(
-        self, request: Request, at: GateKey, *, gate: GateView | None, timeline: Timeline | None
+        self, request: Request, at: GateKey, timeline: Timeline | None, *, named: str
     ) -> Response:
         view = {
             "view": "gate",
             "namespace": at.pipeline.namespace,
             "name": at.pipeline.name,
             "environment": at.environment,
-            "promotion": timeline.promotion_id if timeline else "",
+            "promotion": named,
         }
+        track = self._visibility.projection.track(at.pipeline)
+        may = self._visibility.may(session_of(request).person)
         html = self._screen.page(
             request,
             "gate.html",
             view=view,
             key=at.pipeline,
             environment=at.environment,
-            gate=gate,
-            timeline=timeline,
+            shown=gate_page(track, timeline, at, may),
             **right_at(self._visibility, request, at),
         )
         return HTMLResponse(html)

@@ -35,6 +35,11 @@ def duration(start: datetime, end: datetime) -> str:
     return relative(start, now=end)
 
 
+def clock(at: datetime) -> str:
+    """`14:12 UTC`."""
+    return _in_utc(at).strftime("%H:%M UTC")
+
+
 def absolute(at: datetime) -> str:
     return _in_utc(at).strftime("%Y-%m-%d %H:%M:%S UTC")
 

@@ -85,6 +85,23 @@ class Timeline:
         return GateKey(PipelineKey(ref.pipeline.namespace, ref.pipeline.name), ref.environment)
 
     @property
+    def ready_at(self) -> datetime | None:
+        """The time from which this attempt has been waiting for somebody."""
+        kinds = {"requested", "retried"}
+        found = (m.at for m in reversed(self.moments) if m.kind in kinds)
+        return next(found, self.promotion.request.requested_at)
+
+    @property
+    def only_a_sign_in_ended(self) -> bool:
+        """Tell whether nothing was lost but sign-ins: nobody had approved."""
+        ended = [
+            d
+            for d in self.decisions
+            if d.attempt == self.promotion.attempt and d.outcome in {Outcome.EXPIRED, Outcome.LOST}
+        ]
+        return bool(ended) and all(d.forge_user is None for d in ended)
+
+    @property
     def is_left_open(self) -> bool:
         """Tell whether it was overtaken while its pull request can still be merged."""
         overtaken = self.promotion.state is State.SUPERSEDED

@@ -71,15 +71,17 @@ def matches(track: Track, query: Query, *, may: May) -> bool:
 
 
 def _shows(track: Track, show: Show, may: May) -> bool:
-    if show not in track.chips:
-        return False
-    return show is not Show.NEEDS_ME or any(_asking(track, may))
+    return show in track.chips and any(_shown(track, show, may))
 
 
-def _asking(track: Track, may: May) -> Iterator[GateView]:
-    """Gates that ask for a person, and for this one."""
+def _shown(track: Track, show: Show, may: May) -> Iterator[GateView]:
+    """The gates for which a filter shows a track."""
     for gate in track.gates:
-        if gate.needs_person and may(GateKey(track.key, gate.environment)):
+        if show is Show.NEEDS_ME:
+            mine = may.person_id in gate.begun_by
+            if mine or (gate.needs_person and may(GateKey(track.key, gate.environment))):
+                yield gate
+        elif show in gate.chips:
             yield gate
 
 
@@ -127,6 +129,7 @@ def board(tracks: Sequence[Track], query: Query, *, may: May) -> Board:
         may: nothing waits for somebody who may not promote there.
 
     """
+    everything, tracks = tracks, _scoped(tracks, query)
     found = [t for t in tracks if matches(t, query, may=may)]
     pages = paginate(found)
     page = min(query.page, max(1, len(pages)))
@@ -144,8 +147,15 @@ def board(tracks: Sequence[Track], query: Query, *, may: May) -> Board:
         total=len(tracks),
         counts=counts_of(tracks, may=may),
         waiting=tuple(waiting),
-        namespaces=tuple(dict.fromkeys(t.key.namespace for t in tracks)),
+        namespaces=tuple(dict.fromkeys(t.key.namespace for t in everything)),
     )
+
+
+def _scoped(tracks: Sequence[Track], query: Query) -> Sequence[Track]:
+    """A namespace is a scope: everything on the page is of it."""
+    if not query.namespace:
+        return tracks
+    return [t for t in tracks if t.key.namespace == query.namespace]
 
 
 def counts_of(tracks: Iterable[Track], *, may: May) -> dict[Show, int]:
@@ -153,14 +163,14 @@ def counts_of(tracks: Iterable[Track], *, may: May) -> dict[Show, int]:
     for track in tracks:
         counts[Show.ALL] += 1
         for show in track.chips:
-            counts[show] += _shows(track, show, may)
+            counts[show] += sum(1 for _ in _shown(track, show, may))
     return counts
 
 
 def waiting_of(tracks: Iterable[Track], *, may: May) -> list[Waiting]:
     """Gates that ask for a person; who waits longest comes first."""
     asking = (t for t in tracks if _shows(t, Show.NEEDS_ME, may))
-    found = [Waiting(track=t, gate=g) for t in asking for g in _asking(t, may)]
+    found = [Waiting(track=t, gate=g) for t in asking for g in _shown(t, Show.NEEDS_ME, may)]
     return sorted(found, key=lambda w: (w.gate.since is None, w.gate.since))
 
 

@@ -10,13 +10,12 @@ from countersign.contracts.messages import (
     PipelineObserved,
 )
 from countersign.contracts.revision import short
-from countersign.gateway.gate_states import STATES
 from countersign.gateway.gates.sentences import cause_of
 from countersign.gateway.model import (
-    Code,
     EnvironmentView,
     GateView,
-    Link,
+    Moment,
+    Part,
     PipelineKey,
     Sentence,
     TargetView,
@@ -24,6 +23,7 @@ from countersign.gateway.model import (
     When,
     condition_look,
 )
+from countersign.gateway.text import ages
 
 
 def track_view(observed: PipelineObserved, gates: Sequence[GateView | None]) -> Track:
@@ -40,9 +40,7 @@ def track_view(observed: PipelineObserved, gates: Sequence[GateView | None]) -> 
         observed_at=observed.observed_at,
         search_text=_search_text(observed, environments),
         gates=tuple(gate for gate in gates if gate is not None),
-        chips=frozenset(
-            chip for gate in gates if gate is not None and (chip := STATES[gate.state].chip)
-        ),
+        chips=frozenset(chip for gate in gates if gate is not None for chip in gate.chips),
     )
 
 
@@ -113,7 +111,9 @@ def plain(sentence: Sentence) -> str:
     return "".join(_plain(part) for part in sentence).strip()
 
 
-def _plain(part: str | When | Code | Link) -> str:
+def _plain(part: Part) -> str:
     if isinstance(part, str):
         return part
-    return "" if isinstance(part, When) else part.text
+    if isinstance(part, When):
+        return ""
+    return ages.clock(part.at) if isinstance(part, Moment) else part.text
