@@ -22,9 +22,8 @@ LEFT: dict[str, int] = {
     "tests/integration/pr_writer": 2,
     "tests/integration/watcher": 1,
     "tests/unit/approval": 16,
-    "tests/unit/forges": 6,
-    "tests/unit/kube": 4,
-    "tests/unit/pr_writer": 3,
+    "tests/unit/forges": 1,
+    "tests/unit/kube": 2,
     "tests/unit/watcher": 6,
 }
 

@@ -122,7 +122,7 @@ def test_error_of_graphql_says_what_to_do(
 
 
 def test_truncated_tree_is_refused_with_what_to_do() -> None:
-    with pytest.raises(Rejected, match="set a path"):
+    with pytest.raises(Rejected, match="a path"):
         rest.tree_of({"truncated": True, "tree": []}, place=PLACE, below="")
 
 

@@ -308,13 +308,13 @@ def test_damaged_answer_about_a_delegation_is_refused_or_understood(
 def test_installation_without_a_sound_id_is_refused(number: Json) -> None:
     answer = answered({"total_count": 1, "installations": [{"id": number}]})
 
-    with pytest.raises(Rejected, match="cannot be listed"):
+    with pytest.raises(Rejected, match="listed"):
         oauth_answers.installations(answer, at_most=10, where="F")
 
 
 @pytest.mark.parametrize("change", [{"id": True}, {"id": 0}, {"login": "a\nb"}, {"login": "é"}])
 def test_user_without_a_sound_name_is_refused(change: dict[str, Json]) -> None:
-    with pytest.raises(Rejected, match="names no user"):
+    with pytest.raises(Rejected, match="no user"):
         oauth_answers.user(answered({"id": 5, "login": "ada", **change}), where="F")
 
 

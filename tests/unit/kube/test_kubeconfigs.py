@@ -81,7 +81,7 @@ async def test_certificate_that_is_none_is_refused() -> None:
     ca = base64.b64encode(b"made up").decode()
     document = kubeconfig(cluster={"certificate-authority-data": ca})
 
-    with pytest.raises(Rejected, match="certificates that cannot be used"):
+    with pytest.raises(Rejected, match="certificates"):
         async with remote_api(read_kubeconfig(secret(document), may_exec=False)):
             pass
 
@@ -113,7 +113,7 @@ async def test_program_that_fails_is_tried_again_later() -> None:
 
 
 def test_name_that_is_not_there_is_not_repeated() -> None:
-    with pytest.raises(Rejected, match="among its contexts") as refused:
+    with pytest.raises(Rejected, match="contexts") as refused:
         read_kubeconfig(Secret(f"current-context: {TOKEN}"), may_exec=False)
 
     assert TOKEN not in refused.value.message

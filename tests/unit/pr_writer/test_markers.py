@@ -261,7 +261,7 @@ def test_parser_that_lies_about_the_place_is_caught() -> None:
     place = find(body).marked[0]
     lie = type(place)(start=7, end=12, style="", marker=place.marker, ordinal=1, line=place.line)
 
-    with pytest.raises(Rejected, match="without its marker"):
+    with pytest.raises(Rejected, match="its marker"):
         apply(body, [lie], key=KEY, values={"": "6.1.0"})
 
 
@@ -296,7 +296,7 @@ def test_parser_that_lies_about_the_extent_costs_no_other_line(
 def test_verify_refuses_a_change_beside_the_marker() -> None:
     body = f"a: 1 {M}\nb: 2\n".encode()
 
-    with pytest.raises(Rejected, match="more than the marked"):
+    with pytest.raises(Rejected, match="the marked"):
         verify(
             body,
             body.replace(b"b: 2", b"b: 3"),

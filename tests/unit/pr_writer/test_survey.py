@@ -97,7 +97,7 @@ def test_folder_with_an_unread_file_is_not_called_known() -> None:
 def test_too_many_candidates_are_refused_with_what_to_do() -> None:
     many = [file(f"{n}.yaml", str(n)) for n in range(survey.CANDIDATES_MAX + 1)]
 
-    with pytest.raises(Rejected, match="set a path"):
+    with pytest.raises(Rejected, match="a path"):
         survey.choose(many, Known(), key=KEY)
 
 
