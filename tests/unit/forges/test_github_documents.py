@@ -184,7 +184,7 @@ async def test_branch_of_a_refused_commit_is_dropped() -> None:
     answer = {"data": {"ref": REF, "commit": None}, "errors": [FORBIDDEN]}
 
     async with answering(answer, {"data": {"deleteRef": {}}}) as (github, sent):
-        with pytest.raises(Rejected, match="refused"):
+        with pytest.raises(Rejected, match="forbidden"):
             await github.commit(PLACE, COMMIT)
 
     assert "deleteRef" in sent[-1]
