@@ -164,7 +164,11 @@ class Templates:
 
     def gate(self, key: PipelineKey, shown: GatePage) -> str:
         html = self.page("_gate.html", key=key, shown=shown, form_token=self.form_token_mark)
-        return self.partial("live", html)
+        live = self.partial("live", html)
+        if shown.gate is None:
+            return live
+        said = self.page("_announcement.html", key=key, gate=shown.gate)
+        return live + self.partial("announcer", said, swap="innerHTML")
 
     def summary(
         self, waiting: Sequence[Waiting], counts: Mapping[Show, int], *, namespace: str
