@@ -90,7 +90,7 @@ async def test_rejection_keeps_its_reason_until_somebody_asks_again(started: Run
         await ada.sign_in("ada")
         await ada.open("/p/shop/refused/prod/promote")
         await ada.page.get_by_text(f"Reject {NEW}", exact=True).click()
-        await ada.page.get_by_label("Why").fill("wait for the fix")
+        await ada.page.get_by_label("Reason").fill("wait for the fix")
         await ada.page.get_by_role("button", name=f"Reject {NEW}").click()
         await expect(ada.page.locator(".now-word")).to_have_text("rejected")
         sentence = ada.page.locator(".now-sentence")
@@ -181,7 +181,7 @@ async def assert_sheet_says_what_will_happen(person: Visit, name: str) -> None:
         "shop/gitops on branch main",
         f"apps/{name}",
         f"shop:{name}:prod",
-        "read and write code and pull requests of this one repository",
+        "for this repository only, which can read and write code and pull requests",
         "15 minutes",
         "revoked after use",
     ):

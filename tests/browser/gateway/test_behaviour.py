@@ -115,7 +115,7 @@ async def test_essential_actions_work_without_scripts(chromium: Browser, scene: 
         assert await page.locator(".track").count() == 1
         await page.get_by_role("link", name="Promote 2.14.0…").click()
         await page.locator("summary", has_text="Reject 2.14.0").click()
-        await page.get_by_label("Why, for those who look later").fill("not today")
+        await page.get_by_label("Reason (optional, shown in the record)").fill("not today")
         await page.get_by_role("button", name="Reject 2.14.0 for prod").click()
         await page.wait_for_url("**/promotions/*")
 
