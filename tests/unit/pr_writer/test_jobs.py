@@ -175,6 +175,14 @@ async def test_board_takes_no_place_in_a_lost_stream_for_one_in_the_new() -> Non
     await board.reached(received(2, at=later), timeout_s=5)
 
 
+async def test_place_stays_reached_when_the_servers_clock_steps_back() -> None:
+    board = projection()
+    await board.apply(received(7))
+    await board.apply(received(8, at=AT - timedelta(minutes=5)))
+
+    await board.reached(received(7), timeout_s=0.01)
+
+
 def received(sequence: int, *, at: datetime = AT) -> Received:
     return Received(
         message=requested(),

@@ -177,7 +177,9 @@ class Projection:
         age_s = 0.0 if self.is_live else (self._clock() - received.recorded_at).total_seconds()
         self.fold(received.message, trace=received.trace, age_s=max(age_s, 0.0))
         async with self._moved:
-            self._sequence, self._recorded_at = received.sequence, received.recorded_at
+            self._sequence = received.sequence
+            # The server's clock may step back; what was reached stays reached.
+            self._recorded_at = max(self._recorded_at, received.recorded_at)
             self._moved.notify_all()
 
     async def reached(self, received: ReceivedEvent, *, timeout_s: float) -> None:
