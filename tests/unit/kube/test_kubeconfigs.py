@@ -50,6 +50,7 @@ REFUSED = [
     ({}, {"certificate-authority": "/etc/hostname"}, "certificate-authority"),
     ({}, {"insecure-skip-tls-verify": True}, "insecure-skip-tls-verify"),
     ({}, {"server": "http://far"}, "https://"),
+    ({}, {"proxy-url": "http://169.254.169.254"}, "proxy-url"),
     ({"exec": {"command": "/bin/true"}}, {}, "COUNTERSIGN_KUBECONFIG_EXEC"),
     ({"auth-provider": {"name": "gcp"}}, {}, "auth-provider"),
     ({"client-key-data": TOKEN + "!"}, {}, "client-key-data"),
