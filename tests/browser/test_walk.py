@@ -186,7 +186,7 @@ async def assert_sheet_says_what_will_happen(person: Visit, name: str) -> None:
         "revoked after use",
     ):
         await expect(sheet).to_contain_text(words)
-    await expect(sheet).to_contain_text(re.compile(rf"{OLD}\s*{NEW}"))
+    await expect(sheet).to_contain_text(re.compile(rf"{OLD}\s*to\s*{NEW}"))
     button = sheet.get_by_role("button")
     await expect(button).to_have_text("Continue to Local forge as yourself")
 
