@@ -120,7 +120,7 @@ async def test_refusal_at_the_forge_leads_back_to_asking_again(started: Running)
         edith.forgive(REFUSED)
 
         await edith.open("/p/shop/denied/prod")
-        await expect(edith.page.locator(".now-word")).to_have_text("ask again")
+        await expect(edith.page.locator(".now-word")).to_have_text("waiting")
         await expect(main).to_contain_text("Edith Clarke declined at Local forge")
         await edith.page.get_by_role("link", name=f"Promote {NEW}").click()
         await edith.page.get_by_role("button", name="Continue to").click()
