@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from doubles.pr_writer_stage import FILES, REPOSITORY, NoRedeemer, Runner, Story, merged
 
 from countersign.contracts.errors import Retryable
+from countersign.contracts.identity import consent_digest
 from countersign.contracts.messages import CredentialMode, FailureDetail, FailureReason, OpeningStep
 from countersign.contracts.secret import Secret
 from countersign.dialects.repositories.contents import NewCommit, Replacement
@@ -207,7 +208,10 @@ async def test_revision_whose_parts_are_not_those_of_what_was_consented_to_reach
     revision = request.content.revision.model_copy(update=change)
     content = request.content.model_copy(update={"revision": revision})
 
-    outcome = await runner.fail(story.job(request.model_copy(update={"content": content})))
+    changed = request.model_copy(update={"content": content})
+    consent = Consent(digest=consent_digest(request))
+
+    outcome = await runner.fail(story.job(changed, consent=consent))
 
     assert outcome.reason is FailureReason.CONSENT_MISMATCH
     assert story.forge.requests() == []

@@ -40,7 +40,7 @@ _LONG_AGO: Final = datetime.fromtimestamp(0, tz=UTC)
 _OPENS_NOTHING: Final = frozenset(
     {OpeningStep.READING, OpeningStep.EDITING, OpeningStep.COMMITTING}
 )
-# These end an attempt before it has a token to send anything with.
+# These end an attempt before it has a token.
 _SENT_NOTHING: Final = frozenset(
     {
         FailureReason.CONSENT_MISMATCH,
@@ -116,9 +116,8 @@ def lane_of(ref: PromotionRef) -> Lane:
 def late_until(record: PromotionRecord, event: Message, *, after: Promotion, at_s: float) -> float:
     """Return until when requests of attempts that were given up may still take effect.
 
-    Not to be known to have failed is not to have failed: an attempt ends when its pull request is
-    told, or when it failed before it could change anything; else its time has to pass. What is
-    heard of an attempt that was given up says that somebody is still at it.
+    An attempt ends when its pull request is told, or when it failed before it changed anything;
+    else its time has to pass. What is heard of one that was given up says that it is still made.
     """
     before = record.promotion
     if isinstance(event, PullRequestOpened):
@@ -152,8 +151,7 @@ def sent_at(record: PromotionRecord, event: Message, *, at_s: float, is_new_try:
 class Projection:
     """Promotions by their ids, and how far the stream was applied.
 
-    A stream that is made anew counts from one again, but its clock goes on: only with the time is
-    a sequence a place.
+    A stream made anew counts from one again: only with the time is a sequence a place.
     """
 
     def __init__(self, *, clock: Clock, monotonic: MonotonicClock) -> None:
