@@ -22,7 +22,8 @@ from doubles.service_accounts import (
 
 from countersign.contracts.messages import FailureReason, PullRequestFailed, PullRequestOpened
 from countersign.kube.access.http_api import HttpClusterApi
-from countersign.pr_writer.jobs.model import ClusterAddress, Job
+from countersign.pr_writer.jobs.model import ClusterAddress, OpenJob, SecretSource
+from countersign.pr_writer.jobs.outcomes import Opened
 
 ACCOUNT = "countersign-pr-writer"
 WRONG = "ghp_" + "0" * 36
@@ -55,14 +56,15 @@ async def runner() -> AsyncIterator[Runner]:
         yield made
 
 
-def job_of(story: Story, *, url: str = "", secret: str = "fleet") -> Job:
+def job_of(story: Story, *, url: str = "", secret: str = "fleet") -> OpenJob:
     request = story.requested()
     reference = request.secret
     assert reference is not None
     named = reference.model_copy(update={"name": secret})
     place = ClusterAddress(url=url or story.kube.url, account_dir=str(story.kube.account_dir))
     request = request.model_copy(update={"secret": named})
-    return story.job(request, cluster=place, secrets_dir="")
+    access = story.access(request.mode).model_copy(update={"secrets": SecretSource(cluster=place)})
+    return story.job(request, access=access)
 
 
 async def test_pull_request_is_opened_with_the_token_of_the_cluster(
@@ -72,7 +74,7 @@ async def test_pull_request_is_opened_with_the_token_of_the_cluster(
 
     outcome = await runner.run(job_of(story))
 
-    assert not outcome.failed
+    assert isinstance(outcome, Opened), outcome
     assert len(story.open_pulls()) == 1
     assert not any(story.token.reveal() in repr(told) for told in runner.told)
 
@@ -85,7 +87,7 @@ async def test_password_and_bearer_token_are_taken_for_a_token(
 
     outcome = await runner.run(job_of(story))
 
-    assert not outcome.failed
+    assert isinstance(outcome, Opened), outcome
 
 
 async def test_secret_that_may_not_be_read_is_told_with_the_line_that_grants(
@@ -93,9 +95,9 @@ async def test_secret_that_may_not_be_read_is_told_with_the_line_that_grants(
 ) -> None:
     await store_secret(admin, story.namespace, "other", {"token": story.token.reveal()})
 
-    outcome = await runner.run(job_of(story, secret="other"))
+    outcome = await runner.fail(job_of(story, secret="other"))
 
-    assert outcome.failure is FailureReason.CREDENTIAL_MISSING
+    assert outcome.reason is FailureReason.CREDENTIAL_MISSING
     assert not outcome.retryable
     assert f"'{story.namespace}/other'" in outcome.message
     role = "countersign-credential-other"
@@ -118,16 +120,16 @@ async def test_secret_without_a_token_is_told(
     if keys is not None:
         await store_secret(admin, story.namespace, "fleet", keys)
 
-    outcome = await runner.run(job_of(story))
+    outcome = await runner.fail(job_of(story))
 
-    assert outcome.failure is FailureReason.CREDENTIAL_MISSING
+    assert outcome.reason is FailureReason.CREDENTIAL_MISSING
     assert why in outcome.message
 
 
 async def test_server_that_is_away_is_tried_again(story: Story, runner: Runner) -> None:
-    outcome = await runner.run(job_of(story, url="https://127.0.0.1:9"))
+    outcome = await runner.fail(job_of(story, url="https://127.0.0.1:9"))
 
-    assert outcome.failure is FailureReason.CREDENTIAL_MISSING
+    assert outcome.reason is FailureReason.CREDENTIAL_MISSING
     assert outcome.retryable
     assert "could not be read" in outcome.message
 
