@@ -25,7 +25,7 @@ from countersign.kube.pipelines.findings import FindingCode
 
 RETRY_AFTER_S = 1
 # Longer than a busy machine stands still.
-SLOW_S = 12.0
+SLOW_S = 20.0
 
 
 def lists(request: web.Request) -> bool:
