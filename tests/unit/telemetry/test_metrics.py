@@ -2,7 +2,14 @@
 
 import pytest
 
-from countersign.telemetry.metrics import SERIES_MAX, counter, exposition, gauge, histogram
+from countersign.telemetry.metrics import (
+    SERIES_MAX,
+    at_scrape,
+    counter,
+    exposition,
+    gauge,
+    histogram,
+)
 
 
 def test_metric_is_exposed_under_our_name() -> None:
@@ -37,3 +44,13 @@ def test_too_many_series_are_counted_together() -> None:
 def test_name_with_our_prefix_is_refused_before_it_is_exported_with_two() -> None:
     with pytest.raises(ValueError, match="prefix"):
         counter("countersign_things_total", "Things.")
+
+
+def test_a_look_ends_with_the_service_that_asked_for_it() -> None:
+    looks: list[str] = []
+
+    with at_scrape(lambda: looks.append("looked")):
+        exposition()
+    exposition()
+
+    assert looks == ["looked"]

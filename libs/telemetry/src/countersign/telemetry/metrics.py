@@ -4,7 +4,8 @@ A label is for words of ours (a message type, an outcome), never for identifiers
 in, the series beyond the limit are counted together under `other`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
@@ -81,10 +82,14 @@ def _exported(name: str) -> str:
 _looks: list[Callable[[], None]] = []
 
 
-def at_scrape(look: Callable[[], None]) -> Callable[[], None]:
-    """Have a gauge set when somebody looks, and not before; returns what ends that."""
+@contextmanager
+def at_scrape(look: Callable[[], None]) -> Iterator[None]:
+    """Have a gauge set when somebody looks, and not before, as long as its service runs."""
     _looks.append(look)
-    return lambda: _looks.remove(look)
+    try:
+        yield
+    finally:
+        _looks.remove(look)
 
 
 def exposition() -> bytes:

@@ -45,6 +45,7 @@ _MARK_KEY_BYTES: Final = 32
 class Parts:
     """The service put together, before it runs."""
 
+    projection: Projection
     schedule: Schedule
     handlers: Handlers
 
@@ -70,7 +71,6 @@ def assemble(
 ) -> Parts:
     projection = Projection()
     now: Clock = _utc_now
-    at_scrape(lambda: measure_expiry(projection, now=now()))
     checker = Checker(
         projection=projection,
         secrets=stored,
@@ -81,7 +81,11 @@ def assemble(
         now=now,
     )
     schedule = Schedule(checker, projection=projection, secrets=stored, now=now)
-    return Parts(schedule=schedule, handlers=Handlers(projection, wake=schedule.wake))
+    return Parts(
+        projection=projection,
+        schedule=schedule,
+        handlers=Handlers(projection, wake=schedule.wake),
+    )
 
 
 async def run(
@@ -105,6 +109,7 @@ async def run(
             prober=ForgeProber(clients, now=_utc_now),
             stored=await stack.enter_async_context(stored_secrets(settings)),
         )
+        stack.enter_context(at_scrape(lambda: measure_expiry(parts.projection, now=_utc_now())))
         async with asyncio.TaskGroup() as group:
             group.create_task(
                 in_background(

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -69,7 +69,10 @@ async def serve(
     settings: Settings, bus: Bus, *, health: Health, sources: Sources, pace: Pace = PACE
 ) -> None:
     """Until cancelled."""
-    async with _ground(settings, health, replica=bus.replica, pace=pace) as ground:
+    async with AsyncExitStack() as stack:
+        ground = await stack.enter_async_context(
+            _ground(settings, health, replica=bus.replica, pace=pace)
+        )
         observer = Observer(
             publisher=bus,
             links=ground.links,
@@ -77,7 +80,6 @@ async def serve(
             namespaces=settings.only_namespaces if settings.kube.in_use else frozenset(),
             board_url=bus.settings.public_url,
         )
-        at_scrape(lambda: measure(observer.projection.promotions(), now=_utc_now()))
         news = PullRequestNews(projection=observer.projection, publisher=bus, clock=_utc_now)
         health.add("objects", observer.not_ready)
         hints = Hints(
@@ -86,6 +88,9 @@ async def serve(
         keys = ground.keys
         hook = _hook(hints, settings, keys=keys, observer=observer) if keys else None
         looks = _looks(keys, observer) if keys else None
+        stack.enter_context(
+            at_scrape(lambda: measure(observer.projection.promotions(), now=_utc_now()))
+        )
         async with asyncio.TaskGroup() as tasks:
             work: dict[str, Callable[[], Awaitable[None]]] = {
                 "objects": partial(ground.source.follow, observer.on_changes),
