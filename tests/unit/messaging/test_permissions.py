@@ -125,7 +125,7 @@ def test_callers_can_be_answered_and_nobody_else() -> None:
         answered = [s for s in permissions(method.service).publish if s.startswith("_INBOX")]
         for caller in method.callers:
             assert f"{reply_prefix(caller)}>" in answered
-    assert not [s for s in permissions("auditor").publish if s.startswith("_INBOX")]
+    assert not [s for s in permissions("watcher").publish if s.startswith("_INBOX")]
 
 
 def test_unknown_user_has_no_permissions() -> None:

@@ -139,6 +139,30 @@ class TokenUseOutcome(ProtoEnum):
     UNSPECIFIED = "TOKEN_USE_OUTCOME_UNSPECIFIED"
     ACCEPTED = "TOKEN_USE_OUTCOME_ACCEPTED"
     REFUSED = "TOKEN_USE_OUTCOME_REFUSED"
+    FORBIDDEN = "TOKEN_USE_OUTCOME_FORBIDDEN"
+
+
+class TokenChangeKind(ProtoEnum):
+    UNSPECIFIED = "TOKEN_CHANGE_KIND_UNSPECIFIED"
+    FIRST_CHECKED = "TOKEN_CHANGE_KIND_FIRST_CHECKED"
+    VALIDITY = "TOKEN_CHANGE_KIND_VALIDITY"
+    REPLACED = "TOKEN_CHANGE_KIND_REPLACED"
+    SCOPES = "TOKEN_CHANGE_KIND_SCOPES"
+    OWNER = "TOKEN_CHANGE_KIND_OWNER"
+    EXPIRY = "TOKEN_CHANGE_KIND_EXPIRY"
+
+
+class TokenOwnerKind(ProtoEnum):
+    UNSPECIFIED = "TOKEN_OWNER_KIND_UNSPECIFIED"
+    PERSON = "TOKEN_OWNER_KIND_PERSON"
+    BOT = "TOKEN_OWNER_KIND_BOT"
+
+
+class TokenOwnerStanding(ProtoEnum):
+    UNSPECIFIED = "TOKEN_OWNER_STANDING_UNSPECIFIED"
+    ACTIVE = "TOKEN_OWNER_STANDING_ACTIVE"
+    DEACTIVATED = "TOKEN_OWNER_STANDING_DEACTIVATED"
+    NOT_A_MEMBER = "TOKEN_OWNER_STANDING_NOT_A_MEMBER"
 
 
 class TokenReason(ProtoEnum):
@@ -405,6 +429,8 @@ class Finding(Message):
     """The object that it is about; absent for the Pipeline or the credential itself."""
     path: str = ""
     """Field of the object, `spec.environments[1].promotion`; empty where it is about the whole."""
+    remedy: str = ""
+    """What to do about it, where `message` does not say so itself."""
 
 
 class PipelineDeleted(Message):
@@ -499,6 +525,29 @@ class RevokeRequest(Message):
     """Only what this browser session delegated; empty means all of the person's."""
     promotion_id: str = Field(alias="promotionId", default="")
     """Only for this promotion; empty means for all."""
+
+
+class CheckRequest(Message):
+    credential: SecretRef
+    person: Person
+    """Who wants to know."""
+
+
+class CheckResponse(Message):
+    problem: Problem | None = None
+    asked_again_at: Timestamp | None = Field(alias="askedAgainAt", default=None)
+    """The forge may not be asked before this; absent: it was asked."""
+
+
+class TokenChange(Message):
+    """One entry of the past of a credential."""
+
+    at: Timestamp
+    kind: TokenChangeKind = TokenChangeKind.UNSPECIFIED
+    validity: TokenValidity = TokenValidity.UNSPECIFIED
+    """As it was from then on."""
+    why: TokenReason = TokenReason.UNSPECIFIED
+    owner: ForgeUser | None = None
 
 
 class ApprovalBegun(Message):
@@ -796,6 +845,21 @@ class TokenChecked(Message):
     """What the forge or the way to it said besides, if anything."""
     risk: TokenRisk = TokenRisk.UNSPECIFIED
     """How much it asks for attention, by its findings."""
+    owner_kind: TokenOwnerKind = Field(alias="ownerKind", default=TokenOwnerKind.UNSPECIFIED)
+    owner_standing: TokenOwnerStanding = Field(
+        alias="ownerStanding", default=TokenOwnerStanding.UNSPECIFIED
+    )
+    """Whether the owner's account is still in use; most forges do not tell."""
+    created_at: Timestamp | None = Field(alias="createdAt", default=None)
+    """When it was made; most forges do not tell."""
+    written_at: Timestamp | None = Field(alias="writtenAt", default=None)
+    """When its Secret was last written: the token has not been renewed since."""
+    shared_with: tuple[SecretRef, ...] = Field(alias="sharedWith", default=())
+    """Other Secrets that hold the same token. They are compared inside of the auditor; nothing by which a token could be guessed leaves it."""
+    used_elsewhere_at: Timestamp | None = Field(alias="usedElsewhereAt", default=None)
+    """The forge tells of a use at this time, and it was none of ours."""
+    history: tuple[TokenChange, ...] = ()
+    """What changed from one check to the next, oldest first; at most 50."""
 
 
 class PipelineObserved(Message):
@@ -926,5 +990,14 @@ METHODS: Final[dict[str, MethodInfo]] = {
         ("gateway",),
         addressed=False,
         broadcast=True,
+    ),
+    "auditor.check": MethodInfo(
+        "auditor",
+        "check",
+        CheckRequest,
+        CheckResponse,
+        ("gateway",),
+        addressed=False,
+        broadcast=False,
     ),
 }

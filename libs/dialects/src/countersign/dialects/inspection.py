@@ -4,12 +4,18 @@ Unknown stays unknown: what a forge does not tell is not guessed. No text ever q
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from countersign.contracts.messages import ForgeUser, TokenKind, TokenReason, TokenValidity
+from countersign.contracts.messages import (
+    ForgeUser,
+    TokenKind,
+    TokenOwnerStanding,
+    TokenReason,
+    TokenValidity,
+)
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import Basic
@@ -28,11 +34,14 @@ class Inspection:
         detail: what the forge or the way to it said besides, for a person.
         owner: whose it is; none for what belongs to no account.
         is_person: whether the owner is a person's account; none where that is not told.
+        standing: of the owner's account, where the forge tells.
         scopes: none for kinds that have permissions instead, and where they are not told.
         expires_at: none with `expiry_known`: never.
         expiry_known: whether the forge told about the expiry at all.
+        created_at: where the forge tells.
         last_used_at: by anybody, where the forge tells.
         rest_until: before this nothing more may be asked with this token.
+        version: of the answer, by which the forge can be asked if it has changed (an ETag).
 
     """
 
@@ -42,11 +51,14 @@ class Inspection:
     detail: str = ""
     owner: ForgeUser | None = None
     is_person: bool | None = None
+    standing: TokenOwnerStanding = TokenOwnerStanding.UNSPECIFIED
     scopes: tuple[str, ...] | None = None
     expires_at: datetime | None = None
     expiry_known: bool = False
+    created_at: datetime | None = None
     last_used_at: datetime | None = None
     rest_until: datetime | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +70,7 @@ class ScopeRules:
         unbounded: reach every repository of the owner.
         powerful: change what no promotion needs.
         harmless: neither needed nor a danger.
+        meanings: the abilities that each gives, after "it can".
 
     """
 
@@ -65,15 +78,27 @@ class ScopeRules:
     unbounded: frozenset[str] = frozenset()
     powerful: frozenset[str] = frozenset()
     harmless: frozenset[str] = frozenset()
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """The token as it is presented, what kind it seems to be, and when it is asked about."""
+    """One question about a token.
+
+    Args:
+        credential: the token as it is presented.
+        kind: the kind that it seems to be.
+        now: the moment of asking.
+        owners: of the repositories that it is for, as the forge list lets it reach them.
+        before: the last answer about this very token, for forges that tell if it is still true.
+
+    """
 
     credential: Secret | Basic
     kind: TokenKind
     now: datetime
+    owners: tuple[str, ...] = ()
+    before: Inspection | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +110,7 @@ class InspectionDialect:
         inspect: asks the forge; fails only as the transport does.
         scoped: kinds of tokens that have scopes, and what those mean.
         advice: what is better than a token with unbounded scopes.
+        outdated: kinds in whose place the forge has a narrower one.
 
     """
 
@@ -93,6 +119,7 @@ class InspectionDialect:
     scoped: frozenset[TokenKind] = frozenset()
     scopes: ScopeRules = field(default=ScopeRules(sufficient=frozenset()))
     advice: str = "use one that reaches that repository alone"
+    outdated: frozenset[TokenKind] = frozenset()
 
 
 def is_sendable(token: Secret) -> bool:

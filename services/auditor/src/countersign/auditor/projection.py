@@ -37,7 +37,7 @@ class Projection:
         key = key_of(event.credential)
         if key.name == DELEGATED_CREDENTIAL or event.used_at is None:
             return set()
-        if event.outcome is TokenUseOutcome.REFUSED:
+        if event.outcome in {TokenUseOutcome.REFUSED, TokenUseOutcome.FORBIDDEN}:
             self._refused_at[key] = max(self._refused_at.get(key, event.used_at), event.used_at)
         known = self._used.get(key)
         if known is not None and known.used_at is not None and known.used_at >= event.used_at:

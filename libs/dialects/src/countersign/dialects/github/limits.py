@@ -14,6 +14,8 @@ from countersign.dialects.limits import (
     LIMIT_WAIT_S_MAX,
     TOO_MANY,
     Limits,
+    Quota,
+    quota_in,
     retry_after_s,
 )
 
@@ -48,4 +50,8 @@ def is_spent(headers: Mapping[str, str]) -> bool:
     return headers.get("x-ratelimit-remaining") == "0"
 
 
-LIMITS: Final = Limits(is_limit=_is_limit, wait_s=_wait_s)
+def _quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
+    return quota_in(headers, now_s, prefix="x-ratelimit-")
+
+
+LIMITS: Final = Limits(is_limit=_is_limit, wait_s=_wait_s, quota=_quota)

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -17,6 +17,7 @@ from countersign.contracts.messages import (
     ForgeUser,
     OpeningStep,
     RedeemRequest,
+    TokenUseOutcome,
 )
 from countersign.contracts.secret import Secret
 from countersign.dialects.exchange import Call
@@ -50,6 +51,11 @@ REDEEM_S: Final = 20.0
 MEMORY_BYTES_MAX: Final = 384 * 1024 * 1024
 GO_S: Final = 20.0
 PART_BYTES: Final = 12
+# What an error says of the token that was sent.
+_USES: Final[Mapping[str, TokenUseOutcome]] = {
+    ForgeRefusal.UNAUTHORIZED: TokenUseOutcome.REFUSED,
+    ForgeRefusal.FORBIDDEN: TokenUseOutcome.FORBIDDEN,
+}
 
 
 def run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) -> None:
@@ -109,8 +115,8 @@ class Executor:
         try:
             result = await self._do()
         except (Retryable, Rejected) as error:
-            if error.reason is ForgeRefusal.UNAUTHORIZED:
-                await self._report(Progress(refused=True))
+            if error.reason in _USES:
+                await self._report(Progress(use=_USES[error.reason]))
             reason = reason_of(error.reason)
             result = Result(outcome=failure(error, reason=reason, step=self._step))
         except MemoryError:

@@ -12,6 +12,7 @@ from countersign.contracts.messages import (
     ForgeUser,
     OpeningStep,
     PullRequestRef,
+    TokenUseOutcome,
 )
 
 
@@ -36,9 +37,9 @@ class Progress(BaseModel):
     step: OpeningStep | None = None
     # Name, method, host, status, start and end (nanoseconds since 1970) of a call to the forge.
     call: tuple[str, str, str, int, int, int] | None = None
-    # The forge took the token (and whose it is), or answered 401.
+    # The forge took the token (and whose it is), or answered 401 or 403.
     user: ForgeUser | None = None
-    refused: bool = False
+    use: TokenUseOutcome | None = None
     # A key to seal the delegation to.
     public_key: str = ""
 

@@ -44,7 +44,10 @@ class Announcer:
         name = f"{job.name}.{job.tries}.{step.name.lower()}"
         await self._publisher.publish(event, message_id=name)
 
-    async def used(self, job: Job, *, user: ForgeUser | None, refused: bool) -> None:
+    async def used(
+        self, job: Job, *, user: ForgeUser | None, outcome: TokenUseOutcome | None
+    ) -> None:
+        """Tell that the token was used; it was accepted where nothing else is said."""
         credential = _credential(job)
         if credential is None:
             return
@@ -57,9 +60,9 @@ class Announcer:
             user=user or delegate,
             promotion=_ref(job),
             used_at=now,
-            outcome=TokenUseOutcome.REFUSED if refused else TokenUseOutcome.ACCEPTED,
+            outcome=outcome or TokenUseOutcome.ACCEPTED,
         )
-        word = "refused" if refused else "used"
+        word = event.outcome.name.lower()
         name = f"{job.name}.{job.kind}.{job.tries}.{word}.{_stamp(now)}"
         await self._publisher.publish(event, message_id=name)
 

@@ -96,7 +96,7 @@ class ProgressRelay:
         elif progress.step is not None:
             self.step = progress.step
             await self._tell_step(progress.step)
-        if progress.user is not None or progress.refused:
+        if progress.user is not None or progress.use is not None:
             await self._tell_use(progress)
         if progress.call is not None:
             self._call(progress.call)
@@ -118,7 +118,7 @@ class ProgressRelay:
     async def _tell_use(self, progress: Progress) -> None:
         """Stop a job whose use of a token cannot be put on record; it has written nothing yet."""
         try:
-            await self._announcer.used(self._job, user=progress.user, refused=progress.refused)
+            await self._announcer.used(self._job, user=progress.user, outcome=progress.use)
         except (Retryable, Rejected) as error:
             raise Retryable(JobRefusal.NOT_RECORDED, error.message) from error
 
