@@ -15,7 +15,13 @@ from doubles.pr_writer_stage import FILES, REPOSITORY, NoRedeemer, Runner, Story
 
 from countersign.contracts.errors import Retryable
 from countersign.contracts.identity import consent_digest
-from countersign.contracts.messages import CredentialMode, FailureDetail, FailureReason, OpeningStep
+from countersign.contracts.messages import (
+    CredentialMode,
+    FailureDetail,
+    FailureReason,
+    OpeningStep,
+    TokenUseOutcome,
+)
 from countersign.contracts.secret import Secret
 from countersign.dialects.repositories.contents import NewCommit, Replacement
 from countersign.dialects.repositories.interface import LookScope
@@ -160,6 +166,7 @@ async def test_token_without_the_right_to_write_is_told_as_forbidden(
     outcome = await runner.fail(story.job(story.requested(repository="acme/read")))
 
     assert outcome.reason is FailureReason.FORBIDDEN
+    assert any(p.use is TokenUseOutcome.FORBIDDEN for p in runner.told)
     assert "'guest'" in outcome.message
 
 
@@ -171,7 +178,7 @@ async def test_token_that_the_forge_refuses_is_told_as_unauthorized(
     outcome = await runner.fail(story.job())
 
     assert outcome.reason is FailureReason.UNAUTHORIZED
-    assert any(p.refused for p in runner.told)
+    assert any(p.use is TokenUseOutcome.REFUSED for p in runner.told)
 
 
 async def test_secret_that_is_missing_is_told(story: Story, runner: Runner) -> None:
