@@ -23,7 +23,20 @@ UNDESCRIBED = frozenset({401, 403, 404, 429, 500, 502, 503})
 # Recorded, and in neither description.
 UNDESCRIBED_ELSEWHERE = frozenset({400, 409, 412, 422, 423})
 # Below which the API is at the vendor, and is not in the description.
-PREFIXES = {"github": r"/api/v3(?=/)", "gitea": r"/api/v1(?=/)", "forgejo": r"/api/v1(?=/)"}
+PREFIXES = {
+    "github": r"/api/v3(?=/)",
+    "gitea": r"/api/v1(?=/)",
+    "forgejo": r"/api/v1(?=/)",
+    "bitbucket-cloud": r"/2\.0(?=/)",
+    "bitbucket-dc": r"/rest(?=/)",
+}
+# Where a refusal that no description lists has its words.
+MESSAGES = {
+    "gitlab": {"message", "error"},
+    "bitbucket-cloud": {"error"},
+    "bitbucket-dc": {"errors"},
+}
+JSON = "application/json"
 
 
 @cache
@@ -69,10 +82,12 @@ def _template(vendor: str, method: str, path: str) -> tuple[str, str]:
 
 
 def _path(vendor: str, target: str) -> str:
-    return re.sub(f"^{PREFIXES[vendor]}", "", urlsplit(target).path)
+    return re.sub(f"^{PREFIXES.get(vendor, '$')}", "", urlsplit(target).path)
 
 
-def _request(vendor: str, method: str, target: str, body: bytes) -> MockRequest:
+def _request(
+    vendor: str, method: str, target: str, body: bytes, *, content_type: str = JSON
+) -> MockRequest:
     split = urlsplit(target)
     template, filled = _template(vendor, method.lower(), _path(vendor, target))
     if not template:
@@ -83,23 +98,31 @@ def _request(vendor: str, method: str, target: str, body: bytes) -> MockRequest:
         filled,
         args=dict(parse_qsl(split.query, keep_blank_values=True)),
         data=body or None,
-        content_type="application/json",
+        content_type=content_type,
         # Some descriptions want to know that there is a token.
         headers={"Authorization": "token example"},
     )
 
 
-def check_request(method: str, target: str, body: bytes = b"", *, vendor: str = "github") -> None:
+def check_request(
+    method: str,
+    target: str,
+    body: bytes = b"",
+    *,
+    vendor: str = "github",
+    content_type: str = JSON,
+) -> None:
     """Fail when the vendor's description does not know this request.
 
     Args:
         method: `GET`, `POST`, …
         target: path and query; what the vendor's API begins with is taken off.
-        body: JSON as sent.
+        body: as sent.
         vendor: whose description, by its file.
+        content_type: of the body.
 
     """
-    request = _request(vendor, method, target, body)
+    request = _request(vendor, method, target, body, content_type=content_type)
     _explained(lambda: _api(vendor).validate_request(request), f"request {method} {target}")
 
 
@@ -122,7 +145,8 @@ def check_response(
     described = _document(vendor)["paths"][template][method.lower()]["responses"]
     undescribed = UNDESCRIBED | (frozenset() if vendor == "github" else UNDESCRIBED_ELSEWHERE)
     if status in undescribed and str(status) not in described:
-        assert "message" in json.loads(response), f"{method} {target} {status}: no message"
+        told = MESSAGES.get(vendor, {"message"}) & json.loads(response).keys()
+        assert told, f"{method} {target} {status}: no message"
         return
     if status in NO_CONTENT:
         assert response == b"", f"{method} {target} {status}: must be empty"

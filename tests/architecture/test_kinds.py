@@ -10,7 +10,8 @@ from reference import ROOT
 
 from countersign.contracts.forge_list import KIND_BY_NAME, Forge
 from countersign.contracts.messages import ForgeKind
-from countersign.dialects.kinds import KINDS, Kind
+from countersign.dialects.kind import Kind
+from countersign.dialects.kinds import KINDS
 from countersign.forges.clients import CLIENTS
 
 # What a forge is called, and its folders; the demonstration plays GitHub.

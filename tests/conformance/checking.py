@@ -54,7 +54,10 @@ class CheckingTransport(httpx2.AsyncBaseTransport):
             asked = json.loads(body)
             vendor_api.check_graphql(asked["query"], asked.get("variables"))
         else:
-            vendor_api.check_request(request.method, target, body, vendor=self._vendor)
+            sent_type = request.headers.get("content-type", vendor_api.JSON)
+            vendor_api.check_request(
+                request.method, target, body, vendor=self._vendor, content_type=sent_type
+            )
         fault = self._fault(request.method, body.decode() if is_graphql else target)
         if fault is not None:
             return fault

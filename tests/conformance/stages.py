@@ -8,10 +8,12 @@ from typing import Protocol
 
 import httpx2
 from conformance.checking import CheckingTransport
-from doubles.gitea.api import SmallForgeApi
-from doubles.gitea.git import EXECUTABLE, LINK
-from doubles.gitea.state import Repository as SmallRepository
-from doubles.gitea.state import SmallForge
+from conformance.doubles import DOUBLES
+from doubles.forge.asgi import ForgeApi
+from doubles.forge.double import Wire
+from doubles.forge.git import EXECUTABLE, LINK
+from doubles.forge.state import Repository as SmallRepository
+from doubles.forge.state import SmallForge
 from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts.forge_list import Forge
@@ -54,6 +56,7 @@ class Stage(Protocol):
     """One forge with one repository, `FILES` in it, `WRITER` and `READER`."""
 
     kind: str
+    wire: Wire
     transport: CheckingTransport
     http: ForgeHttp
 
@@ -90,10 +93,11 @@ class Stage(Protocol):
 
 @dataclass
 class SmallStage:
-    """Gitea or Forgejo, on a transport."""
+    """Any kind but GitHub, on a transport."""
 
     kind: str
-    api: SmallForgeApi
+    wire: Wire
+    api: ForgeApi
     repository: SmallRepository
     transport: CheckingTransport
     http: ForgeHttp
@@ -154,23 +158,42 @@ async def small_stage(kind: str) -> AsyncIterator[SmallStage]:
     }
     repository = forge.repository(FULL_NAME, contents, WRITER, OTHER)
     repository.readers.add(READER)
-    api = SmallForgeApi(forge)
-    transport = CheckingTransport(httpx2.ASGITransport(app=api), vendor=kind)  # type: ignore[arg-type]
-    entry = Forge.model_validate({"name": "Ours", "kind": kind, "origin": "https://forge.test"})
+    double = DOUBLES[kind]
+    api = double.api(forge, None)
+    transport = CheckingTransport(httpx2.ASGITransport(app=api), vendor=double.vendor)  # type: ignore[arg-type]
+    entry = Forge.model_validate(
+        {
+            "name": "Ours",
+            "kind": kind,
+            "origin": "https://forge.test",
+            "api": f"https://forge.test{double.api_path}",
+        }
+    )
     async with ForgeHttp(entry, transport=transport) as http:
-        scopes = ("read:user", "write:repository")
         yield SmallStage(
             kind=kind,
+            wire=double.wire,
             api=api,
             repository=repository,
             transport=transport,
             http=http,
             tokens={
-                WRITER: forge.token(WRITER, *scopes),
-                READER: forge.token(READER, *scopes),
-                OTHER: forge.token(OTHER, *scopes, "write:issue"),
+                WRITER: forge.token(WRITER, *double.scopes),
+                READER: forge.token(READER, *double.scopes),
+                OTHER: forge.token(OTHER, *double.scopes, *double.commenting),
             },
         )
+
+
+GITHUB_WIRE = Wire(
+    repository=("POST", "repository"),
+    commit=("POST", "createCommitOnBranch"),
+    close=("POST", "closePullRequest"),
+    wrong=(
+        ("POST", f"/repos/{FULL_NAME}/pulls", {"title": 5, "head": [], "base": "main"}),
+        ("POST", f"/repos/{FULL_NAME}/nonsense", {"title": "x"}),
+    ),
+)
 
 
 @dataclass
@@ -181,6 +204,8 @@ class GitHubStage:
     transport: CheckingTransport
     http: ForgeHttp
     kind: str = "github"
+    # Of GraphQL, a part of the document.
+    wire: Wire = GITHUB_WIRE
 
     def client(self, *, who: str = WRITER, token: str = "") -> Repository:
         made = Secret(token) if token else self.running.token(who, scopes=["repo"])

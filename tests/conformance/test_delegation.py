@@ -11,9 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import nkeys
 import pytest
-from doubles.gitea.api import SmallForgeApi
-from doubles.gitea.oauth import SmallOAuth
-from doubles.gitea.state import Repository, SmallForge
+from conformance.doubles import DOUBLES
+from doubles.forge.asgi import ForgeApi
+from doubles.forge.oauth import SmallOAuth
+from doubles.forge.state import Repository, SmallForge
 from doubles.local_forge import free_socket
 from doubles.pr_writer_stage import FILES, MANIFEST
 
@@ -41,11 +42,8 @@ from countersign.process.health import Health
 from countersign.process.setup import Telemetry
 from countersign.telemetry.settings import TelemetrySettings
 
-SMALL = [
-    kind.name.lower()
-    for kind, row in KINDS.items()
-    if row.opens_pulls and row.oauth is not None and row.oauth.narrow is None
-]
+DELEGATING = [name for name, double in DOUBLES.items() if double.oauth is not None]
+KEEPING = [n for n, d in DOUBLES.items() if d.oauth is not None and d.oauth.keeps_first_scope]
 CLIENT_ID, CLIENT_SECRET = "0e1f0000-made-up", "gto_of-nobody-made-up"
 PUBLIC_URL = "http://127.0.0.1:8080"
 ADA = m.Person(id="ada@example", name="Ada", groups=("developers",))
@@ -58,7 +56,7 @@ _Event = TypeVar("_Event", bound=Message)
 class Site:
     """One forge, one bus, both services, and everybody else's voice."""
 
-    api: SmallForgeApi
+    api: ForgeApi
     oauth: SmallOAuth
     repository: Repository
     entry: Forge
@@ -141,7 +139,7 @@ async def provision(server: LocalServer) -> None:
 
 
 @asynccontextmanager
-async def serving(api: SmallForgeApi) -> AsyncIterator[str]:
+async def serving(api: ForgeApi) -> AsyncIterator[str]:
     listener = free_socket()
     server = Server(api, signals=False)  # type: ignore[arg-type]
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
@@ -199,13 +197,15 @@ async def both_services(
         await asyncio.wait(tasks)
 
 
-@pytest.fixture(params=SMALL)
+@pytest.fixture(params=DELEGATING)
 async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
     forge = SmallForge(request.param, clock=lambda: datetime.now(UTC))
     forge.person("ada")
     repository = forge.repository("acme/fleet", FILES, "ada")
-    oauth = SmallOAuth(forge, CLIENT_ID, CLIENT_SECRET)
-    api = SmallForgeApi(forge, oauth)
+    double = DOUBLES[request.param]
+    assert double.oauth is not None
+    oauth = double.oauth(forge, CLIENT_ID, CLIENT_SECRET)
+    api = double.api(forge, oauth)
     secret = tmp_path / "client-secret"
     secret.write_text(CLIENT_SECRET)
     async with AsyncExitStack() as stack:
@@ -214,6 +214,8 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
             name="Forge",
             kind=request.param,
             origin=origin,
+            api=f"{origin}{double.api_path}",
+            broad_tokens="accept",
             client_id=CLIENT_ID,
             client_secret_file=str(secret),
         )
@@ -250,8 +252,13 @@ async def test_pull_request_is_opened_in_the_name_of_the_approver(site: Site) ->
     assert (pull.author, pull.state) == ("ada", "open")
     files = site.repository.git.commits[pull.commit].files
     assert files[RELEASE][1].decode() == (MANIFEST % "prod").replace("6.8.0", "6.9.0")
-    # Neither forge has a revocation.
-    assert revoked.outcome is m.RevocationOutcome.FORGOTTEN
+    dialect = KINDS[site.entry.forge_kind].oauth
+    assert dialect is not None
+    if dialect.revoke is None:
+        assert revoked.outcome is m.RevocationOutcome.FORGOTTEN
+    else:
+        assert revoked.outcome is m.RevocationOutcome.REVOKED
+        assert site.oauth.ended
 
 
 async def test_delegated_token_is_the_only_one_that_the_forge_sees(site: Site) -> None:
@@ -259,15 +266,16 @@ async def test_delegated_token_is_the_only_one_that_the_forge_sees(site: Site) -
     assert done.problem is None
     await site.next(m.PullRequestOpened)
 
-    (token,) = [t for t in site.api.forge.tokens if t]
-    sent = {call.headers.get("authorization") for call in site.api.calls if "/api/" in call.path}
+    (token,) = site.api.forge.tokens
+    sent = {call.headers.get("authorization") for call in site.api.api_calls}
     assert sent == {f"Bearer {token}"}
     assert token.encode() not in b"".join(event.to_json() for event in site.heard)
 
 
+@pytest.mark.parametrize("site", KEEPING, indirect=True)
 @pytest.mark.parametrize("scope", ["", "read:user write:repository write:issue", "all"])
 async def test_consent_that_was_given_for_more_before_is_refused(site: Site, scope: str) -> None:
-    """A grant keeps the scope of the first consent, whatever is asked for now."""
+    """A grant keeps the scope of the first consent there, whatever is asked for now."""
     site.oauth.grants["ada"] = scope
 
     done = await site.consent(await site.request())

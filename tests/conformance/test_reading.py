@@ -4,7 +4,6 @@ import httpx2
 import pytest
 from conformance.stages import (
     FILES,
-    FULL_NAME,
     LINKED,
     OTHER,
     PLACE,
@@ -339,11 +338,8 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 async def test_broken_answer_has_its_reason(stage: Stage, case: str) -> None:
     answer, error, reason = BROKEN[case]
-    # The repository itself, and GitHub's one document.
-    part = "repository" if stage.kind == "github" else f"/repos/{FULL_NAME}"
-    method = "POST" if stage.kind == "github" else "GET"
     for _ in range(8):
-        stage.transport.answer_once(method, part, answer)
+        stage.transport.answer_once(*stage.wire.repository, answer)
 
     with pytest.raises(error) as caught:
         await stage.client().look(PLACE, SCOPE)

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx2
 import pytest
-from conformance.stages import FULL_NAME, LINKED, OTHER, PLACE, READER, SCRIPT, WRITER, Stage
+from conformance.stages import LINKED, OTHER, PLACE, READER, SCRIPT, WRITER, Stage
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.dialects.refusals import ForgeRefusal
@@ -229,8 +229,7 @@ async def test_what_cannot_be_closed_is_replaced_by_nothing(stage: Stage) -> Non
     client = stage.client()
     await client.look(PLACE, LookScope(head_branch=BRANCH, pulls=(older,)))
     await client.commit(PLACE, change(stage))
-    method, part = ("POST", "closePullRequest") if stage.kind == "github" else ("PATCH", "/pulls/")
-    stage.transport.answer_once(method, part, httpx2.Response(502, json={"message": ""}))
+    stage.transport.answer_once(*stage.wire.close, httpx2.Response(502, json={"message": ""}))
 
     with pytest.raises(Retryable):
         await client.open_pull(PLACE, head=BRANCH, text=TEXT, replaces=(older,))
@@ -276,8 +275,7 @@ async def test_comment_is_to_be_read_there(stage: Stage) -> None:
 
 async def test_answer_that_is_lost_leaves_one_branch(stage: Stage) -> None:
     """What was done before the error is found by looking again."""
-    part = "createCommitOnBranch" if stage.kind == "github" else f"/repos/{FULL_NAME}/contents"
-    stage.transport.answer_once("POST", part, httpx2.Response(502, json={"message": ""}))
+    stage.transport.answer_once(*stage.wire.commit, httpx2.Response(502, json={"message": ""}))
 
     with pytest.raises(Retryable) as caught:
         await stage.client().commit(PLACE, change(stage))

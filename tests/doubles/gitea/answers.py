@@ -4,9 +4,9 @@ import base64
 from datetime import datetime
 from typing import Any
 
+from doubles.forge.git import FOLDER, LINK, SUBMODULE, Commit
+from doubles.forge.state import Pull, Repository, SmallForge
 from doubles.gitea import recorded
-from doubles.gitea.git import FOLDER, LINK, SUBMODULE, Commit
-from doubles.gitea.state import Pull, Repository, SmallForge
 
 FILE_TYPES = {LINK: "symlink", SUBMODULE: "submodule"}
 

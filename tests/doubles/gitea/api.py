@@ -1,63 +1,31 @@
 """The small forge's API, as an ASGI application: what Gitea and Forgejo were recorded to do."""
 
 import base64
-import json
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from email.utils import format_datetime
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
+from doubles.forge.asgi import Call, ForgeApi, Reply, SignIn
+from doubles.forge.asgi import RefusedError as Refused
+from doubles.forge.git import FOLDER, LINK
+from doubles.forge.state import Pull, Repository, SmallForge, Token
 from doubles.gitea.answers import Answers
-from doubles.gitea.git import FOLDER, LINK
-from doubles.gitea.oauth import SmallOAuth
-from doubles.gitea.state import Pull, Repository, SmallForge, Token
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 SEGMENT = "([^/]+)"
 REPOSITORY = f"/repos/{SEGMENT}/{SEGMENT}"
 
 
-@dataclass(frozen=True)
-class Call:
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    body: Any = None
-    headers: tuple[tuple[str, str], ...] = ()
-    text: str | None = None
-    content_type: str = "application/json;charset=utf-8"
-
-
-class RefusedError(Exception):
+class RefusedError(Refused):
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.reply = Reply(status, {"message": message, "url": "http://forge.test/api/swagger"})
+        super().__init__(status, {"message": message, "url": "http://forge.test/api/swagger"})
 
 
-class SmallForgeApi:
-    """Serve it, or hand it to a transport: `calls` are what came.
+class SmallForgeApi(ForgeApi):
+    """Of two rules of which one is that of a newer or older version, the recorded one is kept."""
 
-    Of two rules of which one is that of a newer or older version, the recorded one is kept.
-    """
-
-    def __init__(self, forge: SmallForge, oauth: SmallOAuth | None = None) -> None:
-        self.forge = forge
-        self._oauth = oauth
-        self.calls: list[Call] = []
+    def __init__(self, forge: SmallForge, oauth: SignIn | None = None) -> None:
+        super().__init__(forge, oauth)
         self._answers = Answers(forge)
         self._is_gitea = forge.kind == "gitea"
         self._routes: list[tuple[str, re.Pattern[str], str, Callable[..., Reply]]] = [
@@ -77,56 +45,21 @@ class SmallForgeApi:
             ("POST", _path("/issues/([0-9]+)/comments"), "write:issue", self._comment),
         ]
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _live(receive, send)
-            return
-        call = await _read(scope, receive)
-        self.calls.append(call)
-        reply = self._signed_in(call) or self.answer(call)
-        body = reply.text.encode() if reply.text is not None else b""
-        if reply.body is not None:
-            body = json.dumps(reply.body).encode()
-        date = format_datetime(self.forge.clock(), usegmt=True)
-        headers = [("content-type", reply.content_type), ("date", date), *reply.headers]
-        await send(
-            {
-                "type": "http.response.start",
-                "status": reply.status,
-                "headers": [(k.encode(), v.encode()) for k, v in headers],
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
-
-    def _signed_in(self, call: Call) -> Reply | None:
-        if self._oauth is None or not call.path.startswith("/login/oauth/"):
-            return None
-        if call.path.endswith("/introspect"):
-            sent = call.headers.get("authorization", "")
-            status, body = self._oauth.introspect(call.body, authorization=sent)
-            if body is None:
-                return Reply(status, text="no valid authorization", content_type="text/plain")
-            return Reply(status, body)
-        return Reply(*self._oauth.exchange(call.body))
-
     def answer(self, call: Call) -> Reply:
         path = call.path.removeprefix("/api/v1")
         for method, pattern, scope, route in self._routes:
             match = pattern.fullmatch(path)
             if match and method == call.method:
-                try:
-                    token = self._authenticated(call, scope)
-                    named = [unquote(group) for group in match.groups()]
-                    if path.startswith("/repos/"):
-                        repository = self._visible(named[0], named[1], token)
-                        return route(call, token, repository, *named[2:])
-                    return route(call, token)
-                except RefusedError as error:
-                    return error.reply
+                token = self._authenticated(call, scope)
+                named = [unquote(group) for group in match.groups()]
+                if path.startswith("/repos/"):
+                    repository = self._visible(named[0], named[1], token)
+                    return route(call, token, repository, *named[2:])
+                return route(call, token)
         return Reply(404, text="404 page not found\n", content_type="text/plain")
 
     def _authenticated(self, call: Call, scope: str) -> Token:
-        text = call.headers.get("authorization", "").removeprefix("Bearer ")
+        text = call.bearer
         token = self.forge.tokens.get(text)
         if token is None:
             told = f"access token does not exist [sha: {text}]"
@@ -349,28 +282,3 @@ class SmallForgeApi:
 
 def _path(below: str) -> re.Pattern[str]:
     return re.compile(REPOSITORY + below.replace("{}", SEGMENT))
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    """Start and end with the server."""
-    for step in ("startup", "shutdown"):
-        assert (await receive())["type"] == f"lifespan.{step}"
-        await send({"type": f"lifespan.{step}.complete"})
-
-
-async def _read(scope: dict[str, Any], receive: Receive) -> Call:
-    body = b""
-    more = True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
-    return Call(
-        method=scope["method"],
-        path=raw.decode().partition("?")[0],
-        query={name: values[-1] for name, values in query.items()},
-        headers={name.decode().lower(): value.decode() for name, value in scope["headers"]},
-        body=body,
-    )

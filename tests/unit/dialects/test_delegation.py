@@ -17,7 +17,8 @@ from countersign.dialects.delegation.oauth import Delegated, OAuthDialect
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Basic
 from countersign.dialects.github.oauth import OAUTH
-from countersign.dialects.kinds import KINDS, Kind, presented, sign_in_origins
+from countersign.dialects.kind import Kind
+from countersign.dialects.kinds import KINDS, presented, sign_in_origins
 
 ORIGIN = "https://forge.example"
 TOKEN = Secret("made-up-token")

@@ -8,8 +8,7 @@ can clean up by asking once more. The one driver is in the library that does I/O
 from collections.abc import Generator, Sequence
 from typing import TypeVar
 
-from countersign.contracts.secret import Secret
-from countersign.dialects.exchange import Answer, Basic, Request, Sent
+from countersign.dialects.exchange import Answer, Request, Sent, Token
 
 _Result = TypeVar("_Result")
 
@@ -17,7 +16,7 @@ _Result = TypeVar("_Result")
 Conversation = Generator[Sequence[Sent], Sequence[Answer], _Result]
 
 
-def ask(request: Request, token: Secret | Basic | None = None) -> Conversation[Answer]:
+def ask(request: Request, token: Token | None = None) -> Conversation[Answer]:
     """Send one request and return its answer."""
     (answer,) = yield (Sent(request=request, token=token),)
     return answer

@@ -21,6 +21,10 @@ class Basic:
     password: Secret
 
 
+# As a bearer token, or with a name where a forge wants it so.
+Token = Secret | Basic
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One request.
@@ -30,6 +34,7 @@ class Request:
         url: a path below the API base (`/user`), or a whole URL at one of the forge's origins.
         json: sent as JSON; `form` as a form. At most one of them. Secrets may stand in a form and
             directly in a JSON object; they are revealed as they leave.
+        content: bytes sent as they are, of that `content_type`, instead of either.
         accept: the media type asked for. An answer that is no JSON although JSON was asked for is
             an error.
         passes: statuses from 300 on that the caller reads by itself instead of an error.
@@ -41,6 +46,8 @@ class Request:
     url: str
     json: Any = None
     form: Mapping[str, str | Secret] | None = None
+    content: bytes | None = field(repr=False, default=None)
+    content_type: str = ""
     accept: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     basic: Basic | None = None
@@ -68,7 +75,7 @@ class Sent:
     """
 
     request: Request
-    token: Secret | Basic | None = None
+    token: Token | None = None
 
     @property
     def token_secret(self) -> Secret:

@@ -18,7 +18,7 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Basic
+from countersign.dialects.exchange import Token
 
 _SENDABLE: Final = re.compile(r"[A-Za-z0-9_.~+/=-]{8,4096}")
 
@@ -94,7 +94,7 @@ class Question:
 
     """
 
-    credential: Secret | Basic
+    credential: Token
     kind: TokenKind
     now: datetime
     owners: tuple[str, ...] = ()

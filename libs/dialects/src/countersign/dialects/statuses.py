@@ -1,6 +1,8 @@
-"""The meaning of a status for the caller: try again, refused, or something to read."""
+"""The meaning of an answer for the caller: try again, refused, or something to read."""
 
-from typing import Final, NoReturn
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn, Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
@@ -16,22 +18,75 @@ _REASONS: Final = {
 _TOLD_CHARACTERS_MAX: Final = 200
 
 
-def check(answer: Answer, sent: Sent, *, host: str, limits: Limits, now_s: float) -> None:
+def body_of(answer: Answer) -> Any:
+    """Return the JSON of a refusal, or none where it is something else."""
+    if "json" not in answer.headers.get("content-type", ""):
+        return None
+    try:
+        return answer.json()
+    except Rejected:
+        return None
+
+
+def message_of(answer: Answer) -> str:
+    """Return `message`, which most forges send."""
+    body = body_of(answer)
+    text = body.get("message") if isinstance(body, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def nothing_beyond(_: Answer) -> ForgeRefusal | None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorWords:
+    """One kind's words.
+
+    Args:
+        told: the forge's own sentence in an answer that is no success; empty for none.
+        reason: what an answer means that its status does not tell; of a success too, for a page
+            where people sign in is no answer. None where the status tells all.
+
+    """
+
+    told: Callable[[Answer], str] = message_of
+    reason: Callable[[Answer], ForgeRefusal | None] = nothing_beyond
+
+
+STANDARD_WORDS: Final = ErrorWords()
+
+
+class Ways(Protocol):
+    """The ways in which a kind of forge limits and refuses."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def errors(self) -> ErrorWords: ...
+
+
+def check(answer: Answer, sent: Sent, *, host: str, kind: Ways, now_s: float) -> None:
     """Return if the caller is to read the answer.
 
     Raises:
         Retryable: `rate_limited`, `forge_unavailable`.
-        Rejected: `unauthorized`, `forbidden`, `not_found`, `bad_answer`, `refused`.
+        Rejected: `unauthorized`, `forbidden`, `not_found`, `bad_answer`, `refused`, or what the
+            kind of forge says beyond.
 
     """
     request, status = sent.request, answer.status
     where = f"{host}: {request.name}"
-    if status not in request.passes and not 200 <= status < 300:  # noqa: PLR2004
-        told = f"{where}: answered {status}{_told(answer, sent.secrets)}"
-        if limits.is_limit(answer):
+    reason = kind.errors.reason(answer) if status not in request.passes else None
+    if reason or (status not in request.passes and not 200 <= status < 300):  # noqa: PLR2004
+        told = f"{where}: answered {status}{_told(kind.errors.told(answer), sent.secrets)}"
+        if kind.limits.is_limit(answer):
             raise Retryable(
-                ForgeRefusal.RATE_LIMITED, told, after_s=limits.wait_s(answer.headers, now_s)
+                ForgeRefusal.RATE_LIMITED, told, after_s=kind.limits.wait_s(answer.headers, now_s)
             )
+        if reason:
+            raise Rejected(reason, told)
         _refuse(answer, told)
     if sent.token and _quotes(answer, sent.token_secret):
         # Names and sentences of an answer become events; what we sent must not be among them.
@@ -62,16 +117,9 @@ def _refuse(answer: Answer, told: str) -> NoReturn:
     raise Rejected(reason, told)
 
 
-def _told(answer: Answer, secrets: tuple[Secret, ...]) -> str:
-    """The forge's own sentence, if it is one and does not hold what we sent."""
-    if "json" not in answer.headers.get("content-type", ""):
-        return ""
-    try:
-        body = answer.json()
-    except Rejected:
-        return ""
-    text = body.get("message") if isinstance(body, dict) else None
-    if not isinstance(text, str) or any(s.reveal() in text for s in secrets if s):
+def _told(text: str, secrets: tuple[Secret, ...]) -> str:
+    """The forge's own sentence, if there is one and it does not hold what we sent."""
+    if not text or any(s.reveal() in text for s in secrets if s):
         return ""
     return f" {_clean(text)!r}"
 

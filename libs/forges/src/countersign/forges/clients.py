@@ -1,4 +1,7 @@
-"""The table of clients: how each kind of forge is written to."""
+"""The table of clients: how each kind of forge is written to.
+
+A kind whose dialect is conversations needs no line here.
+"""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -8,17 +11,16 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeKind
 from countersign.contracts.secret import Secret
-from countersign.dialects.exchange import Basic
-from countersign.dialects.gitea.repository import GiteaRepository
+from countersign.dialects.exchange import Token
+from countersign.dialects.kinds import KINDS
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import Place
+from countersign.dialects.repositories.dialect import RepositoryDialect
 from countersign.dialects.repositories.interface import Repository
-from countersign.forges.dialect_repository import DialectRepository, RepositoryDialect
+from countersign.forges.dialect_repository import DialectRepository
 from countersign.forges.github.app_token import installation_token
 from countersign.forges.github.client import GitHub
 from countersign.forges.http import ForgeHttp
-
-Token = Secret | Basic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +31,14 @@ class Clients:
     app_token: Callable[[ForgeHttp, Place], AbstractAsyncContextManager[Secret]] | None = None
 
 
-def _of(dialect: Callable[[Token], RepositoryDialect]) -> Callable[[ForgeHttp, Token], Repository]:
-    """Return what makes a client of a dialect that is conversations."""
-    return lambda http, token: DialectRepository(http, dialect(token))
+def _of(dialect: Callable[[Token], RepositoryDialect]) -> Clients:
+    """Return the clients of a kind whose dialect is conversations."""
+    return Clients(repository=lambda http, token: DialectRepository(http, dialect(token)))
 
 
 CLIENTS: Final[Mapping[ForgeKind, Clients]] = {
+    **{row.kind: _of(row.repository) for row in KINDS.values() if row.repository},
     ForgeKind.GITHUB: Clients(repository=GitHub, app_token=installation_token),
-    ForgeKind.GITEA: Clients(repository=_of(GiteaRepository)),
-    ForgeKind.FORGEJO: Clients(repository=_of(GiteaRepository)),
 }
 
 

@@ -1,48 +1,19 @@
 """A repository whose dialect is conversations: holds them, one for each thing that is asked."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import Answer, Sent
 from countersign.dialects.kinds import kind_of
 from countersign.dialects.repositories.contents import Comparison, File, NewCommit, Place, TreeEntry
+from countersign.dialects.repositories.dialect import RepositoryDialect
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
 from countersign.forges.conversations import converse
 from countersign.forges.http import ForgeHttp
 
 _Result = TypeVar("_Result")
-
-
-class RepositoryDialect(Protocol):
-    """The methods of a `Repository`, as conversations with one token."""
-
-    def look(self, place: Place, scope: LookScope) -> Conversation[View]: ...
-
-    def list_tree(
-        self, place: Place, *, commit: str, path: str
-    ) -> Conversation[tuple[TreeEntry, ...] | None]: ...
-
-    def read_files(
-        self, place: Place, *, commit: str, files: Sequence[TreeEntry], bytes_max: int
-    ) -> Conversation[Mapping[str, File]]: ...
-
-    def commit(self, place: Place, new: NewCommit) -> Conversation[str]: ...
-
-    def open_pull(
-        self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
-    ) -> Conversation[Pull]: ...
-
-    def compare(self, place: Place, *, commit: str) -> Conversation[Comparison]: ...
-
-    def close_pull(self, place: Place, number: int, *, comment: str) -> Conversation[None]: ...
-
-    def comment(self, place: Place, number: int, *, comment: str) -> Conversation[None]: ...
-
-    def follow(
-        self, place: Place, number: int, *, since: str
-    ) -> Conversation[PullStatus | None]: ...
 
 
 class DialectRepository:

@@ -48,9 +48,8 @@ class ForgeHttp:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.forge = forge
-        kind = kind_of(forge)
-        self._limits = kind.limits
-        self._base = kind.addresses.api_of(forge)
+        self._kind = kind_of(forge)
+        self._base = self._kind.addresses.api_of(forge)
         self._api_origin = origin_of(self._base)
         self._sign_in_origins = sign_in_origins(forge)
         self._observe = observe
@@ -120,7 +119,7 @@ class ForgeHttp:
                     end_ns=time.time_ns(),
                 )
             )
-        statuses.check(answer, sent, host=host, limits=self._limits, now_s=time.time())
+        statuses.check(answer, sent, host=host, kind=self._kind, now_s=time.time())
         return answer
 
     def _url(self, sent: Sent) -> str:
@@ -147,6 +146,8 @@ class ForgeHttp:
     async def _exchange(self, sent: Sent, *, url: str) -> Answer:
         request = sent.request
         headers = {"Accept": request.accept, **request.headers}
+        if request.content is not None:
+            headers["Content-Type"] = request.content_type
         if isinstance(sent.token, Secret):
             headers["Authorization"] = f"Bearer {sent.token.reveal()}"
         basic = sent.token if isinstance(sent.token, Basic) else request.basic
@@ -156,6 +157,7 @@ class ForgeHttp:
             headers=headers,
             json=_revealed(request.json) if isinstance(request.json, dict) else request.json,
             data=_revealed(request.form) if request.form is not None else None,
+            content=request.content,
             timeout=httpx2.Timeout(request.timeout_s, connect=CONNECT_S),
         )
         answer = await self._client.send(

@@ -7,9 +7,7 @@ by itself.
 Source: https://docs.gitea.com/development/oauth2-provider
 """
 
-import json
-import re
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from countersign.contracts.errors import Rejected
@@ -17,6 +15,7 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation, ask
+from countersign.dialects.delegation import token_answers
 from countersign.dialects.delegation.oauth import (
     Challenge,
     Delegated,
@@ -25,7 +24,7 @@ from countersign.dialects.delegation.oauth import (
     Registration,
 )
 from countersign.dialects.delegation.refusals import DelegationRefusal
-from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.exchange import Request
 from countersign.dialects.gitea import answers, requests
 
 # Whose it is, and code and pull requests of the repositories that the person may write to.
@@ -33,11 +32,10 @@ SCOPES: Final = frozenset({"read:user", "write:repository"})
 _NEEDED: Final = "write:repository"
 _TIMEOUT_S: Final = 5.0
 _OK: Final = 200
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_.-]{8,4096}")  # a signed JWT
-_WORD: Final = re.compile(r"[a-z_]{1,40}")
 _SCOPE_CHARACTERS_MAX: Final = 1024
 # A code that is over, used, unknown or another's, and a wrong secret, are the same word there.
 _OVER: Final = frozenset({"unauthorized_client", "invalid_grant"})
+_DOUBT: Final = ", or the secret on the forge list is wrong"
 _OURS: Final = frozenset({"invalid_client", "invalid_request", "unsupported_grant_type"})
 
 
@@ -77,31 +75,15 @@ def _exchange(at: Registration, grant: Grant) -> Conversation[Delegated]:
             timeout_s=_TIMEOUT_S,
         )
     )
-    body = _object(answer, where=at.where)
+    body = token_answers.object_of(answer, where=at.where)
     if answer.status != _OK:
-        raise _exchange_error(body.get("error"), where=at.where)
-    token = _token(body.get("access_token"), where=at.where)
-    expires = body.get("expires_in")
+        word = token_answers.error_word(body)
+        raise token_answers.exchange_refusal(
+            word, over=_OVER, ours=_OURS, where=at.where, doubt=_DOUBT
+        )
+    token = token_answers.token_in(body, where=at.where)
     scopes = yield from _scopes(at, token)
-    return Delegated(
-        token=token, expires_in_s=expires if type(expires) is int else None, scopes=scopes
-    )
-
-
-def _exchange_error(error: object, *, where: str) -> Rejected:
-    word = error if isinstance(error, str) and _WORD.fullmatch(error) else "an error"
-    if word in _OVER:
-        return Rejected(
-            DelegationRefusal.EXPIRED,
-            f"{where} answered {word}: the sign-in was no longer valid, or the secret on the forge "
-            "list is wrong; ask again",
-        )
-    if word in _OURS:
-        return Rejected(
-            DelegationRefusal.NO_CLIENT,
-            f"{where} answered {word}; the administrator must correct its entry",
-        )
-    return Rejected(DelegationRefusal.DENIED, f"{where} answered {word}")
+    return Delegated(token=token, expires_in_s=token_answers.lifetime_in(body), scopes=scopes)
 
 
 def _scopes(at: Registration, token: Secret) -> Conversation[frozenset[str]]:
@@ -129,7 +111,7 @@ def _scopes(at: Registration, token: Secret) -> Conversation[frozenset[str]]:
             f"{at.where} does not say what the token may do ({answer.status}); is the application "
             "there a confidential client?",
         )
-    told = _object(answer, where=at.where)
+    told = token_answers.object_of(answer, where=at.where)
     # Where none was asked for there is no such field, and the token may do everything.
     scope, audience = told.get("scope") or "", told.get("aud")
     ours = told.get("active") is True and isinstance(audience, list) and at.client_id in audience
@@ -153,30 +135,6 @@ def _whose(at: Registration, token: Secret) -> Conversation[ForgeUser]:
     if found is None:
         raise Rejected(DelegationRefusal.DENIED, f"{at.where}: the answer names no user")
     return found
-
-
-def _only_wanted(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {key: value for key, value in pairs if key != "refresh_token"}
-
-
-def _object(answer: Answer, *, where: str) -> dict[str, Any]:
-    """Read an object without the refresh token, which is dropped unread."""
-    try:
-        body = json.loads(answer.body, object_pairs_hook=_only_wanted)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise Rejected(DelegationRefusal.FORGE_UNAVAILABLE, f"{where} answered with something else")
-    return body
-
-
-def _token(text: object, *, where: str) -> Secret:
-    # Checked at once: a line break in a header would be quoted by the HTTP library's error.
-    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
-        raise Rejected(
-            DelegationRefusal.FORGE_UNAVAILABLE, f"{where}: the answer holds no usable token"
-        )
-    return Secret(text)
 
 
 OAUTH: Final = OAuthDialect(

@@ -9,10 +9,9 @@ from dataclasses import replace
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Answer, Basic, Request, Sent
+from countersign.dialects.exchange import Answer, Request, Sent, Token
 from countersign.dialects.gitea import answers, requests, words
 from countersign.dialects.gitea.files import Wanted, leaves, list_tree, read_files
 from countersign.dialects.refusals import ForgeRefusal
@@ -48,7 +47,7 @@ class GiteaRepository:
 
     """
 
-    def __init__(self, token: Secret | Basic) -> None:
+    def __init__(self, token: Token) -> None:
         self._token = token
 
     def look(self, place: Place, scope: LookScope) -> Conversation[View]:

@@ -16,6 +16,7 @@ from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.github.error_words import SINGLE_SIGN_ON
 from countersign.dialects.github.limits import LIMITS, is_spent
 from countersign.dialects.inspection import Inspection, InspectionDialect, Question, ScopeRules
 
@@ -141,7 +142,7 @@ def _why_unknown(answer: Answer) -> TokenReason:
     if LIMITS.is_limit(answer):
         return TokenReason.LIMITED
     if status == _FORBIDDEN:
-        wanted = "x-github-sso" in answer.headers
+        wanted = SINGLE_SIGN_ON in answer.headers
         return TokenReason.SIGN_ON_WANTED if wanted else TokenReason.FORBIDDEN
     if status < _OK or _OK < status < _UNAUTHORIZED:
         return TokenReason.NOT_THE_FORGE

@@ -14,6 +14,7 @@ from countersign.dialects import shapes
 from countersign.dialects.delegation.oauth import Delegated, Target
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Answer
+from countersign.dialects.github.error_words import SINGLE_SIGN_ON
 from countersign.dialects.github.limits import LIMITS
 from countersign.dialects.limits import LIMIT_WAIT_S, retry_after_s
 
@@ -26,8 +27,6 @@ _WORD: Final = re.compile(r"[a-z_]{1,40}")
 # What is taken from the answer to an exchange; the refresh token is not among it.
 _WANTED: Final = frozenset({"access_token", "token_type", "expires_in", "error"})
 INVALID: Final = 422
-# Source: https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
-_SINGLE_SIGN_ON: Final = "x-github-sso"
 # All that a child may do. Source: https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
 PERMISSIONS: Final = {"contents": "write", "pull_requests": "write", "metadata": "read"}
 _OK: Final = 200
@@ -144,7 +143,7 @@ def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
             DelegationRefusal.DENIED,
             f"{where}: the token is no longer valid, or {name!r} is unknown",
         )
-    if _SINGLE_SIGN_ON in answer.headers:
+    if SINGLE_SIGN_ON in answer.headers:
         # Signing in anew begins a session there as well.
         raise Rejected(
             DelegationRefusal.DENIED,

@@ -1,11 +1,11 @@
-"""A small forge as Gitea and Forgejo are: people, tokens, repositories, pull requests."""
+"""A small forge of any kind: people, tokens, repositories, pull requests."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from doubles.gitea.git import FILE, Commit, Files, Git
+from doubles.forge.git import FILE, Commit, Files, Git
 
 Content = str | bytes | tuple[str, bytes]
 NOW: Final = datetime(2026, 11, 30, 9, tzinfo=UTC)
@@ -63,7 +63,7 @@ class SmallForge:
     """What is there, and what people do there beside us.
 
     Args:
-        kind: `gitea` or `forgejo`.
+        kind: as on the forge list.
 
     """
 

@@ -1,0 +1,24 @@
+"""Bitbucket Cloud among the kinds of forges."""
+
+from typing import Final
+
+from countersign.contracts.messages import ForgeKind
+from countersign.dialects.addresses import Addresses
+from countersign.dialects.bitbucket_cloud.webhooks import SCHEME
+from countersign.dialects.capabilities import Capabilities, Presentation, Reach, Revoker
+from countersign.dialects.kind import Kind
+
+BITBUCKET_CLOUD: Final = Kind(
+    kind=ForgeKind.BITBUCKET_CLOUD,
+    title="Bitbucket Cloud",
+    capabilities=Capabilities(
+        reach=Reach.REPOSITORIES,
+        wants_acceptance=True,
+        revoked_by=Revoker.NOBODY,
+        stored_as=Presentation.BASIC,
+    ),
+    addresses=Addresses(
+        api_base=lambda _: "https://api.bitbucket.org/2.0", pull_path="pull-requests"
+    ),
+    webhooks=SCHEME,
+)

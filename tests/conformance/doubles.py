@@ -1,0 +1,8 @@
+"""The table of doubles: one for each kind that is written to, but for GitHub's own stage."""
+
+from collections.abc import Mapping
+
+from doubles.forge.double import Double
+from doubles.gitea.double import FORGEJO, GITEA
+
+DOUBLES: Mapping[str, Double] = {"gitea": GITEA, "forgejo": FORGEJO}

@@ -1,0 +1,51 @@
+"""One kind's double, as the suite of behaviours uses it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from doubles.forge.asgi import ForgeApi
+from doubles.forge.oauth import SmallOAuth
+from doubles.forge.state import SmallForge
+
+Asked = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wire:
+    """Method and a part of the address by which some requests of a kind are known.
+
+    Args:
+        repository: the first that a look at `acme/fleet` sends.
+        commit: what makes a commit.
+        close: what closes a pull request.
+        wrong: requests that no vendor describes, with their bodies.
+
+    """
+
+    repository: Asked
+    commit: Asked
+    close: Asked
+    wrong: tuple[tuple[str, str, Any], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Double:
+    """
+    Args:
+        api: serves a forge of this kind.
+        oauth: its sign-in; none where nobody can delegate there.
+        vendor: whose description its requests and answers are held against.
+        api_path: of its API, below the origin; what people call `api` on the forge list.
+        scopes: all that a promotion's token needs.
+        commenting: what a stored one has besides, to comment.
+
+    """
+
+    api: Callable[[SmallForge, SmallOAuth | None], ForgeApi]
+    oauth: type[SmallOAuth] | None
+    vendor: str
+    wire: Wire
+    api_path: str = ""
+    scopes: tuple[str, ...] = ()
+    commenting: tuple[str, ...] = ()
