@@ -123,7 +123,7 @@ async def test_denial_at_the_forge_leaves_the_promotion_waiting(site: Any) -> No
 
         assert done.problem.code == "denied"
         (expired,) = await site.news.wait_for(m.ApprovalExpired)
-        assert expired.message.reason == "Ada declined at Forge"
+        assert expired.message.cause is m.ExpiryCause.DENIED
 
 
 async def test_person_who_cannot_write_is_told_so(site: Any) -> None:

@@ -48,4 +48,4 @@ async def test_revision_at_a_path_of_ones_own_is_seen_here_and_in_another_cluste
 
     assert "the health of what it brought is not known" in promised
     assert missed is not None
-    assert "tells no revision in .status.parts[0].version" in missed.message
+    assert ".status.parts[0].version" in missed.message

@@ -201,9 +201,10 @@ async def test_service_that_may_not_ask_says_what_it_lacks(
     async with cluster_api(settings) as api:
         powerless = ByAccessReview(api, monotonic_s=Seconds())
 
-        with pytest.raises(Retryable, match="may not ask who may") as caught:
+        with pytest.raises(Retryable) as caught:
             await powerless.refuse(ADA, waiting(namespace, "prod"))
 
+    assert "subjectaccessreviews" in caught.value.message
     assert caught.value.reason == "cluster_unavailable"
 
 
@@ -230,9 +231,7 @@ async def test_right_withdrawn_between_consent_and_redemption_revokes_the_token(
         await withdraw(admin, namespace)
 
         redemption = house.redemption(begun.approval_id, consent_digest=consent_digest(event))
-        with pytest.raises(
-            Rejected, match=r"nothing was opened.*kubectl -n \S+ create role"
-        ) as caught:
+        with pytest.raises(Rejected, match=r"kubectl -n \S+ create role") as caught:
             await house.redeem(approval, redemption)
         await settle(approval)
         told = failed(m.FailureReason.NOT_ALLOWED).model_copy(
@@ -281,7 +280,7 @@ async def test_stopped_api_server_allows_nobody_and_works_again_once_it_is_back(
         await reviews.refuse(ADA, promotion)
 
         own_server.stop(only="kube-apiserver")
-        with pytest.raises(Retryable, match="cannot be asked now"):
+        with pytest.raises(Retryable, match="cluster_unavailable"):
             await reviews.refuse(ADA, promotion)
         own_server.start()
 

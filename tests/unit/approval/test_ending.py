@@ -123,7 +123,7 @@ async def test_sign_out_ends_a_sign_in_under_way(house: House, approval: Service
         m.RevokeRequest(person=person("ada"), session=SESSION), Call("gateway")
     )
 
-    assert house.stream.of(m.ApprovalExpired)[0].reason == "Ada signed out"
+    assert house.stream.of(m.ApprovalExpired)[0].cause is m.ExpiryCause.SIGNED_OUT
     assert house.state(approval) == "waiting"
 
 

@@ -6,7 +6,9 @@ import pytest
 from doubles.approval_house import Call, House, failed, opened, person, settle
 
 from countersign.approval.assembly import Service
+from countersign.approval.model import NotPermitted
 from countersign.contracts import messages as m
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
 
 GRACE_SESSION = "6" * 64
@@ -48,7 +50,7 @@ async def test_who_has_no_right_is_refused_at_every_door(
     house.authorizer.refused.add("ada")
     before = list(house.stream.events)
 
-    with pytest.raises(Rejected, match=r"not_allowed: .*kubectl create role"):
+    with pytest.raises(NotPermitted, match="kubectl"):
         await door(house, approval)
 
     assert house.stream.events == before
@@ -63,7 +65,7 @@ async def test_nobody_passes_any_door_while_nobody_can_be_asked(
     house.authorizer.away = True
     before = list(house.stream.events)
 
-    with pytest.raises(Retryable, match="cannot be asked now"):
+    with pytest.raises(Retryable, match=ConsentRefusal.CLUSTER_UNAVAILABLE):
         await door(house, approval)
 
     assert house.stream.events == before
@@ -84,7 +86,8 @@ async def test_right_lost_while_signing_in_is_noticed_before_the_code_is_exchang
     assert "kubectl" in done.problem.message
     assert house.forge.calls == []
     (event,) = house.stream.of(m.ApprovalExpired)
-    assert event.reason == "Ada may not promote into prod"
+    assert event.cause is m.ExpiryCause.NOT_PERMITTED
+    assert "kubectl" not in event.reason
 
 
 async def test_who_comes_back_while_nobody_can_be_asked_starts_again_later(
@@ -121,7 +124,7 @@ async def test_right_withdrawn_after_the_consent_ends_what_was_delegated(
     begun = await house.grant(approval)
     house.authorizer.refused.add("ada")
 
-    with pytest.raises(Rejected, match=r"not_allowed: nothing was opened.*kubectl"):
+    with pytest.raises(Rejected, match=r"not_allowed: .*kubectl"):
         await house.redeem(approval, house.redemption(begun.approval_id))
     await settle(approval)
 
@@ -142,7 +145,7 @@ async def test_consent_that_was_withdrawn_stays_so_when_the_right_comes_back(
         await house.redeem(approval, house.redemption(begun.approval_id))
     house.authorizer.refused.clear()
 
-    with pytest.raises(Rejected, match="not_allowed: nothing was opened"):
+    with pytest.raises(Rejected, match=ConsentRefusal.NOT_ALLOWED):
         await house.redeem(approval, house.redemption(begun.approval_id))
 
 
@@ -186,7 +189,7 @@ async def test_right_of_everybody_who_consented_is_asked_for_at_redemption(
     second = await house.grant(approval, by="grace", session=GRACE_SESSION)
     house.authorizer.refused.add("ada")
 
-    with pytest.raises(Rejected, match="ada may not"):
+    with pytest.raises(Rejected, match=r"not_allowed: .*\bada\b"):
         await house.redeem(approval, house.redemption(second.approval_id))
     await settle(approval)
 
@@ -206,7 +209,7 @@ async def test_consent_of_who_lost_the_right_meanwhile_does_not_count(
 
     (event,) = house.stream.of(m.ApprovalExpired)
     assert event.approval_id == first.approval_id
-    assert event.reason == "Ada approved it, but may no longer promote into prod"
+    assert event.cause is m.ExpiryCause.NOT_PERMITTED
     granted = house.stream.of(m.ApprovalGranted)
     assert [(e.count, e.needed) for e in granted] == [(1, 2), (1, 2)]
     assert house.state(approval) == "waiting"
@@ -226,7 +229,7 @@ async def test_stored_token_opens_nothing_with_the_consent_of_who_lost_the_right
     assert house.stream.of(m.ApprovalGranted)[-1].count == 1
 
 
-@pytest.mark.parametrize(("needed", "others"), [(1, "somebody else"), (2, "2 others")])
+@pytest.mark.parametrize(("needed", "others"), [(1, "somebody"), (2, "2")])
 async def test_who_asked_again_is_none_of_those_who_approve(
     house: House, approval: Service, needed: int, others: str
 ) -> None:
@@ -234,7 +237,7 @@ async def test_who_asked_again_is_none_of_those_who_approve(
     await house.stream.publish(failed(m.FailureReason.NO_MARKER), message_id="failed")
     await retry(house, approval)
 
-    with pytest.raises(Rejected, match=f"Ada asked for it, so {others} must approve it"):
+    with pytest.raises(Rejected, match=rf"not_allowed: .*\b{others}\b"):
         await house.begin(approval)
 
     assert house.forge.calls == []
@@ -261,7 +264,7 @@ async def test_solo_mode_does_not_make_two_of_one(house: House, approval: Servic
     await house.request(approvals=2, solo_mode=True)
     await house.grant(approval)
 
-    with pytest.raises(Rejected, match="Ada has approved it already"):
+    with pytest.raises(Rejected, match=ConsentRefusal.NOT_ALLOWED):
         await house.begin(approval)
 
 
@@ -276,7 +279,7 @@ async def test_two_people_with_one_account_are_not_two(house: House, approval: S
 
     assert done.problem is not None
     assert done.problem.code == "not_allowed"
-    assert "Ada has approved it with the account 'ada'" in done.problem.message
+    assert "'ada'" in done.problem.message
     assert house.state(approval) == "waiting"
     assert len(house.stream.of(m.ApprovalGranted)) == 1
     revoked = house.stream.of(m.ApprovalRevoked)
@@ -310,7 +313,7 @@ async def test_held_token_of_an_account_that_approved_is_no_second_consent(
     await house.stream.publish(first, message_id="first")
 
     request = m.BeginRequest(promotion_id=other, person=person("grace"), session=GRACE_SESSION)
-    with pytest.raises(Rejected, match="with the account 'ada'"):
+    with pytest.raises(Rejected, match=r"not_allowed: .*'ada'"):
         await approval.handlers.on_begin(request, Call("gateway"))
 
 
@@ -334,7 +337,7 @@ async def test_delegation_of_one_person_cannot_be_redeemed_for_anothers_consent(
     first = await house.grant(approval)
     await house.grant(approval, by="grace", session=GRACE_SESSION)
 
-    with pytest.raises(Rejected, match="opened with another consent"):
+    with pytest.raises(Rejected, match=ConsentRefusal.NOT_WAITING):
         await house.redeem(approval, house.redemption(first.approval_id))
 
 

@@ -238,10 +238,8 @@ async def test_unsound_pull_request_is_refused_by_its_part(
     call, _ = CALLS["open the pull request"]
     body = {"data": {"createPullRequest": {"pullRequest": {**PULL, **change}}}}
 
-    with pytest.raises(Rejected, match=f"open the pull request.*'{part}'") as caught:
+    with pytest.raises(Rejected, match=f"bad_answer: .*'{part}'"):
         await ask(call, json.dumps(body).encode())
-
-    assert caught.value.reason == "bad_answer"
 
 
 @pytest.mark.parametrize(

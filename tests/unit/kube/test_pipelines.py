@@ -344,7 +344,7 @@ def test_application_of_a_kind_that_is_none_is_told(api_version: str, kind: str)
     read = read_pipeline(manifest)
 
     assert codes(read) == ["no_application"]
-    assert f"a {kind}, which is never read" in read.findings[0].message
+    assert kind in read.findings[0].message
 
 
 def test_nothing_is_promoted_for_a_pipeline_that_waits_for_its_finalizers() -> None:

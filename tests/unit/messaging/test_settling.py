@@ -98,16 +98,19 @@ async def end_nothing(_reason: str) -> None:
     ("error", "expected"),
     [
         (None, Done()),
-        (Retryable(ForgeRefusal.RATE_LIMITED, "m", after_s=7), Again(7, "rate_limited")),
-        (Retryable(ForgeRefusal.RATE_LIMITED, "m", after_s=-1), Again(0, "rate_limited")),
+        (Retryable(ForgeRefusal.RATE_LIMITED, "m", after_s=7), Again(7, ForgeRefusal.RATE_LIMITED)),
+        (
+            Retryable(ForgeRefusal.RATE_LIMITED, "m", after_s=-1),
+            Again(0, ForgeRefusal.RATE_LIMITED),
+        ),
         (
             Retryable(ForgeRefusal.RATE_LIMITED, "m", after_s=9e9),
-            Again(BACK_OFF_MAX_S, "rate_limited"),
+            Again(BACK_OFF_MAX_S, ForgeRefusal.RATE_LIMITED),
         ),
-        (Retryable(MadeUp.BUSY, "m"), Again(1.0, "busy")),
-        (Rejected(MadeUp.NO_MARKER, "m"), Dead("no_marker")),
-        (TimeoutError(), Again(1.0, "timeout")),
-        (KeyError("k"), Dead("internal: KeyError", bug=True)),
+        (Retryable(MadeUp.BUSY, "m"), Again(1.0, MadeUp.BUSY)),
+        (Rejected(MadeUp.NO_MARKER, "m"), Dead(MadeUp.NO_MARKER)),
+        (TimeoutError(), Again(1.0, BusRefusal.TIMEOUT)),
+        (KeyError("k"), Dead(BusRefusal.INTERNAL, bug="KeyError")),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -116,8 +119,8 @@ def test_error_decides(error: Any, expected: Any) -> None:
 
 
 def test_retryable_is_given_up_at_the_last_try() -> None:
-    assert judge(Retryable(MadeUp.BUSY, "m"), deliveries=4) == Again(8.0, "busy")
-    assert judge(Retryable(MadeUp.BUSY, "m"), deliveries=5) == Dead("gave up after 5 tries: busy")
+    assert judge(Retryable(MadeUp.BUSY, "m"), deliveries=4) == Again(8.0, MadeUp.BUSY)
+    assert judge(Retryable(MadeUp.BUSY, "m"), deliveries=5) == Dead(MadeUp.BUSY)
 
 
 @given(st.integers(min_value=0, max_value=2000), st.floats(min_value=0, max_value=1))

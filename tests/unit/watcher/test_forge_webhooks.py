@@ -33,6 +33,7 @@ from countersign.dialects.hooks.schemes import Delivery, Scheme
 from countersign.dialects.kinds import KINDS
 from countersign.dialects.shapes import NUMBER_MAX
 from countersign.watcher.pulls.sources import read_sources
+from countersign.watcher.refusals import WatcherRefusal
 
 ORIGIN = "https://github.com"
 BY_NAME = {sender.name: sender for sender in SENDERS}
@@ -349,7 +350,7 @@ def test_gitlabs_malformed_signing_token_is_refused_at_the_start(tmp_path: Path)
     (tmp_path / "key").write_text("whsec_?")
     forge = forge_of(BY_NAME["gitlab"])
 
-    with pytest.raises(Rejected, match="no signing token of GitLab"):
+    with pytest.raises(Rejected, match=f"{WatcherRefusal.BAD_SECRET}: .*GitLab"):
         read_sources([forge.model_copy(update={"webhook_secret_file": str(tmp_path / "key")})])
 
 

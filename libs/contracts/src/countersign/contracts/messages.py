@@ -37,6 +37,20 @@ class Caution(ProtoEnum):
     HINDERED = "CAUTION_HINDERED"
 
 
+class ExpiryCause(ProtoEnum):
+    """Why an approval ended before anything came of it."""
+
+    UNSPECIFIED = "EXPIRY_CAUSE_UNSPECIFIED"
+    UNFINISHED = "EXPIRY_CAUSE_UNFINISHED"
+    STARTED_AGAIN = "EXPIRY_CAUSE_STARTED_AGAIN"
+    UNUSED = "EXPIRY_CAUSE_UNUSED"
+    SIGNED_OUT = "EXPIRY_CAUSE_SIGNED_OUT"
+    NOT_PERMITTED = "EXPIRY_CAUSE_NOT_PERMITTED"
+    CANNOT_WRITE = "EXPIRY_CAUSE_CANNOT_WRITE"
+    DENIED = "EXPIRY_CAUSE_DENIED"
+    REFUSED = "EXPIRY_CAUSE_REFUSED"
+
+
 class RevocationOutcome(ProtoEnum):
     UNSPECIFIED = "REVOCATION_OUTCOME_UNSPECIFIED"
     REVOKED = "REVOCATION_OUTCOME_REVOKED"
@@ -300,6 +314,7 @@ class DeadLetter(Message):
     consumer: Annotated[str, Field(min_length=1)]
     subject: Annotated[str, Field(min_length=1)]
     reason: Annotated[str, Field(min_length=1)]
+    """A stable word; behind `internal` also the type of the error."""
     sequence: Int32 = 0
     """Sequence in the stream it came from."""
     deliveries: Int32 = 0
@@ -602,9 +617,10 @@ class ApprovalExpired(Message):
     approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
     expired_at: Timestamp | None = Field(alias="expiredAt", default=None)
     reason: str = ""
-    """What ended it, for a person: `Ada declined at GitHub`."""
+    """Why it ended, for a person: `Ada declined at GitHub`."""
     by: Person | None = None
-    """Whose it was."""
+    """The person whose approval it was."""
+    cause: ExpiryCause = ExpiryCause.UNSPECIFIED
 
 
 class ApprovalLost(Message):

@@ -20,6 +20,7 @@ from countersign.dialects.delegation.oauth import (
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Answer, Sent
 from countersign.dialects.kinds import kind_of
+from countersign.dialects.refusals import ForgeRefusal
 from countersign.forges.conversations import converse
 from countersign.forges.http import ForgeHttp
 
@@ -127,6 +128,6 @@ class OAuthClient:
                 DelegationRefusal.FORGE_UNAVAILABLE, error.message, after_s=error.after_s
             ) from None
         except Rejected as error:
-            denied = error.reason in {"unauthorized", "forbidden"}
+            denied = error.reason in {ForgeRefusal.UNAUTHORIZED, ForgeRefusal.FORBIDDEN}
             word = DelegationRefusal.DENIED if denied else DelegationRefusal.FORGE_UNAVAILABLE
             raise Rejected(word, error.message) from None

@@ -21,6 +21,8 @@ class BusRefusal(StrEnum):
     MALFORMED = "malformed"
     STEERED = "steered"
     NEVER_SETTLED = "never_settled"
+    INTERNAL = "internal"
+    """A bug of whoever handled it."""
     BAD_REQUEST = "bad_request"
     NOT_FOUND = "not_found"
     REFUSED = "refused"

@@ -6,6 +6,7 @@ from typing import Final
 from countersign.contracts.errors import Retryable
 from countersign.contracts.messages import PingRequest
 from countersign.messaging.bus import Bus
+from countersign.messaging.refusals import BusRefusal
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -28,5 +29,5 @@ class BusReplicas:
         except Retryable as error:
             log.info("replica.silent", replica=replica, reason=error.reason)
             # Only the server's word that nobody listens; we may be the one who is cut off.
-            return error.reason == "no_responder"
+            return error.reason is BusRefusal.NO_RESPONDER
         return False

@@ -8,5 +8,4 @@ class WatcherRefusal(StrEnum):
     CONFLICT = "conflict"
     EMPTY = "empty"
     MALFORMED = "malformed"
-    NOT_FOUND = "not_found"
     TOO_LARGE = "too_large"

@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Protocol
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -49,13 +50,18 @@ class Done:
 @dataclass(frozen=True)
 class Again:
     after_s: float
-    reason: str
+    reason: StrEnum
 
 
 @dataclass(frozen=True)
 class Dead:
-    reason: str
-    bug: bool = False
+    reason: StrEnum
+    # The type of an error that nobody foresaw.
+    bug: str = ""
+
+    @property
+    def words(self) -> str:
+        return f"{self.reason}: {self.bug}" if self.bug else self.reason
 
 
 Verdict = Done | Again | Dead
@@ -69,14 +75,14 @@ def verdict(
         return Done()
     if isinstance(error, Retryable):
         if deliveries >= tries_max:
-            return Dead(f"gave up after {deliveries} tries: {error.reason}")
+            return Dead(error.reason)
         after_s = back_off_s(deliveries, jitter) if error.after_s is None else error.after_s
         return Again(after_s=min(max(after_s, 0.0), BACK_OFF_MAX_S), reason=error.reason)
     if isinstance(error, Rejected):
         return Dead(error.reason)
     if isinstance(error, TimeoutError) and deliveries < tries_max:
         return Again(after_s=back_off_s(deliveries, jitter), reason=BusRefusal.TIMEOUT)
-    return Dead(f"internal: {type(error).__name__}", bug=True)
+    return Dead(BusRefusal.INTERNAL, bug=type(error).__name__)
 
 
 def back_off_s(deliveries: int, jitter: float) -> float:
@@ -127,7 +133,7 @@ async def settle(
         jitter=clocks.random(),
     )
     _log(delivery, decided, error)
-    if isinstance(decided, Dead) and (hindrance := await _given_up(give_up, decided.reason)):
+    if isinstance(decided, Dead) and (hindrance := await _given_up(give_up, decided.words)):
         # Better delivered once more than a matter without an end.
         log.warning("work.not_given_up", durable=delivery.durable, reason=hindrance)
         decided = Again(after_s=GIVE_UP_AGAIN_S, reason=hindrance)
@@ -149,18 +155,18 @@ async def _run(delivery: Delivery, handle: Callable[[], Awaitable[None]]) -> Exc
     return None
 
 
-async def _given_up(give_up: GiveUp, reason: str) -> str:
+async def _given_up(give_up: GiveUp, words: str) -> StrEnum | None:
     """Return what hinders it for now; a bug hinders nothing, its message is as dead as before."""
     try:
         async with asyncio.timeout(GIVE_UP_S):
-            await give_up(reason)
+            await give_up(words)
     except (Retryable, Rejected) as error:
         return error.reason
     except TimeoutError:
         return BusRefusal.TIMEOUT
     except Exception:
         log.exception("work.bug")
-    return ""
+    return None
 
 
 async def _carry_out(
@@ -173,15 +179,15 @@ async def _carry_out(
             await post.settle(delivery.reply, nak(after_s))
         case Dead(reason=reason):
             try:
-                letter = dead_letter(delivery, reason, died_at=died_at)
+                letter = dead_letter(delivery, decided.words, died_at=died_at)
                 await post.bury(letter, message_id=_letter_id(delivery))
             except (Retryable, Rejected) as error:
                 # Better delivered once more than lost.
                 log.warning("work.not_buried", durable=delivery.durable, reason=error.reason)
                 await post.settle(delivery.reply, nak(BACK_OFF_MAX_S / 10))
                 return
-            DEAD_LETTERS.labels(durable=delivery.durable, reason=reason.partition(":")[0]).inc()
-            await post.settle(delivery.reply, TERM + b" " + reason.encode())
+            DEAD_LETTERS.labels(durable=delivery.durable, reason=reason).inc()
+            await post.settle(delivery.reply, TERM + b" " + decided.words.encode())
 
 
 def nak(after_s: float) -> bytes:
@@ -231,7 +237,7 @@ def _log(delivery: Delivery, decided: Verdict, error: BaseException | None) -> N
             log.debug("work.done", **known)
         case Again(after_s=after_s, reason=reason):
             log.warning("work.again", after_s=round(after_s, 3), reason=reason, **known)
-        case Dead(reason=reason, bug=True):
-            log.error("work.bug", reason=reason, exc_info=error, **known)
+        case Dead(bug=bug) if bug:
+            log.error("work.bug", reason=decided.words, exc_info=error, **known)
         case Dead(reason=reason):
             log.warning("work.dead", reason=reason, **known)

@@ -11,7 +11,6 @@ from countersign.approval.consent.spans import in_trace
 from countersign.approval.delegation.delegations import Delegations
 from countersign.approval.interfaces import Application, Applications
 from countersign.approval.model import Consent, refuse_account, refuse_consent
-from countersign.approval.promotions.reasons import reason_of
 from countersign.approval.vault.sign_ins import SignIn
 from countersign.approval.vault.vault import Job
 from countersign.contracts.consent.refusals import ConsentRefusal
@@ -90,8 +89,7 @@ class Consents:
                 return await self._complete(sign_in, request)
             except (Rejected, Retryable) as error:
                 log.warning("approval.failed", **consent.names, reason=error.reason)
-                reason = reason_of(error, consent)
-                await self.grants.announcements.expired(consent, reason=reason)
+                await self.grants.announcements.failed(consent, error)
                 raise
 
     async def _complete(self, sign_in: SignIn, request: CompleteRequest) -> Job:

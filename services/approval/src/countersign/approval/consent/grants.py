@@ -54,7 +54,7 @@ class Grants:
         try:
             await self.delegated(job)
         except (Rejected, Retryable) as error:
-            await self.announcements.expired(job.consent, reason=error.message)
+            await self.announcements.failed(job.consent, error)
             raise
 
     async def stored(self, entry: Entry, consent: Consent) -> None:

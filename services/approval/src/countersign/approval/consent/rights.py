@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from countersign.approval.model import NotPermitted
@@ -23,6 +24,7 @@ from countersign.kube.access.reviews import (
     promoting,
 )
 from countersign.kube.grants import Grant, Grantee, Rule, shell_line
+from countersign.kube.refusals import ClusterRefusal
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter
 
@@ -96,7 +98,7 @@ class ByAccessReview:
                 )
         except (Retryable, Rejected, TimeoutError) as error:
             _reviews.labels(outcome="unavailable").inc()
-            reason = "timeout" if isinstance(error, TimeoutError) else error.reason
+            reason = ClusterRefusal.UNAVAILABLE if isinstance(error, TimeoutError) else error.reason
             log.warning("access_review.failed", reason=reason)
             # That we may not ask is nothing the person did, so it ends no consent of theirs.
             raise Retryable(ConsentRefusal.CLUSTER_UNAVAILABLE, unanswered(reason)) from None
@@ -159,8 +161,8 @@ def _grant(person: Person, act: Act) -> Grant:
     return Grant(role=name, rule=rule, subjects=(Grantee(name=person.id),), namespace=act.namespace)
 
 
-def unanswered(reason: str) -> str:
-    if reason == "forbidden":
+def unanswered(reason: StrEnum) -> str:
+    if reason is ClusterRefusal.FORBIDDEN:
         return (
             "nobody can promote now: the service account of Countersign's approval service may "
             "not ask who may; the administrator lets it create "

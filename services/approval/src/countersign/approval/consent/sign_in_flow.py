@@ -11,13 +11,13 @@ from countersign.approval.clocks import Clocks
 from countersign.approval.interfaces import Application
 from countersign.approval.model import SIGN_IN_S, Consent
 from countersign.approval.promotions.announcements import Announcements
-from countersign.approval.promotions.reasons import STARTED_AGAIN, declined, told
+from countersign.approval.promotions.reasons import declined
 from countersign.approval.vault.ciphers import Cipher
 from countersign.approval.vault.sign_ins import SignIn, SignIns
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.consent.sign_in import state_for
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import CompleteRequest
+from countersign.contracts.messages import CompleteRequest, ExpiryCause
 from countersign.contracts.secret import Secret
 from countersign.dialects.delegation.oauth import Challenge, challenge_of
 from countersign.telemetry.logs import get_logger
@@ -86,8 +86,7 @@ class SignInFlow:
             generation=generation,
         )
         for gone in self.sign_ins.add(state, sign_in):
-            reason = told(STARTED_AGAIN, gone.consent)
-            await self.announcements.expired(gone.consent, reason=reason)
+            await self.announcements.expired(gone.consent, ExpiryCause.STARTED_AGAIN)
         async with AsyncExitStack() as undo:
             undo.callback(self.sign_ins.remove, lambda s: s is sign_in)
             await self.announcements.begun(consent, until=until.at)

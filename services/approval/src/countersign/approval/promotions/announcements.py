@@ -9,6 +9,7 @@ from typing import Final
 
 from countersign.approval.interfaces import Clock, Publisher
 from countersign.approval.model import Consent, Count, Entry
+from countersign.approval.promotions.reasons import WORDS, cause_of, reason_of
 from countersign.approval.vault.vault import Job, Spent
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
@@ -20,6 +21,7 @@ from countersign.contracts.messages import (
     ApprovalRejected,
     ApprovalRevoked,
     CredentialMode,
+    ExpiryCause,
     Person,
     PromotionRef,
     PromotionRetried,
@@ -146,11 +148,21 @@ class Announcements:
         await self.publish(event, message_id=f"{ref.promotion_id}-{attempt}-retried")
         return attempt
 
-    async def expired(self, consent: Consent, *, reason: str) -> None:
+    async def failed(self, consent: Consent, error: Rejected | Retryable) -> None:
+        """Announce the end of a consent by the error of a later step."""
+        cause = cause_of(error)
+        text = reason_of(cause, consent) if cause in WORDS else error.message
+        await self._expired(consent, cause, reason=text)
+
+    async def expired(self, consent: Consent, cause: ExpiryCause) -> None:
+        await self._expired(consent, cause, reason=reason_of(cause, consent))
+
+    async def _expired(self, consent: Consent, cause: ExpiryCause, *, reason: str) -> None:
         event = ApprovalExpired(
             promotion=consent.promotion,
             approval_id=consent.approval_id,
             expired_at=self._now(),
+            cause=cause,
             reason=reason,
             by=consent.person,
         )
@@ -163,6 +175,7 @@ class Announcements:
             promotion=entry.promotion.ref,
             approval_id=approval_id,
             expired_at=self._now(),
+            cause=ExpiryCause.NOT_PERMITTED,
             reason=reason,
             by=_giver(entry, approval_id),
         )

@@ -1,39 +1,46 @@
 """Why a consent ended, for everybody who looks at the gate: the person has a name. Pure."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from countersign.approval.model import Consent, NotPermitted
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import ExpiryCause
 from countersign.dialects.delegation.refusals import DelegationRefusal
 
-UNFINISHED: Final = "{who} did not finish signing in"
-STARTED_AGAIN: Final = "{who} started to sign in again"
-UNUSED: Final = "what {who} delegated was not used in time"
-SIGNED_OUT: Final = "{who} signed out"
-NOT_PERMITTED: Final = "{who} may not promote into {environment}"
-CANNOT_WRITE: Final = "{who} may not write to {repository}; ask its owner for the right to"
+# Of causes without words here the refusal has its own. Those that are here would speak to the
+# person alone ("you"), or tell how to get a right.
+WORDS: Final[Mapping[ExpiryCause, str]] = {
+    ExpiryCause.UNFINISHED: "{who} did not finish signing in",
+    ExpiryCause.STARTED_AGAIN: "{who} started to sign in again",
+    ExpiryCause.UNUSED: "what {who} delegated was not used in time",
+    ExpiryCause.SIGNED_OUT: "{who} signed out",
+    ExpiryCause.NOT_PERMITTED: "{who} may not promote into {environment}",
+    ExpiryCause.CANNOT_WRITE: "{who} may not write to {repository}; ask its owner for the right to",
+}
 
 
-def told(reason: str, consent: Consent) -> str:
+def reason_of(cause: ExpiryCause, consent: Consent) -> str:
     to = consent.destination
     # Names are values here, never templates.
-    return reason.format(
+    return WORDS[cause].format(
         who=name_of(consent),
         repository=f"{to.owner}/{to.repository}",
         environment=consent.promotion.environment,
     )
 
 
-def reason_of(error: Rejected | Retryable, consent: Consent) -> str:
-    # Other refusals tell what the forge or its App did; only these tell the person "you", or how
-    # to get a right, which is for them alone.
+def cause_of(error: Rejected | Retryable) -> ExpiryCause:
     if isinstance(error, NotPermitted):
-        return told(NOT_PERMITTED, consent)
-    return (
-        told(CANNOT_WRITE, consent)
-        if error.reason == DelegationRefusal.CANNOT_WRITE
-        else error.message
-    )
+        return ExpiryCause.NOT_PERMITTED
+    match error.reason:
+        case DelegationRefusal.CANNOT_WRITE:
+            return ExpiryCause.CANNOT_WRITE
+        case DelegationRefusal.DENIED | ConsentRefusal.DENIED:
+            return ExpiryCause.DENIED
+        case _:
+            return ExpiryCause.REFUSED
 
 
 def declined(consent: Consent, *, forge: str, word: str) -> str:

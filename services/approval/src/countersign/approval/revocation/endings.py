@@ -8,11 +8,11 @@ from countersign.approval.clocks import Clocks
 from countersign.approval.model import Consent, Ending, is_carried_by
 from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.projection import Promotions
-from countersign.approval.promotions.reasons import SIGNED_OUT, UNFINISHED, UNUSED, told
 from countersign.approval.revocation.revocations import Revocations
 from countersign.approval.vault.sign_ins import SignIns
 from countersign.approval.vault.vault import Vault
 from countersign.contracts.errors import Retryable
+from countersign.contracts.messages import ExpiryCause
 from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 
@@ -21,7 +21,7 @@ log = get_logger()
 # An executor that holds a token is given a moment to finish before the token is ended.
 OUTCOME_WAIT_S: Final = 3.0
 REVOKING_S_MAX: Final = 10.0
-TELLING_S_MAX: Final = 2.0
+ANNOUNCING_S_MAX: Final = 2.0
 _LOOK_S: Final = 0.05
 
 
@@ -38,14 +38,14 @@ class Endings:
     async def expire(self) -> None:
         # Tokens first: whatever is wrong with an entry, nothing outlives its time.
         await self.revocations.add(*self.vault.expire())
-        over = [(s.consent, UNFINISHED) for s in self.sign_ins.expire()]
+        over = [(s.consent, ExpiryCause.UNFINISHED) for s in self.sign_ins.expire()]
         for job in self.vault.due():
             spent = self.vault.end(job.consent.approval_id, Ending.EXPIRED)
             await self.revocations.add(*spent)
-            over.append((job.consent, UNUSED))
-        for consent, reason in over:
+            over.append((job.consent, ExpiryCause.UNUSED))
+        for consent, cause in over:
             with one_entry("expire consents", approval_id=consent.approval_id):
-                await self._tell(consent, reason)
+                await self._announce(consent, cause)
 
     async def sign_out(self, *, person_id: str, session: str, promotion_id: str = "") -> int:
         """End what a person delegated, in one session or in all; returns how many tokens.
@@ -61,13 +61,13 @@ class Endings:
         )
         if promotion_id:
             for sign_in in gone:
-                await self._tell(sign_in.consent, UNFINISHED)
+                await self._announce(sign_in.consent, ExpiryCause.UNFINISHED)
             return 0
         spent, jobs = self.vault.end_all(Ending.SIGNED_OUT, person_id=person_id, session=session)
         await self.revocations.add(*spent)
         for consent in [*(s.consent for s in gone), *(j.consent for j in jobs)]:
             with one_entry("sign out", approval_id=consent.approval_id):
-                await self._tell(consent, SIGNED_OUT)
+                await self._announce(consent, ExpiryCause.SIGNED_OUT)
         log.info("delegations.signed_out", count=len(spent))
         return len(spent)
 
@@ -85,21 +85,21 @@ class Endings:
         spent, jobs = self.vault.end_all(Ending.SHUT_DOWN)
         await self.revocations.add(*spent)
         try:
-            async with asyncio.timeout(TELLING_S_MAX):
+            async with asyncio.timeout(ANNOUNCING_S_MAX):
                 for consent in [*(s.consent for s in sign_ins), *(j.consent for j in jobs)]:
                     with one_entry("shut down", approval_id=consent.approval_id):
-                        await self._tell_lost(consent)
+                        await self._announce_lost(consent)
         except (TimeoutError, Retryable):
             # Another replica, or our successor, finds nobody here and tells it.
             log.warning("shutdown.untold")
         left = await self.revocations.finish(seconds_max=REVOKING_S_MAX)
         log.info("shutdown.revoked", count=len(spent) - left, left=left)
 
-    async def _tell(self, consent: Consent, reason: str) -> None:
+    async def _announce(self, consent: Consent, cause: ExpiryCause) -> None:
         if self._is_awaited(consent):
-            await self.announcements.expired(consent, reason=told(reason, consent))
+            await self.announcements.expired(consent, cause)
 
-    async def _tell_lost(self, consent: Consent) -> None:
+    async def _announce_lost(self, consent: Consent) -> None:
         entry = self.promotions.find(consent.promotion.promotion_id)
         if entry and self._is_awaited(consent):
             await self.announcements.lost(

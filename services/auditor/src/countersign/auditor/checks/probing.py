@@ -9,6 +9,7 @@ from countersign.contracts.messages import TokenKind, TokenReason
 from countersign.contracts.secret import Secret
 from countersign.dialects.inspection import Inspection, InspectionDialect, Question, unanswered
 from countersign.dialects.kinds import kind_of, presented
+from countersign.dialects.refusals import ForgeRefusal
 from countersign.forges.conversations import converse
 from countersign.forges.http import ForgeHttp, tls_context
 from countersign.forges.recording import record_call
@@ -35,7 +36,7 @@ class ForgeProber:
         try:
             return await _hold(client, dialect, question, authority=reading.authority)
         except Retryable as error:
-            limited = error.reason == "rate_limited"
+            limited = error.reason is ForgeRefusal.RATE_LIMITED
             why = TokenReason.LIMITED if limited else TokenReason.UNAVAILABLE
             return unanswered(question.kind, why, detail=error.message)
         except Rejected as error:

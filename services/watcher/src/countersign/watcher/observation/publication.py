@@ -19,6 +19,7 @@ from countersign.contracts.promotion import Promotion
 from countersign.contracts.subjects import event_subject, fact_id, stream_of
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
+from countersign.messaging.refusals import BusRefusal
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
@@ -88,9 +89,9 @@ class Publication:
             )
             sequence = published.sequence
         except Rejected as refusal:
-            if refusal.reason != "exists":
+            if refusal.reason is not BusRefusal.EXISTS:
                 log.warning("event.refused", type=type(event).__name__, reason=refusal.reason)
-                if refusal.reason == "too_large":
+                if refusal.reason is BusRefusal.TOO_LARGE:
                     await self._send_less(event)
                 return False
             if not await self._is_readable(event):

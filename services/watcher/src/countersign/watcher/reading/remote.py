@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -16,6 +17,7 @@ from countersign.kube.access.stored_secrets import read_secret
 from countersign.kube.flux.rules import Record, placed_in
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
+from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.watches.kubeconfigs import read_kubeconfig, remote_api
 from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Api, Standing, Update
@@ -34,6 +36,11 @@ log = get_logger()
 
 # However often something asks for it, a Secret is read no more often than that.
 LOOK_LEAST_S: Final = 1.0
+_CODES: Final = {
+    ClusterRefusal.SECRET_FORBIDDEN: FindingCode.SECRET_FORBIDDEN,
+    ClusterRefusal.SECRET_MISSING: FindingCode.SECRET_MISSING,
+    ClusterRefusal.BAD_KUBECONFIG: FindingCode.BAD_KUBECONFIG,
+}
 _OF_ITS_SECRET: Final = frozenset(
     {FindingCode.SECRET_FORBIDDEN, FindingCode.SECRET_MISSING, FindingCode.BAD_KUBECONFIG}
 )
@@ -136,7 +143,7 @@ class RemoteCluster:
         return placed_in(self.name, self._read_object(manifest))
 
     async def _told(self, cluster: str, update: Update[Record | GitopsCluster]) -> None:
-        if update.reason == "unauthorized":
+        if update.reason == ClusterRefusal.UNAUTHORIZED:
             self._wake.set()
         await self._tell(cluster, update)
 
@@ -165,10 +172,11 @@ class RemoteCluster:
             if not self._switch.is_connected:
                 self._gap = self._trouble(FindingCode.CLUSTER_UNREACHABLE, error.message)
         except Rejected as refusal:
-            if refusal.reason != FindingCode.SECRET_FORBIDDEN:
+            code = _code_of(refusal.reason)
+            if code is not FindingCode.SECRET_FORBIDDEN:
                 # Who takes the way to it away does not want it to be used any longer.
                 await self._use(AsyncExitStack(), None, version="")
-            self._gap = self._trouble(FindingCode(refusal.reason), refusal.message)
+            self._gap = self._trouble(code, refusal.message)
         if self._gap != before:
             reason = self._gap.code or "" if self._gap else ""
             log.info("remote_cluster.changed", cluster=self.name, reason=reason)
@@ -221,3 +229,10 @@ class RemoteCluster:
         self._switch.switch(api)
         self._reading.forget_position()
         await before.aclose()
+
+
+def _code_of(reason: StrEnum) -> FindingCode:
+    if isinstance(reason, FindingCode):
+        return reason
+    known = _CODES.get(reason) if isinstance(reason, ClusterRefusal) else None
+    return known or FindingCode.CLUSTER_UNREACHABLE

@@ -14,6 +14,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import PromotionRef
 from countersign.kube.access.api import ClusterApi
+from countersign.kube.refusals import ClusterRefusal
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.interfaces import Sleep
 from countersign.watcher.metrics import STEPS_TOLD
@@ -79,7 +80,7 @@ class StepEvents:
             try:
                 await self._api.call("POST", path, body=body)
             except Rejected as refusal:
-                if refusal.reason == "conflict":
+                if refusal.reason is ClusterRefusal.CONFLICT:
                     return "known"
                 self._complain(refusal)
                 return refusal.reason

@@ -17,6 +17,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import APPLY, ClusterApi
 from countersign.kube.objects import Manifest, ObjectKey, is_earlier, mapping, text
 from countersign.kube.pipelines.pipeline import Pipeline
+from countersign.kube.refusals import ClusterRefusal
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.interfaces import Clocks
 from countersign.watcher.metrics import STATUSES
@@ -221,7 +222,7 @@ class StatusObjects:
                     "PATCH", f"{path}/status", query=query, body=body, content_type=APPLY
                 )
             except Rejected as refusal:
-                if refusal.reason != "conflict":
+                if refusal.reason is not ClusterRefusal.CONFLICT:
                     raise
                 answer = await self._api.call("GET", path)
                 self._adopt(kept, answer)
@@ -232,13 +233,13 @@ class StatusObjects:
 
     def _adopt(self, kept: _Kept, answer: Manifest) -> None:
         if text(answer, "metadata", "uid") != kept.uid:
-            raise Rejected(WatcherRefusal.NOT_FOUND, "another object has its name now")
+            raise Rejected(ClusterRefusal.NOT_FOUND, "another object has its name now")
         kept.version = text(answer, "metadata", "resourceVersion")
         kept.status = json.dumps(mapping(answer, "status"), sort_keys=True).encode()
 
     def _on_failure(self, key: ObjectKey, kept: _Kept, error: Rejected | Retryable) -> None:
         STATUSES.labels(outcome=error.reason).inc()
-        if error.reason == "not_found":
+        if error.reason is ClusterRefusal.NOT_FOUND:
             # Gone, which the watch will tell; or the CRD is, and then all are.
             self._kept.pop(key, None)
             return
