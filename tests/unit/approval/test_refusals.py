@@ -18,6 +18,11 @@ def test_every_refusal_has_a_word(reason: str) -> None:
     assert problem_code(reason) in set(ConsentRefusal)
 
 
+@pytest.mark.parametrize("reason", [BusRefusal.STREAM_REFUSED, BusRefusal.NO_STREAM])
+def test_full_stream_is_told_apart_from_a_bus_that_is_away(reason: BusRefusal) -> None:
+    assert problem_code(reason) is ConsentRefusal.STREAM_REFUSED
+
+
 def test_tables_leave_none_out() -> None:
     assert set(OF_DELEGATION) == set(DelegationRefusal)
     assert set(OF_CONTRACTS) == set(ContractRefusal)

@@ -149,3 +149,22 @@ def test_every_kind_of_source_is_read_as_one(kind: str) -> None:
 
     assert isinstance(read, Source)
     assert settle(kustomization(kind), source=read).condition is Is.HEALTHY
+
+
+@pytest.mark.parametrize("told", ["2026-11-22T16:40:00Z", "", "9999-99-99", None])
+def test_content_is_as_old_as_its_source_says(told: str | None) -> None:
+    manifest = {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "OCIRepository",
+        "metadata": {"name": "podinfo", "namespace": "shop", "generation": 1},
+        "status": {
+            "artifact": {
+                "revision": f"1.20.6@{DIGEST}",
+                "metadata": {"org.opencontainers.image.created": told},
+            }
+        },
+    }
+
+    state = settle(release(), source=read_source(manifest))
+
+    assert (state.created_at is not None) == (told == "2026-11-22T16:40:00Z")

@@ -14,6 +14,7 @@ from countersign.contracts.messages import DeadLetter
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.messaging.envelope import Place
 from countersign.messaging.refusals import BusRefusal
+from countersign.messaging.topology.streams import DURABLES
 from countersign.messaging.work.settling import (
     ACK,
     BACK_OFF_MAX_S,
@@ -26,11 +27,13 @@ from countersign.messaging.work.settling import (
     Done,
     back_off_s,
     dead_letter,
+    expect,
     nak,
     settle,
     verdict,
 )
 from countersign.process.clocks import Clocks
+from countersign.telemetry.metrics import exposition
 
 
 def judge(error: Any, *, deliveries: Any = 1) -> Any:
@@ -245,3 +248,11 @@ async def test_bug_in_ending_a_matter_does_not_keep_its_message() -> None:
     post = await settled(handle, give_up=give_up)
 
     assert len(post.buried) == 1
+
+
+def test_what_may_become_of_the_work_of_a_durable_is_shown_before_there_is_any() -> None:
+    expect(DURABLES["pr-writer-jobs"])
+
+    shown = exposition().decode()
+    assert 'handled_total{outcome="again",type="approval.granted"}' in shown
+    assert 'dead_letters_total{durable="pr-writer-jobs",reason="internal"}' in shown

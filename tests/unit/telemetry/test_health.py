@@ -45,6 +45,22 @@ def test_not_ready_is_not_dead() -> None:
     assert json.loads(body) == {"ok": False, "reasons": {"bus": "not connected"}}
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind", "end"),
+    [
+        ("", "text/plain", b"\n"),
+        ("*/*", "text/plain", b"\n"),
+        ("application/openmetrics-text;version=x,*/*;q=0.1", "application/openmetrics", b"# EOF\n"),
+    ],
+)
+def test_metrics_are_in_the_format_that_is_asked_for(accept: str, kind: str, end: bytes) -> None:
+    status, told, body = answer("/metrics", Health(), accept=accept)
+
+    assert status == 200
+    assert told.startswith(kind)
+    assert body.endswith(end)
+
+
 async def test_pages_are_served_on_a_port_of_their_own() -> None:
     async with serve_health(Health(), TelemetrySettings()) as port:
         assert await get(port, "/healthz") == (200, b'{"ok": true, "reasons": {}}\n')

@@ -43,6 +43,17 @@ def test_span_of_another_trace_links_the_current_one(spans: Any) -> None:
     assert [link.context.span_id for link in approve.links] == [click.context.span_id]
 
 
+def test_span_links_what_it_follows_from(spans: Any) -> None:
+    with span("earlier"):
+        earlier = carrier()
+    with span("later", links=[earlier, {}, {"traceparent": "nonsense"}]):
+        pass
+
+    first, later = spans()
+    assert later.context.trace_id != first.context.trace_id
+    assert [link.context.span_id for link in later.links] == [first.context.span_id]
+
+
 @pytest.mark.parametrize(
     "parent", [None, {}, {"traceparent": ""}, {"traceparent": "nonsense"}, {"other": "x"}]
 )

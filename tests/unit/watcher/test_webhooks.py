@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,19 @@ async def test_signed_merge_is_published_with_who_did_it(house: GitHubHouse) -> 
     assert event.by == m.ForgeUser(id="1001", login="ada")
     assert event.merge_commit == "c" * 40
     assert event.promotion == stories.ref()
+
+
+async def test_webhook_is_a_span_that_the_event_is_linked_to(
+    house: GitHubHouse, spans: Callable[[], Any]
+) -> None:
+    await house.post(news())
+    await house.post(news(), X_Hub_Signature_256="sha256=0")
+
+    followed, received = spans()
+    assert received.attributes["http.route"] == "/webhooks/{forge}"
+    assert received.attributes["http.response.status_code"] == 202
+    assert received.attributes["countersign.outcome"] == "merged"
+    assert [link.context.span_id for link in followed.links] == [received.context.span_id]
 
 
 async def test_closed_without_merge_is_published_as_closed(house: GitHubHouse) -> None:

@@ -686,6 +686,8 @@ class PromotionRequested(Message):
     """Who asked for the attempt may approve it too, even as the only one."""
     cautions: tuple[Caution, ...] = ()
     """While there is one, a person must approve in every mode."""
+    content_created_at: Timestamp | None = Field(alias="contentCreatedAt", default=None)
+    """When the content was made, where its source says that; nobody signs it."""
 
 
 class PromotionRetried(Message):

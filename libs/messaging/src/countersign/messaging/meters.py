@@ -27,7 +27,10 @@ ANSWERED: Final = counter(
 DEAD_LETTERS: Final = counter("dead_letters_total", "Messages given up.", ("durable", "reason"))
 RECONNECTS: Final = counter("bus_reconnects_total", "Connections to the bus made again.")
 VIOLATIONS: Final = counter(
-    "bus_violations_total", "What the server refused us for lack of permission.", ("operation",)
+    "bus_violations_total",
+    "What the server refused us for lack of permission.",
+    ("operation",),
+    known=[("publish",), ("subscription",)],
 )
 GAPS: Final = counter("projection_gaps_total", "Gaps seen and closed.", ("stream",))
 LAGS: Final = counter(

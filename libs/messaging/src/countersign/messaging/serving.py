@@ -105,6 +105,7 @@ async def _subscribe(
         for item in work
     ]
     for item in answers:
+        responder.expect(item.name)
         _subscribe_answer(broker, item, client=client, replica=identity.settings.replica)
     for worker in workers:
         _subscribe_work(broker, worker)

@@ -36,6 +36,7 @@ class StreamHealth:
         self._monotonic = monotonic
         self._fill: dict[str, float] = {}
         self._refusals: dict[str, tuple[str, float]] = {}
+        STREAM_REFUSALS.expect((stream,) for stream in streams)
 
     def looked_at(self, stream: str, state: StreamState) -> None:
         fill = state.bytes_stored / state.bytes_max if state.bytes_max > 0 else 0.0

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from countersign.process.asgi import App, Receive, Scope, Send
 from countersign.process.health import Health
@@ -19,6 +20,7 @@ from countersign.telemetry.settings import TelemetrySettings
 log = get_logger()
 
 CONNECTIONS_MAX: Final = 64
+_OPENMETRICS: Final = "application/openmetrics-text"
 READY: Final = gauge("ready", "1 while it is ready for work, as /readyz says.")
 Answer = tuple[int, str, bytes]
 
@@ -54,7 +56,7 @@ def health_app(health: Health) -> App:
         if scope["type"] != "http":
             return
         if scope["method"] in {"GET", "HEAD"}:
-            status, kind, body = answer(str(scope["path"]), health)
+            status, kind, body = answer(str(scope["path"]), health, accept=_accept(scope))
         else:
             status, kind, body = 405, "text/plain", b"read only\n"
         headers = [
@@ -70,15 +72,22 @@ def health_app(health: Health) -> App:
     return app
 
 
-def answer(path: str, health: Health) -> Answer:
+def answer(path: str, health: Health, *, accept: str = "") -> Answer:
     if path == "/healthz":
         return _report(health.not_live())
     if path == "/readyz":
         return _report(health.not_ready())
     if path == "/metrics":
         READY.labels().set(0 if health.not_ready() else 1)
-        return 200, CONTENT_TYPE_LATEST, exposition()
+        if _OPENMETRICS in accept:
+            return 200, openmetrics.CONTENT_TYPE_LATEST, exposition(with_exemplars=True)
+        return 200, CONTENT_TYPE_PLAIN_0_0_4, exposition()
     return 404, "text/plain", b"/healthz, /readyz and /metrics are here\n"
+
+
+def _accept(scope: Scope) -> str:
+    told = (value for name, value in scope["headers"] if name == b"accept")
+    return b",".join(told).decode("latin-1")
 
 
 def _report(reasons: dict[str, str]) -> Answer:

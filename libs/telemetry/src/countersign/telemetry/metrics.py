@@ -1,15 +1,19 @@
 """Metrics for Prometheus whose number of series is bounded.
 
 A label is for words of ours (a message type, an outcome), never for identifiers. Should one slip
-in, the series beyond the limit are counted together under `other`.
+in, the series beyond the limit are counted together under `other`. What is counted inside of a
+trace that is kept has it as its exemplar, which readers of OpenMetrics get.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from countersign.telemetry.tracing import current_ids
 
 SERIES_MAX: Final = 200
 OTHER: Final = "other"
@@ -33,10 +37,18 @@ _Metric = TypeVar("_Metric", bound=MetricWrapperBase)
 class Bounded(Generic[_Metric]):
     """A metric with labels that refuses to grow without end."""
 
-    def __init__(self, metric: _Metric, labels: Sequence[str]) -> None:
+    def __init__(
+        self, metric: _Metric, labels: Sequence[str], known: Iterable[tuple[str, ...]] = ()
+    ) -> None:
         self._metric = metric
         self._names = tuple(labels)
         self._known: dict[tuple[str, ...], _Metric] = {}
+        self.expect(known)
+
+    def expect(self, known: Iterable[tuple[str, ...]]) -> None:
+        """Show these values of its labels from now on: a rate needs the 0 before the first."""
+        for values in known:
+            self.labels(**dict(zip(self._names, values, strict=True)))
 
     def clear(self) -> None:
         """Forget all series, before what is true now is set."""
@@ -55,8 +67,25 @@ class Bounded(Generic[_Metric]):
         return child
 
 
-def counter(name: str, documentation: str, labels: Sequence[str] = ()) -> Bounded[Counter]:
-    return Bounded(Counter(_exported(name), documentation, labels), labels)
+class _TracedCounter(Counter):
+    def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
+        super().inc(amount, exemplar or current_ids())
+
+
+class _TracedHistogram(Histogram):
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        super().observe(amount, exemplar or current_ids())
+
+
+def counter(
+    name: str,
+    documentation: str,
+    labels: Sequence[str] = (),
+    *,
+    known: Iterable[tuple[str, ...]] = (),
+) -> Bounded[Counter]:
+    """Declare a counter. `known`: values of its labels that are there from the start, with 0."""
+    return Bounded(_TracedCounter(_exported(name), documentation, labels), labels, known)
 
 
 def gauge(name: str, documentation: str, labels: Sequence[str] = ()) -> Bounded[Gauge]:
@@ -70,7 +99,8 @@ def histogram(
     *,
     buckets: Sequence[float] = SECONDS,
 ) -> Bounded[Histogram]:
-    return Bounded(Histogram(_exported(name), documentation, labels, buckets=buckets), labels)
+    made = _TracedHistogram(_exported(name), documentation, labels, buckets=buckets)
+    return Bounded(made, labels)
 
 
 def _exported(name: str) -> str:
@@ -92,8 +122,11 @@ def at_scrape(look: Callable[[], None]) -> Iterator[None]:
         _looks.remove(look)
 
 
-def exposition() -> bytes:
-    """Everything measured, in Prometheus' text format."""
+def exposition(*, with_exemplars: bool = False) -> bytes:
+    """Everything measured: in Prometheus' text format, with exemplars in that of OpenMetrics."""
     for look in _looks:
         look()
+    if with_exemplars:
+        told: bytes = openmetrics.generate_latest(REGISTRY)  # type: ignore[no-untyped-call]
+        return told
     return generate_latest(REGISTRY)

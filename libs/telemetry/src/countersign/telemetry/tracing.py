@@ -5,7 +5,7 @@ span: the later span names the earlier one as its parent or links to it.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,7 +18,15 @@ from opentelemetry.util.types import AttributeValue
 from countersign.telemetry.attributes import ERROR_TYPE
 from countersign.telemetry.redaction import redact
 
-__all__ = ["SpanKind", "carrier", "fail", "record_client_span", "span", "trace_of"]
+__all__ = [
+    "SpanKind",
+    "carrier",
+    "current_ids",
+    "fail",
+    "record_client_span",
+    "span",
+    "trace_of",
+]
 
 Attributes = Mapping[str, AttributeValue]
 
@@ -33,6 +41,7 @@ def span(
     *,
     parent: Mapping[str, str] | None = None,
     link_current: bool = False,
+    links: Iterable[Mapping[str, str]] = (),
     attributes: Attributes | None = None,
     kind: SpanKind = SpanKind.INTERNAL,
 ) -> Iterator[Span]:
@@ -44,19 +53,23 @@ def span(
             default, the current span.
         link_current: link the span that is current to the new one, where `parent` leads to another
             trace.
+        links: headers of other spans that this one follows from.
         attributes: identifiers, by the names in `attributes`.
         kind: how the span meets other processes.
 
     """
     context = _context(parent)
-    links = [Link(trace.get_current_span().get_span_context())] if link_current else []
+    linked = [trace.get_current_span()] if link_current else []
+    linked += [trace.get_current_span(other) for other in map(_context, links) if other]
     tracer = trace.get_tracer(_TRACER_NAME)
     made = tracer.start_span(
         name,
         context=context,
         kind=kind,
         attributes=attributes,
-        links=[link for link in links if link.context.is_valid],
+        links=[
+            Link(other.get_span_context()) for other in linked if other.get_span_context().is_valid
+        ],
     )
     with trace.use_span(
         made, end_on_exit=True, record_exception=False, set_status_on_exception=False
@@ -113,6 +126,14 @@ def carrier() -> dict[str, str]:
     headers: dict[str, str] = {}
     _PROPAGATOR.inject(headers)
     return headers
+
+
+def current_ids() -> dict[str, str] | None:
+    """Return the ids of the current span as an exemplar has them, if its trace is kept."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid or not context.trace_flags.sampled:
+        return None
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
 
 def trace_of(headers: Mapping[str, str]) -> dict[str, str]:

@@ -43,6 +43,8 @@ def problem_code(reason: str) -> ConsentRefusal:
             return OF_CONTRACTS[reason]
         case ClusterRefusal():
             return ConsentRefusal.CLUSTER_UNAVAILABLE
+        case BusRefusal.STREAM_REFUSED | BusRefusal.NO_STREAM:
+            return ConsentRefusal.STREAM_REFUSED
         case BusRefusal():
             return ConsentRefusal.BUS_UNAVAILABLE
         case _:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final, Protocol
 
-from countersign.bridge.model import Event, Parcel, Shape
+from countersign.bridge.model import BridgeRefusal, Event, Parcel, Shape
 from countersign.bridge.shapes.cdevents import cdevent
 from countersign.bridge.shapes.cloud_events import binary, structured
 from countersign.bridge.shapes.slack import slack
@@ -18,7 +18,13 @@ from countersign.telemetry.tracing import SpanKind, span
 
 log = get_logger()
 
-SENT: Final = counter("bridge_events_total", "Events, by what became of them.", ("type", "outcome"))
+_SENT = "sent"
+SENT: Final = counter(
+    "bridge_events_total",
+    "Events, by what became of them.",
+    ("type", "outcome"),
+    known=((info.name, word) for info in EVENTS.values() for word in (_SENT, *BridgeRefusal)),
+)
 AFTER_FIRST: Final = timedelta(seconds=1)
 AFTER_MAX: Final = timedelta(minutes=5)
 _DOUBLINGS_MAX: Final = 9
@@ -104,7 +110,7 @@ class Delivery:
             await reading.done()
             return str(error.reason)
         await reading.done()
-        return "sent"
+        return _SENT
 
 
 def _pause(tries: int, *, asked_s: float | None) -> timedelta:

@@ -6,6 +6,7 @@ Every refusal before that proof looks the same. Hints of Flux are taken beside i
 """
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Final
 
 from starlette.applications import Starlette
@@ -16,7 +17,9 @@ from starlette.routing import Route
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.dialects.hooks.schemes import Delivery
 from countersign.dialects.kinds import KINDS
+from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
+from countersign.telemetry.tracing import SpanKind, span
 from countersign.watcher.hints.endpoint import (
     APPROVAL_PREFIX,
     PREFIX,
@@ -24,6 +27,7 @@ from countersign.watcher.hints.endpoint import (
     PromotionHook,
 )
 from countersign.watcher.metrics import WEBHOOKS
+from countersign.watcher.model import WebhookOutcome
 from countersign.watcher.pulls.news import PullRequestNews
 from countersign.watcher.pulls.sources import Address, Source
 
@@ -31,6 +35,11 @@ log = get_logger()
 
 # Some forges send up to 25 MB, but never for a pull request.
 BODY_BYTES_MAX: Final = 1024 * 1024
+_ROUTES: Final = ("/webhooks/{forge}", "/webhooks/{forge}/{webhook}")
+_STATUSES: Final = {
+    WebhookOutcome.MALFORMED: HTTPStatus.BAD_REQUEST,
+    WebhookOutcome.PUT_OFF: HTTPStatus.SERVICE_UNAVAILABLE,
+}
 
 
 def webhook_app(
@@ -50,13 +59,20 @@ def webhook_app(
         delivery = Delivery(headers=request.headers, body=body)
         if not scheme.is_authentic(delivery, source.secret, clock()):
             return _unauthorized()
-        outcome = await _handle(delivery, source=source, news=news)
-        WEBHOOKS.labels(outcome=outcome).inc()
-        status = {"malformed": 400, "put_off": 503}.get(outcome, 202)
+        described = {
+            names.HTTP_METHOD: request.method,
+            names.HTTP_ROUTE: _ROUTES[bool(named.get("webhook"))],
+            names.FORGE: source.forge.slug,
+        }
+        # Of strangers there are no spans: they decide how many there would be.
+        with span(names.SPAN_RECEIVE_WEBHOOK, kind=SpanKind.SERVER, attributes=described) as made:
+            outcome = await _handle(delivery, source=source, news=news)
+            status = _STATUSES.get(outcome, HTTPStatus.ACCEPTED)
+            made.set_attributes({names.OUTCOME: outcome, names.HTTP_STATUS: status})
+            WEBHOOKS.labels(outcome=outcome).inc()
         return PlainTextResponse(f"{outcome}\n", status_code=status)
 
-    paths = ("/webhooks/{forge}", "/webhooks/{forge}/{webhook}")
-    routes = [Route(path, on_webhook, methods=["POST"]) for path in paths]
+    routes = [Route(path, on_webhook, methods=["POST"]) for path in _ROUTES]
     if hook is not None:
         # Paths are taken apart as they were sent, by who answers.
         routes.append(Route(f"{PREFIX}{{rest:path}}", hook))
@@ -78,25 +94,25 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _unauthorized() -> Response:
-    WEBHOOKS.labels(outcome="unauthorized").inc()
+    WEBHOOKS.labels(outcome=WebhookOutcome.UNAUTHORIZED).inc()
     return PlainTextResponse("not authorized\n", status_code=401)
 
 
-async def _handle(delivery: Delivery, *, source: Source, news: PullRequestNews) -> str:
+async def _handle(delivery: Delivery, *, source: Source, news: PullRequestNews) -> WebhookOutcome:
     scheme = KINDS[source.forge.forge_kind].webhooks
     try:
         fate = scheme.read_fate(delivery)
         if fate is None:
-            return "ignored"
+            return WebhookOutcome.IGNORED
         delivered = (source.address, scheme.delivery_id(delivery))
         if news.is_repeated(delivered):
-            return "repeated"
+            return WebhookOutcome.REPEATED
         outcome = await news.on_fate(fate, source=source)
     except Rejected as refusal:
         log.warning("webhook.refused", forge=source.forge.slug, reason=refusal.reason)
-        return "malformed"
+        return WebhookOutcome.MALFORMED
     except Retryable as error:
         log.warning("webhook.put_off", forge=source.forge.slug, reason=error.reason)
-        return "put_off"
+        return WebhookOutcome.PUT_OFF
     news.remember(delivered)
     return outcome

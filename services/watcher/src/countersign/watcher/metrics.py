@@ -3,6 +3,7 @@
 from typing import Final
 
 from countersign.telemetry.metrics import WAITS_S, counter, gauge, histogram
+from countersign.watcher.model import WebhookOutcome
 
 PROMOTIONS: Final = gauge(
     "promotions",
@@ -17,6 +18,12 @@ OLDEST_SECONDS: Final = gauge(
 LEAD_SECONDS: Final = histogram(
     "promotion_lead_seconds",
     "From the request of a promotion until its environment runs it.",
+    ("environment",),
+    buckets=WAITS_S,
+)
+REVISION_LEAD_SECONDS: Final = histogram(
+    "revision_lead_seconds",
+    "From when a content was made, where its source tells that, else first promoted, until then.",
     ("environment",),
     buckets=WAITS_S,
 )
@@ -36,13 +43,27 @@ NOT_DECIDED: Final = counter(
 NOT_TAKEN: Final = counter(
     "watcher_events_not_taken_total", "Events of streams that ended in an error of ours"
 )
-WEBHOOKS: Final = counter("watcher_webhooks_total", "Webhooks of forges", ("outcome",))
+WEBHOOKS: Final = counter(
+    "watcher_webhooks_total",
+    "Webhooks of forges",
+    ("outcome",),
+    known=((each,) for each in WebhookOutcome),
+)
 HINTS: Final = counter(
-    "watcher_hints_total", "Hints of Flux, by what was answered or done", ("source", "outcome")
+    "watcher_hints_total",
+    "Hints of Flux, by what was answered or done",
+    ("source", "outcome"),
+    known=[("nats", "looked"), ("nats", "repeated"), ("nats", "foreign"), ("nats", "dropped")],
 )
 STATUSES: Final = counter(
-    "watcher_statuses_total", "Statuses of Pipelines written, or why not", ("outcome",)
+    "watcher_statuses_total",
+    "Statuses of Pipelines written, or why not",
+    ("outcome",),
+    known=[("written",), ("same",), ("bug",)],
 )
 STEPS_TOLD: Final = counter(
-    "watcher_step_events_total", "Steps told as Events of a Pipeline, or why not", ("outcome",)
+    "watcher_step_events_total",
+    "Steps told as Events of a Pipeline, or why not",
+    ("outcome",),
+    known=[("told",), ("known",), ("limited",), ("dropped",), ("bug",)],
 )

@@ -3,6 +3,7 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from countersign.contracts.message import Message
@@ -20,6 +21,23 @@ from countersign.contracts.promotion import Promotion
 from countersign.kube.flux.applications import AppState
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Environment, Pipeline
+
+
+class WebhookOutcome(StrEnum):
+    """What a forge's webhook led to."""
+
+    MERGED = "merged"
+    CLOSED = "closed"
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    """Of a pull request that we have not heard of yet."""
+    FOREIGN = "foreign"
+    IGNORED = "ignored"
+    REPEATED = "repeated"
+    MALFORMED = "malformed"
+    UNAUTHORIZED = "unauthorized"
+    PUT_OFF = "put_off"
+
 
 # A watch that broke in silence is noticed within 90 s, and doubted 15 s later.
 UNSEEN: Final = timedelta(seconds=120)

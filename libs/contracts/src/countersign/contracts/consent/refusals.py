@@ -34,3 +34,5 @@ class ConsentRefusal(StrEnum):
     FORGE_UNAVAILABLE = "forge_unavailable"
     CLUSTER_UNAVAILABLE = "cluster_unavailable"
     BUS_UNAVAILABLE = "bus_unavailable"
+    STREAM_REFUSED = "stream_refused"
+    """The stream of promotions is full, or its disk is; nothing can be recorded."""

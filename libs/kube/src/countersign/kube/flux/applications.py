@@ -43,6 +43,8 @@ class AppState:
     code: str = ""
     # Name of the chart, of a HelmRelease.
     chart: str = ""
+    # When the content was made, where its source says that.
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,8 @@ class Source:
     artifact_revision: str
     url: str
     failing: str = ""
+    # An artifact's own word, of an OCI registry; nobody signs it.
+    created_at: datetime | None = None
 
 
 def sentence(kind: str, name: str, message: str) -> str:

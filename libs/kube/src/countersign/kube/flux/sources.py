@@ -12,10 +12,12 @@ from countersign.contracts.messages import Content, EnvironmentCondition
 from countersign.contracts.revision import is_tag, parse_revision
 from countersign.kube.flux.applications import App, AppState, Source, sentence
 from countersign.kube.flux.conditions import condition
-from countersign.kube.objects import Manifest, ObjectKey, integer, key_of, text
+from countersign.kube.objects import Manifest, ObjectKey, integer, key_of, moment, text
 
 SOURCE_GROUP: Final = "source.toolkit.fluxcd.io"
 SOURCE_KINDS: Final = frozenset({"GitRepository", "OCIRepository", "Bucket", "ExternalArtifact"})
+# https://github.com/opencontainers/image-spec/blob/main/annotations.md
+_CREATED: Final = "org.opencontainers.image.created"
 _HELM_RELEASE: Final = "HelmRelease"
 
 
@@ -27,6 +29,7 @@ def read_source(manifest: Manifest) -> Source:
         key=key_of(manifest),
         artifact_revision=text(manifest, "status", "artifact", "revision"),
         url=text(manifest, "spec", "url"),
+        created_at=moment(manifest, "status", "artifact", "metadata", _CREATED),
         failing=(ready.message or ready.reason) if ready.is_false and is_of_now else "",
     )
 
@@ -42,6 +45,12 @@ def source_key(ref: Manifest, *, of: ObjectKey) -> ObjectKey | None:
 
 def settle(app: App, *, source: Source | None) -> AppState:
     """Return the state in the light of the source."""
+    state = _settled(app, source=source)
+    known = state.content is not None and source is not None and source.created_at is not None
+    return replace(state, created_at=source.created_at) if known and source else state
+
+
+def _settled(app: App, *, source: Source | None) -> AppState:
     state, key = app.state, app.source
     if key is None or state.condition is not EnvironmentCondition.HEALTHY:
         return state

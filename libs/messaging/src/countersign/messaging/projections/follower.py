@@ -41,6 +41,7 @@ log = get_logger()
 
 # What is dropped beyond it is read again from the stream.
 LIVE_MESSAGES_MAX: Final = 4096
+_APPLIED: Final = "applied"
 
 Apply = Callable[[Received], Awaitable[None] | None]
 Restarted = Callable[[str], None]
@@ -102,6 +103,9 @@ class _Follower:
         self._applied = 0
         self._landmarks = Landmarks(bus.client, stream=stream)
         self._trouble: str | None = "replaying"
+        APPLIED.expect([(stream, _APPLIED)])
+        GAPS.expect([(stream,)])
+        LAGS.expect([(stream,)])
 
     async def run(self) -> None:
         forget = self._bus.state.when_reconnected(self._wake.set)
@@ -245,7 +249,7 @@ class _Follower:
             done = self._callbacks.apply(received)
             if done is not None:
                 await done
-            self._count("applied")
+            self._count(_APPLIED)
         except Rejected as error:
             self._count(error.reason)
             log.warning(

@@ -23,6 +23,9 @@ from countersign.telemetry.tracing import SpanKind, carrier, fail, span
 
 log = get_logger()
 
+_OK: Final = "ok"
+_INTERNAL: Final = "internal"
+_FOREIGN_REPLY: Final = "foreign_reply"
 _PLAIN_SUBJECT: Final = re.compile(r"[A-Za-z0-9_.=-]{1,200}")
 
 
@@ -70,7 +73,7 @@ async def answer(
     with span(
         f"answer {name}", parent=call.headers, kind=SpanKind.SERVER, attributes=described
     ) as current:
-        outcome = "ok"
+        outcome = _OK
         try:
             response = await handle()
         except (Rejected, Retryable) as error:
@@ -82,11 +85,11 @@ async def answer(
             )
             response = _refusal(method, problem)
         except Exception as error:  # a bug: who asked is answered, and its words stay here
-            outcome = "internal"
+            outcome = _INTERNAL
             fail(current, error)
             log.exception("rpc.bug", method=name, caller=call.service)
             problem = Problem(
-                code="internal", message="internal error; the log of the service has it"
+                code=_INTERNAL, message="internal error; the log of the service has it"
             )
             response = _refusal(method, problem)
         ANSWERED.labels(method=name, outcome=outcome).inc()
@@ -94,9 +97,14 @@ async def answer(
             await respond(call.reply, response.to_json(), {CONTENT_TYPE: JSON, **carrier()})
 
 
+def expect(name: str) -> None:
+    """Show what may become of requests before there are any."""
+    ANSWERED.expect((name, outcome) for outcome in (_OK, _INTERNAL, _FOREIGN_REPLY))
+
+
 def drop(name: str) -> None:
     """A request whose reply leads to nobody who may call: not answered, but counted."""
-    ANSWERED.labels(method=name, outcome="foreign_reply").inc()
+    ANSWERED.labels(method=name, outcome=_FOREIGN_REPLY).inc()
     log.warning("rpc.foreign_reply", method=name)
 
 

@@ -18,6 +18,7 @@ from countersign.contracts.subjects import event_model
 from countersign.messaging.envelope import Place
 from countersign.messaging.meters import DEAD_LETTERS, HANDLED, HANDLING_SECONDS
 from countersign.messaging.refusals import BusRefusal
+from countersign.messaging.topology.streams import Durable
 from countersign.process.clocks import Clocks
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.stopwatch import stopwatch
@@ -217,6 +218,14 @@ def message_type(subject: str) -> str:
     """A label of which there are as many as there are messages."""
     model = event_model(subject)
     return "unknown" if model is None else EVENTS[model].name
+
+
+def expect(durable: Durable) -> None:
+    """Show what may become of its messages before there are any."""
+    types = [message_type(subject) for subject in durable.filters]
+    verdicts = [kind.__name__.lower() for kind in (Done, Again, Dead)]
+    HANDLED.expect((kind, word) for kind in types for word in verdicts)
+    DEAD_LETTERS.expect([(durable.name, BusRefusal.INTERNAL)])
 
 
 def _letter_id(delivery: Delivery) -> str:

@@ -28,7 +28,14 @@ from countersign.messaging.publishing import store
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.topology.streams import DURABLES, Durable
 from countersign.messaging.work.puller import Puller
-from countersign.messaging.work.settling import NAK, PROGRESS, Delivery, message_type, settle
+from countersign.messaging.work.settling import (
+    NAK,
+    PROGRESS,
+    Delivery,
+    expect,
+    message_type,
+    settle,
+)
 from countersign.process.clocks import MACHINE, Clocks
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
@@ -85,6 +92,7 @@ class Worker:
         self._service = service
         self._clocks = clocks
         self._running: set[str] = set()
+        expect(self.durable)
 
     async def consume(self, message: Msg) -> None:
         """Take whatever comes to the inbox: work, or a status of the request for work."""

@@ -24,13 +24,14 @@ def one_entry(work: str, **names: str) -> Iterator[None]:
         Retryable: the outside is away, for all entries alike.
 
     """
+    failed = _FAILED.labels(work=work)
     try:
         yield
     except Retryable:
         raise
     except Rejected as error:
-        _FAILED.labels(work=work).inc()
+        failed.inc()
         log.warning("entry.refused", work=work, reason=error.reason, **names)
     except Exception:  # a bug, or a value that nobody thought of: the other entries go on
-        _FAILED.labels(work=work).inc()
+        failed.inc()
         log.exception("entry.failed", work=work, **names)

@@ -20,8 +20,9 @@ def isolated(work: str, **ids: str | int) -> Iterator[None]:
         **ids: of the thing; never what it holds.
 
     """
+    bugs = _BUGS.labels(work=work)
     try:
         yield
     except Exception:
-        _BUGS.labels(work=work).inc()
+        bugs.inc()
         log.exception("isolated.bug", work=work, **ids)

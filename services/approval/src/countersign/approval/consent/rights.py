@@ -42,7 +42,10 @@ GROUPS_MAX: Final = 1_000
 GROUPS_SHOWN_MAX: Final = 5
 
 _reviews = counter(
-    "promote_reviews_total", "Questions whether a person may promote, by outcome.", ("outcome",)
+    "promote_reviews_total",
+    "Questions whether a person may promote, by outcome.",
+    ("outcome",),
+    known=[("allowed",), ("denied",), ("unavailable",)],
 )
 
 

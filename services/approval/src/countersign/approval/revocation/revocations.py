@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from countersign.approval.interfaces import Applications
+from countersign.approval.model import Ending
 from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.vault.ciphers import Cipher
 from countersign.approval.vault.vault import Spent
@@ -30,6 +31,12 @@ _revocations = counter(
     "revocations_total",
     "Tokens ended at their forge, by reason and outcome.",
     ("reason", "outcome"),
+    known=(
+        (ending.value, outcome.name.lower())
+        for ending in Ending
+        for outcome in RevocationOutcome
+        if outcome is not RevocationOutcome.UNSPECIFIED
+    ),
 )
 _pending = gauge("revocations_pending", "Tokens that wait to be ended at their forge.")
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from countersign.auditor.interfaces import Clock, Publisher
 from countersign.auditor.model import key_of, says_the_same
 from countersign.auditor.projection import Projection
-from countersign.contracts.messages import TokenChecked
+from countersign.contracts.messages import TokenChecked, TokenValidity
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter, gauge
 
@@ -15,7 +15,12 @@ EXPIRING = gauge(
     "credentials_expiring", "Stored credentials, by the days until they expire.", ("within",)
 )
 _DAYS = (1, 7, 30, 90)
-CHECKS = counter("auditor_checks_total", "Checks of stored credentials.", ("validity",))
+CHECKS = counter(
+    "auditor_checks_total",
+    "Checks of stored credentials.",
+    ("validity",),
+    known=((each.name.lower(),) for each in TokenValidity if each is not TokenValidity.UNSPECIFIED),
+)
 
 
 class Reports:

@@ -45,7 +45,12 @@ NAMED_MAX: Final = 512
 # Pipelines that are asked about one by one, of namespaces that somebody may not see as a whole; the
 # page of a pipeline asks for itself.
 SEEN_BY_NAME_MAX: Final = 256
-_REVIEWS = counter("access_reviews_total", "Questions to the API server.", ["outcome"])
+_REVIEWS = counter(
+    "access_reviews_total",
+    "Questions to the API server.",
+    ["outcome"],
+    known=[("allowed",), ("denied",), ("failed",)],
+)
 
 
 class _Decision(NamedTuple):

@@ -127,6 +127,12 @@ REFUSALS: Final[dict[str, Words]] = {
         "This sign-in belongs to another session",
         "Finish it in the browser where you started, signed in as the same person.",
     ),
+    ConsentRefusal.STREAM_REFUSED: Words(
+        503,
+        "Nothing can be recorded at the moment",
+        "Nothing was changed. Ask the administrator to make room on the message bus.",
+        "The stream of promotions takes no more events: it is full.",
+    ),
     ConsentRefusal.TOKEN_TOO_LONG_LIVED: Words(
         403,
         "The token would be valid for too long",

@@ -5,6 +5,7 @@ from typing import Final
 
 from countersign.contracts.messages import (
     CredentialMode,
+    FailureReason,
     ForgeUser,
     OpeningStep,
     PromotionRef,
@@ -28,7 +29,13 @@ from countersign.telemetry.metrics import counter
 
 log = get_logger()
 
-JOBS: Final = counter("pull_requests_total", "Jobs by outcome.", ("outcome",))
+_FAILURES = (each for each in FailureReason if each is not FailureReason.UNSPECIFIED)
+JOBS: Final = counter(
+    "pull_requests_total",
+    "Jobs by outcome.",
+    ("outcome",),
+    known=[("opened",), ("found",), *((each.name.lower(),) for each in _FAILURES)],
+)
 _NO_REASON: Final = "it failed"
 
 

@@ -211,6 +211,7 @@ def _requested(
         cautions=cautions,
         previous_promotion_id=previous,
         requested_at=situation.now,
+        content_created_at=next((app.created_at for app in below.apps if app.created_at), None),
     )
     return (event,)
 

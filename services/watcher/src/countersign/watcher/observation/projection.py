@@ -1,6 +1,6 @@
 """Folds the streams: promotions by their life, and the last observation of each Pipeline."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -18,10 +18,13 @@ from countersign.contracts.messages import (
     TokenUsed,
 )
 from countersign.contracts.promotion import OVER, Promotion
+from countersign.watcher.decision.contents import is_there
 from countersign.watcher.observation.credentials import Credentials
 
 # Of promotions that are over only the latest matter for the chain of their environment.
 OVER_KEPT_MAX: Final = 64
+# As many are looked at of a Pipeline.
+ENVIRONMENTS_MAX: Final = 100
 
 Place = tuple[str, str]
 PullRequestPlace = tuple[str, str, int]
@@ -96,6 +99,29 @@ class Projection:
             for uid, ids in self._by_uid.items()
             if any(self._entries[i].promotion.state not in OVER for i in ids)
         ]
+
+    def earlier(self, request: PromotionRequested) -> Sequence[TrackedPromotion]:
+        """Return the promotions of the same content into environments below, the first one first.
+
+        Where an environment had it more than once, the last time counts.
+        """
+        uid, found = request.promotion.pipeline.uid, list[TrackedPromotion]()
+        below, known = request.from_environment, self._by_uid.get(uid, {})
+        while below and len(found) < ENVIRONMENTS_MAX:
+            entry = next(
+                (
+                    entry
+                    for entry in map(self._entries.__getitem__, reversed(known))
+                    if entry.promotion.request.promotion.environment == below
+                    and is_there(request.content, entry.promotion.request.content)
+                ),
+                None,
+            )
+            if entry is None:
+                break
+            found.append(entry)
+            below = entry.promotion.request.from_environment
+        return found[::-1]
 
     def observed(self) -> Mapping[Place, Observed]:
         return self._observed

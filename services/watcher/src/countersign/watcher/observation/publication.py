@@ -1,7 +1,7 @@
 """Publishes what follows from a look at a Pipeline, once for all watchers that say the same."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.message import Message
@@ -15,7 +15,6 @@ from countersign.contracts.messages import (
     PromotionRef,
     PromotionRequested,
 )
-from countersign.contracts.promotion import Promotion
 from countersign.contracts.subjects import event_subject, fact_id, stream_of
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
@@ -25,7 +24,7 @@ from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.decision.observations import TOO_LONG, says_the_same, without_what_is_long
 from countersign.watcher.interfaces import Publisher
-from countersign.watcher.metrics import LEAD_SECONDS
+from countersign.watcher.metrics import LEAD_SECONDS, REVISION_LEAD_SECONDS
 from countersign.watcher.observation.inventory import pipeline_key
 from countersign.watcher.observation.projection import Projection
 
@@ -57,19 +56,22 @@ class Publication:
         """Within the promotion's trace, which its request begins."""
         ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
         entry = self._projection.entry(ref.promotion_id)
-        asks = isinstance(event, PromotionRequested)
-        name = names.SPAN_REQUEST_PROMOTION if asks else names.SPAN_COMPLETE_PROMOTION
+        name, below = names.SPAN_COMPLETE_PROMOTION, list[Mapping[str, str]]()
+        if isinstance(event, PromotionRequested):
+            name = names.SPAN_REQUEST_PROMOTION
+            below = [earlier.trace for earlier in self._projection.earlier(event)[-1:]]
         described = {
             names.PROMOTION_ID: ref.promotion_id,
             names.PIPELINE_NAMESPACE: ref.pipeline.namespace,
             names.PIPELINE_NAME: ref.pipeline.name,
             names.ENVIRONMENT: ref.environment,
         }
-        with span(name, parent=entry.trace if entry else None, attributes=described):
+        trace = entry.trace if entry else None
+        with span(name, parent=trace, links=below, attributes=described):
             if not await self._send(event):
                 return
             if isinstance(event, PromotionCompleted) and entry is not None:
-                _measure_lead(event, entry.promotion)
+                self._measure_lead(event, entry.promotion.request)
             log.info(
                 EVENTS[type(event)].name.replace("-", "_"),
                 promotion_id=ref.promotion_id,
@@ -77,6 +79,20 @@ class Publication:
                 pipeline=ref.pipeline.name,
                 environment=ref.environment,
             )
+
+    def _measure_lead(self, event: PromotionCompleted, request: PromotionRequested) -> None:
+        done, environment = event.completed_at, event.promotion.environment
+        first = next(
+            (earlier.promotion.request for earlier in self._projection.earlier(request)), request
+        )
+        made = request.content_created_at or first.requested_at
+        for since, histogram in (
+            (request.requested_at, LEAD_SECONDS),
+            (made, REVISION_LEAD_SECONDS),
+        ):
+            if since is not None and done is not None:
+                seconds = max(0.0, (done - since).total_seconds())
+                histogram.labels(environment=environment).observe(seconds)
 
     async def _send(self, event: Message) -> bool:
         """Publish it; returns whether it is in the stream now, by us or by another watcher."""
@@ -148,10 +164,3 @@ class Publication:
             # With what it follows, so that a return to an earlier state is no duplicate of that.
             return f"{name}:{event.pipeline.uid}:{digest}:{seen.sequence if seen else 0}"
         return fact_id(event)
-
-
-def _measure_lead(event: PromotionCompleted, promotion: Promotion) -> None:
-    asked, done = promotion.request.requested_at, event.completed_at
-    if asked is not None and done is not None:
-        seconds = max(0.0, (done - asked).total_seconds())
-        LEAD_SECONDS.labels(environment=event.promotion.environment).observe(seconds)

@@ -17,6 +17,7 @@ from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
 from countersign.watcher.interfaces import Publisher
+from countersign.watcher.model import WebhookOutcome
 from countersign.watcher.observation.projection import Projection, TrackedPromotion
 from countersign.watcher.pulls.fate_events import event_of, pull_of
 from countersign.watcher.pulls.sources import Address, Source
@@ -55,7 +56,7 @@ class PullRequestNews:
             while len(self._deliveries) > DELIVERIES_MAX:
                 self._deliveries.popitem(last=False)
 
-    async def on_fate(self, fate: Fate, *, source: Source) -> str:
+    async def on_fate(self, fate: Fate, *, source: Source) -> WebhookOutcome:
         """Publish what became of a pull request; returns a word for what was done.
 
         Raises:
@@ -72,7 +73,7 @@ class PullRequestNews:
             self._parked[place, source.address] = (fate, source)
             while len(self._parked) > PARKED_MAX:
                 self._parked.popitem(last=False)
-            return "unknown"
+            return WebhookOutcome.UNKNOWN
         return await self._publish(fate, entry=entry, source=source)
 
     async def on_opened(self, event: PullRequestOpened) -> None:
@@ -86,19 +87,21 @@ class PullRequestNews:
             if entry is not None:
                 await self._publish(fate, entry=entry, source=source)
 
-    async def _publish(self, fate: Fate, *, entry: TrackedPromotion, source: Source) -> str:
+    async def _publish(
+        self, fate: Fate, *, entry: TrackedPromotion, source: Source
+    ) -> WebhookOutcome:
         promotion = entry.promotion
         pull = pull_of(fate, promotion)
         if pull is None or not source.tells_of(pull.pull_request):
             log.warning("webhook.foreign", promotion_id=promotion.promotion_id)
-            return "foreign"
+            return WebhookOutcome.FOREIGN
         ref = pull.pull_request
         if not fate.merged and self._projection.is_known_closed(ref, at=fate.at):
             # From before it was opened again: a delivery can be caught, and sent under a new id.
-            return "known"
+            return WebhookOutcome.KNOWN
         event = event_of(fate, promotion=promotion, pull=pull, now=self._clock())
         if advance(promotion, event) is promotion:
-            return "known"
+            return WebhookOutcome.KNOWN
         described = {
             names.PROMOTION_ID: promotion.promotion_id,
             names.VCS_CHANGE_ID: str(ref.number),
@@ -115,7 +118,7 @@ class PullRequestNews:
             promotion_id=promotion.promotion_id,
             number=ref.number,
         )
-        return "merged" if fate.merged else "closed"
+        return WebhookOutcome.MERGED if fate.merged else WebhookOutcome.CLOSED
 
     async def _send(self, event: Message) -> None:
         published = await self._publisher.publish(event, message_id=fact_id(event))
