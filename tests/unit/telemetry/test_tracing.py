@@ -34,7 +34,7 @@ def test_span_of_another_trace_links_the_current_one(spans: Any) -> None:
     """A consent belongs to the promotion's trace and is linked to the click that caused it."""
     with span("promotion"):
         promotion = carrier()
-    with span("click"), span("approve", parent=promotion, link_current=True):
+    with span("click"), span("approve", parent=promotion, links=[carrier()]):
         pass
 
     by_name = {found.name: found for found in spans()}

@@ -40,7 +40,6 @@ def span(
     name: str,
     *,
     parent: Mapping[str, str] | None = None,
-    link_current: bool = False,
     links: Iterable[Mapping[str, str]] = (),
     attributes: Attributes | None = None,
     kind: SpanKind = SpanKind.INTERNAL,
@@ -51,16 +50,14 @@ def span(
         name: one of `attributes.SPAN_…`, without identifiers.
         parent: headers that carry the trace to belong to; without a `traceparent` in them, and by
             default, the current span.
-        link_current: link the span that is current to the new one, where `parent` leads to another
-            trace.
-        links: headers of other spans that this one follows from.
+        links: headers of spans that this one follows from; `carrier()` for the current one, where
+            `parent` leads to another trace.
         attributes: identifiers, by the names in `attributes`.
         kind: how the span meets other processes.
 
     """
     context = _context(parent)
-    linked = [trace.get_current_span()] if link_current else []
-    linked += [trace.get_current_span(other) for other in map(_context, links) if other]
+    linked = [trace.get_current_span(other) for other in map(_context, links) if other]
     tracer = trace.get_tracer(_TRACER_NAME)
     made = tracer.start_span(
         name,

@@ -24,7 +24,7 @@ from countersign.kube.pipelines.pipeline import Environment, Pipeline
 
 
 class WebhookOutcome(StrEnum):
-    """What a forge's webhook led to."""
+    """The outcome of a forge's webhook."""
 
     MERGED = "merged"
     CLOSED = "closed"

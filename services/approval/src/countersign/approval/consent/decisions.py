@@ -18,7 +18,7 @@ from countersign.approval.promotions.announcements import Announcements
 from countersign.contracts.messages import Person
 from countersign.telemetry.attributes import SPAN_COMPLETE_APPROVAL
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.tracing import span
+from countersign.telemetry.tracing import carrier, span
 
 log = get_logger()
 
@@ -55,7 +55,7 @@ class Decisions:
         refuse_rejection(entry.promotion, now=self.now())
         self.admission.count(entry, person)
         text = " ".join(reason.split())[:REASON_CHARACTERS_MAX]
-        with span("reject promotion", parent=entry.trace, link_current=True):
+        with span("reject promotion", parent=entry.trace, links=[carrier()]):
             await self.announcements.rejected(entry.promotion.ref, by=person, reason=text)
         log.info("approval.rejected", promotion_id=promotion_id)
 
@@ -64,7 +64,7 @@ class Decisions:
         entry = await self.admission.entry(promotion_id, person)
         refuse_retry(entry.promotion, now=self.now())
         self.admission.count(entry, person)
-        with span("retry promotion", parent=entry.trace, link_current=True):
+        with span("retry promotion", parent=entry.trace, links=[carrier()]):
             attempt = await self.announcements.retried(entry, by=person)
         log.info("promotion.retried", promotion_id=promotion_id, attempt=attempt)
         return attempt

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from countersign.approval.model import Consent
 from countersign.telemetry.attributes import APPROVAL_ID, PROMOTION_ID
-from countersign.telemetry.tracing import span
+from countersign.telemetry.tracing import carrier, span
 
 
 def in_trace(name: str, consent: Consent) -> AbstractContextManager[object]:
@@ -12,4 +12,4 @@ def in_trace(name: str, consent: Consent) -> AbstractContextManager[object]:
         PROMOTION_ID: consent.promotion.promotion_id,
         APPROVAL_ID: consent.approval_id,
     }
-    return span(name, parent=consent.trace, link_current=True, attributes=attributes)
+    return span(name, parent=consent.trace, links=[carrier()], attributes=attributes)

@@ -24,7 +24,7 @@ from countersign.contracts.promotion import State
 from countersign.contracts.secret import Secret
 from countersign.telemetry.attributes import APPROVAL_ID, PROMOTION_ID, SPAN_REDEEM
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.tracing import span
+from countersign.telemetry.tracing import carrier, span
 
 log = get_logger()
 
@@ -84,7 +84,7 @@ class Redemptions:
         with span(
             SPAN_REDEEM,
             parent=job.consent.trace,
-            link_current=True,
+            links=[carrier()],
             attributes={APPROVAL_ID: request.approval_id, PROMOTION_ID: request.promotion_id},
         ):
             return await self._redeem(request, job)

@@ -28,7 +28,7 @@ from countersign.contracts.messages import (
     RevocationOutcome,
 )
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.tracing import span, trace_of
+from countersign.telemetry.tracing import carrier, span, trace_of
 
 log = get_logger()
 
@@ -63,7 +63,7 @@ class Announcements:
 
     async def publish_later(self, event: Message, consent: Consent, *, message_id: str) -> None:
         """Publish in the promotion's trace, later if the bus is away now."""
-        with span(_SPAN, parent=consent.trace, link_current=True):
+        with span(_SPAN, parent=consent.trace, links=[carrier()]):
             try:
                 await self.publish(event, message_id=message_id)
             except Retryable as error:
@@ -190,7 +190,7 @@ class Announcements:
             lost_at=self._now(),
             by=_giver(entry, approval_id),
         )
-        with span(_SPAN, parent=entry.trace, link_current=True):
+        with span(_SPAN, parent=entry.trace, links=[carrier()]):
             await self.publish(event, message_id=f"{approval_id}-lost")
 
     async def revoked(self, spent: Spent, outcome: RevocationOutcome) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.telemetry.attributes import PROMOTION_ATTEMPT, PROMOTION_ID
-from countersign.telemetry.tracing import SpanKind, span
+from countersign.telemetry.tracing import SpanKind, carrier, span
 
 # https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 HTTP_METHOD: Final = "http.request.method"
@@ -28,7 +28,7 @@ def request_span(method: str, route: str) -> Iterator[Callable[[int], None]]:
 @contextmanager
 def asking(timeline: Timeline, name: str) -> Iterator[None]:
     """Continue the promotion's trace with what a person does, linked to the browser's request."""
-    with span(name, parent=timeline.carrier, link_current=True) as made:
+    with span(name, parent=timeline.carrier, links=[carrier()]) as made:
         made.set_attribute(PROMOTION_ID, timeline.promotion_id)
         made.set_attribute(PROMOTION_ATTEMPT, timeline.promotion.attempt)
         yield

@@ -21,7 +21,7 @@ from countersign.pr_writer.parent.memory import Memory
 from countersign.pr_writer.parent.projection import Lane, Projection, PromotionRecord
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.tracing import span
+from countersign.telemetry.tracing import carrier, span
 
 log = get_logger()
 
@@ -142,7 +142,7 @@ class Handling:
         with span(
             names.SPAN_WRITE_PULL_REQUEST,
             parent=record.trace,
-            link_current=True,
+            links=[carrier()],
             attributes=described(job),
         ):
             await self._settle(record, job)

@@ -17,7 +17,7 @@ from countersign.pr_writer.parent.interfaces import MonotonicClock
 from countersign.pr_writer.parent.projection import Projection, PromotionRecord
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
-from countersign.telemetry.tracing import span
+from countersign.telemetry.tracing import carrier, span
 
 log = get_logger()
 
@@ -78,7 +78,7 @@ class Looking:
         with span(
             names.SPAN_FOLLOW_PULL_REQUEST,
             parent=record.trace,
-            link_current=True,
+            links=[carrier()],
             attributes={names.PROMOTION_ID: record.promotion_id},
         ):
             outcome = await self._dispatcher.run(job)

@@ -109,7 +109,7 @@ class PullRequestNews:
         with span(
             names.SPAN_FOLLOW_PULL_REQUEST,
             parent=entry.trace,
-            link_current=True,
+            links=[carrier()],
             attributes=described,
         ):
             await self._send(event)
