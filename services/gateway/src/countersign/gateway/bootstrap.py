@@ -161,7 +161,7 @@ async def _run(
     projection = Projection(links=links)
     hub = Hub(projection=projection, templates=templates, access=access, pause=asyncio.sleep)
     health = told.health
-    feed = BusFeed(projection=projection, hub=hub, templates=templates, clock=now, health=health)
+    feed = BusFeed(projection=projection, hub=hub, clock=now, health=health)
     told.health.add("feed", feed.not_ready)
     bus = LateBus()
     visibility = Visibility(projection, access)

@@ -47,10 +47,11 @@ class May:
 
 @dataclass(frozen=True)
 class When:
-    """A moment; shown relative to now."""
+    """A moment, shown relative to now; `before` leads to it and is left out together with it."""
 
     at: datetime | None
     ago: bool = True
+    before: str = ""
 
 
 @dataclass(frozen=True)

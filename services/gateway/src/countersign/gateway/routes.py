@@ -100,14 +100,14 @@ class Row:
 def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
     seen: Shown = {"visibility": site.visibility, "screen": site.screen}
     board, promotions, record = BoardPages(**seen), PromotionPages(**seen), RecordPages(**seen)
-    consent = ConsentPages(**seen, links=site.links)
+    consent = ConsentPages(**seen)
     credentials = CredentialPages(**seen)
     actions = Actions(
         visibility=site.visibility,
         approval=site.approval,
         accounts=site.accounts,
         hub=site.hub,
-        links=site.links,
+        screen=site.screen,
     )
     callbacks = Callbacks(
         approval=site.approval,

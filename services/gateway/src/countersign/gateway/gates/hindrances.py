@@ -119,7 +119,7 @@ def _blocked(facts: _Facts) -> GateView:
 
 def _progressing(facts: _Facts) -> GateView:
     since = facts.hindering.since
-    lasting: Sentence = (", for ", When(since, ago=False)) if since else ()
+    lasting: Sentence = (When(since, ago=False, before=", for "),) if since else ()
     return GateView(
         state=GateState.PROGRESSING,
         sentence=(f"waiting until {facts.name} is healthy", *lasting),
@@ -158,7 +158,7 @@ def _unknown(environment: EnvironmentObserved) -> GateView:
     )
     lasting: Sentence = ()
     if environment.since:
-        lasting = (", for ", When(environment.since, ago=False))
+        lasting = (When(environment.since, ago=False, before=", for "),)
     return GateView(
         state=GateState.UNKNOWN,
         sentence=(where, *lasting),

@@ -72,11 +72,11 @@ def _waiting(at: Current) -> Said:
     p = at.promotion
     revision = code(p.request.content.revision)
     since = at.since(GateState.WAITING)
-    lasting: Sentence = (" for ", When(since, ago=False)) if since else ()
+    lasting: Sentence = (When(since, ago=False, before=" for "),) if since else ()
     have = len(p.counted)
     needed = p.approvals_needed
     count = f" ({have} of {needed} approvals)" if needed > 1 else ""
-    short_said: Sentence = ("for ", When(since, ago=False), count)
+    short_said: Sentence = (When(since, ago=False, before="for "), count)
     ready = f" has been ready for {p.request.promotion.environment}"
     return (revision, ready, *lasting, count), short_said
 
@@ -102,7 +102,7 @@ def _open(at: Current) -> Said:
     who = name_of(p.author)
     by: Sentence = (f" by {who}",) if who else ()
     checks: Sentence = (f" · {at.timeline.checks}",) if at.timeline.checks else ()
-    since: Sentence = (", opened ", When(p.changed_at)) if p.changed_at else ()
+    since: Sentence = (When(p.changed_at, before=", opened "),) if p.changed_at else ()
     link = at.pull_request
     return (*link, *by, *since, *checks), (*link, *by, *checks)
 
@@ -111,9 +111,9 @@ def _deploying(at: Current) -> Said:
     p = at.promotion
     who = name_of(p.merged_by)
     by = f" by {who}" if who else ""
-    when = When(p.changed_at)
-    full: Sentence = (*at.pull_request, " merged ", when, f"{by}; waiting for Flux")
-    return full, ("merged ", when, by)
+    when = When(p.changed_at, before=" ")
+    full: Sentence = (*at.pull_request, " merged", when, f"{by}; waiting for Flux")
+    return full, ("merged", when, by)
 
 
 def _failed(at: Current) -> Said:
@@ -133,14 +133,15 @@ def _rejected(at: Current) -> Said:
     p = at.promotion
     reason: Sentence = (f": “{p.reason}”",) if p.reason else ()
     who = name_of(p.rejected_by)
-    return (f"rejected by {who} ", When(p.changed_at), *reason), (f"by {who}", *reason)
+    when = When(p.changed_at, before=" ")
+    return (f"rejected by {who}", when, *reason), (f"by {who}", *reason)
 
 
 def _closed(at: Current) -> Said:
     p = at.promotion
     link = at.pull_request
-    when = When(p.changed_at)
-    return (*link, " was closed without merging ", when), (*link, " closed")
+    when = When(p.changed_at, before=" ")
+    return (*link, " was closed without merging", when), (*link, " closed")
 
 
 def _undone(at: Current) -> Said:
@@ -176,8 +177,10 @@ def _not_arrived(at: Current) -> Said:
     p, gate = at.promotion, at.gate
     name = p.request.promotion.environment
     running: Sentence = (f"{name} still runs ", code(gate.running)) if gate.running else ()
-    since: Sentence = (", for ", When(gate.running_since, ago=False)) if gate.running_since else ()
-    merged: Sentence = (*at.pull_request, " merged ", When(p.changed_at))
+    since: Sentence = (
+        (When(gate.running_since, ago=False, before=", for "),) if gate.running_since else ()
+    )
+    merged: Sentence = (*at.pull_request, " merged", When(p.changed_at, before=" "))
     if not running:
         return (*merged, f", but it has not arrived in {name}"), ("not arrived",)
     return (*merged, ", but ", *running, *since), (*running,)

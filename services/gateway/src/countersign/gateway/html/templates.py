@@ -16,7 +16,7 @@ from countersign.contracts.revision import short
 from countersign.gateway.gate_states import Show, Tone
 from countersign.gateway.gates.sentences import brief
 from countersign.gateway.html.static_files import StaticFiles
-from countersign.gateway.interfaces import Clock, Dice
+from countersign.gateway.interfaces import Clock, Dice, FeedStatus
 from countersign.gateway.model import (
     Code,
     GateKey,
@@ -36,6 +36,7 @@ from countersign.gateway.timeline.moments import Moment
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.view.boards import LABELS, Query, Waiting
 from countersign.gateway.view.records import decided, state_words, token_word
+from countersign.gateway.view.sheets import Sheet
 from countersign.gateway.view.tracks import plain
 
 MARK_BYTES: Final = 16
@@ -137,16 +138,17 @@ class Templates:
     ) -> str:
         html = self.page("_track.html", key=key, track=track, may=may, mine=mine)
         row = self.partial(addresses.dom_id("track", *key), html, swap="outerMorph")
-        return row + self._announcement(track, changed)
+        return row + self._changes(track, changed)
 
-    def _announcement(self, track: Track | None, changed: AbstractSet[str]) -> str:
-        """Return what a screen reader announces: the gate whose promotion changed, or nothing."""
+    def _changes(self, track: Track | None, changed: AbstractSet[str]) -> str:
+        """Announce the gate whose promotion changed, if one did."""
         gates = track.gates if track else ()
         said = [g for g in gates if g.promotion_id and g.promotion_id in changed]
-        if track is None or not said:
-            return ""
-        html = self.page("_announcement.html", key=track.key, gate=said[-1])
-        return self.partial("announcer", html, swap="innerHTML")
+        return self._announced(track.key, said[-1]) if track and said else ""
+
+    def _announced(self, key: PipelineKey, gate: GateView) -> str:
+        """What a screen reader announces; the same words again change nothing, and are not said."""
+        return self.partial("announcer", self.page("_announcement.html", key=key, gate=gate))
 
     def pipeline(
         self,
@@ -160,15 +162,16 @@ class Templates:
         if track is None:
             return self.partial("live", self.page("_gone.html"))
         html = self.page("_pipeline.html", track=track, history=history, may=may, mine=mine)
-        return self.partial("live", html) + self._announcement(track, changed)
+        return self.partial("live", html) + self._changes(track, changed)
 
     def gate(self, key: PipelineKey, shown: GatePage) -> str:
         html = self.page("_gate.html", key=key, shown=shown, form_token=self.form_token_mark)
-        live = self.partial("live", html)
-        if shown.gate is None:
-            return live
-        said = self.page("_announcement.html", key=key, gate=shown.gate)
-        return live + self.partial("announcer", said, swap="innerHTML")
+        return self.partial("live", html) + (self._announced(key, shown.gate) if shown.gate else "")
+
+    def sheet(self, sheet: Sheet) -> str:
+        html = self.page("_consent.html", sheet=sheet, form_token=self.form_token_mark)
+        said = self._announced(sheet.key, sheet.gate) if sheet.gate else ""
+        return self.partial("live", html) + said
 
     def summary(
         self, waiting: Sequence[Waiting], counts: Mapping[Show, int], *, namespace: str
@@ -178,6 +181,11 @@ class Templates:
         parts = [self.partial("waiting", strip)]
         parts += [self.partial(f"count-{s.value}", str(n)) for s, n in counts.items()]
         return "\n".join(parts)
+
+    def banner(self, status: FeedStatus) -> str:
+        """How the bus is, to see and, without an age that ticks, to hear."""
+        seen, heard = (self.page(f"_{n}.html", status=status).strip() for n in ("banner", "notice"))
+        return self.partial("banner", seen) + self.partial("notice", heard)
 
     def new_tracks(self, count: int) -> str:
         return self.partial("new-tracks", self.page("_new_tracks.html", count=count))

@@ -5,7 +5,6 @@ from datetime import datetime
 from itertools import cycle
 from typing import Final, Protocol
 
-from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Clock, FeedStatus, Pause
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.timeline.moments import Heard
@@ -39,13 +38,11 @@ class BusFeed:
         *,
         projection: Projection,
         hub: Hub,
-        templates: Templates,
         clock: Clock,
         health: Health,
     ) -> None:
         self._projection = projection
         self._hub = hub
-        self._templates = templates
         self._clock = clock
         self._health = health
         self._fullness = dict.fromkeys(STREAMS, 0.0)
@@ -104,6 +101,5 @@ class BusFeed:
             elif self._lost_at is None:
                 self._lost_at = self._clock()
                 log.warning("feed.lost")
-            html = self._templates.page("_banner.html", status=self.status)
-            self._hub.show_banner(html.strip())
+            self._hub.show_status(self.status)
             await pause(WATCH_INTERVAL_S)

@@ -6,12 +6,12 @@ that does not read is dropped, reconnects, and gets what it missed from its `Las
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from countersign.contracts.messages import Person
 from countersign.gateway.html.templates import Templates
-from countersign.gateway.interfaces import Access, Pause, rights
+from countersign.gateway.interfaces import Access, FeedStatus, Pause, rights
 from countersign.gateway.live.rendition import Rendering, View
 from countersign.gateway.live.sse import encode_event
 from countersign.gateway.model import PipelineKey
@@ -28,6 +28,7 @@ CLIENTS_PER_PERSON_MAX: Final = 16  # tabs
 # Long enough to put a burst into one message, too short to see.
 GATHER_S: Final = 0.015
 WAITERS_MAX: Final = 1_000
+NEARLY_FULL: Final = 0.9
 
 
 @dataclass(eq=False, kw_only=True)
@@ -65,7 +66,7 @@ class Hub:
         self._dirty: OrderedDict[PipelineKey, set[str]] = OrderedDict()
         self._wake = asyncio.Event()
         self._waiters: dict[str, set[asyncio.Event]] = {}
-        self._banner: str | None = None
+        self._status: FeedStatus | None = None
         self.closed = False
 
     def __len__(self) -> int:
@@ -80,8 +81,8 @@ class Hub:
         missed = self._missed(client, since)
         rendering = Rendering(self._projection, self._templates, missed)
         parts = self._parts(client, missed, rendering)
-        if self._banner is not None:
-            parts.append(self._templates.partial("banner", self._banner))
+        if self._status is not None:
+            parts.append(self._templates.banner(self._status))
         self._send(client, parts)
 
     def leave(self, client: Client) -> None:
@@ -106,12 +107,15 @@ class Hub:
         for waiter in self._waiters.get(change.promotion_id, ()):
             waiter.set()
 
-    def show_banner(self, html: str) -> None:
-        """Tell every page how the bus is; empty when all is well."""
-        if html == (self._banner or ""):
+    def show_status(self, status: FeedStatus) -> None:
+        """Tell every page how the bus is, when that has changed."""
+        # Only a store that is nearly full is spoken of.
+        full = int(status.fullness * 100) / 100 if status.fullness >= NEARLY_FULL else 0.0
+        status = replace(status, fullness=full)
+        if status == self._status:
             return
-        self._banner = html
-        text = self._templates.partial("banner", html)
+        self._status = status
+        text = self._templates.banner(status)
         for client in list(self._clients):
             self._send(client, [text])
 
@@ -189,6 +193,9 @@ class Hub:
         if not self._access.may_see(client.person, view.pipeline):
             return []
         may = rights(self._access, client.person)
+        if view.is_sheet:
+            person = client.person
+            return [rendering.sheet(view, person=person, access=self._access)]
         if view.promotion_id or view.environment:
             return [rendering.gate(view, may=may)]
         return [rendering.pipeline(view.pipeline, may=may)]

@@ -10,6 +10,7 @@ from countersign.gateway.interfaces import Access, rights
 from countersign.gateway.model import GateKey, May, PipelineKey, Track
 from countersign.gateway.view.boards import Query, counts_of, waiting_of
 from countersign.gateway.view.projection import Position, Projection
+from countersign.gateway.view.sheets import sheet_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,8 @@ class View:
     pipeline: PipelineKey | None = None
     environment: str = ""
     promotion_id: str = ""
+    # Whether it asks for consent to that promotion.
+    is_sheet: bool = False
     # The projection's position when the page was made.
     since: Position | None = None
 
@@ -87,6 +90,13 @@ class Rendering:
         if place not in self._made:
             self._made[place] = self._templates.gate(key, shown)
         return self._made[place]
+
+    def sheet(self, view: View, *, person: Person, access: Access) -> str:
+        """The consent sheet of this person, still of the promotion that the page was made for."""
+        made = sheet_of(self._projection, view.promotion_id, person=person, access=access)
+        if made is None or made.key != view.pipeline:
+            return ""
+        return self._templates.sheet(made)
 
     def summary(self, access: Access, person: Person, *, namespace: str) -> str:
         place = ("summary", access.audience(person), namespace, self._signing_in(person))

@@ -1,27 +1,38 @@
-"""Forms by which people act on promotions; they answer with a redirect, so reloading is safe."""
+"""Forms by which people act on promotions; they answer with a redirect, so reloading is safe.
 
+What is refused leads to where the promotion stands, and gives back what was written.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.live.hub import Hub
+from countersign.gateway.model import Action
 from countersign.gateway.refusals import Refusal
 from countersign.gateway.text import addresses
 from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.web.forms import read_form
+from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of
+from countersign.gateway.web.problems import TO_BOARD, problem_of, respond
 from countersign.gateway.web.spans import asking
 
 # So that a page without scripts shows what was just done.
 HEARD_TIMEOUT_S: Final = 0.7
 # The value of a box that was ticked.
 CONFIRMED: Final = "yes"
+
+Fields = Mapping[str, str]
+# Does it, and returns where the browser goes on; empty for the promotion's page.
+Act = Callable[[Request, Timeline, Fields], Awaitable[str]]
 
 
 class Actions:
@@ -34,77 +45,97 @@ class Actions:
         approval: ApprovalClient,
         accounts: Accounts,
         hub: Hub,
-        links: ForgeLinks,
+        screen: Screen,
     ) -> None:
-        self._links = links
         self._visibility = visibility
         self._approval = approval
         self._accounts = accounts
         self._hub = hub
-
-    async def _named(self, request: Request) -> tuple[Timeline, dict[str, str]]:
-        """The promotion that a form acts on, and the form's other fields."""
-        fields = await read_form(self._accounts.sessions, request)
-        person = session_of(request).person
-        return self._visibility.promotable(person, fields.get("promotion_id", "")), fields
+        self._screen = screen
 
     async def begin(self, request: Request) -> Response:
         """Promote as oneself: the answer leads the browser to the forge."""
-        timeline, fields = await self._named(request)
-        session = session_of(request)
-        with asking(timeline, "promote as oneself"):
-            answer = await self._approval.begin(
-                timeline.promotion_id,
-                person=session.person,
-                session=session.digest,
-                despite_blocked=fields.get("despite_blocked") == CONFIRMED,
-            )
-        if answer.granted or not answer.authorize_url:
-            return await self._shown(timeline.promotion_id)
-        return RedirectResponse(self._checked(answer.authorize_url, timeline), status_code=303)
+        return await self._acted(request, "promote as oneself", self._begin)
 
     async def cancel(self, request: Request) -> Response:
         """End one's own sign-in for this promotion, wherever it is stuck."""
-        timeline, _ = await self._named(request)
-        session = session_of(request)
-        with asking(timeline, "cancel signing in"):
-            await self._approval.revoke(
-                person=session.person, session="", promotion_id=timeline.promotion_id
-            )
-        return await self._shown(timeline.promotion_id)
+        return await self._acted(request, "cancel signing in", self._cancel)
 
     async def approve(self, request: Request) -> Response:
         """Let the stored credential open the pull request."""
-        timeline, fields = await self._named(request)
-        with asking(timeline, "promote with the stored credential"):
-            await self._approval.approve(
-                timeline.promotion_id,
-                person=session_of(request).person,
-                despite_blocked=fields.get("despite_blocked") == CONFIRMED,
-            )
-        return await self._shown(timeline.promotion_id)
+        return await self._acted(request, "promote with the stored credential", self._approve)
 
     async def reject(self, request: Request) -> Response:
-        timeline, fields = await self._named(request)
-        person, reason = session_of(request).person, fields.get("reason", "").strip()
-        with asking(timeline, "reject"):
-            await self._approval.reject(timeline.promotion_id, person=person, reason=reason)
-        return await self._shown(timeline.promotion_id)
+        return await self._acted(request, "reject", self._reject)
 
     async def retry(self, request: Request) -> Response:
-        timeline, _ = await self._named(request)
-        with asking(timeline, "ask again"):
-            await self._approval.retry(timeline.promotion_id, person=session_of(request).person)
-        return await self._shown(timeline.promotion_id)
+        return await self._acted(request, "ask again", self._retry)
 
-    async def _shown(self, promotion_id: str) -> Response:
-        await self._hub.wait_for(promotion_id, timeout_s=HEARD_TIMEOUT_S)
-        return RedirectResponse(addresses.promotion(promotion_id), status_code=303)
+    async def _acted(self, request: Request, name: str, act: Act) -> Response:
+        fields = await read_form(self._accounts.sessions, request)
+        person = session_of(request).person
+        timeline = self._visibility.promotable(person, fields.get("promotion_id", ""))
+        try:
+            with asking(timeline, name):
+                leads_to = await act(request, timeline, fields)
+        except (Rejected, Retryable) as error:
+            return self._refused(request, timeline, fields, error)
+        if not leads_to:
+            await self._hub.wait_for(timeline.promotion_id, timeout_s=HEARD_TIMEOUT_S)
+            leads_to = addresses.promotion(timeline.promotion_id)
+        return RedirectResponse(leads_to, status_code=303)
 
-    def _checked(self, url: str, timeline: Timeline) -> str:
-        origin = timeline.promotion.request.destination.origin
-        if not self._links.leads_to_sign_in(url, origin):
-            raise Rejected(
-                Refusal.FORGE_NOT_LISTED, f"a sign-in elsewhere than {origin} is not followed"
-            )
-        return url
+    def _refused(
+        self, request: Request, timeline: Timeline, fields: Fields, error: Rejected | Retryable
+    ) -> Response:
+        there = addresses.promotion(timeline.promotion_id)
+        show = Action(label="Show where it stands", href=there, primary=True)
+        trouble = problem_of(
+            error, actions=(show, TO_BOARD), instance=there, kept=fields.get("reason", "").strip()
+        )
+        return respond(self._screen, request, trouble)
+
+    async def _begin(self, request: Request, timeline: Timeline, fields: Fields) -> str:
+        session = session_of(request)
+        answer = await self._approval.begin(
+            timeline.promotion_id,
+            person=session.person,
+            session=session.digest,
+            despite_blocked=fields.get("despite_blocked") == CONFIRMED,
+        )
+        if answer.granted or not answer.authorize_url:
+            return ""
+        return _checked(answer.authorize_url, timeline, self._visibility.projection.links)
+
+    async def _cancel(self, request: Request, timeline: Timeline, fields: Fields) -> str:
+        del fields
+        person, promotion_id = session_of(request).person, timeline.promotion_id
+        await self._approval.revoke(person=person, session="", promotion_id=promotion_id)
+        return ""
+
+    async def _approve(self, request: Request, timeline: Timeline, fields: Fields) -> str:
+        await self._approval.approve(
+            timeline.promotion_id,
+            person=session_of(request).person,
+            despite_blocked=fields.get("despite_blocked") == CONFIRMED,
+        )
+        return ""
+
+    async def _reject(self, request: Request, timeline: Timeline, fields: Fields) -> str:
+        person, reason = session_of(request).person, fields.get("reason", "").strip()
+        await self._approval.reject(timeline.promotion_id, person=person, reason=reason)
+        return ""
+
+    async def _retry(self, request: Request, timeline: Timeline, fields: Fields) -> str:
+        del fields
+        await self._approval.retry(timeline.promotion_id, person=session_of(request).person)
+        return ""
+
+
+def _checked(url: str, timeline: Timeline, links: ForgeLinks) -> str:
+    origin = timeline.promotion.request.destination.origin
+    if not links.leads_to_sign_in(url, origin):
+        raise Rejected(
+            Refusal.FORGE_NOT_LISTED, f"a sign-in elsewhere than {origin} is not followed"
+        )
+    return url

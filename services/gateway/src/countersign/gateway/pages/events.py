@@ -64,11 +64,12 @@ class Events:
             tracks, may = self._visibility.tracks(person), self._visibility.may(person)
             shown = board(tracks, asked, may=may).tracks
             return View(board=asked, shown=frozenset(t.key for t in shown), since=since)
-        if kind in {"pipeline", "gate"}:
+        if kind in {"pipeline", "gate", "sheet"}:
             return View(
                 pipeline=PipelineKey(query.get("namespace", ""), query.get("name", "")),
                 environment=query.get("environment", ""),
                 promotion_id=query.get("promotion", ""),
+                is_sheet=kind == "sheet",
                 since=since,
             )
         return View(since=since)

@@ -1,6 +1,7 @@
-// Keys, times that stay alive, copying, and a word when the stream ends. Everything works without.
+// Keys, times that stay alive, copying, drafts, and a word when the stream ends. All works without.
 (() => {
   "use strict";
+  document.documentElement.classList.add("js");
   const UNITS = [[31536000, "y"], [86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const span = (s) => {
     const [size, unit] = UNITS.find(([n]) => s >= n) || [1, "s"];
@@ -52,6 +53,12 @@
     p: promote,
     "?": help,
   };
+  // Single keys can be turned off: https://www.w3.org/TR/WCAG22/#character-key-shortcuts
+  const keysOff = () => { try { return localStorage.getItem("keys") === "off"; } catch { return false; } };
+  function showKeys() {
+    document.querySelectorAll("[data-keys]").forEach((box) => { box.checked = !keysOff(); });
+    document.querySelectorAll(".field kbd").forEach((key) => { key.hidden = keysOff(); });
+  }
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const target = event.target;
@@ -60,7 +67,7 @@
       return;
     }
     const act = KEYS[event.key];
-    if (act) { event.preventDefault(); act(); }
+    if (act && !keysOff()) { event.preventDefault(); act(); }
   });
 
   document.addEventListener("copy", (event) => {
@@ -73,9 +80,67 @@
     }
   });
 
+  function notice(text) {
+    const line = document.getElementById("notice");
+    if (line) line.textContent = text;
+  }
+  async function copy(text) {
+    try { await navigator.clipboard.writeText(text); } catch {
+      // Without TLS there is no clipboard but this one.
+      const field = Object.assign(document.createElement("textarea"), { value: text });
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+  }
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (!button) return;
+    await copy(button.dataset.copy || button.previousElementSibling.textContent);
+    const label = button.dataset.label || (button.dataset.label = button.textContent);
+    button.textContent = "Copied";
+    notice("Copied");
+    setTimeout(() => { button.textContent = label; notice(""); }, 1500);
+  });
+
   document.addEventListener("change", (event) => {
     if (event.target.id === "namespace") event.target.form.requestSubmit();
+    if (event.target.matches("[data-keys]")) {
+      try { localStorage.setItem("keys", event.target.checked ? "on" : "off"); } catch { /* not kept */ }
+      showKeys();
+    }
   });
+
+  // What somebody types outlives what others do meanwhile, and a reload; sent, it is forgotten.
+  const draftOf = (field) => `draft:${field.dataset.draft}`;
+  const drafts = new Set();
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-draft]")) return;
+    drafts.add(draftOf(event.target));
+    sessionStorage.setItem(draftOf(event.target), event.target.value);
+  });
+  document.addEventListener("submit", (event) => {
+    event.target.querySelectorAll("[data-draft]").forEach((f) => { drafts.delete(draftOf(f)); sessionStorage.removeItem(draftOf(f)); });
+  });
+  function restoreDrafts() {
+    const fields = [...document.querySelectorAll("[data-draft]")];
+    for (const field of fields) {
+      const text = sessionStorage.getItem(draftOf(field));
+      if (!text) continue;
+      drafts.add(draftOf(field));
+      if (!field.value) { field.value = text; field.closest("details").open = true; }
+    }
+    const kept = document.getElementById("kept");
+    if (!kept) return;
+    const here = new Set(fields.map(draftOf));
+    const left = [...drafts].filter((d) => !here.has(d)).map((d) => sessionStorage.getItem(d)).filter(Boolean);
+    if (kept.hidden !== !left.length) kept.hidden = !left.length;
+    if (left.length && kept.querySelector("blockquote").textContent !== left[0]) {
+      kept.querySelector("blockquote").textContent = left[0];
+      kept.querySelector("button").dataset.copy = left[0];
+    }
+  }
 
   // Only what really changed fades in.
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -89,6 +154,7 @@
     }
     ages(document);
     hold();
+    restoreDrafts();
     if (calm.matches) return;
     cells.forEach((cell) => cell.animate([{ opacity: 0.25 }, { opacity: 1 }], { duration: 150 }));
   });
@@ -114,10 +180,13 @@
     line.className = "banner wait lost";
     line.textContent = text;
     banner.replaceChildren(line);
+    notice(text);
   }
 
   addEventListener("DOMContentLoaded", () => {
     ages(document);
+    showKeys();
+    restoreDrafts();
     openNamed();
     const main = document.getElementById("main");
     if (main) watched.observe(main, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["class", "href"] });
@@ -132,10 +201,10 @@
     document.addEventListener("htmx:sse:error", (event) => {
       const status = event.detail && event.detail.status;
       if (status === 401) ended("Your session has ended. Load the page to sign in again; what you see is from before.");
-      else if (!lost) { lost = true; ended("The connection to Countersign was lost just now. What you see may be old; it is tried again all the time."); }
+      else if (!lost) { lost = true; ended("The connection to Countersign was lost just now. What you see may be old. Countersign keeps trying to reconnect."); }
     });
     document.addEventListener("htmx:sse:after:connection", () => {
-      if (lost) { lost = false; document.getElementById("banner").replaceChildren(); }
+      if (lost) { lost = false; document.getElementById("banner").replaceChildren(); notice(""); }
     });
   });
   addEventListener("hashchange", openNamed);

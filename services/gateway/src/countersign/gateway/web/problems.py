@@ -25,12 +25,22 @@ class Trouble:
     # What an administrator could apply.
     manifest: str = ""
     actions: tuple[Action, ...] = ()
+    # The page of what it is about, if there is one.
+    instance: str = ""
+    # What somebody wrote, which is not lost by this.
+    kept: str = ""
 
 
 TO_BOARD: Final = Action(label="Go to the board", href="/")
 
 
-def problem_of(error: Rejected | Retryable, *, actions: tuple[Action, ...] = ()) -> Trouble:
+def problem_of(
+    error: Rejected | Retryable,
+    *,
+    actions: tuple[Action, ...] = (),
+    instance: str = "",
+    kept: str = "",
+) -> Trouble:
     """Put an error into words; one that is new keeps its own message."""
     if isinstance(error, Rejected):
         words = REFUSALS.get(error.reason, UNKNOWN_REFUSAL)
@@ -44,6 +54,8 @@ def problem_of(error: Rejected | Retryable, *, actions: tuple[Action, ...] = ())
         hint=words.hint,
         manifest=error.missing.manifest if isinstance(error, Denied) else "",
         actions=actions or (TO_BOARD,),
+        instance=instance,
+        kept=kept,
     )
 
 
@@ -74,5 +86,6 @@ def problem_json(trouble: Trouble) -> Response:
         "detail": " ".join(t for t in (trouble.message, trouble.hint) if t),
         "code": trouble.code,
         **({"grant": trouble.manifest} if trouble.manifest else {}),
+        **({"instance": trouble.instance} if trouble.instance else {}),
     }
     return JSONResponse(body, trouble.status, media_type="application/problem+json")
