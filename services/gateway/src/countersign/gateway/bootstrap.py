@@ -36,6 +36,7 @@ from countersign.gateway.routes import Site, application
 from countersign.gateway.schedule import recheck_rights
 from countersign.gateway.settings import GatewaySettings
 from countersign.gateway.text.forge_links import ForgeLinks
+from countersign.gateway.text.viewers import parse_viewers
 from countersign.gateway.view.projection import STREAMS, Projection
 from countersign.gateway.web.address import Address
 from countersign.gateway.web.frames import Screen
@@ -157,7 +158,13 @@ async def _run(
     links = ForgeLinks(read_document(listed, ForgeList) if listed else ForgeList())
     listener = listen(settings.host, settings.port)
     static = read_static_files()
-    templates = Templates(clock=now, dice=secrets.token_bytes, static=static, links=links)
+    templates = Templates(
+        clock=now,
+        dice=secrets.token_bytes,
+        static=static,
+        links=links,
+        viewers=parse_viewers(trace=settings.trace_link, objects=settings.object_links),
+    )
     projection = Projection(links=links)
     hub = Hub(projection=projection, templates=templates, access=access, pause=asyncio.sleep)
     health = told.health

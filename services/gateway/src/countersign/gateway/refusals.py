@@ -32,6 +32,7 @@ class Refusal(StrEnum):
     UNKNOWN_HOST = "unknown_host"
     UNKNOWN_PERSON = "unknown_person"
     UNKNOWN_PROMOTION = "unknown_promotion"
+    VIEWER_LINK = "viewer_link"
 
 
 class Delay(StrEnum):

@@ -33,6 +33,7 @@ from countersign.gateway.pages.credentials import CredentialPages
 from countersign.gateway.pages.entrance import Entrance, Exit
 from countersign.gateway.pages.events import Events
 from countersign.gateway.pages.files import Files
+from countersign.gateway.pages.history import HistoryPages
 from countersign.gateway.pages.promotions import PromotionPages
 from countersign.gateway.pages.record import RecordPages
 from countersign.gateway.refusals import Refusal
@@ -44,6 +45,7 @@ from countersign.gateway.web.guards import Guard, session_of
 from countersign.gateway.web.spans import request_span
 
 COMPRESS_BYTES_MIN: Final = 1_024
+API_ENVIRONMENT: Final = "/api/v1/pipelines/{namespace}/{name}/environments/{environment}"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -101,7 +103,7 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
     seen: Shown = {"visibility": site.visibility, "screen": site.screen}
     board, promotions, record = BoardPages(**seen), PromotionPages(**seen), RecordPages(**seen)
     consent = ConsentPages(**seen)
-    credentials = CredentialPages(**seen)
+    credentials, history = CredentialPages(**seen), HistoryPages(**seen)
     actions = Actions(
         visibility=site.visibility,
         approval=site.approval,
@@ -136,6 +138,7 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("POST", "/p/{namespace}/{name}/{environment}/approve", actions.approve),
         Row("POST", "/p/{namespace}/{name}/{environment}/reject", actions.reject),
         Row("POST", "/p/{namespace}/{name}/{environment}/retry", actions.retry),
+        Row("GET", "/p/{namespace}/{name}/{environment}/history", history.history),
         Row("GET", "/promotions/{promotion_id}", promotions.promotion),
         Row("GET", "/oauth/callback/{forge}", callbacks.callback, by_rights=False),
         Row("GET", "/credentials", credentials.credentials),
@@ -155,6 +158,7 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("GET", "/api/v1/session", api.session, program, by_rights=False),
         Row("GET", "/api/v1/pipelines", api.pipelines, program),
         Row("GET", "/api/v1/pipelines/{namespace}/{name}", api.pipeline, program),
+        Row("GET", f"{API_ENVIRONMENT}/history", api.history, program),
         Row("GET", "/api/v1/promotions", api.promotions, program),
         Row("GET", "/api/v1/promotions/{promotion_id}", api.promotion, program),
         Row("POST", "/api/v1/promotions/{promotion_id}/begin", api.begin, program),

@@ -39,6 +39,18 @@ class GatewaySettings(BaseSettings):
         default=None, description="the forge list (YAML); only names and addresses are used"
     )
 
+    trace_link: str = Field(
+        default="",
+        max_length=500,
+        description="page of a trace in your viewer, as https://tempo.example/trace/{trace_id}",
+    )
+    object_links: str = Field(
+        default="",
+        max_length=2_000,
+        description="pages of objects in your dashboards, Label=https://… with {cluster}, "
+        "{namespace}, {kind}, {resource} or {name} in them; several with spaces between",
+    )
+
     @model_validator(mode="after")
     def _local_means_local(self) -> Self:
         if self.public_url:

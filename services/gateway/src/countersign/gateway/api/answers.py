@@ -12,11 +12,13 @@ from countersign.gateway.api.shapes import (
     MomentShape,
     PipelineShape,
     PromotionShape,
+    RanShape,
 )
 from countersign.gateway.model import EnvironmentView, GateView, Track
 from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import Moment, name_of
 from countersign.gateway.timeline.timelines import Decision, Timeline
+from countersign.gateway.view.histories import Ran
 from countersign.gateway.view.records import Row
 from countersign.gateway.view.risks import CredentialView
 from countersign.gateway.view.tracks import plain
@@ -56,6 +58,21 @@ def pipeline_shape(track: Track, *, may: AbstractSet[str]) -> PipelineShape:
         environments=tuple(_environment(e, may=may) for e in track.environments),
         findings=tuple(f.message for f in track.findings),
         observed_at=track.observed_at,
+    )
+
+
+def ran_shape(ran: Ran, *, links: ForgeLinks) -> RanShape:
+    return RanShape(
+        revision=short(ran.revision),
+        recorded=ran.revision.recorded,
+        since=ran.since,
+        until=ran.until,
+        running=ran.is_running,
+        how=ran.how.value,
+        people=ran.people,
+        merged_by=ran.merged_by,
+        promotion_id=ran.promotion_id,
+        pull_request=links.pull_request(ran.pull_request),
     )
 
 

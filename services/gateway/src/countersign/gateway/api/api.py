@@ -14,6 +14,8 @@ from countersign.gateway.api import answers, shapes
 from countersign.gateway.api.openapi import description
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.model import PipelineKey
+from countersign.gateway.pages.history import history_at
+from countersign.gateway.pages.promotions import gate_of, track_of
 from countersign.gateway.refusals import Refusal
 from countersign.gateway.text import addresses
 from countersign.gateway.timeline.timelines import Timeline
@@ -98,6 +100,16 @@ class Api:
             )
         may = self._visibility.may(session_of(request).person)
         return _json(answers.pipeline_shape(track, may=track.allowed(may)))
+
+    async def history(self, request: Request) -> Response:
+        """Tell the revisions that an environment ran; `at` narrows it to one moment."""
+        key, track = track_of(self._visibility, request)
+        environment, _ = gate_of(request, track)
+        asked, known = request.query_params.get("at", ""), self._visibility.projection
+        history = history_at(known, key, environment, asked=asked)
+        items = tuple(answers.ran_shape(r, links=known.links) for r in history)
+        frame = self._frame(len(items))
+        return _json(shapes.HistoryList.model_validate({**frame, "items": items}))
 
     def _key(self, request: Request, second: str) -> PipelineKey:
         parts = (request.path_params["namespace"], request.path_params[second])

@@ -33,6 +33,13 @@ OPERATIONS: Final = (
     Operation("get", "/api/v1/session", "Who is signed in", shapes.SessionShape),
     Operation("get", "/api/v1/pipelines", "Pipelines", shapes.PipelineList, query=_BOARD),
     Operation("get", "/api/v1/pipelines/{namespace}/{name}", "One pipeline", shapes.PipelineShape),
+    Operation(
+        "get",
+        "/api/v1/pipelines/{namespace}/{name}/environments/{environment}/history",
+        "What an environment ran",
+        shapes.HistoryList,
+        query=("at",),
+    ),
     Operation("get", "/api/v1/promotions", "Promotions", shapes.PromotionList, query=_NARROW),
     Operation("get", _ONE, "One promotion", shapes.PromotionShape),
     Operation("post", f"{_ONE}/begin", "Promote as oneself", shapes.BeginShape),

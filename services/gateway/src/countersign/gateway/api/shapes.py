@@ -60,6 +60,23 @@ class PipelineShape(Shape):
     observed_at: datetime | None = None
 
 
+class RanShape(Shape):
+    """A revision that an environment ran for a while."""
+
+    revision: str
+    recorded: str
+    since: datetime | None = Field(
+        default=None, description="When it came; where nobody promoted it, when it was first seen."
+    )
+    until: datetime | None = None
+    running: bool = False
+    how: str = Field(description="promotion, downgrade, rollback, otherwise or source")
+    people: tuple[str, ...] = Field(default=(), description="Who approved it.")
+    merged_by: str = ""
+    promotion_id: str = ""
+    pull_request: str = ""
+
+
 class MomentShape(Shape):
     """Something that happened."""
 
@@ -153,6 +170,12 @@ class PromotionList(ListShape):
     """Promotions, newest first."""
 
     items: tuple[PromotionShape, ...]
+
+
+class HistoryList(ListShape):
+    """Revisions that an environment ran, the newest first."""
+
+    items: tuple[RanShape, ...]
 
 
 class CredentialList(ListShape):

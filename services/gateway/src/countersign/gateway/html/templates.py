@@ -13,7 +13,8 @@ from markupsafe import Markup, escape
 from countersign.contracts.messages import CredentialMode, FindingLevel, TokenKind
 from countersign.contracts.promotion import Note, State
 from countersign.contracts.revision import short
-from countersign.gateway.gate_states import Show, Tone
+from countersign.gateway.gate_states import STATES, Show, Tone
+from countersign.gateway.gates.meanings import MEANINGS
 from countersign.gateway.gates.sentences import brief
 from countersign.gateway.html.static_files import StaticFiles
 from countersign.gateway.interfaces import Clock, Dice, FeedStatus
@@ -30,11 +31,15 @@ from countersign.gateway.model import (
 )
 from countersign.gateway.model import Moment as ClockTime
 from countersign.gateway.text import addresses, ages
+from countersign.gateway.text.commands import look_lines
 from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.text.lettering import visible
+from countersign.gateway.text.viewers import Viewers
 from countersign.gateway.timeline.moments import Moment
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.view.boards import LABELS, Query, Waiting
+from countersign.gateway.view.histories import HOW_WORDS
+from countersign.gateway.view.lanes import lane
 from countersign.gateway.view.records import decided, state_words, token_word
 from countersign.gateway.view.sheets import Sheet
 from countersign.gateway.view.tracks import plain
@@ -70,10 +75,21 @@ def gate_page(track: Track | None, timeline: Timeline | None, at: GateKey, may: 
     )
 
 
+_NO_VIEWERS: Final = Viewers()
+
+
 class Templates:
     """Owns the template environment."""
 
-    def __init__(self, *, clock: Clock, dice: Dice, static: StaticFiles, links: ForgeLinks) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        dice: Dice,
+        static: StaticFiles,
+        links: ForgeLinks,
+        viewers: Viewers = _NO_VIEWERS,
+    ) -> None:
         # Stands for the form token in what is rendered once for many; nobody can guess it.
         self.form_token_mark = dice(MARK_BYTES).hex()
         self._environment = Environment(
@@ -95,6 +111,7 @@ class Templates:
             unquoted=unquoted,
             as_sentence=as_sentence,
             absolute=ages.absolute,
+            dated=ages.dated,
             machine=ages.machine,
             clock=ages.clock,
             initials=initials,
@@ -113,6 +130,11 @@ class Templates:
             TokenKind=TokenKind,
             FindingLevel=FindingLevel,
             durations=durations,
+            lane=lane,
+            look_lines=look_lines,
+            viewers=viewers,
+            HOW=HOW_WORDS,
+            GATE_MEANINGS=[(STATES[s].look, words) for s, words in MEANINGS.items()],
             plain=plain,
             until=lambda at: ages.until(at, now=clock()),
             relative=lambda at: ages.relative(at, now=clock()),
@@ -147,7 +169,7 @@ class Templates:
         return self._announced(track.key, said[-1]) if track and said else ""
 
     def _announced(self, key: PipelineKey, gate: GateView) -> str:
-        """What a screen reader announces; the same words again change nothing, and are not said."""
+        """Announce a gate; the same words again change nothing, so they are not said again."""
         return self.partial("announcer", self.page("_announcement.html", key=key, gate=gate))
 
     def pipeline(
@@ -183,7 +205,7 @@ class Templates:
         return "\n".join(parts)
 
     def banner(self, status: FeedStatus) -> str:
-        """How the bus is, to see and, without an age that ticks, to hear."""
+        """Say how the bus is, to be seen and, without an age that ticks, to be heard."""
         seen, heard = (self.page(f"_{n}.html", status=status).strip() for n in ("banner", "notice"))
         return self.partial("banner", seen) + self.partial("notice", heard)
 

@@ -20,7 +20,7 @@
     const title = `${node.dateTime.replace("T", " ").replace("Z", " UTC")}\n${LOCAL.format(at)} here`;
     if (node.title !== title) node.title = title;
   }
-  const ages = (root) => root.querySelectorAll("time[datetime]").forEach(age);
+  const ages = (root) => root.querySelectorAll("time[datetime]:not([data-fixed], [data-clock])").forEach(age);
   setInterval(() => { if (!document.hidden) ages(document); }, 1000);
 
   const tracks = () => [...document.querySelectorAll(".track:not(.gone)")];

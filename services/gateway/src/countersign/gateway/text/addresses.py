@@ -48,6 +48,15 @@ def consent(key: PipelineKey, environment: str) -> str:
     return f"{gate(key, environment)}/promote"
 
 
+def history(key: PipelineKey, environment: str) -> str:
+    return f"{gate(key, environment)}/history"
+
+
+def history_json(key: PipelineKey, environment: str) -> str:
+    parts = (segment(p) for p in (*key, environment))
+    return "/api/v1/pipelines/{}/{}/environments/{}/history".format(*parts)
+
+
 def promotion(promotion_id: str) -> str:
     return f"/promotions/{segment(promotion_id)}"
 

@@ -44,6 +44,11 @@ def absolute(at: datetime) -> str:
     return _in_utc(at).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def dated(at: datetime) -> str:
+    """`2026-11-23 14:12 UTC`: as a row of a table has it."""
+    return _in_utc(at).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def machine(at: datetime) -> str:
     return _in_utc(at).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -87,6 +87,7 @@ REFUSALS: Final[dict[str, Words]] = {
         "Promotion not found",
         "It may be very old, or you may not have permission to see it.",
     ),
+    Refusal.VIEWER_LINK: Words(500, "Countersign is not set up correctly"),
     ConsentRefusal.BUS_UNAVAILABLE: Words(
         503,
         "Countersign is cut off at the moment",

@@ -1,0 +1,90 @@
+"""Links to a team's dashboards, and lines for a terminal."""
+
+import pytest
+from unit.gateway.browsing import browser
+from unit.gateway.doubles import Scene
+from unit.gateway.gallery import rich_board
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import ObjectRef
+from countersign.gateway.refusals import Refusal
+from countersign.gateway.text.commands import look_lines
+from countersign.gateway.text.viewers import parse_viewers
+
+HELM = ObjectRef(api_version="helm.toolkit.fluxcd.io/v2", kind="HelmRelease", name="podinfo")
+TEMPO = "https://tempo.example/trace/{trace_id}"
+HEADLAMP = "Head_lamp=https://lamp.example/c/{cluster}/{namespace}/{resource}/{name}"
+
+
+def test_names_fill_a_template_and_cannot_leave_their_place() -> None:
+    viewers = parse_viewers(trace="", objects=HEADLAMP)
+    hostile = HELM.model_copy(update={"name": "../../x?y#z"})
+
+    (link,) = viewers.objects(hostile, cluster="eu/1", namespace="shop")
+
+    assert link.label == "Head lamp"
+    assert link.href == "https://lamp.example/c/eu%2F1/shop/helmreleases/..%2F..%2Fx%3Fy%23z"
+
+
+@pytest.mark.parametrize(
+    ("trace", "objects"),
+    [
+        ("javascript:alert({trace_id})", ""),
+        ("https://tempo.example/{span}", ""),
+        ("", "https://lamp.example/{name}"),
+        ("", "Lamp=https://lamp.example/{password}"),
+        ("", "Lamp=ftp://lamp.example/{name}"),
+        ("", " ".join([HEADLAMP] * 6)),
+    ],
+)
+def test_template_that_is_none_is_refused_at_start(trace: str, objects: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        parse_viewers(trace=trace, objects=objects)
+
+    assert refused.value.reason is Refusal.VIEWER_LINK
+
+
+def test_trace_is_linked_only_where_there_is_one_and_a_viewer() -> None:
+    assert (
+        parse_viewers(trace=TEMPO, objects="").trace("4bf9") == "https://tempo.example/trace/4bf9"
+    )
+    assert parse_viewers(trace=TEMPO, objects="").trace("") == ""
+    assert parse_viewers(trace="", objects="").trace("4bf9") == ""
+
+
+def test_lines_for_a_terminal_name_the_object_and_quote_what_must_be() -> None:
+    other = ObjectRef(api_version="apps/v1", kind="Deployment", name="a;rm -rf b")
+
+    assert look_lines(HELM, namespace="prod") == (
+        "kubectl -n prod describe helmrelease.helm.toolkit.fluxcd.io/podinfo",
+        "flux -n prod get helmreleases podinfo",
+    )
+    assert look_lines(other, namespace="prod") == (
+        "kubectl -n prod describe 'deployment.apps/a;rm -rf b'",
+    )
+
+
+async def test_pipeline_page_gives_lines_to_copy_dates_and_who_merged() -> None:
+    scene = Scene()
+    rich_board(scene)
+
+    async with browser(scene) as client:
+        html = (await client.get("/p/shop/checkout")).text
+        promotion = next(iter(scene.projection.timelines))
+        gate = (await client.get(f"/promotions/{promotion}")).text
+
+    line = "kubectl -n prod describe helmrelease.helm.toolkit.fluxcd.io/podinfo"
+    assert f'data-copy="{line}"' in html
+    assert "2026-11-14 14:02 UTC" in html
+    assert "merged by ada-l" in html
+    assert "9b1f" * 16 in gate
+    assert "2026-11-14 14:02 UTC" in gate
+
+
+async def test_help_is_linked_from_every_page_and_explains_every_state() -> None:
+    async with browser(Scene()) as client:
+        board, page = (await client.get("/")).text, (await client.get("/help")).text
+
+    assert 'href="/help"' in board
+    assert "data-keys" in page
+    assert page.count("<dt>") > 19
