@@ -3,6 +3,7 @@
 import pytest
 
 from countersign.kube.watches.pauses import Pauses
+from countersign.process.clocks import Clocks
 
 
 async def waits(random: float) -> list[float]:
@@ -11,7 +12,9 @@ async def waits(random: float) -> list[float]:
     async def sleep(wait_s: float) -> None:
         slept.append(wait_s)
 
-    pauses = Pauses(first_s=1.0, longest_s=8.0, refused_s=5.0, random=lambda: random, sleep=sleep)
+    pauses = Pauses(
+        first_s=1.0, longest_s=8.0, refused_s=5.0, clocks=Clocks(random=lambda: random, sleep=sleep)
+    )
     for failures in (0, 1, 99):
         await pauses.after(failures)
     await pauses.refused()

@@ -16,6 +16,7 @@ from countersign.kube.watches.discovery import Resource
 from countersign.kube.watches.pauses import Pauses
 from countersign.kube.watches.reflections import Handling, Standing, Update
 from countersign.kube.watches.reflector import Reflector
+from countersign.process.clocks import Clocks
 
 RELEASES = Resource(
     group="helm.toolkit.fluxcd.io", version="v2", kind="HelmRelease", plural="helmreleases"
@@ -148,7 +149,9 @@ async def updates(server: Server) -> list[Update[Record]]:
         server,
         RELEASES,
         handling=Handling(read=read_object, deliver=deliver),
-        pauses=Pauses(random=lambda: 0.5, now=lambda: server.now, sleep=server.sleep),
+        pauses=Pauses(
+            clocks=Clocks(random=lambda: 0.5, monotonic=lambda: server.now, sleep=server.sleep)
+        ),
     )
     try:
         await reflector.run()

@@ -1,6 +1,7 @@
 """A delegation opens for the job it was redeemed for, and for nothing else."""
 
 import base64
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -132,7 +133,7 @@ class Bus:
 
 async def test_redemption_is_signed_over_all_of_its_fields() -> None:
     key, bus = Ed25519PrivateKey.generate(), Bus(RedeemResponse(sealed=b"x"))
-    redeemer = SigningRedeemer(bus, key=key, clock=lambda: AT)
+    redeemer = SigningRedeemer(bus, key=key, clock=lambda: AT, random_bytes=os.urandom)
 
     made, sealed = await redeemer.redeem(job(), public_key=b"k" * 32)
 
@@ -144,9 +145,16 @@ async def test_redemption_is_signed_over_all_of_its_fields() -> None:
         )
 
 
+def redeemer_of(bus: Bus) -> SigningRedeemer:
+    key = Ed25519PrivateKey.generate()
+    return SigningRedeemer(bus, key=key, clock=lambda: AT, random_bytes=os.urandom)
+
+
 async def test_redemption_that_is_refused_says_to_approve_again() -> None:
     bus = Bus(RedeemResponse(problem=Problem(code="expired", message="it is over")))
-    redeemer = SigningRedeemer(bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT)
+    redeemer = SigningRedeemer(
+        bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT, random_bytes=os.urandom
+    )
 
     with pytest.raises(Rejected, match=r"delegation_expired.*approve again"):
         await redeemer.redeem(job(), public_key=b"k" * 32)
@@ -154,7 +162,9 @@ async def test_redemption_that_is_refused_says_to_approve_again() -> None:
 
 async def test_right_that_was_withdrawn_is_told_as_approval_tells_it() -> None:
     bus = Bus(RedeemResponse(problem=Problem(code="not_allowed", message="a right was withdrawn")))
-    redeemer = SigningRedeemer(bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT)
+    redeemer = SigningRedeemer(
+        bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT, random_bytes=os.urandom
+    )
 
     with pytest.raises(Rejected) as caught:
         await redeemer.redeem(job(), public_key=b"k" * 32)
@@ -164,7 +174,9 @@ async def test_right_that_was_withdrawn_is_told_as_approval_tells_it() -> None:
 
 async def test_redemption_is_tried_again_while_the_cluster_cannot_be_asked() -> None:
     bus = Bus(RedeemResponse(problem=Problem(code="cluster_unavailable", message="away")))
-    redeemer = SigningRedeemer(bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT)
+    redeemer = SigningRedeemer(
+        bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT, random_bytes=os.urandom
+    )
 
     waits_s = []
     for tries in range(1, DELEGATED_TRIES_MAX):

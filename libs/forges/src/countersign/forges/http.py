@@ -6,7 +6,6 @@ proxy or netrc variables, bounds time and size, and logs nothing.
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -22,6 +21,7 @@ from countersign.dialects.addresses import origin_of
 from countersign.dialects.exchange import Answer, Basic, Call, Request, Sent
 from countersign.dialects.kinds import kind_of, sign_in_origins
 from countersign.dialects.refusals import ForgeRefusal
+from countersign.process.clocks import MACHINE, Clocks
 
 CONNECTIONS_MAX: Final = 8
 CONNECT_S: Final = 5.0
@@ -35,6 +35,7 @@ class ForgeHttp:
         forge: the administrator's entry; it decides where anything may go.
         observe: told of every call after it.
         tls: made beforehand with `tls_context`, where making it for each client costs too much.
+        clocks: the machine's, but in tests.
         transport: a stand-in for the network, in tests.
 
     """
@@ -45,9 +46,11 @@ class ForgeHttp:
         *,
         observe: Callable[[Call], None] = lambda _: None,
         tls: ssl.SSLContext | None = None,
+        clocks: Clocks = MACHINE,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.forge = forge
+        self.clocks = clocks
         self._kind = kind_of(forge)
         self._base = self._kind.addresses.api_of(forge)
         self._api_origin = origin_of(self._base)
@@ -92,7 +95,7 @@ class ForgeHttp:
         sent = Sent(request=request, token=token)
         url = self._url(sent)
         host = httpx2.URL(url).netloc.decode()
-        start_ns = time.time_ns()
+        start_ns = self._now_ns()
         status = 0
         try:
             # The client's own timeouts are for each read; this one is for the whole exchange.
@@ -116,11 +119,16 @@ class ForgeHttp:
                     host=host,
                     status=status,
                     start_ns=start_ns,
-                    end_ns=time.time_ns(),
+                    end_ns=self._now_ns(),
                 )
             )
-        statuses.check(answer, sent, host=host, kind=self._kind, now_s=time.time())
+        statuses.check(
+            answer, sent, host=host, kind=self._kind, now_s=self.clocks.wall().timestamp()
+        )
         return answer
+
+    def _now_ns(self) -> int:
+        return int(self.clocks.wall().timestamp() * 1e9)
 
     def _url(self, sent: Sent) -> str:
         """Return the whole URL.

@@ -1,6 +1,7 @@
 """Puts the service together and runs it; the only place that names concrete classes."""
 
 import asyncio
+import secrets
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -52,7 +53,9 @@ async def run(
         accesses = AccessBook(forges, secrets=_secrets(settings))
         dispatcher = Dispatcher(
             pool,
-            redeemer=SigningRedeemer(bus, key=key, clock=_utc_now),
+            redeemer=SigningRedeemer(
+                bus, key=key, clock=_utc_now, random_bytes=secrets.token_bytes
+            ),
             announcer=announcer,
             monotonic=time.monotonic,
         )

@@ -5,8 +5,7 @@ Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with
 
 import base64
 import json
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -31,16 +30,14 @@ CLOCK_SKEW_S: Final = 60  # GitHub's own advice for `iat`
 
 
 @asynccontextmanager
-async def installation_token(
-    http: ForgeHttp, place: Place, *, now_s: Callable[[], float] = time.time
-) -> AsyncIterator[Secret]:
+async def installation_token(http: ForgeHttp, place: Place) -> AsyncIterator[Secret]:
     """Mint a token for the one repository, and revoke it at the end.
 
     Raises:
         Rejected: `credential_missing`, `not_found` where the App is not installed.
 
     """
-    assertion = _assertion(http.forge, now_s=int(now_s()))
+    assertion = _assertion(http.forge, now_s=int(http.clocks.wall().timestamp()))
     finding = Request(
         name="find the installation", method="GET", url=f"{rest_path(place)}/installation"
     )

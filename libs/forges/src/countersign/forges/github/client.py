@@ -4,7 +4,6 @@ A promotion takes three requests where the repository is known and five where it
 the tree and its files, the commit, the pull request.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -58,7 +57,7 @@ class GitHub:
         with shapes.reading(name):
             await self._add_pulls(place, scope, repository)
             await self._add_open_pulls(place, repository)
-            view = wire.view_of(data, repository, scope=scope, read_at_s=_date_s(answer))
+            view = wire.view_of(data, repository, scope=scope, read_at_s=self._date_s(answer))
             self._ids.keep(place, scope, repository, base=view.base)
         return view
 
@@ -257,6 +256,13 @@ class GitHub:
             body = answer.json_of(request.name)
             return rest.status_of(body, version=answer.headers.get("etag", ""))
 
+    def _date_s(self, answer: Answer) -> float:
+        """The forge's clock, by which its commits are dated."""
+        try:
+            return parsedate_to_datetime(answer.headers["date"]).timestamp()
+        except (KeyError, ValueError, OverflowError):
+            return self._http.clocks.wall().timestamp()
+
 
 def _refuse_commit(errors: _Errors, *, where: str) -> None:
     """Tell what stopped a commit: no branch, a commit that was there first, or a rule."""
@@ -270,11 +276,3 @@ def _refuse_commit(errors: _Errors, *, where: str) -> None:
     raise Rejected(
         ForgeRefusal.BAD_ANSWER, f"commit: {where}: nothing was done, and no error given"
     )
-
-
-def _date_s(answer: Answer) -> float:
-    """The forge's clock, by which its commits are dated."""
-    try:
-        return parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, ValueError, OverflowError):
-        return time.time()

@@ -8,7 +8,6 @@ Source: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 import base64
 import binascii
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from countersign.kube.objects import Manifest, mapping, moment, sequence, text
 from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.watches.watching_api import WatchingApi, connected
 from countersign.kube.yaml_documents import documents
+from countersign.process.clocks import MACHINE, Clocks
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import Configuration
@@ -112,7 +112,7 @@ def _token(user: Manifest) -> Secret | None:
 
 
 @asynccontextmanager
-async def remote_api(config: Kubeconfig) -> AsyncIterator[WatchingApi]:
+async def remote_api(config: Kubeconfig, *, clocks: Clocks = MACHINE) -> AsyncIterator[WatchingApi]:
     """Connect to the cluster that a kubeconfig describes.
 
     Raises:
@@ -128,7 +128,7 @@ async def remote_api(config: Kubeconfig) -> AsyncIterator[WatchingApi]:
         configuration.api_key["BearerToken"] = config.token.reveal()
     if config.exec is not None:
         # Asked once before, so that there is a header to be refreshed.
-        plugin = _Plugin(config.exec)
+        plugin = _Plugin(config.exec, clocks=clocks)
         await plugin.refresh(configuration)
         configuration.refresh_api_key_hook = plugin.refresh
     async with AsyncExitStack() as stack:
@@ -158,15 +158,16 @@ def _file(folder: str, name: str, body: str) -> str | None:
 class _Plugin:
     """An exec plugin and the token that it gave last."""
 
-    def __init__(self, described: Manifest) -> None:
+    def __init__(self, described: Manifest, *, clocks: Clocks) -> None:
         self._described = described
+        self._clocks = clocks
         self._expires_at = 0.0
 
     async def refresh(self, configuration: "Configuration") -> None:
         from kubernetes_asyncio.config.exec_provider import ExecProvider  # noqa: PLC0415
         from kubernetes_asyncio.config.kube_config import ConfigNode  # noqa: PLC0415
 
-        if time.time() < self._expires_at - EXEC_MARGIN_S:
+        if self._clocks.wall().timestamp() < self._expires_at - EXEC_MARGIN_S:
             return
         try:
             node = ConfigNode("exec", dict(self._described))
@@ -178,5 +179,7 @@ class _Plugin:
         if not token:
             raise Retryable(ClusterRefusal.EXEC_FAILED, "its program gave no token")
         expires_at = moment(status, "expirationTimestamp")
-        self._expires_at = expires_at.timestamp() if expires_at else time.time() + EXEC_LIFE_S
+        self._expires_at = (
+            expires_at.timestamp() if expires_at else self._clocks.wall().timestamp() + EXEC_LIFE_S
+        )
         configuration.api_key["BearerToken"] = f"Bearer {token}"

@@ -19,6 +19,7 @@ from countersign.messaging.administration.server_config import (
     server_config,
 )
 from countersign.messaging.settings import BusSettings
+from countersign.process.clocks import MACHINE, Clocks
 
 READY_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 10.0
@@ -29,9 +30,10 @@ _RELOADED: Final = "Reloaded server configuration"
 class LocalServer:
     """Starts, stops and starts again on the same directory: store, keys, port."""
 
-    def __init__(self, directory: Path, *, port: int = -1) -> None:
+    def __init__(self, directory: Path, *, port: int = -1, clocks: Clocks = MACHINE) -> None:
         self.directory = directory
         self.port = port
+        self._sleep = clocks.sleep
         self._process: Process | None = None
 
     @property
@@ -95,7 +97,7 @@ class LocalServer:
         while True:
             if self._reloads() > before:
                 return
-            await asyncio.sleep(_POLL_S)
+            await self._sleep(_POLL_S)
 
     def _reloads(self) -> int:
         return self._log.read_text(encoding="utf-8").count(_RELOADED)
@@ -151,7 +153,7 @@ class LocalServer:
                     _reader, writer = await asyncio.open_connection("127.0.0.1", port)
                     writer.close()
                     return port
-            await asyncio.sleep(_POLL_S)
+            await self._sleep(_POLL_S)
 
 
 @asynccontextmanager

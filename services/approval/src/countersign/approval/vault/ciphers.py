@@ -4,7 +4,7 @@ What is in memory by accident (a freed page, a copy that the interpreter made) i
 token, except for the microseconds of its use.
 """
 
-import secrets
+import itertools
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,9 +26,11 @@ class Sealed:
 class Cipher:
     def __init__(self) -> None:
         self._aead = ChaCha20Poly1305(ChaCha20Poly1305.generate_key())
+        # A nonce must be another each time, not random: the key is this process's own and new.
+        self._numbers = itertools.count()
 
     def seal(self, secret: Secret) -> Sealed:
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+        nonce = next(self._numbers).to_bytes(_NONCE_BYTES)
         return Sealed(nonce, self._aead.encrypt(nonce, secret.reveal().encode(), None))
 
     def open(self, sealed: Sealed) -> Secret:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -60,10 +60,18 @@ def signing_key(nkey_file: Path | None) -> Ed25519PrivateKey:
 class SigningRedeemer:
     """A `Redeemer` over the bus. It sees the delegation only sealed."""
 
-    def __init__(self, bus: Asker, *, key: Ed25519PrivateKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        bus: Asker,
+        *,
+        key: Ed25519PrivateKey,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
         self._bus = bus
         self._key = key
         self._clock = clock
+        self._random_bytes = random_bytes
 
     async def redeem(self, job: OpenJob, *, public_key: bytes) -> tuple[RedeemRequest, bytes]:
         reply = self._bus.reply_subject()
@@ -74,7 +82,7 @@ class SigningRedeemer:
             attempt=job.attempt,
             consent_digest=job.consent.digest,
             public_key=public_key,
-            nonce=secrets.token_bytes(NONCE_BYTES),
+            nonce=self._random_bytes(NONCE_BYTES),
             signed_at=self._clock(),
             reply=reply,
             signature=UNSIGNED,

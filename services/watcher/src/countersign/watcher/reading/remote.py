@@ -101,7 +101,7 @@ class RemoteCluster:
         self._read_object = read
         self._tell = tell
         self._reread_s = pauses.reread_s
-        self._sleep = pauses.sleep
+        self._sleep = pauses.clocks.sleep
         self._switch = SwitchedApi()
         self._connection = AsyncExitStack()
         self._version = ""
