@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -20,7 +20,8 @@ from countersign.contracts.messages import (
     TokenUseOutcome,
 )
 from countersign.contracts.secret import Secret
-from countersign.dialects.exchange import Call
+from countersign.dialects.exchange import Call, Token
+from countersign.dialects.kinds import presented
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.forges import clients
 from countersign.forges.http import ForgeHttp, tls_context
@@ -97,7 +98,7 @@ class Executor:
         self._parser = parser
         self._calls: list[Call] = []
         self._step = OpeningStep.UNSPECIFIED
-        self._held: Secret | None = None
+        self._held: tuple[Secret, ...] = ()
         forge = job.access.forge
         own_authority = bool(forge.ca_file)
         self._http = ForgeHttp(
@@ -137,7 +138,7 @@ class Executor:
         job = self._job
         refuse_unconsented(job)
         async with self._token() as token:
-            self._held = token
+            self._held = written_as(token)
             forge = clients.repository_client(self._http, token)
             if isinstance(job, FollowJob):
                 return Result(outcome=await following.follow(job, forge))
@@ -150,7 +151,7 @@ class Executor:
             return await writing.open()
 
     @asynccontextmanager
-    async def _token(self) -> AsyncIterator[Secret]:
+    async def _token(self) -> AsyncIterator[Token]:
         mode = self._job.access.mode
         if mode is CredentialMode.DELEGATED:
             yield await self._redeem(self._job)
@@ -158,7 +159,7 @@ class Executor:
             stored = await credentials.stored_credential(self._job)
             if stored.authority:
                 await self._trust(stored.authority)
-            yield stored.token
+            yield presented(self._job.access.forge, stored.token, username=stored.username)
         elif mode is CredentialMode.APP:
             credentials.check_allowed(self._job)
             async with clients.app_token(self._http, place_of(self._job)) as token:
@@ -234,13 +235,21 @@ class Executor:
         await self._channel.send(OUTCOME + body, timeout_s=REPORT_S)
 
 
-def is_quoted(token: Secret | None, body: bytes) -> bool:
+def written_as(token: Token) -> tuple[Secret, ...]:
+    """Return the forms in which a forge has seen the token."""
+    if isinstance(token, Secret):
+        return (token,)
+    pair = f"{token.user}:{token.password.reveal()}".encode()
+    return token.password, Secret(base64.b64encode(pair).decode())
+
+
+def is_quoted(held: Iterable[Secret], body: bytes) -> bool:
     """Return whether a text holds a part of the token, however the forge wrote it.
 
     Of any text as long as two parts, one part is whole.
     """
-    text = token.reveal().encode() if token else b""
-    parts = (text[at : at + PART_BYTES] for at in range(0, len(text), PART_BYTES))
+    texts = [secret.reveal().encode() for secret in held]
+    parts = (text[at : at + PART_BYTES] for text in texts for at in range(0, len(text), PART_BYTES))
     return any(part in body for part in parts if len(part) == PART_BYTES)
 
 
