@@ -2,11 +2,12 @@
 
 import pytest
 from unit.gateway.browsing import browser
-from unit.gateway.doubles import Scene
+from unit.gateway.doubles import FORGE, Scene
 from unit.gateway.gallery import rich_board
+from unit.gateway.stories import Pipeline
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import ObjectRef
+from countersign.contracts.messages import GateState, ObjectRef
 from countersign.gateway.refusals import Refusal
 from countersign.gateway.text.commands import look_lines
 from countersign.gateway.text.viewers import parse_viewers
@@ -88,3 +89,26 @@ async def test_help_is_linked_from_every_page_and_explains_every_state() -> None
     assert 'href="/help"' in board
     assert "data-keys" in page
     assert page.count("<dt>") > 19
+
+
+async def test_sheet_gate_and_api_link_what_changes_between_two_commits() -> None:
+    scene, website = Scene(), Pipeline("website", kind="Kustomization")
+    story = website.promotion("prod", f"main@sha1:{'b' * 40}", current=f"main@sha1:{'a' * 40}")
+    purl = f"pkg:generic/website@1?vcs_url=git%2B{FORGE}/acme/website%40{'b' * 40}"
+    ref = story.requested.promotion.model_copy(update={"purl": purl})
+    scene.tell(
+        website.observed(
+            website.environment("staging", f"main@sha1:{'b' * 40}", gate=None),
+            website.environment("prod", f"main@sha1:{'a' * 40}", gate=GateState.PENDING),
+        ),
+        story.requested.model_copy(update={"promotion": ref}),
+    )
+
+    async with browser(scene) as client:
+        paths = ("/p/shop/website/prod/promote", "/p/shop/website/prod")
+        pages = [(await client.get(path)).text for path in paths]
+        told = (await client.get(f"/api/v1/promotions/{story.id}")).json()
+
+    page = f"{FORGE}/acme/website/compare/{'a' * 40}...{'b' * 40}"
+    assert all(f'href="{page}"' in html for html in pages)
+    assert told["comparison"] == page

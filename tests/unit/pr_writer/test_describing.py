@@ -2,10 +2,18 @@
 
 from typing import Any
 
+import pytest
 from doubles import stories
 
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import Content, CredentialMode, ForgeUser, Person, Revision
+from countersign.contracts.messages import (
+    Content,
+    CredentialMode,
+    ForgeUser,
+    Person,
+    Revision,
+    SecretRef,
+)
 from countersign.contracts.promotion import Approval, Promotion, State
 from countersign.dialects.repositories.pulls import PullText
 from countersign.pr_writer.executor.describing import BODY_CHARACTERS_MAX, describe
@@ -14,10 +22,10 @@ from countersign.pr_writer.jobs.model import Access, opening
 EVIL = "@org/team ` Closes #1 " + "x" * 120
 
 
-def described(**changes: Any) -> PullText:
+def described(mode: CredentialMode = CredentialMode.DELEGATED, **changes: Any) -> PullText:
     promotion = Promotion(request=stories.requested(**changes), state=State.OPENING)
     forge = Forge(name="Forge", kind="github", origin="https://forge.example")
-    access = Access(mode=CredentialMode.DELEGATED, forge=forge)
+    access = Access(mode=mode, forge=forge)
     approval = Approval(approval_id="a", by=Person(id="p", name=EVIL), consent_digest="0" * 64)
     job = opening(promotion, access=access, approval=approval)
     return describe(
@@ -39,3 +47,30 @@ def test_body_that_is_too_long_loses_whole_lines_and_never_its_footer() -> None:
     assert "Countersign-Promotion: " in body
     assert body.endswith("```")
     assert all(line.count("`") % 2 == 0 for line in body.split("\n") if line != "```")
+
+
+def with_page(url: str) -> str:
+    ref = stories.requested().promotion.model_copy(update={"url": url})
+    return described(promotion=ref).body
+
+
+def test_body_links_back_to_the_page_of_its_promotion() -> None:
+    page = "https://countersign.example:8443/promotions/abc-1"
+
+    assert f"]({page})" in with_page(page)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "javascript:alert(1)", "https://x.example/a)[y](https://evil.example", "https://x/@org"],
+)
+def test_body_links_to_nothing_that_is_no_page_of_ours(url: str) -> None:
+    assert "](" not in with_page(url)
+
+
+def test_body_names_the_stored_token_and_its_owner() -> None:
+    secret = SecretRef(namespace="shop", name="flux-bot")
+
+    body = described(CredentialMode.STORED, secret=secret).body
+
+    assert "the stored token `shop/flux-bot` of `" in body

@@ -37,7 +37,7 @@ def stage(revision: Revision, *, chart: str = "") -> Any:
     ("environment", "page"),
     [
         ("prod", "https://board.example/p/shop/checkout/prod"),
-        ("a/b ü", "https://board.example/p/shop/checkout/a%2Fb%20%C3%BC"),
+        ("a/b ü", "https://board.example/p/shop/checkout/a=2Fb=20=C3=BC"),
     ],
 )
 def test_page_of_a_gate_is_below_the_board(environment: str, page: str) -> None:

@@ -51,6 +51,7 @@ class Addresses:
     Args:
         api_base: of an entry that names none; without a trailing slash.
         pull_path: what stands between a repository's page and a pull request's number.
+        compare_path: of what lies between two commits, below the repository's page.
         repository_path: of a repository's page, below the origin.
         reference: how texts at this forge refer to a pull request.
         sign_in_origins: where people sign in beside the forge itself.
@@ -62,6 +63,7 @@ class Addresses:
 
     api_base: Callable[[str], str]
     pull_path: str
+    compare_path: str = "compare/{old}...{new}"
     repository_path: Callable[[str, str], str] = plain_repository_path
     reference: str = "#{number}"
     sign_in_origins: tuple[str, ...] = ()

@@ -4,11 +4,20 @@ They are built from origin, owner, repository and number, never taken from an an
 """
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
-from countersign.contracts.messages import Destination, ForgeKind, PullRequestRef
+from countersign.contracts.errors import Rejected
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.messages import (
+    Destination,
+    ForgeKind,
+    PromotionRequested,
+    PullRequestRef,
+)
 from countersign.dialects.addresses import plain_repository_path
-from countersign.dialects.kinds import KINDS
+from countersign.dialects.kinds import KINDS, kind_of
 
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ORIGIN = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?")
 
 
@@ -25,6 +34,35 @@ def pull_request_page(ref: PullRequestRef) -> str:
     if not row or not base or ref.number <= 0:
         return ""
     return f"{base}/{row.addresses.pull_path}/{ref.number}"
+
+
+def comparison_page(forge: Forge, request: PromotionRequested) -> str:
+    """Return the page of what lies between two commits, or empty where that is not known.
+
+    The repository is the one that the source of what is promoted names, if it is at this forge.
+    """
+    old = request.current.commit if request.current else ""
+    new, vcs_url = request.content.revision.commit, _vcs_url(request.promotion.purl)
+    parts, here = urlsplit(vcs_url), urlsplit(forge.origin)
+    row = kind_of(forge)
+    same_place = parts.hostname == here.hostname and parts.port in {None, here.port}
+    if not (same_place and _COMMIT.fullmatch(old) and _COMMIT.fullmatch(new)):
+        return ""
+    try:
+        origin, owner, name = row.addresses.place_of(f"{forge.origin}{parts.path}")
+    except Rejected:
+        return ""
+    base = _at(row.kind, origin, owner, name)
+    return f"{base}/{row.addresses.compare_path.format(old=old, new=new)}" if base else ""
+
+
+def _vcs_url(purl: str) -> str:
+    """Return the repository that a package URL names, without tool and commit.
+
+    Source: https://github.com/package-url/purl-spec/blob/main/types-doc/generic-definition.md
+    """
+    named = parse_qs(urlsplit(purl).query).get("vcs_url", [""])[0]
+    return named.removeprefix("git+").rpartition("@")[0]
 
 
 def _at(kind: ForgeKind, origin: str, owner: str, name: str) -> str:

@@ -56,6 +56,7 @@ def _repository_path(owner: str, repository: str) -> str:
 ADDRESSES: Final = Addresses(
     api_base=below(""),
     pull_path="pullrequest",
+    compare_path="branchCompare?baseVersion=GC{old}&targetVersion=GC{new}",
     repository_path=_repository_path,
     # `#12` is a work item there.
     reference="!{number}",

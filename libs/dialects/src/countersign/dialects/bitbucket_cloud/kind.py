@@ -18,7 +18,9 @@ BITBUCKET_CLOUD: Final = Kind(
         stored_as=Presentation.BASIC,
     ),
     addresses=Addresses(
-        api_base=lambda _: "https://api.bitbucket.org/2.0", pull_path="pull-requests"
+        api_base=lambda _: "https://api.bitbucket.org/2.0",
+        pull_path="pull-requests",
+        compare_path="branches/compare/{new}%0D{old}",
     ),
     webhooks=SCHEME,
 )

@@ -27,6 +27,7 @@ def _repository_path(owner: str, repository: str) -> str:
 ADDRESSES: Final = Addresses(
     api_base=below("/rest/api/latest"),
     pull_path="pull-requests",
+    compare_path="compare/commits?sourceBranch={new}&targetBranch={old}",
     repository_path=_repository_path,
     layout=_layout,
     example="https://host/scm/PROJECT/repository",

@@ -17,6 +17,7 @@ def _layout(_origin: str, segments: Sequence[str]) -> tuple[str, str] | None:
 ADDRESSES: Final = Addresses(
     api_base=below("/api/v4"),
     pull_path="-/merge_requests",
+    compare_path="-/compare/{old}...{new}",
     reference="!{number}",
     layout=_layout,
     example="https://host/group/project",

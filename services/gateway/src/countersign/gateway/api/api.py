@@ -1,12 +1,14 @@
 """The JSON API: the same as the pages, for programs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import PipelineRef
 from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
@@ -157,14 +159,25 @@ class Api:
         named = addresses.text_of(request.path_params["promotion_id"])
         return self._visibility.promotable(session_of(request).person, named)
 
+    @contextmanager
+    def _asking(self, request: Request, name: str) -> Iterator[str]:
+        """Act on the promotion that the address names; a refusal names its page."""
+        timeline = self._acting(request)
+        try:
+            with asking(timeline, name):
+                yield timeline.promotion_id
+        except (Rejected, Retryable):
+            request.scope["state"]["instance"] = addresses.promotion(timeline.promotion_id)
+            raise
+
     async def begin(self, request: Request) -> Response:
-        timeline, session = self._acting(request), session_of(request)
-        with asking(timeline, "promote as oneself"):
+        session = session_of(request)
+        with self._asking(request, "promote as oneself") as promotion_id:
             answer = await self._approval.begin(
-                timeline.promotion_id, person=session.person, session=session.digest
+                promotion_id, person=session.person, session=session.digest
             )
         shape = shapes.BeginShape(
-            promotion_id=timeline.promotion_id,
+            promotion_id=promotion_id,
             approval_id=answer.approval_id,
             granted=answer.granted,
             authorize_url=answer.authorize_url,
@@ -173,25 +186,24 @@ class Api:
         return _json(shape)
 
     async def approve(self, request: Request) -> Response:
-        timeline, person = self._acting(request), session_of(request).person
-        with asking(timeline, "promote with the stored credential"):
-            answer = await self._approval.approve(timeline.promotion_id, person=person)
-        done = shapes.DoneShape(promotion_id=timeline.promotion_id, approval_id=answer.approval_id)
+        person = session_of(request).person
+        with self._asking(request, "promote with the stored credential") as promotion_id:
+            answer = await self._approval.approve(promotion_id, person=person)
+        done = shapes.DoneShape(promotion_id=promotion_id, approval_id=answer.approval_id)
         return _json(done)
 
     async def reject(self, request: Request) -> Response:
-        timeline, person = self._acting(request), session_of(request).person
-        body = await _read(request, shapes.RejectBody)
-        with asking(timeline, "reject"):
-            await self._approval.reject(timeline.promotion_id, person=person, reason=body.reason)
-        return _json(shapes.DoneShape(promotion_id=timeline.promotion_id))
+        person = session_of(request).person
+        with self._asking(request, "reject") as promotion_id:
+            body = await _read(request, shapes.RejectBody)
+            await self._approval.reject(promotion_id, person=person, reason=body.reason)
+        return _json(shapes.DoneShape(promotion_id=promotion_id))
 
     async def retry(self, request: Request) -> Response:
-        timeline, person = self._acting(request), session_of(request).person
-        with asking(timeline, "ask again"):
-            answer = await self._approval.retry(timeline.promotion_id, person=person)
-        done = shapes.DoneShape(promotion_id=timeline.promotion_id, attempt=answer.attempt)
-        return _json(done)
+        person = session_of(request).person
+        with self._asking(request, "ask again") as promotion_id:
+            answer = await self._approval.retry(promotion_id, person=person)
+        return _json(shapes.DoneShape(promotion_id=promotion_id, attempt=answer.attempt))
 
     async def credentials(self, request: Request) -> Response:
         projection = self._visibility.projection

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from countersign.gateway.api import shapes
+from countersign.gateway.api.examples import EXAMPLES
 
 _REFERENCES: Final = "#/components/schemas/{model}"
 
@@ -124,4 +125,5 @@ def _parameter(name: str, place: str) -> dict[str, Any]:
 
 
 def _content(model: type[BaseModel], kind: str = "application/json") -> dict[str, Any]:
-    return {kind: {"schema": {"$ref": _REFERENCES.format(model=model.__name__)}}}
+    schema = {"$ref": _REFERENCES.format(model=model.__name__)}
+    return {kind: {"schema": schema, "example": EXAMPLES[model]}}

@@ -32,7 +32,9 @@ class GateShape(Shape):
     fix: str = ""
     promotion_id: str = ""
     revision: str = ""
-    since: datetime | None = None
+    since: datetime | None = Field(
+        default=None, description="The moment that the sentence is about; it names none itself."
+    )
     may_promote: bool = False
 
 
@@ -124,7 +126,14 @@ class PromotionShape(Shape):
     pull_request_number: int = 0
     author: str = ""
     trace_id: str = ""
+    merged_by: str = ""
+    comparison: str = Field(
+        default="", description="The page at a listed forge that says what changes; may be empty."
+    )
     requested_at: datetime | None = None
+    opened_at: datetime | None = None
+    merged_at: datetime | None = None
+    completed_at: datetime | None = None
     changed_at: datetime | None = None
     decisions: tuple[DecisionShape, ...] = ()
     moments: tuple[MomentShape, ...] = ()
@@ -221,4 +230,6 @@ class ProblemShape(BaseModel):
     title: str
     status: int
     detail: str
-    code: str
+    code: str = Field(description="A word that stays the same.")
+    instance: str = Field(default="", description="The page of what it is about.")
+    grant: str = Field(default="", description="What an administrator can apply, as YAML.")

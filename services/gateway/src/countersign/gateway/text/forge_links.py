@@ -1,7 +1,7 @@
 """Links to pages at forges: only to those on the administrator's list."""
 
 from countersign.contracts.forge_list import Forge, ForgeList
-from countersign.contracts.messages import Destination, PullRequestRef
+from countersign.contracts.messages import Destination, PromotionRequested, PullRequestRef
 from countersign.dialects import pages
 from countersign.dialects.kinds import sign_in_origins
 
@@ -33,6 +33,11 @@ class ForgeLinks:
         """The repository's page; empty where its forge is not listed."""
         listed = destination.origin in self._by_origin
         return pages.repository_page(destination) if listed else ""
+
+    def comparison(self, request: PromotionRequested) -> str:
+        """The page of what a promotion changes; empty where no listed forge has it."""
+        made = (pages.comparison_page(forge, request) for forge in self._by_origin.values())
+        return next((page for page in made if page), "")
 
     def pull_request(self, ref: PullRequestRef | None) -> str:
         """The pull request's page; empty where its forge is not listed."""

@@ -91,6 +91,10 @@ class Timeline:
         found = (m.at for m in reversed(self.moments) if m.kind in kinds)
         return next(found, self.promotion.request.requested_at)
 
+    def last(self, kind: str) -> datetime | None:
+        """Return the time of the last moment of that kind."""
+        return next((m.at for m in reversed(self.moments) if m.kind == kind), None)
+
     @property
     def only_a_sign_in_ended(self) -> bool:
         """Tell whether nothing was lost but sign-ins: nobody had approved."""

@@ -1,6 +1,6 @@
 """Refusals and failures as pages that a person can act on, and as `problem+json` for programs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.requests import Request
@@ -72,7 +72,8 @@ BUG: Final = Trouble(
 def respond(screen: Screen, request: Request, trouble: Trouble) -> Response:
     """As the one who asked can read it."""
     if request.url.path.startswith("/api/"):
-        return problem_json(trouble)
+        instance = trouble.instance or request.scope["state"].get("instance", "")
+        return problem_json(replace(trouble, instance=instance))
     html = screen.page(request, "trouble.html", trouble=trouble)
     return HTMLResponse(html, status_code=trouble.status)
 

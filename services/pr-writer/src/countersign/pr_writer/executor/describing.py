@@ -7,6 +7,7 @@ from typing import Final
 
 from countersign.contracts.messages import CredentialMode, ForgeUser
 from countersign.contracts.revision import short
+from countersign.dialects.pages import comparison_page
 from countersign.dialects.repositories.pulls import PullText
 from countersign.pr_writer.executor.neutral import neutral
 from countersign.pr_writer.jobs.model import Job, OpenJob
@@ -15,6 +16,11 @@ TITLE_CHARACTERS_MAX: Final = 200
 BODY_CHARACTERS_MAX: Final = 4_000
 VALUE_CHARACTERS_MAX: Final = 120
 FILES_SHOWN_MAX: Final = 20
+# An address in which nothing can end a link, begin another, or mention anybody.
+_PAGE: Final = re.compile(
+    r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_=.%-]+)*(?:\?[A-Za-z0-9_=.&%-]+)?"
+)
+_PAGE_CHARACTERS_MAX: Final = 500
 
 
 def describe(
@@ -43,6 +49,8 @@ def describe(
         "",
         *_consent(job, author),
         *[f"Replaces {reference}." for reference in replaces],
+        *_link("Where it stands, and who approved", ref.url),
+        *_link("What changes", comparison_page(job.access.forge, request)),
         "",
         f"Changes the marked values of {code(request.marker_key)} in:",
         *[f"- {code(path)}" for path in files[:FILES_SHOWN_MAX]],
@@ -75,10 +83,24 @@ def _consent(job: OpenJob, author: ForgeUser | None) -> list[str]:
     if job.access.mode is CredentialMode.DELEGATED and author is not None:
         lines.append(f"Opened as {code(author.login)}, with a token delegated for this alone.")
     elif job.access.mode is CredentialMode.STORED:
-        lines.append("Opened with a stored token.")
+        lines.append(f"Opened with {_stored(job, author)}.")
     elif job.access.mode is CredentialMode.APP:
         lines.append("Opened by the forge's application.")
     return lines
+
+
+def _stored(job: OpenJob, author: ForgeUser | None) -> str:
+    secret = job.request.secret
+    if secret is None:
+        return "a stored token"
+    owner = f" of {code(author.login)}" if author is not None else ""
+    return f"the stored token {code(f'{secret.namespace}/{secret.name}')}{owner}"
+
+
+def _link(text: str, page: str) -> list[str]:
+    """Link to a page, where it is known and nothing but an address."""
+    fits = len(page) <= _PAGE_CHARACTERS_MAX and _PAGE.fullmatch(page)
+    return [f"[{text}]({page})."] if fits else []
 
 
 def headline(job: Job) -> str:

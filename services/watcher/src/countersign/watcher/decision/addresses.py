@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from countersign.contracts.messages import Revision
+from countersign.contracts.subjects import encode_free
 from countersign.watcher.model import Situation, Stage
 
 _OCI: Final = "oci://"
@@ -17,7 +18,7 @@ def page_of(situation: Situation, environment: str) -> str:
     if not situation.board_url:
         return ""
     key = situation.pipeline.key
-    path = "/".join(quote(name, safe="") for name in (key.namespace, key.name, environment))
+    path = "/".join(encode_free(name) for name in (key.namespace, key.name, environment))
     return f"{situation.board_url}/p/{path}"
 
 

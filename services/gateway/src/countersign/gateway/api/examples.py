@@ -1,0 +1,167 @@
+"""An example of each answer and body, shown in the description of the API."""
+
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from countersign.gateway.api import shapes
+
+_AT: Final = "2026-11-23T14:02:00Z"
+_ID: Final = "k3v5q7x2m4n6p8r1"
+_PULL: Final = "https://github.com/acme/gitops/pull/41"
+_FRAME: Final = {"position": "4711.212.38", "current": True, "total": 1}
+_GATE: Final = {
+    "state": "waiting",
+    "word": "waiting",
+    "sentence": "6.9.0 has been ready for prod",
+    "fix": "",
+    "promotionId": _ID,
+    "revision": "6.9.0",
+    "since": "2026-11-23T13:50:00Z",
+    "mayPromote": True,
+}
+_PIPELINE: Final = {
+    "namespace": "shop",
+    "name": "checkout",
+    "appKind": "HelmRelease",
+    "appName": "podinfo",
+    "environments": [
+        {
+            "name": "staging",
+            "condition": "healthy",
+            "revision": "6.9.0",
+            "recorded": "6.9.0+702cabdc4401",
+            "since": "2026-11-21T09:00:00Z",
+        },
+        {
+            "name": "prod",
+            "condition": "healthy",
+            "revision": "6.8.4",
+            "recorded": "6.8.4",
+            "since": "2026-11-14T14:09:00Z",
+            "gate": _GATE,
+        },
+    ],
+    "findings": [],
+    "observedAt": _AT,
+}
+_DECISION: Final = {
+    "approvalId": "a9c2",
+    "outcome": "granted",
+    "personId": "oidc:grace",
+    "person": "Grace Hopper",
+    "forgeLogin": "grace",
+    "at": "2026-11-23T13:58:40Z",
+    "attempt": 1,
+    "consentDigest": "9b1f" * 16,
+}
+_PROMOTION: Final = {
+    "promotionId": _ID,
+    "namespace": "shop",
+    "pipeline": "checkout",
+    "environment": "prod",
+    "fromEnvironment": "staging",
+    "revision": "6.9.0",
+    "current": "6.8.4",
+    "state": "deploying",
+    "attempt": 1,
+    "mode": "delegated",
+    "repository": "https://github.com/acme/gitops",
+    "baseBranch": "main",
+    "pullRequest": _PULL,
+    "pullRequestNumber": 41,
+    "author": "grace",
+    "mergedBy": "ada-l",
+    "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
+    "requestedAt": "2026-11-23T13:50:00Z",
+    "openedAt": "2026-11-23T13:58:50Z",
+    "mergedAt": _AT,
+    "changedAt": _AT,
+    "decisions": [_DECISION],
+    "moments": [
+        {
+            "kind": "opened",
+            "text": "pull request #41 opened",
+            "who": "grace",
+            "at": "2026-11-23T13:58:50Z",
+            "attempt": 1,
+        }
+    ],
+}
+_CREDENTIAL: Final = {
+    "namespace": "shop",
+    "secret": "flux-bot",
+    "owner": "flux-bot",
+    "kind": "classic token",
+    "origin": "https://github.com",
+    "validity": "valid",
+    "risk": "high",
+    "scopes": ["repo", "workflow"],
+    "expiryKnown": True,
+    "lastUsedByUsAt": "2026-11-23T13:55:00Z",
+    "checkedAt": "2026-11-23T13:42:00Z",
+    "nextCheckAt": "2026-11-23T19:42:00Z",
+    "findings": ["never expires"],
+    "usedBy": ["shop/cart/prod"],
+}
+_RAN: Final = {
+    "revision": "6.8.4",
+    "recorded": "6.8.4",
+    "since": "2026-11-14T14:09:00Z",
+    "running": True,
+    "how": "promotion",
+    "people": ["Grace Hopper"],
+    "mergedBy": "ada-l",
+    "promotionId": _ID,
+    "pullRequest": "https://github.com/acme/gitops/pull/31",
+}
+EXAMPLES: Final[dict[type[BaseModel], Any]] = {
+    shapes.SessionShape: {
+        "personId": "oidc:grace",
+        "person": "Grace Hopper",
+        "groups": ["developers"],
+        "formToken": "IjRiZjky",
+    },
+    shapes.PipelineShape: _PIPELINE,
+    shapes.PipelineList: {**_FRAME, "items": [_PIPELINE]},
+    shapes.HistoryList: {**_FRAME, "items": [_RAN]},
+    shapes.PromotionShape: _PROMOTION,
+    shapes.PromotionList: {**_FRAME, "items": [_PROMOTION]},
+    shapes.CredentialShape: _CREDENTIAL,
+    shapes.CredentialList: {**_FRAME, "items": [_CREDENTIAL]},
+    shapes.RecordList: {
+        **_FRAME,
+        "items": [
+            {
+                "decided_at": "2026-11-23T13:58:40Z",
+                "decision": "granted",
+                "person": "Grace Hopper",
+                "forge_login": "grace",
+                "namespace": "shop",
+                "pipeline": "checkout",
+                "environment": "prod",
+                "revision_from": "6.8.4",
+                "revision_to": "6.9.0",
+                "pull_request": _PULL,
+                "promotion_id": _ID,
+            }
+        ],
+    },
+    shapes.BeginShape: {
+        "promotionId": _ID,
+        "approvalId": "a9c2",
+        "granted": False,
+        "authorizeUrl": "https://github.com/login/oauth/authorize?client_id=Iv1.0&state=r1.x",
+        "expiresAt": "2026-11-23T14:12:00Z",
+    },
+    shapes.DoneShape: {"promotionId": _ID, "attempt": 2},
+    shapes.RejectBody: {"reason": "wait for the fix"},
+    shapes.ProblemShape: {
+        "type": "urn:countersign:problem:not_waiting",
+        "title": "This promotion has moved on",
+        "status": 409,
+        "detail": "It is in pull request by now. Its page shows where it stands.",
+        "code": "not_waiting",
+        "instance": f"/promotions/{_ID}",
+    },
+}
