@@ -4,5 +4,6 @@ from collections.abc import Mapping
 
 from doubles.forge.double import Double
 from doubles.gitea.double import FORGEJO, GITEA
+from doubles.gitlab.double import GITLAB
 
-DOUBLES: Mapping[str, Double] = {"gitea": GITEA, "forgejo": FORGEJO}
+DOUBLES: Mapping[str, Double] = {"gitea": GITEA, "forgejo": FORGEJO, "gitlab": GITLAB}

@@ -26,6 +26,8 @@ class Pull:
     ended_by: str = ""
     ended_at: datetime | None = None
     updates: int = 0
+    # Who had it merged once its checks pass.
+    auto_merge_by: str = ""
 
 
 @dataclass
@@ -46,8 +48,11 @@ class Repository:
 
 @dataclass(frozen=True)
 class Token:
+    """`ended` says how, as `revoked`; empty while it is good."""
+
     login: str
     scopes: frozenset[str]
+    ended: str = ""
 
 
 def files_of(contents: Mapping[str, Content]) -> Files:
@@ -72,6 +77,8 @@ class SmallForge:
         self.clock = clock
         self.people: dict[str, int] = {}
         self.tokens: dict[str, Token] = {}
+        # Of those that people or projects made for themselves, what the forge tells besides.
+        self.personal: dict[str, dict[str, object]] = {}
         self.repositories: dict[str, Repository] = {}
 
     def person(self, login: str) -> int:

@@ -18,6 +18,10 @@ class BodyError(ValueError):
     """A body is too large, or encoded in another way; what is in it is not told."""
 
 
+class TooLargeError(BodyError):
+    """A body is larger than what is read of it."""
+
+
 class BoundedBody:
     """Takes a body in as it comes.
 
@@ -74,5 +78,5 @@ class BoundedBody:
             raise BodyError("the answer was cut off")
         return bytes(self._content)
 
-    def _too_large(self) -> BodyError:
-        return BodyError(f"the answer is larger than {self._bytes_max} bytes")
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(f"the answer is larger than {self._bytes_max} bytes")

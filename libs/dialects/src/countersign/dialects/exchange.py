@@ -37,6 +37,7 @@ class Request:
         content: bytes sent as they are, of that `content_type`, instead of either.
         accept: the media type asked for. An answer that is no JSON although JSON was asked for is
             an error.
+        cuts: an answer larger than `body_bytes_max` is no error, and comes without its body.
         passes: statuses from 300 on that the caller reads by itself instead of an error.
 
     """
@@ -53,6 +54,7 @@ class Request:
     basic: Basic | None = None
     passes: frozenset[int] = frozenset({304, 409, 422})
     body_bytes_max: int = BODY_BYTES_MAX
+    cuts: bool = False
     timeout_s: float = TIMEOUT_S
 
     @property
@@ -92,11 +94,12 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One answer. Names of headers are lower case."""
+    """One answer. Names of headers are lower case; `is_cut` where there was more than is read."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False, default=b"")
+    is_cut: bool = False
 
     def json(self) -> Any:
         """The body as JSON; none for an empty one.

@@ -12,7 +12,7 @@ from typing import Any, Final, Self, cast
 
 import httpx2
 
-from countersign.contracts.bodies import ACCEPTED, BodyError, BoundedBody
+from countersign.contracts.bodies import ACCEPTED, BodyError, BoundedBody, TooLargeError
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
@@ -174,13 +174,14 @@ class ForgeHttp:
             auth=httpx2.BasicAuth(basic.user, basic.password.reveal()) if basic else None,
         )
         try:
-            body = await _read(answer, request)
+            body, is_cut = await _read(answer, request)
         finally:
             await answer.aclose()
         return Answer(
             status=answer.status_code,
             headers={name.lower(): value for name, value in answer.headers.items()},
             body=body,
+            is_cut=is_cut,
         )
 
 
@@ -188,13 +189,16 @@ def _revealed(values: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.reveal() if isinstance(v, Secret) else v for k, v in values.items()}
 
 
-async def _read(answer: httpx2.Response, request: Request) -> bytes:
+async def _read(answer: httpx2.Response, request: Request) -> tuple[bytes, bool]:
+    """Return the body, and whether there was more of it than is read."""
     try:
         body = BoundedBody(answer.headers.get("content-encoding"), bytes_max=request.body_bytes_max)
         async for part in cast("httpx2.AsyncByteStream", answer.stream):
             body.feed(part)
-        return body.whole()
+        return body.whole(), False
     except BodyError as error:
+        if request.cuts and isinstance(error, TooLargeError):
+            return b"", True
         raise Rejected(ForgeRefusal.BAD_ANSWER, f"{request.name}: {error}") from None
 
 

@@ -5,7 +5,11 @@ from typing import Final
 from countersign.contracts.messages import ForgeKind
 from countersign.dialects.capabilities import Capabilities, Reach, Revoker
 from countersign.dialects.gitlab.addresses import ADDRESSES
+from countersign.dialects.gitlab.inspection import INSPECTION
+from countersign.dialects.gitlab.oauth import OAUTH
+from countersign.dialects.gitlab.repository import GitLabRepository
 from countersign.dialects.gitlab.webhooks import SCHEME
+from countersign.dialects.gitlab.words import ERRORS
 from countersign.dialects.kind import Kind
 
 GITLAB: Final = Kind(
@@ -22,4 +26,9 @@ GITLAB: Final = Kind(
     ),
     addresses=ADDRESSES,
     webhooks=SCHEME,
+    errors=ERRORS,
+    oauth=OAUTH,
+    inspection=INSPECTION,
+    repository=GitLabRepository,
+    opens_pulls=True,
 )

@@ -28,6 +28,8 @@ KIND_WORDS: Final = {
     TokenKind.APP_INSTALLATION: "application installation",
     TokenKind.OTHER: "other",
     TokenKind.PERSONAL: "personal token",
+    TokenKind.REPOSITORY: "token of one repository",
+    TokenKind.GROUP: "token of a group of repositories",
 }
 VALIDITY_LOOKS: Final = {
     TokenValidity.UNSPECIFIED: Look("not checked yet", "unknown", Tone.QUIET),

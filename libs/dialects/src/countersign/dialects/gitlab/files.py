@@ -1,0 +1,123 @@
+"""Trees and files at GitLab, as conversations without I/O."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from countersign.contracts.errors import Rejected
+from countersign.dialects import shapes
+from countersign.dialects.conversation import Conversation
+from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.gitlab import answers, requests
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import File, Folder, Place, Tip, TreeEntry
+
+# Thirty thousand files.
+TREE_PAGES_MAX: Final = 300
+# Sent side by side: twice as many as the transport has connections.
+BATCH: Final = 16
+_Item = TypeVar("_Item")
+
+
+class Ask(Protocol):
+    """Sends side by side, with a token."""
+
+    def __call__(self, *asked: Request) -> Conversation[Sequence[Answer]]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Files at a commit, and how large they may be."""
+
+    commit: str
+    files: Sequence[TreeEntry]
+    bytes_max: int
+
+
+def list_tree(
+    ask: Ask, place: Place, *, commit: str, path: str
+) -> Conversation[tuple[TreeEntry, ...] | None]:
+    """List all pages; side by side where the first says how many there are."""
+    (first,) = yield from ask(requests.tree(place, commit=commit, path=path, recursive=True))
+    if first.status != answers.OK:
+        # Newer versions say so, older ones list nothing.
+        return None
+    pages = [first]
+    last = answers.last_page(first)
+    if last is not None:
+        _refuse_many(last, place)
+        for batch in batches(range(2, last + 1)):
+            pages += yield from ask(
+                *(
+                    requests.tree(place, commit=commit, path=path, recursive=True, page=page)
+                    for page in batch
+                )
+            )
+    while last is None and (page := answers.next_page(pages[-1])) is not None:
+        _refuse_many(page, place)
+        asked = requests.tree(place, commit=commit, path=path, recursive=True, page=page)
+        pages += yield from ask(asked)
+    with shapes.reading("list files"):
+        found = tuple(entry for page in pages for entry in answers.entries_in(page))
+    # Git has no empty folders.
+    return found if found or not path else None
+
+
+def _refuse_many(pages: int, place: Place) -> None:
+    if pages > TREE_PAGES_MAX:
+        raise Rejected(
+            ForgeRefusal.LIMIT_EXCEEDED,
+            f"repository {place.name!r} has more than {TREE_PAGES_MAX * requests.PER_PAGE} files "
+            "and folders; set a path in the Pipeline's strategy",
+        )
+
+
+def folders(
+    ask: Ask, place: Place, base: Tip | None, paths: Sequence[str]
+) -> Conversation[dict[str, Folder]]:
+    """List folders at the base's commit, each by its path; the root has the commit's id.
+
+    One that is not there, or has more than a page, is left out.
+    """
+    if base is None or not paths:
+        return {}
+    wanted = sorted({"", *paths})
+    asked = yield from ask(
+        *(requests.tree(place, commit=base.commit, path=p, recursive=False) for p in wanted)
+    )
+    with shapes.reading("list files"):
+        found = {
+            path: answers.entries_in(answer)
+            for path, answer in zip(wanted, asked, strict=True)
+            if answer.status == answers.OK and answers.next_page(answer) is None
+        }
+    ids = {e.path: e.object_id for entries in found.values() for e in entries if e.is_folder}
+    ids[""] = base.commit
+    return {
+        path: Folder(object_id=ids[path], entries=entries)
+        for path, entries in found.items()
+        if path in ids
+    }
+
+
+def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[str, File]]:
+    """Read them by their paths; GitLab gives a blob by its id only without its name's proof."""
+    found: dict[str, File] = {}
+    for batch in batches(wanted.files):
+        asked = yield from ask(
+            *(
+                requests.file(place, path=entry.path, ref=wanted.commit, bytes_max=wanted.bytes_max)
+                for entry in batch
+            )
+        )
+        with shapes.reading("read a file"):
+            for entry, answer in zip(batch, asked, strict=True):
+                file = answers.file_in(answer, bytes_max=wanted.bytes_max)
+                if file is not None and entry.object_id in {"", file.object_id}:
+                    found[entry.path] = file
+    return found
+
+
+def batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]

@@ -1,0 +1,246 @@
+"""A repository at GitLab, as conversations without I/O.
+
+A promotion takes four rounds where the files that hold its markers are known: the look, the folders
+at the commit that it found, the commit on its new branch, the merge request.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from countersign.contracts.errors import Rejected
+from countersign.dialects import shapes
+from countersign.dialects.conversation import Conversation
+from countersign.dialects.exchange import Answer, Request, Sent, Token
+from countersign.dialects.gitlab import answers, requests, words
+from countersign.dialects.gitlab.files import Wanted, folders, list_tree, read_files
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import (
+    Comparison,
+    File,
+    NewCommit,
+    Place,
+    TreeEntry,
+)
+from countersign.dialects.repositories.interface import LookScope, View
+from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
+
+# The newest two hundred; of older ones of ours the stream tells, where it was not lost.
+OPEN_PAGES_MAX: Final = 2
+# Of one branch: a thousand tries.
+BRANCH_PAGES_MAX: Final = 10
+# Of a file that comes with a look; larger ones are read by themselves, if at all.
+FILE_BYTES_MAX: Final = 1024 * 1024
+_CREATED: Final = 201
+_EXISTS: Final = 409
+
+
+class GitLabRepository:
+    """The conversations of a promotion, with one token.
+
+    Args:
+        token: a person's, or a stored one.
+
+    """
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def look(self, place: Place, scope: LookScope) -> Conversation[View]:
+        """Everything in one round, and in a second what depends on the first."""
+        first = yield from self._ask(
+            requests.user(),
+            requests.project(place),
+            requests.branch(place, place.base_branch),
+            requests.branch(place, scope.head_branch),
+            requests.pulls(place, state="all", head_branch=scope.head_branch),
+            requests.pulls(place, state="opened"),
+            *(requests.pull(place, number) for number in scope.pulls),
+            *(
+                requests.file(place, path=p, ref=place.base_branch, bytes_max=FILE_BYTES_MAX)
+                for p in scope.files
+            ),
+        )
+        user, project, base, head, of_branch, opened, *rest = first
+        previous, files = rest[: len(scope.pulls)], rest[len(scope.pulls) :]
+        with shapes.reading("look at the repository"):
+            tip = answers.tip_in(base)
+            viewer = answers.user_of(user.json()) if user.status == answers.OK else None
+            repository_id = shapes.row_id(project.json(), "id")
+            archived = shapes.flag(project.json(), "archived")
+            head_tip = answers.tip_in(head)
+        may_write = yield from self._may_write(
+            place, project, viewer_id=viewer.id if viewer else ""
+        )
+        pulls = yield from self._pages(
+            of_branch, place, pages_max=BRANCH_PAGES_MAX, head_branch=scope.head_branch
+        )
+        if answers.next_page(pulls[-1]) is not None:
+            raise Rejected(
+                ForgeRefusal.LIMIT_EXCEEDED, f"branch {scope.head_branch!r} has too many requests"
+            )
+        open_pulls = yield from self._pages(opened, place, pages_max=OPEN_PAGES_MAX)
+        listed = yield from folders(self._ask, place, tip, scope.folders)
+        with shapes.reading("look at the repository"):
+            return View(
+                repository_id=repository_id,
+                viewer=viewer,
+                may_write=may_write,
+                archived=archived,
+                base=tip,
+                head=head_tip,
+                pulls=answers.pulls_in(pulls),
+                previous=tuple(
+                    answers.pull_of(a.json()) for a in previous if a.status == answers.OK
+                ),
+                open_pulls=answers.pulls_in(open_pulls),
+                folders=listed,
+                files=self._files_in(dict(zip(scope.files, files, strict=True)), tip.commit)
+                if tip
+                else {},
+                read_at_s=answers.date_s(project)
+                or max(t.committed_at_s if t else 0.0 for t in (tip, head_tip)),
+            )
+
+    def _files_in(self, found: Mapping[str, Answer], commit: str) -> dict[str, File]:
+        """Return those that were read at the commit that the base branch has in this look."""
+        read = {
+            path: answers.file_in(answer, bytes_max=FILE_BYTES_MAX)
+            for path, answer in found.items()
+            if not answer.is_cut and answers.is_at(answer, commit)
+        }
+        return {path: file for path, file in read.items() if file is not None}
+
+    def _may_write(
+        self, place: Place, project: Answer, *, viewer_id: str
+    ) -> Conversation[bool | None]:
+        """Ask for the role where the project does not tell of one that suffices.
+
+        Somebody without any may still administer the whole forge.
+        """
+        with shapes.reading("read the repository"):
+            if answers.role_in(project.json()) >= answers.DEVELOPER:
+                return True
+        if not viewer_id:
+            return None
+        (answer,) = yield from self._ask(requests.member(place, viewer_id))
+        if answer.status != answers.OK:
+            return None
+        with shapes.reading("ask for the role"):
+            return shapes.number(answer.json(), "access_level", least=0) >= answers.DEVELOPER
+
+    def _pages(
+        self, first: Answer, place: Place, *, pages_max: int, head_branch: str = ""
+    ) -> Conversation[list[Answer]]:
+        pages = [first]
+        while len(pages) < pages_max and (page := answers.next_page(pages[-1])) is not None:
+            state = "all" if head_branch else "opened"
+            request = requests.pulls(place, state=state, head_branch=head_branch, page=page)
+            pages += yield from self._ask(request)
+        return pages
+
+    def list_tree(
+        self, place: Place, *, commit: str, path: str
+    ) -> Conversation[tuple[TreeEntry, ...] | None]:
+        return list_tree(self._ask, place, commit=commit, path=path)
+
+    def read_files(
+        self, place: Place, *, commit: str, files: Sequence[TreeEntry], bytes_max: int
+    ) -> Conversation[Mapping[str, File]]:
+        wanted = Wanted(commit=commit, files=files, bytes_max=bytes_max)
+        return read_files(self._ask, place, wanted)
+
+    def commit(self, place: Place, new: NewCommit) -> Conversation[str]:
+        request = requests.commit(place, new)
+        (answer,) = yield from self._ask(request)
+        if answer.status != _CREATED:
+            (there,) = yield from self._ask(requests.branch(place, new.branch))
+            if there.status != answers.OK:
+                yield from self._refuse_in_the_way(place, new.branch)
+            raise words.commit_refusal(
+                answer, place=place, branch=new.branch, is_there=there.status == answers.OK
+            )
+        with shapes.reading(request.name):
+            made, parents = answers.commit_in(answer)
+        if parents != (new.parent,):
+            raise Rejected(
+                ForgeRefusal.CONFLICT,
+                f"{place.name}: branch {new.branch!r}: the commit has another parent than asked",
+            )
+        return made
+
+    def _refuse_in_the_way(self, place: Place, branch: str) -> Conversation[None]:
+        """Refuse for good where a branch is named like a folder of ours."""
+        parts = branch.split("/")
+        above = ["/".join(parts[:n]) for n in range(1, len(parts))]
+        found = yield from self._ask(*(requests.branch(place, name) for name in above))
+        for name, answer in zip(above, found, strict=True):
+            if answer.status == answers.OK:
+                raise words.in_the_way(place=place, branch=branch, name=name)
+
+    def open_pull(
+        self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
+    ) -> Conversation[Pull]:
+        for number in replaces:
+            yield from self._close(place, number)
+        request = requests.open_pull(place, head=head, text=text)
+        (answer,) = yield from self._ask(request)
+        if answer.status == _EXISTS:
+            raise Rejected(
+                ForgeRefusal.PULL_EXISTS,
+                f"{place.name}: a merge request is open for branch {head!r}",
+            )
+        if answer.status != _CREATED:
+            raise Rejected(
+                ForgeRefusal.REFUSED,
+                f"{place.name}: the forge opened no merge request for branch {head!r}, and "
+                f"answered {answer.status}",
+            )
+        with shapes.reading(request.name):
+            return answers.pull_of(answer.json())
+
+    def compare(self, place: Place, *, commit: str) -> Conversation[Comparison]:
+        request = requests.compare(place, commit)
+        answer, user = yield from self._ask(request, requests.user())
+        with shapes.reading(request.name):
+            viewer = user.json() if user.status == answers.OK else None
+            found = answers.comparison_in(answer, commit=commit, viewer=viewer)
+        if not found.fork_point:
+            raise Rejected(
+                ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
+            )
+        return found
+
+    def close_pull(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
+        """Close it first: it may be merged while somebody reads why."""
+        yield from self._close(place, number)
+        yield from self.comment(place, number, comment=comment)
+
+    def _close(self, place: Place, number: int) -> Conversation[None]:
+        request = requests.close_pull(place, number)
+        (answer,) = yield from self._ask(request)
+        with shapes.reading(request.name):
+            state = answers.status_of(answer.json()).state
+        if state is not PullState.CLOSED:
+            raise Rejected(
+                ForgeRefusal.CONFLICT,
+                f"{place.name}: merge request !{number} cannot be closed, it is {state.value}",
+            )
+
+    def comment(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
+        yield from self._ask(requests.comment(place, number, comment))
+
+    def follow(self, place: Place, number: int, *, since: str) -> Conversation[PullStatus | None]:
+        request = requests.pull(place, number)
+        (answer,) = yield from self._ask(request)
+        if answer.status != answers.OK:
+            raise Rejected(
+                ForgeRefusal.NOT_FOUND, f"{place.name}: there is no merge request !{number}"
+            )
+        with shapes.reading(request.name):
+            status = answers.status_of(answer.json())
+        return None if status.version == since else status
+
+    def _ask(self, *asked: Request) -> Conversation[Sequence[Answer]]:
+        if not asked:
+            return ()
+        return (yield tuple(Sent(request=r, token=self._token) for r in asked))
