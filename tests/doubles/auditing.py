@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from countersign.auditor.checks.checking import Checker, Pace
 from countersign.auditor.checks.inspecting import Inspector
 from countersign.auditor.checks.reporting import Reports
+from countersign.auditor.checks.sharing import Sharing
 from countersign.auditor.handlers import Handlers
-from countersign.auditor.interfaces import Clock, Prober, Reading, Secrets
+from countersign.auditor.interfaces import Clock, Inquiry, Prober, Reading, Secrets, Wake
 from countersign.auditor.model import CredentialKey
 from countersign.auditor.projection import Projection
-from countersign.auditor.schedule import Schedule
+from countersign.auditor.schedule import News, Schedule
 from countersign.contracts.errors import Retryable
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.message import Message
@@ -118,10 +119,17 @@ class FakeProber:
     answer: Inspection = VALID
     asked: list[str] = field(default_factory=list)
     trusted: list[str] = field(default_factory=list)
+    inquiries: list[Inquiry] = field(default_factory=list)
+    resting_until: datetime | None = None
 
-    async def probe(self, forge: Forge, reading: Reading) -> Inspection:
-        self.trusted.append(reading.authority)
-        self.asked.append(forge.origin)
+    def rest_until(self, inquiry: Inquiry) -> datetime | None:
+        del inquiry
+        return self.resting_until
+
+    async def probe(self, inquiry: Inquiry) -> Inspection:
+        self.inquiries.append(inquiry)
+        self.trusted.append(inquiry.reading.authority)
+        self.asked.append(inquiry.forge.origin)
         return self.answer
 
 
@@ -187,6 +195,7 @@ def checker_of(
     bus: "FakeBus",
     forges: ForgeList,
     now: Clock,
+    news: Wake,
 ) -> Checker:
     return Checker(
         projection=projection,
@@ -194,8 +203,10 @@ def checker_of(
         forges=forges,
         inspector=Inspector(prober, projection=projection),
         reports=Reports(bus, projection=projection, now=now),
+        sharing=Sharing(),
         pace=Pace(interval=timedelta(hours=1), jitter=lambda: 0.5),
         now=now,
+        news=news,
     )
 
 
@@ -204,11 +215,18 @@ def build(*, forges: ForgeList = FORGES, projection: Projection | None = None) -
     reading = Reading(changed_at=START - timedelta(days=1), token=Secret(TOKEN), mark="first")
     known = projection or Projection()
     secrets, prober, bus = FakeSecrets(reading), FakeProber(), FakeBus()
+    news = News()
     checker = checker_of(
-        known, secrets=secrets, prober=prober, bus=bus, forges=forges, now=lambda: clock[0]
+        known,
+        secrets=secrets,
+        prober=prober,
+        bus=bus,
+        forges=forges,
+        now=lambda: clock[0],
+        news=news,
     )
-    schedule = Schedule(checker, projection=known, secrets=secrets, now=lambda: clock[0])
-    handlers = Handlers(known, wake=schedule.wake)
+    schedule = Schedule(checker, projection=known, secrets=secrets, news=news, now=lambda: clock[0])
+    handlers = Handlers(known, wake=news)
     return Service(known, secrets, prober, bus, schedule, handlers, clock)
 
 

@@ -15,14 +15,18 @@ from doubles.local_forge import RunningForge, running_forge
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
+    CheckRequest,
+    CheckResponse,
     CredentialMode,
     CredentialUse,
     Destination,
     ForgeKind,
     ObjectRef,
+    Person,
     PipelineObserved,
     PipelineRef,
     SecretRef,
+    TokenChangeKind,
     TokenChecked,
     TokenKind,
     TokenUsed,
@@ -168,6 +172,7 @@ async def test_auditor_says_whose_a_stored_token_is_and_what_is_risky(world: Wor
         "broad_scope",
         "scopes_beyond_need",
         "never_expires",
+        "outdated_kind",
         "owner_is_person",
         "use_user_driven_flow",
     ]
@@ -228,6 +233,34 @@ async def test_auditor_checks_at_once_after_a_refusal_in_use_and_then_rests(worl
     assert asked == 2
     assert world.questions() == 2
     assert event.findings[0].code == "token_invalid"
+
+
+async def test_auditor_looks_when_somebody_asks_it_to(world: World) -> None:
+    token = world.forge.token("ada", scopes=["repo"])
+    world.store(token)
+    async with running_auditor(world):
+        await world.name_it()
+        await world.until(lambda e: e.validity is TokenValidity.VALID)
+        world.forge.revoke(token)
+        person = Person(id="grace", name="Grace", groups=())
+        answer = await world.reader.request(
+            "auditor.check", CheckRequest(credential=REF, person=person)
+        )
+        event = await world.until(lambda e: e.validity is TokenValidity.INVALID)
+        stranger = SecretRef(namespace="apps", name="no-such")
+        refused = await world.reader.request(
+            "auditor.check", CheckRequest(credential=stranger, person=person)
+        )
+
+    assert isinstance(answer, CheckResponse)
+    assert answer.problem is None
+    assert [change.kind for change in event.history] == [
+        TokenChangeKind.FIRST_CHECKED,
+        TokenChangeKind.VALIDITY,
+    ]
+    assert isinstance(refused, CheckResponse)
+    assert refused.problem is not None
+    assert refused.problem.code == "not_named"
 
 
 async def test_auditor_goes_on_after_a_restart_without_asking_again(world: World) -> None:

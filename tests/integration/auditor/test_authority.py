@@ -10,7 +10,8 @@ from doubles.local_forge import running_forge
 from doubles.tls_front import Front, tls_front
 
 from countersign.auditor.checks.probing import ForgeProber
-from countersign.auditor.interfaces import Reading
+from countersign.auditor.checks.restraint import Restraint
+from countersign.auditor.interfaces import Inquiry, Reading
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import TokenValidity
 from countersign.contracts.secret import Secret
@@ -41,10 +42,13 @@ async def test_authority_of_the_secret_is_believed_for_its_token(
     made, token = front
     forge = Forge(name="Forge", kind="github", origin=made.origin)
     async with ForgeHttp(forge) as client:
-        prober = ForgeProber({made.origin: client}, now=lambda: datetime.now(UTC))
+        restraint = Restraint(share=0.02, jitter=lambda: 0.5)
+        prober = ForgeProber(
+            {made.origin: client}, restraint=restraint, now=lambda: datetime.now(UTC)
+        )
         pem = made.authority if authority == "right" else authority
 
         reading = Reading(changed_at=datetime.now(UTC), token=token, authority=pem)
-        told = await prober.probe(forge, reading)
+        told = await prober.probe(Inquiry(forge=forge, reading=reading))
 
     assert told.validity is validity

@@ -20,7 +20,7 @@ from doubles.service_accounts import (
 from countersign.auditor.checks.marking import Marking
 from countersign.auditor.model import CredentialKey
 from countersign.auditor.projection import Projection
-from countersign.auditor.schedule import Schedule
+from countersign.auditor.schedule import News, Schedule
 from countersign.auditor.secrets.api_secrets import LOOK_S, ApiSecrets
 from countersign.contracts.errors import Retryable
 from countersign.contracts.forge_list import ForgeList
@@ -60,6 +60,7 @@ def auditor_of(api: HttpClusterApi, namespace: str, secret: str = "fleet") -> Au
     def now() -> datetime:
         return datetime.now(UTC) + timedelta(seconds=later_s[0])
 
+    news = News()
     checker = checker_of(
         projection,
         secrets=secrets,
@@ -67,8 +68,9 @@ def auditor_of(api: HttpClusterApi, namespace: str, secret: str = "fleet") -> Au
         bus=bus,
         forges=ForgeList(forges=(forge,)),
         now=now,
+        news=news,
     )
-    schedule = Schedule(checker, projection=projection, secrets=secrets, now=now)
+    schedule = Schedule(checker, projection=projection, secrets=secrets, news=news, now=now)
     schedule.begin()
     return Auditor(key, secrets, schedule, bus, prober, later_s)
 

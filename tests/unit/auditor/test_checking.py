@@ -18,10 +18,14 @@ from doubles.auditing import (
     used,
 )
 
+from countersign.auditor.refusals import CheckRefusal
+from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.messages import (
     PipelineDeleted,
     PipelineRef,
+    SecretRef,
+    TokenChangeKind,
     TokenKind,
     TokenReason,
     TokenUseOutcome,
@@ -369,3 +373,97 @@ async def test_token_is_not_looked_at_before_its_forge_is_known(service: Service
     assert service.prober.asked == []
     assert service.bus.last.kind is TokenKind.UNSPECIFIED
     assert service.bus.last.why is TokenReason.NOT_SENT
+
+
+async def test_same_token_in_two_secrets_is_noticed_at_both_and_ends(service: Service) -> None:
+    other = SecretRef(namespace="apps", name="promotion-too")
+    service.hear(observed(use(), use().model_copy(update={"secret": other})))
+
+    await service.schedule.step()
+    await service.after(SECOND)
+
+    last = {event.credential.name: event for event in service.bus.events}
+    assert last["promotion"].shared_with == (other,)
+    assert last["promotion-too"].shared_with == (KEY.ref,)
+    assert all("shared_between_secrets" in {f.code for f in e.findings} for e in last.values())
+
+    service.hear(observed(use()))
+    await service.after(SECOND)
+    await service.after(SECOND)
+    assert service.bus.last.credential == KEY.ref
+    assert service.bus.last.shared_with == ()
+
+
+async def test_mark_of_a_token_is_in_no_event(service: Service) -> None:
+    """A mark could be tested against guesses by whoever gets hold of the key."""
+    service.secrets.renew("ghp_madeup0123456789", at=START)
+    service.hear(observed(use()))
+    await service.schedule.step()
+
+    assert service.secrets.reading.mark.encode() not in service.bus.last.to_json()
+
+
+async def test_check_that_somebody_wants_is_made_before_its_time(service: Service) -> None:
+    service.hear(observed(use()))
+    await service.schedule.step()
+    service.clock[0] += 2 * MINUTE
+    service.prober.answer = DEAD
+
+    assert await service.schedule.check_now(KEY) is None
+    assert service.bus.last.validity is TokenValidity.INVALID
+
+    service.clock[0] += SECOND
+    assert await service.schedule.check_now(KEY) == service.now + HOUR - SECOND
+    assert len(service.prober.asked) == 2
+
+
+async def test_check_of_what_nobody_names_is_refused(service: Service) -> None:
+    with pytest.raises(Rejected) as caught:
+        await service.schedule.check_now(KEY)
+
+    assert caught.value.reason is CheckRefusal.NOT_NAMED
+
+
+async def test_forge_that_rests_is_not_asked_and_what_is_known_stays(service: Service) -> None:
+    service.hear(observed(use()))
+    await service.schedule.step()
+    service.prober.resting_until = START + 3 * HOUR
+
+    await service.after(HOUR)
+
+    assert len(service.prober.asked) == 1
+    assert service.bus.last.validity is TokenValidity.VALID
+    assert service.bus.last.next_check_at == START + 3 * HOUR
+
+
+async def test_refusal_of_a_right_in_use_leads_to_a_check_at_once(service: Service) -> None:
+    service.hear(observed(use()))
+    await service.schedule.step()
+
+    service.hear(used(START + 2 * MINUTE, TokenUseOutcome.FORBIDDEN))
+    await service.after(2 * MINUTE)
+
+    assert len(service.prober.asked) == 2
+
+
+async def test_history_goes_on_over_a_restart(service: Service) -> None:
+    service.hear(observed(use()))
+    await service.schedule.step()
+    after = restarted(service)
+    after.prober.answer = DEAD
+
+    await after.after(HOUR)
+
+    kinds = [change.kind for change in after.bus.last.history]
+    assert kinds == [TokenChangeKind.FIRST_CHECKED, TokenChangeKind.VALIDITY]
+
+
+async def test_question_carries_the_last_answer_and_the_owners(service: Service) -> None:
+    service.hear(observed(use()))
+    await service.schedule.step()
+    await service.after(HOUR)
+
+    first, second = service.prober.inquiries
+    assert (first.before, second.before) == (None, VALID)
+    assert second.owners == ("acme",)
+    assert second.account == "7"

@@ -1,6 +1,6 @@
 """What is risky, by table, and the worst first."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,13 +20,16 @@ from countersign.auditor.model import grant_of
 from countersign.contracts.messages import (
     Finding,
     FindingLevel,
+    ForgeKind,
     ForgeUser,
     TokenKind,
+    TokenOwnerStanding,
     TokenReason,
     TokenRisk,
     TokenValidity,
 )
 from countersign.dialects.inspection import Inspection
+from countersign.dialects.kinds import KINDS
 
 DAY = timedelta(days=1)
 CALM = Facts(
@@ -45,8 +48,11 @@ CALM = Facts(
 )
 
 
+_OWN = {f.name for f in fields(Facts)}
+
+
 def changed(**changes: Any) -> Facts:
-    own = {name: changes.pop(name) for name in ("uses", "grant", "last_used_at") if name in changes}
+    own = {name: changes.pop(name) for name in list(changes) if name in _OWN}
     return replace(CALM, told=replace(CALM.told, **changes), **own)
 
 
@@ -76,16 +82,16 @@ def test_calm_credential_has_only_the_recommendation() -> None:
         ({"expires_at": START + 30 * DAY}, "expires_within_30_days", FindingLevel.INFO),
         ({"is_person": True}, "owner_is_person", FindingLevel.WARNING),
         (
-            {"kind": TokenKind.CLASSIC, "scopes": ("repo",)},
+            {"kind": TokenKind.OAUTH_APP, "scopes": ("repo",)},
             "broad_scope",
             FindingLevel.WARNING,
         ),
         (
-            {"kind": TokenKind.CLASSIC, "scopes": ("public_repo", "admin:org")},
+            {"kind": TokenKind.OAUTH_APP, "scopes": ("public_repo", "admin:org")},
             "scopes_beyond_need",
             FindingLevel.WARNING,
         ),
-        ({"kind": TokenKind.CLASSIC, "scopes": ()}, "cannot_write", FindingLevel.WARNING),
+        ({"kind": TokenKind.OAUTH_APP, "scopes": ()}, "cannot_write", FindingLevel.WARNING),
         (
             {"validity": TokenValidity.INVALID, "why": TokenReason.REFUSED},
             "token_invalid",
@@ -102,6 +108,23 @@ def test_calm_credential_has_only_the_recommendation() -> None:
             FindingLevel.INFO,
         ),
         ({"last_used_at": START - 31 * DAY}, "unused", FindingLevel.INFO),
+        ({"expires_at": START - DAY}, "expired", FindingLevel.ERROR),
+        (
+            {"standing": TokenOwnerStanding.DEACTIVATED},
+            "owner_deactivated",
+            FindingLevel.ERROR,
+        ),
+        (
+            {"standing": TokenOwnerStanding.NOT_A_MEMBER},
+            "owner_not_a_member",
+            FindingLevel.ERROR,
+        ),
+        ({"used_elsewhere_at": START - DAY}, "used_elsewhere", FindingLevel.WARNING),
+        ({"sharers": 2}, "shared_between_secrets", FindingLevel.WARNING),
+        ({"pipelines": 2}, "shared_between_pipelines", FindingLevel.INFO),
+        ({"kind": TokenKind.CLASSIC}, "outdated_kind", FindingLevel.WARNING),
+        ({"created_at": START - 181 * DAY}, "not_renewed", FindingLevel.INFO),
+        ({"written_at": START - 181 * DAY}, "not_renewed", FindingLevel.INFO),
         ({"why": TokenReason.NO_TOKEN}, "token_malformed", FindingLevel.ERROR),
         ({"why": TokenReason.SECRET_FORBIDDEN}, "secret_forbidden", FindingLevel.ERROR),
     ],
@@ -121,8 +144,12 @@ def test_finding_is_made_for(changes: dict[str, Any], code: str, level: FindingL
         {"is_person": None},
         {"last_used_at": None},
         {"last_used_at": START - 29 * DAY},
-        {"kind": TokenKind.CLASSIC, "scopes": None},
-        {"kind": TokenKind.CLASSIC, "scopes": ("public_repo",)},
+        {"used_elsewhere_at": START - 31 * DAY},
+        {"standing": TokenOwnerStanding.ACTIVE},
+        {"written_at": START - 181 * DAY, "created_at": START - DAY},
+        {"kind": TokenKind.OAUTH_APP, "scopes": ("repo",), "repositories": ("acme/gitops",)},
+        {"kind": TokenKind.OAUTH_APP, "scopes": None},
+        {"kind": TokenKind.OAUTH_APP, "scopes": ("public_repo",)},
     ],
 )
 def test_nothing_is_said_of_what_is_unknown_or_well(changes: dict[str, Any]) -> None:
@@ -144,6 +171,7 @@ def test_worst_comes_first() -> None:
         "expires_within_1_day",
         "broad_scope",
         "scopes_beyond_need",
+        "outdated_kind",
         "owner_is_person",
         "unused",
         "use_user_driven_flow",
@@ -184,7 +212,27 @@ def test_risk_follows_from_the_findings(changes: dict[str, Any], expected: Token
 def test_every_code_has_a_judgement_and_every_finding_words() -> None:
     assert set(JUDGEMENTS) == set(FindingCode)
     for code in FindingCode:
-        assert finding_of(Judged(code=code, names=("x",)), CALM).message
+        finding = finding_of(Judged(code=code, names=("x",)), CALM)
+        assert finding.message
+        assert finding.remedy
+
+
+def test_excess_scope_is_named_with_what_it_can_do() -> None:
+    facts = changed(kind=TokenKind.OAUTH_APP, scopes=("public_repo", "delete_repo"))
+    (found,) = (f for f in findings_of(facts) if f.code == FindingCode.SCOPES_BEYOND_NEED)
+
+    assert "`delete_repo` can delete any repository" in found.message
+    assert "delete_repo" in found.remedy
+
+
+@pytest.mark.parametrize("kind", [k for k in ForgeKind if k is not ForgeKind.UNSPECIFIED])
+def test_every_excess_scope_of_a_forge_has_words(kind: ForgeKind) -> None:
+    dialect = KINDS[kind].inspection
+    if dialect is None:
+        return
+    rules = dialect.scopes
+
+    assert (rules.unbounded | rules.powerful) <= set(rules.meanings)
 
 
 @pytest.mark.parametrize("why", list(TokenReason))

@@ -11,7 +11,13 @@ import reference
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import ForgeUser, TokenKind, TokenReason, TokenValidity
+from countersign.contracts.messages import (
+    ForgeUser,
+    TokenKind,
+    TokenOwnerStanding,
+    TokenReason,
+    TokenValidity,
+)
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.delegation import fitness
@@ -251,13 +257,52 @@ def test_token_that_was_deleted_is_invalid(kind: str, case: str) -> None:
 
 
 @kinds
-@pytest.mark.parametrize("case", ["user-pat-lacks-scope", "user-deactivated-pat"])
-def test_token_that_may_not_say_whose_it_is_stays_unknown(kind: str, case: str) -> None:
-    found = inspected(kind, PERSONAL, recorded(kind, "identity", case))
+def test_token_that_may_not_say_whose_it_is_stays_unknown(kind: str) -> None:
+    found = inspected(kind, PERSONAL, recorded(kind, "identity", "user-pat-lacks-scope"))
 
     assert (found.validity, found.why) == (TokenValidity.UNKNOWN, TokenReason.FORBIDDEN)
-    if (kind, case) == ("gitea", "user-pat-lacks-scope"):
+    if kind == "gitea":
         assert found.scopes == ("read:repository",)
+
+
+@kinds
+@pytest.mark.parametrize("case", ["user-deactivated-pat", "user-prohibited-pat"])
+def test_token_of_a_deactivated_owner_is_invalid_and_says_why(kind: str, case: str) -> None:
+    found = inspected(kind, PERSONAL, recorded(kind, "identity", case))
+
+    assert (found.validity, found.why) == (
+        TokenValidity.INVALID,
+        TokenReason.OWNER_DEACTIVATED,
+    )
+    assert found.standing is TokenOwnerStanding.DEACTIVATED
+
+
+def test_forgejo_tells_the_repositories_that_a_token_is_limited_to() -> None:
+    user = recorded("forgejo", "identity", "user-oauth-bearer")
+    listed = recorded("forgejo", "identity", "tokens-list-after-use")
+
+    found = inspected("forgejo", Secret("a" * 32 + "y-gitops"), user, listed)
+
+    assert found.repositories == ("shop/gitops",)
+    assert found.standing is TokenOwnerStanding.ACTIVE
+
+
+def test_gitea_tells_when_a_token_was_made_and_used() -> None:
+    """As its API description has it; a listing takes the password or a newer server."""
+    user = recorded("gitea", "identity", "user-oauth-bearer")
+    row = {
+        "token_last_eight": "flux-bot",
+        "scopes": ["write:repository"],
+        "created_at": "2026-01-02T03:04:05Z",
+        "last_used_at": "2026-11-22T17:12:09+01:00",
+    }
+
+    found = inspected("gitea", Secret("a" * 32 + "flux-bot"), user, answer([row]))
+
+    assert found.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert found.last_used_at == datetime(2026, 11, 22, 16, 12, 9, tzinfo=UTC)
+    never = answer([row | {"last_used_at": "0001-01-01T00:00:00Z"}])
+    assert inspected("gitea", Secret("a" * 32 + "flux-bot"), user, never).last_used_at is None
 
 
 def test_kind_of_a_token_is_told_by_its_form() -> None:

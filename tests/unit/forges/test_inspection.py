@@ -1,15 +1,16 @@
 """Nothing is said of a token that GitHub itself did not say."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from countersign.contracts.messages import TokenKind, TokenReason, TokenValidity
+from countersign.contracts.messages import TokenKind, TokenOwnerStanding, TokenReason, TokenValidity
 from countersign.contracts.secret import Secret
-from countersign.dialects.exchange import Answer
+from countersign.dialects.exchange import Answer, Request
 from countersign.dialects.github import inspection
-from countersign.dialects.inspection import Inspection, is_sendable
+from countersign.dialects.inspection import Inspection, Question, is_sendable
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 USER = json.dumps({"id": 7, "login": "ada", "type": "User"}).encode()
@@ -198,3 +199,77 @@ def test_single_sign_on_is_named_without_its_link() -> None:
 
     assert found.why is TokenReason.SIGN_ON_WANTED
     assert "evil" not in found.detail
+
+
+def conversed(question: Question, *answers: Answer) -> tuple[Inspection, list[Request]]:
+    """Hold the conversation with these answers; returns the outcome and what was sent."""
+    conversation, sent = inspection.INSPECTION.inspect(question), list[Request]()
+    try:
+        (asked,) = next(conversation)
+        for told in answers:
+            sent.append(asked.request)
+            (asked,) = conversation.send((told,))
+    except StopIteration as done:
+        found: Inspection = done.value
+        return found, sent
+    raise AssertionError("it asks for more")
+
+
+def told(status: int = 200, body: bytes = USER, **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status=status, headers={**JSON, **named}, body=body)
+
+
+ASKED = Question(credential=Secret("ghp_madeup0123456789"), kind=TokenKind.CLASSIC, now=NOW)
+
+
+def test_second_question_is_conditional_and_keeps_what_still_holds() -> None:
+    first, _ = conversed(ASKED, told(etag='W/"3a"', x_oauth_scopes="repo"))
+    again = replace(ASKED, before=first)
+
+    found, sent = conversed(again, told(304, b"", etag='W/"3a"', x_oauth_scopes="gist, repo"))
+
+    assert sent[0].headers["If-None-Match"] == 'W/"3a"'
+    assert found.validity is TokenValidity.VALID
+    assert found.owner == first.owner
+    assert found.scopes == ("gist", "repo")
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_conditional_question_that_is_refused_keeps_nothing(status: int) -> None:
+    first, _ = conversed(ASKED, told(etag='"3a"', x_oauth_scopes="repo"))
+
+    found, _ = conversed(replace(ASKED, before=first), told(status, b"{}"))
+
+    assert found.validity is not TokenValidity.VALID
+
+
+def test_strange_version_is_not_sent_back() -> None:
+    first, _ = conversed(ASKED, told(etag='"3a"\r\nx: y'))
+
+    assert first.version == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "standing"),
+    [
+        (204, TokenOwnerStanding.ACTIVE),
+        (302, TokenOwnerStanding.NOT_A_MEMBER),
+        (404, TokenOwnerStanding.UNSPECIFIED),
+        (403, TokenOwnerStanding.UNSPECIFIED),
+    ],
+)
+def test_owner_is_looked_for_in_the_organization(status: int, standing: TokenOwnerStanding) -> None:
+    question = replace(ASKED, owners=("acme", "Ada"))
+
+    found, sent = conversed(question, told(x_oauth_scopes="read:org, repo"), told(status, b""))
+
+    assert found.standing is standing
+    assert [r.url for r in sent] == ["/user", "/orgs/acme/members/ada"]
+
+
+def test_owner_is_not_looked_for_by_a_token_that_does_not_see_members() -> None:
+    found, sent = conversed(replace(ASKED, owners=("acme",)), told(x_oauth_scopes="repo"))
+
+    assert found.standing is TokenOwnerStanding.UNSPECIFIED
+    assert len(sent) == 1

@@ -194,6 +194,7 @@ class TokenReason(ProtoEnum):
     SECRET_MISSING = "TOKEN_REASON_SECRET_MISSING"
     SECRET_FORBIDDEN = "TOKEN_REASON_SECRET_FORBIDDEN"
     NOT_NAMED = "TOKEN_REASON_NOT_NAMED"
+    OWNER_DEACTIVATED = "TOKEN_REASON_OWNER_DEACTIVATED"
 
 
 class TokenRisk(ProtoEnum):
@@ -880,6 +881,8 @@ class TokenChecked(Message):
     """The forge tells of a use at this time, and it was none of ours."""
     history: tuple[TokenChange, ...] = ()
     """What changed from one check to the next, oldest first; at most 50."""
+    repositories: tuple[str, ...] = ()
+    """The only repositories that it reaches, `owner/name`; empty where it reaches others or the forge does not tell."""
 
 
 class PipelineObserved(Message):

@@ -36,6 +36,8 @@ class Inspection:
         is_person: whether the owner is a person's account; none where that is not told.
         standing: of the owner's account, where the forge tells.
         scopes: none for kinds that have permissions instead, and where they are not told.
+        repositories: the only ones that it reaches, `owner/name`; none where it reaches others, or
+            the forge does not tell.
         expires_at: none with `expiry_known`: never.
         expiry_known: whether the forge told about the expiry at all.
         created_at: where the forge tells.
@@ -53,6 +55,7 @@ class Inspection:
     is_person: bool | None = None
     standing: TokenOwnerStanding = TokenOwnerStanding.UNSPECIFIED
     scopes: tuple[str, ...] | None = None
+    repositories: tuple[str, ...] | None = None
     expires_at: datetime | None = None
     expiry_known: bool = False
     created_at: datetime | None = None

@@ -16,11 +16,14 @@ from countersign.auditor.checks.checking import Checker, Pace
 from countersign.auditor.checks.inspecting import Inspector
 from countersign.auditor.checks.marking import Marking
 from countersign.auditor.checks.probing import ForgeProber
-from countersign.auditor.checks.reporting import Reports, measure_expiry
+from countersign.auditor.checks.reporting import Reports, measure_credentials
+from countersign.auditor.checks.restraint import Restraint
+from countersign.auditor.checks.sharing import Sharing
 from countersign.auditor.handlers import Handlers
 from countersign.auditor.interfaces import Clock, Prober, Publisher, Secrets
 from countersign.auditor.projection import Projection
-from countersign.auditor.schedule import Schedule
+from countersign.auditor.routes import answers
+from countersign.auditor.schedule import News, Schedule
 from countersign.auditor.secrets.api_secrets import ApiSecrets
 from countersign.auditor.secrets.mounts import MountedSecrets
 from countersign.auditor.settings import Settings
@@ -28,7 +31,7 @@ from countersign.contracts.forge_list import ForgeList
 from countersign.forges.http import ForgeHttp
 from countersign.forges.recording import record_call
 from countersign.kube.access.http_api import cluster_api
-from countersign.messaging.bus import open_bus
+from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.projections.follower import follow
 from countersign.messaging.settings import BusSettings
 from countersign.process.serving import serve_health
@@ -69,22 +72,24 @@ def assemble(
     prober: Prober,
     stored: Secrets,
 ) -> Parts:
-    projection = Projection()
+    projection, news = Projection(), News()
     now: Clock = _utc_now
     checker = Checker(
         projection=projection,
         secrets=stored,
         forges=forges,
         inspector=Inspector(prober, projection=projection),
+        sharing=Sharing(),
         reports=Reports(publisher, projection=projection, now=now),
         pace=Pace(interval=settings.check_interval, jitter=random.SystemRandom().random),
         now=now,
+        news=news,
     )
-    schedule = Schedule(checker, projection=projection, secrets=stored, now=now)
+    schedule = Schedule(checker, projection=projection, secrets=stored, news=news, now=now)
     return Parts(
         projection=projection,
         schedule=schedule,
-        handlers=Handlers(projection, wake=schedule.wake),
+        handlers=Handlers(projection, wake=news),
     )
 
 
@@ -106,15 +111,28 @@ async def run(
             settings,
             forges=forges,
             publisher=bus,
-            prober=ForgeProber(clients, now=_utc_now),
+            prober=ForgeProber(
+                clients,
+                restraint=Restraint(share=settings.rate_share, jitter=random.SystemRandom().random),
+                now=_utc_now,
+            ),
             stored=await stack.enter_async_context(stored_secrets(settings)),
         )
-        stack.enter_context(at_scrape(lambda: measure_expiry(parts.projection, now=_utc_now())))
+        stack.enter_context(
+            at_scrape(lambda: measure_credentials(parts.projection, now=_utc_now()))
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(
                 in_background(
                     "auditor-schedule",
                     partial(parts.schedule.run, caught_up),
+                    health=telemetry.health,
+                )
+            )
+            group.create_task(
+                in_background(
+                    "auditor-answers",
+                    partial(_answer, bus, parts.schedule, caught_up),
                     health=telemetry.health,
                 )
             )
@@ -125,6 +143,13 @@ async def run(
                 caught_up=caught_up,
                 restarted=parts.handlers.on_restarted,
             )
+
+
+async def _answer(bus: Bus, schedule: Schedule, caught_up: asyncio.Event) -> None:
+    """Answer requests, once it is known what there is to ask about."""
+    await caught_up.wait()
+    async with bus.serving(answers=answers(schedule), work=()):
+        await asyncio.Event().wait()
 
 
 def _utc_now() -> datetime:

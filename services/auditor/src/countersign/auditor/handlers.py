@@ -1,9 +1,6 @@
 """Events, and the checks that they ask for."""
 
-from collections.abc import Callable, Iterable
-
-from countersign.auditor.interfaces import ReceivedEvent
-from countersign.auditor.model import CredentialKey
+from countersign.auditor.interfaces import ReceivedEvent, Wake
 from countersign.auditor.projection import Projection
 from countersign.contracts.messages import (
     PipelineDeleted,
@@ -12,8 +9,6 @@ from countersign.contracts.messages import (
     TokenUsed,
 )
 from countersign.process.tasks.entries import one_entry
-
-Wake = Callable[[Iterable[CredentialKey]], None]
 
 
 class Handlers:

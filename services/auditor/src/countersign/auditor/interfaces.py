@@ -15,6 +15,7 @@ from countersign.dialects.inspection import Inspection
 Clock = Callable[[], datetime]
 Jitter = Callable[[], float]
 Mark = Callable[[Secret], str]
+Wake = Callable[[Iterable[CredentialKey]], None]
 
 
 class Publisher(Protocol):
@@ -69,7 +70,31 @@ class Secrets(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inquiry:
+    """What is to be asked about a token, and of whom.
+
+    Args:
+        forge: who is asked.
+        reading: the Secret with the token.
+        account: whose limit the questions count against, as far as is known.
+        owners: of the repositories that the token is for.
+        before: the last answer about this very token.
+
+    """
+
+    forge: Forge
+    reading: Reading
+    account: str = ""
+    owners: tuple[str, ...] = ()
+    before: Inspection | None = None
+
+
 class Prober(Protocol):
-    async def probe(self, forge: Forge, reading: Reading) -> Inspection:
+    def rest_until(self, inquiry: Inquiry) -> datetime | None:
+        """Return until when the forge is left alone; none: it may be asked now."""
+        ...
+
+    async def probe(self, inquiry: Inquiry) -> Inspection:
         """Ask the forge once; never raises for what the forge answers or fails to."""
         ...

@@ -18,8 +18,11 @@ from countersign.contracts.messages import (
 
 # A dead token is asked about once an hour at most: forges take more for guessing and block us.
 DEAD_PAUSE: Final = timedelta(hours=1)
-# However many reports of trouble come in, one token is not asked about more often.
+# One token is not asked about more often by itself.
 PROBE_PAUSE: Final = timedelta(minutes=1)
+# Nor when somebody wants to know, or the forge refused it in use; what bounds those over an hour is
+# our share of its owner's limit.
+URGENT_PAUSE: Final = timedelta(seconds=5)
 RETRY_FIRST: Final = timedelta(minutes=1)
 RETRY_MAX: Final = timedelta(hours=1)
 _DOUBLINGS_MAX: Final = 10
@@ -55,12 +58,15 @@ class Grant:
 
     forge: Forge | None = None
     origins: tuple[str, ...] = ()
+    # Of the repositories that it may be sent for, at that forge.
+    owners: tuple[str, ...] = ()
     refused: tuple[tuple[Destination, GrantRefusal], ...] = ()
 
 
 def grant_of(key: CredentialKey, uses: Iterable[CredentialUse], forges: ForgeList) -> Grant:
     """Decide by the administrator's list alone; an origin that is not on it gets nothing."""
     allowed: dict[str, Forge] = {}
+    owners: set[tuple[str, str]] = set()
     refused: list[tuple[Destination, GrantRefusal]] = []
     origins: set[str] = set()
     for use in uses:
@@ -75,12 +81,14 @@ def grant_of(key: CredentialKey, uses: Iterable[CredentialUse], forges: ForgeLis
             continue
         if forge.allows(namespace=key.namespace, owner=where.owner, repository=where.repository):
             allowed[forge.origin] = forge
+            owners.add((forge.origin, where.owner))
         else:
             refused.append((where, GrantRefusal.REPOSITORY_NOT_ALLOWED))
     first = min(allowed, default=None)
     return Grant(
         forge=allowed[first] if first is not None else None,
         origins=tuple(sorted(origins)),
+        owners=tuple(sorted(owner for origin, owner in owners if origin == first)),
         refused=tuple(refused),
     )
 
@@ -106,20 +114,24 @@ def is_another(last: Probe, *, mark: str, changed_at: datetime) -> bool:
     return mark != last.mark if last.mark else changed_at > last.at
 
 
-def may_probe_at(last: Probe | None, *, mark: str, changed_at: datetime) -> datetime | None:
+def may_probe_at(
+    last: Probe | None, *, mark: str, changed_at: datetime, urgent: bool = False
+) -> datetime | None:
     """Return the moment from which on the forge may be asked; none: at once.
 
     Args:
         last: the probe before, if there was one.
         mark: of the token that is there now.
         changed_at: when the file with the token was last written.
+        urgent: whether somebody waits for it.
 
     """
     if last is None:
         return None
     if is_another(last, mark=mark, changed_at=changed_at):
         return None
-    pause = DEAD_PAUSE if last.dead else PROBE_PAUSE
+    usual = URGENT_PAUSE if urgent else PROBE_PAUSE
+    pause = DEAD_PAUSE if last.dead else usual
     earliest = last.at + pause
     return max(earliest, last.rest_until) if last.rest_until else earliest
 

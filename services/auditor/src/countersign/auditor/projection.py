@@ -66,6 +66,10 @@ class Projection:
         found = [use for uses in self._uses.values() for use in uses if key_of(use.secret) == key]
         return tuple(sorted(found, key=lambda use: use.to_json()))
 
+    def pipelines(self, key: CredentialKey) -> int:
+        """Count the Pipelines that name it."""
+        return sum(any(key_of(u.secret) == key for u in uses) for uses in self._uses.values())
+
     def checked(self, key: CredentialKey) -> TokenChecked | None:
         return self._checked.get(key)
 

@@ -5,11 +5,18 @@ for Gitea it takes the password. Gitea tells a token's scopes as it refuses it f
 """
 
 import re
+from datetime import datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import TokenKind, TokenReason, TokenValidity
+from countersign.contracts.messages import (
+    TokenKind,
+    TokenOwnerStanding,
+    TokenReason,
+    TokenValidity,
+)
 from countersign.contracts.secret import Secret
+from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.exchange import Answer, Basic, Request
@@ -33,6 +40,19 @@ SCOPES: Final = ScopeRules(
         {"read:user", "read:repository", "read:issue", "write:issue", "read:misc", "public-only"}
         | {"read:organization", "read:notification", "read:activitypub", "read:package"}
     ),
+    meanings={
+        "all": "do everything that its owner can, of administration too",
+        "write:repository": "read and write code, settings and pull requests of every repository "
+        "that its owner can, and delete what they administer",
+        "write:admin": "administer the whole server",
+        "read:admin": "read what administrators of the server can",
+        "write:user": "change its owner's account, keys among it, and so push as them",
+        "write:organization": "change and delete organizations of its owner, and their teams",
+        "write:package": "publish and delete packages of its owner",
+        "write:notification": "mark notifications of its owner",
+        "write:activitypub": "act in the fediverse in its owner's name",
+        "write:misc": "change what belongs to no other scope",
+    },
 )
 SCOPES_MAX: Final = 64
 _PERSONAL: Final = re.compile(r"[0-9a-f]{40}")
@@ -40,6 +60,11 @@ _SCOPE: Final = re.compile(r"[a-z_:-]{1,64}")
 _TOLD: Final = re.compile(r"token scope=([a-z_:,-]{1,1024})")
 _LAST: Final = 8
 _LISTED_MAX: Final = 50
+_REPOSITORIES_MAX: Final = 100
+_REPOSITORY: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}")
+# To the token of whoever was deactivated or forbidden to sign in; other refusals speak of scopes.
+_PROHIBITED: Final = b"prohibited from signing in"
+_PROHIBITED_BYTES_MAX: Final = 1024
 _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 _READ_HERE: Final = frozenset({401, 403, 404})
 
@@ -57,6 +82,14 @@ def _inspect(question: Question) -> Conversation[Inspection]:
         return Inspection(
             kind=question.kind, validity=TokenValidity.INVALID, why=TokenReason.REFUSED
         )
+    if answer.status == _FORBIDDEN and _PROHIBITED in answer.body[:_PROHIBITED_BYTES_MAX]:
+        return Inspection(
+            kind=question.kind,
+            validity=TokenValidity.INVALID,
+            why=TokenReason.OWNER_DEACTIVATED,
+            standing=TokenOwnerStanding.DEACTIVATED,
+            expiry_known=endless,
+        )
     if answer.status != _OK:
         forbidden = answer.status == _FORBIDDEN
         return Inspection(
@@ -73,17 +106,24 @@ def _inspect(question: Question) -> Conversation[Inspection]:
     listed = yield from ask(
         _get(f"/users/{owner.login}/tokens?limit={_LISTED_MAX}"), question.credential
     )
+    row = _listed(listed, question.credential)
+    scopes, reached = shapes.part_at(row, "scopes"), shapes.part_at(row, "repositories")
+    active = shapes.part_at(body, "active") is True
     return Inspection(
         kind=question.kind,
         validity=TokenValidity.VALID,
         owner=owner,
-        scopes=_listed_scopes(listed, question.credential),
+        standing=TokenOwnerStanding.ACTIVE if active else TokenOwnerStanding.UNSPECIFIED,
+        scopes=_sound(scopes) if isinstance(scopes, list) else None,
+        repositories=_names(reached) if isinstance(reached, list) else None,
+        created_at=_moment(row, "created_at"),
+        last_used_at=_moment(row, "last_used_at"),
         expiry_known=endless,
     )
 
 
-def _listed_scopes(answer: Answer, credential: Secret | Basic) -> tuple[str, ...] | None:
-    """Return the scopes of the token among its owner's, found by its last characters."""
+def _listed(answer: Answer, credential: Secret | Basic) -> Any:
+    """Return the token among its owner's, found by its last characters; none if several fit."""
     token = credential.password if isinstance(credential, Basic) else credential
     listed = _body(answer) if answer.status == _OK else None
     found = [
@@ -91,8 +131,21 @@ def _listed_scopes(answer: Answer, credential: Secret | Basic) -> tuple[str, ...
         for row in (listed if isinstance(listed, list) else [])
         if shapes.text_at(row, "token_last_eight") == token.reveal()[-_LAST:]
     ]
-    scopes = shapes.part_at(found[0], "scopes") if len(found) == 1 else None
-    return _sound(scopes) if isinstance(scopes, list) else None
+    return found[0] if len(found) == 1 else None
+
+
+def _names(repositories: list[Any]) -> tuple[str, ...]:
+    named = (shapes.text_at(row, "full_name") for row in repositories[:_REPOSITORIES_MAX])
+    return tuple(sorted({name for name in named if _REPOSITORY.fullmatch(name)}))
+
+
+def _moment(row: Any, name: str) -> datetime | None:
+    """Return a moment that is told; the year 1 is how both write that there is none."""
+    try:
+        found = datetime.fromisoformat(shapes.text_at(row, name))
+        return plausible(found) if found.year > 1 else None
+    except ValueError:
+        return None
 
 
 def _told_scopes(answer: Answer) -> tuple[str, ...] | None:

@@ -8,9 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import ForgeUser, TokenKind, TokenReason, TokenValidity
+from countersign.contracts.messages import (
+    ForgeUser,
+    TokenKind,
+    TokenOwnerStanding,
+    TokenReason,
+    TokenValidity,
+)
 from countersign.contracts.secret import Secret
 from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
@@ -18,7 +25,8 @@ from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.exchange import Answer, Request
 from countersign.dialects.github.error_words import SINGLE_SIGN_ON
 from countersign.dialects.github.limits import LIMITS, is_spent
-from countersign.dialects.inspection import Inspection, InspectionDialect, Question, ScopeRules
+from countersign.dialects.github.scopes import SCOPES, SEES_MEMBERS
+from countersign.dialects.inspection import Inspection, InspectionDialect, Question
 
 # Source: https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats
 _KIND_BY_PREFIX: Final = {
@@ -32,24 +40,16 @@ _KIND_BY_PREFIX: Final = {
 _ENDLESS_WITHOUT_HEADER: Final = frozenset(
     {TokenKind.CLASSIC, TokenKind.FINE_GRAINED, TokenKind.OAUTH_APP}
 )
+_ETAG: Final = re.compile(r'(?:W/)?"[A-Za-z0-9+/=_-]{1,128}"')
 _SCOPE: Final = re.compile(r"[a-z_:]{1,64}")
-# Source: https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
-SCOPES: Final = ScopeRules(
-    sufficient=frozenset({"repo", "public_repo"}),
-    unbounded=frozenset({"repo"}),
-    powerful=frozenset({"admin:org", "workflow", "delete_repo", "admin:repo_hook", "write:org"}),
-    # Parts of `repo`, and what tells whose it is.
-    harmless=frozenset(
-        {"repo:status", "repo_deployment", "repo:invite", "security_events"}
-        | {"read:user", "user:email"}
-    ),
-)
+_OWNERS_MAX: Final = 3
 SCOPES_MAX: Final = 64  # GitHub has about forty
 _EXPIRY_HEADER: Final = "github-authentication-token-expiration"
 _EXPIRY_FORMATS: Final = ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S %z")
 _API_TYPE: Final = "application/vnd.github+json"
 _API_VERSION: Final = "2022-11-28"
 _OK, _MOVED, _UNAUTHORIZED, _FORBIDDEN, _BROKEN = 200, 300, 401, 403, 500
+_MEMBER, _NO_MEMBER, _UNCHANGED = 204, 302, 304
 
 
 def token_kind(token: Secret) -> TokenKind:
@@ -60,12 +60,67 @@ def token_kind(token: Secret) -> TokenKind:
 
 
 def _inspect(question: Question) -> Conversation[Inspection]:
-    answer = yield from ask(request(question.kind), question.credential)
-    return read(answer, kind=question.kind, now=question.now)
+    before = question.before
+    version = before.version if before and before.validity is TokenValidity.VALID else ""
+    answer = yield from ask(request(question.kind, version=version), question.credential)
+    if before is not None and answer.status == _UNCHANGED:
+        found = _unchanged(answer, before, now=question.now)
+    else:
+        found = read(answer, kind=question.kind, now=question.now)
+    return (yield from _with_standing(found, question))
 
 
-def request(kind: TokenKind) -> Request:
+def _unchanged(answer: Answer, before: Inspection, *, now: datetime) -> Inspection:
+    """Keep what was told; a condition that holds costs nothing of the owner's limit.
+
+    Source: https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
+    """
+    told = _of_headers(answer.headers, kind=before.kind, now=now)
+    return replace(
+        before,
+        scopes=before.scopes if told.scopes is None else told.scopes,
+        expires_at=told.expires_at or before.expires_at,
+        rest_until=told.rest_until,
+    )
+
+
+def _with_standing(found: Inspection, question: Question) -> Conversation[Inspection]:
+    """Ask if the owner is in the organizations; only where the token may see all members.
+
+    "302: Response if requester is not an organization member", and the requester is who is asked
+    about.
+    Source: https://docs.github.com/en/rest/orgs/members#check-organization-membership-for-a-user
+    """
+    owner = found.owner
+    if owner is None or not found.is_person or not SEES_MEMBERS & frozenset(found.scopes or ()):
+        return found
+    standing = TokenOwnerStanding.UNSPECIFIED
+    for name in question.owners[:_OWNERS_MAX]:
+        if name.casefold() == owner.login.casefold():
+            continue
+        answer = yield from ask(_membership(name, owner.login), question.credential)
+        if answer.status == _NO_MEMBER:
+            return replace(found, standing=TokenOwnerStanding.NOT_A_MEMBER)
+        if answer.status == _MEMBER:
+            standing = TokenOwnerStanding.ACTIVE
+    return replace(found, standing=standing)
+
+
+def _membership(organization: str, login: str) -> Request:
+    return Request(
+        name="inspect token",
+        method="GET",
+        url=f"/orgs/{quote(organization, safe='')}/members/{quote(login, safe='')}",
+        accept=_API_TYPE,
+        headers={"X-GitHub-Api-Version": _API_VERSION},
+        passes=frozenset(range(_MOVED, _BROKEN)),
+    )
+
+
+def request(kind: TokenKind, *, version: str = "") -> Request:
     """Ask whose it is; the headers of the answer tell the rest.
+
+    With the version of the last answer the forge may say no more than that it still holds.
 
     Source: https://docs.github.com/en/rest/users/users#get-the-authenticated-user
     Source: https://docs.github.com/en/rest/apps/installations#list-repositories-accessible-to-the-app-installation
@@ -76,7 +131,10 @@ def request(kind: TokenKind) -> Request:
         method="GET",
         url="/installation/repositories?per_page=1" if bot else "/user",
         accept=_API_TYPE,
-        headers={"X-GitHub-Api-Version": _API_VERSION},
+        headers={
+            "X-GitHub-Api-Version": _API_VERSION,
+            **({"If-None-Match": version} if version else {}),
+        },
         passes=frozenset(range(_MOVED, 600)),
     )
 
@@ -104,7 +162,13 @@ def _of_headers(headers: Mapping[str, str], *, kind: TokenKind, now: datetime) -
         expires_at=expires_at,
         expiry_known=expires_at is not None,
         rest_until=_wait(headers, now=now) if is_spent(headers) else None,
+        version=_version(headers),
     )
+
+
+def _version(headers: Mapping[str, str]) -> str:
+    etag = headers.get("etag", "")
+    return etag if _ETAG.fullmatch(etag) else ""
 
 
 def _accepted(answer: Answer, known: Inspection) -> Inspection:
@@ -181,4 +245,5 @@ INSPECTION: Final = InspectionDialect(
     scoped=frozenset({TokenKind.CLASSIC, TokenKind.OAUTH_APP}),
     scopes=SCOPES,
     advice="use a fine-grained token for that repository",
+    outdated=frozenset({TokenKind.CLASSIC}),
 )

@@ -11,6 +11,7 @@ from countersign.auditor.refusals import GrantRefusal
 from countersign.contracts.messages import (
     CredentialUse,
     FindingLevel,
+    TokenOwnerStanding,
     TokenReason,
     TokenRisk,
     TokenValidity,
@@ -19,6 +20,7 @@ from countersign.dialects.inspection import Inspection, ScopeRules
 from countersign.dialects.kinds import kind_of
 
 UNUSED: Final = timedelta(days=30)
+RENEWED_WITHIN: Final = timedelta(days=180)
 _ERROR, _WARNING, _INFO = FindingLevel.ERROR, FindingLevel.WARNING, FindingLevel.INFO
 _HIGH, _MEDIUM, _LOW = TokenRisk.HIGH, TokenRisk.MEDIUM, TokenRisk.LOW
 
@@ -30,16 +32,24 @@ class FindingCode(StrEnum):
     FORGE_NOT_LISTED = "forge_not_listed"
     REPOSITORY_NOT_ALLOWED = "repository_not_allowed"
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a reason
+    OWNER_DEACTIVATED = "owner_deactivated"
+    OWNER_NOT_A_MEMBER = "owner_not_a_member"
+    EXPIRED = "expired"
     EXPIRES_WITHIN_1_DAY = "expires_within_1_day"
+    USED_ELSEWHERE = "used_elsewhere"
     BROAD_SCOPE = "broad_scope"
     SCOPES_BEYOND_NEED = "scopes_beyond_need"
     NEVER_EXPIRES = "never_expires"
+    SHARED_BETWEEN_SECRETS = "shared_between_secrets"
+    OUTDATED_KIND = "outdated_kind"
     EXPIRES_WITHIN_7_DAYS = "expires_within_7_days"
     OWNER_IS_PERSON = "owner_is_person"
     CANNOT_WRITE = "cannot_write"
     SEVERAL_FORGES = "several_forges"
     NOT_KNOWN = "not_known"
     EXPIRES_WITHIN_30_DAYS = "expires_within_30_days"
+    NOT_RENEWED = "not_renewed"
+    SHARED_BETWEEN_PIPELINES = "shared_between_pipelines"
     UNUSED = "unused"
     USE_USER_DRIVEN_FLOW = "use_user_driven_flow"
 
@@ -53,16 +63,24 @@ JUDGEMENTS: Final[Mapping[FindingCode, tuple[FindingLevel, TokenRisk]]] = {
     FindingCode.FORGE_NOT_LISTED: (_ERROR, _HIGH),
     FindingCode.REPOSITORY_NOT_ALLOWED: (_ERROR, _HIGH),
     FindingCode.TOKEN_INVALID: (_ERROR, _HIGH),
+    FindingCode.OWNER_DEACTIVATED: (_ERROR, _HIGH),
+    FindingCode.OWNER_NOT_A_MEMBER: (_ERROR, _HIGH),
+    FindingCode.EXPIRED: (_ERROR, _HIGH),
     FindingCode.EXPIRES_WITHIN_1_DAY: (_ERROR, _HIGH),
+    FindingCode.USED_ELSEWHERE: (_WARNING, _HIGH),
     FindingCode.BROAD_SCOPE: (_WARNING, _HIGH),
     FindingCode.SCOPES_BEYOND_NEED: (_WARNING, _MEDIUM),
     FindingCode.NEVER_EXPIRES: (_WARNING, _MEDIUM),
+    FindingCode.SHARED_BETWEEN_SECRETS: (_WARNING, _MEDIUM),
+    FindingCode.OUTDATED_KIND: (_WARNING, _MEDIUM),
     FindingCode.EXPIRES_WITHIN_7_DAYS: (_WARNING, _MEDIUM),
     FindingCode.OWNER_IS_PERSON: (_WARNING, _MEDIUM),
     FindingCode.CANNOT_WRITE: (_WARNING, _MEDIUM),
     FindingCode.SEVERAL_FORGES: (_WARNING, _MEDIUM),
     FindingCode.NOT_KNOWN: (_INFO, _MEDIUM),
     FindingCode.EXPIRES_WITHIN_30_DAYS: (_INFO, _LOW),
+    FindingCode.NOT_RENEWED: (_INFO, _LOW),
+    FindingCode.SHARED_BETWEEN_PIPELINES: (_INFO, _LOW),
     FindingCode.UNUSED: (_INFO, _LOW),
     FindingCode.USE_USER_DRIVEN_FLOW: (_INFO, _LOW),
 }
@@ -88,6 +106,18 @@ class Facts:
     told: Inspection
     now: datetime
     last_used_at: datetime | None = None
+    # When the Secret was last written.
+    written_at: datetime | None = None
+    # When somebody else last used it, as far as the forge tells.
+    used_elsewhere_at: datetime | None = None
+    # Other Secrets with the same token; Pipelines that name this one.
+    sharers: int = 0
+    pipelines: int = 1
+
+    @property
+    def renewed_at(self) -> datetime | None:
+        """When it was made, where the forge tells, or else put where it is."""
+        return self.told.created_at or self.written_at
 
     @property
     def scope_rules(self) -> ScopeRules | None:
@@ -121,6 +151,7 @@ def judge(facts: Facts) -> tuple[Judged, ...]:
         *_of_secret(facts),
         *_of_grant(facts),
         *_of_validity(facts),
+        *_of_owner(facts),
         *_of_expiry(facts),
         *_of_scopes(facts),
         *_of_use(facts),
@@ -135,7 +166,7 @@ def risk_of(facts: Facts, judged: tuple[Judged, ...]) -> TokenRisk:
     # What is not cut down to a repository and never ends is worth stealing for as long as it lives.
     endless = any(j.code is FindingCode.NEVER_EXPIRES for j in judged)
     powerful = rules is not None and rules.powerful & frozenset(facts.told.scopes or ())
-    if _HIGH in risks or powerful or (endless and rules is not None):
+    if _HIGH in risks or powerful or (endless and rules is not None and not _is_narrow(facts)):
         return _HIGH
     known = facts.told.validity is TokenValidity.VALID
     return _LOW if known and _MEDIUM not in risks else _MEDIUM
@@ -170,8 +201,21 @@ def _of_validity(facts: Facts) -> Iterator[Judged]:
         yield Judged(code=FindingCode.NOT_KNOWN)
 
 
+def _of_owner(facts: Facts) -> Iterator[Judged]:
+    owner = facts.told.owner
+    if facts.told.standing is TokenOwnerStanding.DEACTIVATED:
+        yield Judged(code=FindingCode.OWNER_DEACTIVATED)
+    if owner is not None and facts.told.standing is TokenOwnerStanding.NOT_A_MEMBER:
+        yield Judged(code=FindingCode.OWNER_NOT_A_MEMBER, names=(owner.login,))
+    if owner is not None and facts.told.is_person:
+        yield Judged(code=FindingCode.OWNER_IS_PERSON, names=(owner.login,))
+
+
 def _of_expiry(facts: Facts) -> Iterator[Judged]:
     told = facts.told
+    if told.expires_at is not None and told.expires_at <= facts.now:
+        yield Judged(code=FindingCode.EXPIRED)
+        return
     if told.validity is not TokenValidity.VALID or not told.expiry_known:
         return
     if told.expires_at is None:
@@ -183,12 +227,21 @@ def _of_expiry(facts: Facts) -> Iterator[Judged]:
         yield Judged(code=soonest)
 
 
+def _is_narrow(facts: Facts) -> bool:
+    """Tell whether the forge says that it reaches named repositories alone."""
+    return facts.told.repositories is not None
+
+
 def _of_scopes(facts: Facts) -> Iterator[Judged]:
+    forge = facts.grant.forge
+    dialect = kind_of(forge).inspection if forge else None
+    if dialect is not None and facts.told.kind in dialect.outdated:
+        yield Judged(code=FindingCode.OUTDATED_KIND)
     rules = facts.scope_rules
     if rules is None:
         return
     scopes = frozenset(facts.told.scopes or ())
-    if unbounded := scopes & rules.unbounded:
+    if (unbounded := scopes & rules.unbounded) and not _is_narrow(facts):
         yield Judged(code=FindingCode.BROAD_SCOPE, names=tuple(sorted(unbounded)))
     if beyond := scopes - rules.sufficient - rules.unbounded - rules.harmless:
         yield Judged(code=FindingCode.SCOPES_BEYOND_NEED, names=tuple(sorted(beyond)))
@@ -197,8 +250,16 @@ def _of_scopes(facts: Facts) -> Iterator[Judged]:
 
 
 def _of_use(facts: Facts) -> Iterator[Judged]:
-    if facts.told.owner is not None and facts.told.is_person:
-        yield Judged(code=FindingCode.OWNER_IS_PERSON, names=(facts.told.owner.login,))
+    elsewhere = facts.used_elsewhere_at
+    if elsewhere is not None and facts.now - elsewhere <= UNUSED:
+        yield Judged(code=FindingCode.USED_ELSEWHERE)
+    if facts.sharers:
+        yield Judged(code=FindingCode.SHARED_BETWEEN_SECRETS)
+    if facts.pipelines > 1:
+        yield Judged(code=FindingCode.SHARED_BETWEEN_PIPELINES)
+    renewed = facts.renewed_at
+    if renewed is not None and facts.now - renewed > RENEWED_WITHIN:
+        yield Judged(code=FindingCode.NOT_RENEWED)
     last = facts.last_used_at
     if last is not None and facts.now - last > UNUSED:
         yield Judged(code=FindingCode.UNUSED)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
-from countersign.auditor.checks.findings import FindingCode
-from countersign.auditor.interfaces import Prober, Reading
+from countersign.auditor.interfaces import Inquiry, Prober, Reading
 from countersign.auditor.model import (
     CredentialKey,
     Grant,
@@ -16,9 +16,17 @@ from countersign.auditor.model import (
 )
 from countersign.auditor.projection import Projection
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import TokenChecked, TokenKind, TokenReason, TokenValidity
+from countersign.contracts.messages import (
+    TokenChecked,
+    TokenKind,
+    TokenOwnerKind,
+    TokenReason,
+    TokenValidity,
+)
 from countersign.dialects.inspection import Inspection, is_sendable, unanswered
 from countersign.dialects.kinds import kind_of
+
+_IS_PERSON: Final = {TokenOwnerKind.PERSON: True, TokenOwnerKind.BOT: False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +39,8 @@ class Look:
     grant: Grant
     probe: Probe | None
     scheduled: bool
+    # Somebody wants to know.
+    wanted: bool = False
 
 
 class Inspector:
@@ -82,13 +92,28 @@ class Inspector:
             changed_at=reading.changed_at,
             refused_at=self._projection.refused_at(look.key),
         )
-        if known is not None and not (look.scheduled or news):
+        if known is not None and not (look.scheduled or look.wanted or news):
             return known, None
-        earliest = may_probe_at(look.probe, mark=reading.mark, changed_at=reading.changed_at)
-        if known is not None and earliest is not None and earliest > look.now:
-            return known, earliest
-        told = await self._prober.probe(forge, reading)
+        inquiry = Inquiry(
+            forge=forge,
+            reading=reading,
+            account=known.owner.id if known and known.owner else str(look.key),
+            owners=look.grant.owners,
+            before=known,
+        )
+        earliest = self._earliest(look, inquiry, urgent=news or look.wanted)
+        if earliest is not None and earliest > look.now:
+            resting = unanswered(TokenKind.UNSPECIFIED, TokenReason.LIMITED)
+            return known or resting, earliest
+        told = await self._prober.probe(inquiry)
         return self._remember(look, told, known, origin=forge.origin), None
+
+    def _earliest(self, look: Look, inquiry: Inquiry, *, urgent: bool) -> datetime | None:
+        """Return the moment from which on the forge may be asked; none: at once."""
+        mark, changed_at = look.reading.mark, look.reading.changed_at
+        own = may_probe_at(look.probe, mark=mark, changed_at=changed_at, urgent=urgent)
+        rests = (own if inquiry.before is not None else None, self._prober.rest_until(inquiry))
+        return max((rest for rest in rests if rest is not None), default=None)
 
     def _known(self, look: Look) -> Inspection | None:
         """Return what was told of this very token before, to this process or in the last event."""
@@ -138,9 +163,12 @@ def inspection_in(checked: TokenChecked, forge: Forge) -> Inspection:
         why=checked.why,
         detail=checked.detail,
         owner=checked.owner,
-        is_person=any(f.code == FindingCode.OWNER_IS_PERSON for f in checked.findings),
+        is_person=_IS_PERSON.get(checked.owner_kind),
+        standing=checked.owner_standing,
         scopes=checked.scopes if valid and scoped else None,
+        repositories=checked.repositories or None,
         expires_at=checked.expires_at,
         expiry_known=checked.expiry_known,
+        created_at=checked.created_at,
         last_used_at=checked.last_used_reported_at,
     )

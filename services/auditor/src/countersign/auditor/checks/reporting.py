@@ -21,6 +21,12 @@ CHECKS = counter(
     ("validity",),
     known=((each.name.lower(),) for each in TokenValidity if each is not TokenValidity.UNSPECIFIED),
 )
+CREDENTIALS = gauge("credentials", "Stored credentials, by validity.", ("validity",))
+SOONEST = gauge(
+    "credentials_soonest_expiry_days",
+    "Days until the first stored credential of an environment expires.",
+    ("environment",),
+)
 
 
 class Reports:
@@ -52,14 +58,26 @@ class Reports:
         )
 
 
-def measure_expiry(projection: Projection, *, now: datetime) -> None:
-    """Count credentials by when they expire; each in the nearest class alone."""
+def measure_credentials(projection: Projection, *, now: datetime) -> None:
+    """Count credentials by when they expire, each in the nearest class alone, and by validity."""
+    known = [c for key in sorted(projection.known()) if (c := projection.checked(key)) is not None]
     counted = dict.fromkeys([*(f"{days}d" for days in _DAYS), "later", "never", "unknown"], 0)
-    for key in projection.known():
-        if (checked := projection.checked(key)) is not None:
-            counted[_class_of(checked, now=now)] += 1
+    valid = dict.fromkeys(TokenValidity, 0)
+    soonest: dict[str, float] = {}
+    for checked in known:
+        counted[_class_of(checked, now=now)] += 1
+        valid[checked.validity] += 1
+        if checked.expires_at is not None:
+            left = (checked.expires_at - now) / timedelta(days=1)
+            for environment in {use.environment for use in checked.uses}:
+                soonest[environment] = min(left, soonest.get(environment, left))
     for within, count in counted.items():
         EXPIRING.labels(within=within).set(count)
+    for validity, count in valid.items():
+        CREDENTIALS.labels(validity=validity.name.lower()).set(count)
+    SOONEST.clear()
+    for environment, days in soonest.items():
+        SOONEST.labels(environment=environment).set(days)
 
 
 def _class_of(checked: TokenChecked, *, now: datetime) -> str:

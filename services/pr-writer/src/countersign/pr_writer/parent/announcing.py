@@ -36,6 +36,14 @@ JOBS: Final = counter(
     ("outcome",),
     known=[("opened",), ("found",), *((each.name.lower(),) for each in _FAILURES)],
 )
+FLOWS: Final = counter(
+    "promotions_opened_total",
+    "Promotions whose pull request was opened, by flow.",
+    ("flow",),
+    known=(
+        (each.name.lower(),) for each in CredentialMode if each is not CredentialMode.UNSPECIFIED
+    ),
+)
 _NO_REASON: Final = "it failed"
 
 
@@ -88,6 +96,8 @@ class Announcer:
         )
         await self._publisher.publish(event, message_id=fact_id(event))
         JOBS.labels(outcome="found" if outcome.found else "opened").inc()
+        if not outcome.found:
+            FLOWS.labels(flow=job.access.mode.name.lower()).inc()
         log.info(
             "pull_request.opened",
             promotion_id=job.request.promotion.promotion_id,
