@@ -28,6 +28,7 @@ from countersign.contracts.messages import (
     TokenRisk,
     TokenValidity,
 )
+from countersign.dialects.github.scopes import SCOPES as GITHUB_SCOPES
 from countersign.dialects.inspection import Inspection
 from countersign.dialects.kinds import KINDS
 
@@ -221,7 +222,7 @@ def test_excess_scope_is_named_with_what_it_can_do() -> None:
     facts = changed(kind=TokenKind.OAUTH_APP, scopes=("public_repo", "delete_repo"))
     (found,) = (f for f in findings_of(facts) if f.code == FindingCode.SCOPES_BEYOND_NEED)
 
-    assert "`delete_repo` can delete any repository" in found.message
+    assert GITHUB_SCOPES.meanings["delete_repo"] in found.message
     assert "delete_repo" in found.remedy
 
 

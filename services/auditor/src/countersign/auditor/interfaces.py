@@ -72,7 +72,7 @@ class Secrets(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Inquiry:
-    """What is to be asked about a token, and of whom.
+    """A question about a token, before it is in a forge's words.
 
     Args:
         forge: who is asked.

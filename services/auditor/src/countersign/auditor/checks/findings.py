@@ -116,7 +116,7 @@ class Facts:
 
     @property
     def renewed_at(self) -> datetime | None:
-        """When it was made, where the forge tells, or else put where it is."""
+        """The time at which it was made, where the forge tells, or else put where it is."""
         return self.told.created_at or self.written_at
 
     @property
