@@ -1,4 +1,5 @@
 # One recipe for all images: docker build --build-arg SERVICE=watcher .
+# SERVICE=local is what plays forge and cluster in demonstrations.
 # Nothing is fetched but what the locks name, each by its hash. Behind a proxy that signs for itself:
 # docker build --secret id=pip-ca,src=ca.pem …
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
@@ -18,7 +19,7 @@ RUN tools/bin/pip wheel -q --no-deps --no-build-isolation -w wheels libs/* servi
 
 FROM tools AS build
 ARG SERVICE
-COPY services/${SERVICE}/requirements.lock ./
+COPY */${SERVICE}/requirements.lock ./
 RUN --mount=type=secret,id=pip-ca,target=/run/secrets/pip-ca \
     if [ -s /run/secrets/pip-ca ]; then export PIP_CERT=/run/secrets/pip-ca; fi; \
     python3 -m venv --without-pip /app \
@@ -28,7 +29,8 @@ RUN --mount=type=bind,from=wheels,source=/build/wheels,target=/build/wheels \
     countersign-${SERVICE}
 COPY LICENSE /app/LICENSE
 # Bytecode is checked by nobody, so that a build depends on no clock.
-RUN rm -f /app/bin/[Aa]ctivate* && ln -s countersign-${SERVICE} /app/bin/countersign-service \
+RUN rm -f /app/bin/[Aa]ctivate* && mkdir /state \
+    && ln -s countersign-${SERVICE} /app/bin/countersign-service \
     && tools/bin/cyclonedx-py environment --output-reproducible --of JSON \
        -o /app/sbom.cdx.json /app/bin/python \
     && /app/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app/lib
@@ -43,6 +45,8 @@ LABEL org.opencontainers.image.title="countersign-${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /app /app
+# A volume that is mounted here first belongs to whom it is for.
+COPY --from=build --chown=65532:65532 /state /state
 ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /
 USER 65532:65532

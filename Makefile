@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
-IMAGES := $(notdir $(wildcard services/*))
+IMAGES := $(notdir $(wildcard services/*)) local
 VERSION ?= 0.1.0
+comma := ,
 
-.PHONY: help demo test check pythons chaos fuzz bench format lint types imports proto generate lock locks images clean anew
+.PHONY: help demo test test-cluster check pythons chaos fuzz bench format lint types imports proto generate lock locks images clean anew
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +36,9 @@ test: $(BIN)/.ready ## all tests
 	@.ci/provide git browser node
 	$(BIN)/python tests/prerequisites.py
 	$(BIN)/pytest -n auto --no-loadscope-reorder
+
+test-cluster: $(BIN)/.ready images ## install in a one-node cluster with real Pods, and try everything
+	.ci/cluster
 
 pythons: ## walk the demonstration with every Python of 3.11 to 3.14 on this machine
 	@for python in $$(.ci/python --all); do \
@@ -95,10 +99,10 @@ EXPORT := $(UV) export -q --frozen --no-emit-workspace --format requirements-txt
 locks: # what is installed, from what was resolved: here, in images, and to build those with
 	$(EXPORT) --all-packages --all-extras -o requirements.lock
 	$(EXPORT) --only-group images -o images.lock
-	@for image in $(IMAGES); do $(EXPORT) --no-dev --package countersign-$$image -o services/$$image/requirements.lock; done
+	@for image in $(IMAGES); do $(EXPORT) --no-dev --package countersign-$$image -o $$(ls -d services/$$image libs/$$image 2>/dev/null)/requirements.lock; done
 
-images: ## build the images (PYTHON_IMAGE=, VERSION=)
-	@for image in $(IMAGES); do docker build -q --build-arg SERVICE=$$image $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) --build-arg REVISION=$$(git rev-parse HEAD) -t countersign/$$image:$(VERSION) . ; done
+images: ## build the images (PYTHON_IMAGE=, VERSION=, PIP_CA=)
+	@for image in $(IMAGES); do docker build -q $(if $(PIP_CA),--secret id=pip-ca$(comma)src=$(PIP_CA)) --build-arg SERVICE=$$image $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) --build-arg REVISION=$$(git rev-parse HEAD) -t countersign/$$image:$(VERSION) . || exit 1; done
 
 clean: ## remove what was installed and what demonstrations left
 	rm -rf $(VENV) .demo

@@ -12,11 +12,12 @@ from typing import Any, Final, TypeVar
 
 from apiserver import ApiServer, running
 from audit_log import assert_rights_are_enough
-from e2e.mirroring import Mirror, install
+from e2e.mirroring import install
 from e2e.people import PATIENCE_S, person
 from e2e.systems import system
 from reference import ROOT
 
+from countersign.local.cluster.mirror import Mirror
 from countersign.local.demo.layout import Layout, Ports
 from countersign.local.demo.manifests import BOT_SECRET, NAMESPACE
 from countersign.local.demo.programs import SERVICES
@@ -117,7 +118,7 @@ async def mirrored(root: Path) -> AsyncIterator[Scene]:
         await on.kubectl(
             "-n", NAMESPACE, "create", "secret", "generic", BOT_SECRET, f"--from-file={file}"
         )
-        mirroring = group.create_task(Mirror(layout.cluster, on.server).run())
+        mirroring = group.create_task(Mirror(layout.cluster, on.server.settings()).run())
         yield on
         mirroring.cancel()
 

@@ -114,13 +114,13 @@ async def _pulls(system: System) -> tuple[Pull, ...]:
             )
             answer.raise_for_status()
             items = answer.json()
-            found += map(_pull, items)
+            found += map(pull_of, items)
             if len(items) < PULLS_A_PAGE:
                 break
     return tuple(sorted(found, key=lambda pull: pull.number))
 
 
-def _pull(item: dict[str, Any]) -> Pull:
+def pull_of(item: dict[str, Any]) -> Pull:
     return Pull(
         number=item["number"],
         branch=item["head"]["ref"],

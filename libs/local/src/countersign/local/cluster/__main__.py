@@ -11,8 +11,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from countersign.contracts.errors import Rejected
+from countersign.kube.access.http_api import KubeSettings
 from countersign.local.cluster.control import FILE_NAME, read_control
 from countersign.local.cluster.controllers.attempt import Pace
+from countersign.local.cluster.mirror import Mirror
 from countersign.local.cluster.player import Cluster, ClusterSettings
 from countersign.local.refusals import LocalRefusal
 from countersign.process.setup import TelemetrySettings, telemetry
@@ -28,6 +30,8 @@ in DIR/{FILE_NAME}:
   unhealthy:  [{{namespace: prod-b, name: podinfo}}]
   slow_s: 5
 
+With COUNTERSIGN_KUBE_URL the objects are brought into that cluster besides.
+
 `how` is fail, rollback, never-ready or missing; a part that is left out matches everything.
 """
 
@@ -37,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = _parser().parse_args(arguments)
         settings = _settings(given)
         read_control(settings.directory)
-        logging = TelemetrySettings()
+        logging, kube = TelemetrySettings(), KubeSettings()
     except Rejected as error:
         print(f"countersign-cluster: {error.message}", file=sys.stderr)
         return 2
@@ -46,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"countersign-cluster: bad settings: {fields}", file=sys.stderr)
         return 2
     with telemetry("cluster", logging):
-        return asyncio.run(_run(settings, wait_s=given.wait))
+        return asyncio.run(_run(settings, kube, wait_s=given.wait))
 
 
-async def _run(settings: ClusterSettings, *, wait_s: float) -> int:
+async def _run(settings: ClusterSettings, kube: KubeSettings, *, wait_s: float) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -58,7 +62,11 @@ async def _run(settings: ClusterSettings, *, wait_s: float) -> int:
     if not await _is_there(settings.git, stop=stop, wait_s=wait_s):
         print(f"countersign-cluster: --git {settings.git!r}: no such folder", file=sys.stderr)
         return 2
-    await Cluster(settings).run(stop)
+    async with asyncio.TaskGroup() as group:
+        mirroring = kube.in_use and group.create_task(Mirror(settings.directory, kube).run())
+        await Cluster(settings).run(stop)
+        if mirroring:
+            mirroring.cancel()
     return 0
 
 

@@ -1,0 +1,174 @@
+"""A cluster with real Pods, by kubectl, and an installation in it."""
+
+import base64
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from reference import ROOT
+
+HOME: Final = "countersign"
+READY_S: Final = 240
+CALL_S: Final = 300.0
+FORWARDED_S: Final = 20.0
+# What the overlay says; on a machine where these are taken, others are put in their places.
+BOARD_PORT, FORGE_PORT = 8080, 3000
+Json = dict[str, Any]
+
+
+class Failed(AssertionError):
+    """A command that did not do what it was told; says what it said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """The cluster that `KUBECONFIG` names."""
+
+    board_port: int
+    forge_port: int
+
+    def kubectl(self, *arguments: str, stdin: str = "", timeout_s: float = CALL_S) -> str:
+        done = self.attempt(*arguments, stdin=stdin, timeout_s=timeout_s)
+        if done.returncode:
+            raise Failed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()} {done.stdout}")
+        return done.stdout
+
+    def attempt(
+        self, *arguments: str, stdin: str = "", timeout_s: float = CALL_S
+    ) -> "subprocess.CompletedProcess[str]":
+        """The same, where a refusal may be what is looked for."""
+        return subprocess.run(
+            ["kubectl", "-n", HOME, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> Json:
+        return dict(json.loads(self.kubectl(*arguments, "-o", "json")))
+
+    def manifests(self, overlay: str) -> str:
+        """An overlay as it would be applied, with the ports of this machine."""
+        text = self.kubectl("kustomize", str(ROOT / "k8s" / "overlays" / overlay))
+        text = text.replace(f"127.0.0.1:{BOARD_PORT}", f"127.0.0.1:{self.board_port}")
+        text = re.sub(rf"\b{FORGE_PORT}\b", str(self.forge_port), text)
+        furnish = "- /app/bin/countersign-furnish\n"
+        more = [f"--port={self.board_port}", f"--forge-port={self.forge_port}"]
+        return re.sub(
+            rf"( +){re.escape(furnish)}",
+            lambda m: m[0] + "".join(f"{m[1]}- {one}\n" for one in more),
+            text,
+        )
+
+    def wait_available(self) -> None:
+        """Until every Deployment is, and every Job has ended."""
+        wait = ("wait", f"--timeout={READY_S}s")
+        self.kubectl(*wait, "--for=condition=Complete", "job", "--all")
+        self.kubectl(*wait, "--for=condition=Available", "deployment", "--all")
+        self.kubectl("rollout", "status", "statefulset/nats", f"--timeout={READY_S}s")
+
+    def pods(self, name: str) -> list[Json]:
+        """Those of one service that are not ending."""
+        found = self.json("get", "pods", "-l", f"app.kubernetes.io/name={name}")["items"]
+        return [p for p in found if "deletionTimestamp" not in p["metadata"]]
+
+    def run_in(self, service: str, code: str, *, container: str = "") -> str:
+        """Run Python as that service's process could; returns what it prints."""
+        target = f"deployment/countersign-{service}"
+        chosen = container or service
+        return self.kubectl(
+            "exec", "-i", target, "-c", chosen, "--", "/app/bin/python", "-", stdin=code
+        )
+
+    def secret(self, name: str, key: str, *, namespace: str = HOME) -> bytes:
+        found = json.loads(
+            self.kubectl("get", "secret", name, f"--namespace={namespace}", "-o", "json")
+        )
+        return base64.b64decode(found["data"][key])
+
+    def address(self, service: str) -> str:
+        """Where a Service is reached from this machine."""
+        return str(self.json("get", "service", service)["spec"]["clusterIP"])
+
+    @contextmanager
+    def forwarded(self, target: str, here: int, there: int) -> Iterator[None]:
+        """Hand connections to a port of this machine on to a Service's or Deployment's Pod."""
+        command = ["kubectl", "-n", HOME, "port-forward", target, f"{here}:{there}"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _until_listening(here, process)
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _until_listening(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline_s = time.monotonic() + FORWARDED_S
+    while time.monotonic() < deadline_s and process.poll() is None:
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if not probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.1)
+    raise Failed(f"nothing listens on {port}")
+
+
+def say(*words: object) -> None:
+    """Tell who waits how far it is; minutes pass."""
+    line = " ".join(map(str, (time.strftime("%H:%M:%S"), *words)))
+    sys.__stderr__.write(f"{line}\n") if sys.__stderr__ else None
+
+
+def git_of_the_forge(machine: Machine, folder: Path) -> Path:
+    """Copy the bare repository that promotions are written to; returns where it is."""
+    command = ["kubectl", "-n", HOME, "exec", "deployment/forge", "-c", "forge", "--"]
+    inside = ["tar", "-C", "/state/forge/repositories", "-cf", "-", "shop/gitops.git"]
+    packed = subprocess.run([*command, *inside], capture_output=True, check=True, timeout=CALL_S)
+    subprocess.run(["tar", "-C", folder, "-xf", "-"], input=packed.stdout, check=True)
+    return folder / "shop" / "gitops.git"
+
+
+def memory_peaks(machine: Machine, services: Sequence[str]) -> dict[str, int]:
+    """The most that each service's container ever held, in MiB, as its own cgroup counts."""
+    code = (
+        "import pathlib\n"
+        "for p in ('/sys/fs/cgroup/memory.peak', "
+        "'/sys/fs/cgroup/memory/memory.max_usage_in_bytes'):\n"
+        "    if pathlib.Path(p).exists(): print(pathlib.Path(p).read_text()); break\n"
+    )
+    peaks = {}
+    for service in services:
+        text = machine.run_in(service, code).strip()
+        peaks[service] = int(text) // 2**20 if text.isdigit() else -1
+    return peaks
+
+
+def chosen_ports() -> tuple[int, int]:
+    """The usual ones where they are free."""
+    return _free(BOARD_PORT), _free(FORGE_PORT)
+
+
+def _free(port: int) -> int:
+    with socket.socket() as probe:
+        taken = not probe.connect_ex(("127.0.0.1", port))
+    if not taken:
+        return port
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        return int(other.getsockname()[1])
+
+
+def has_cluster() -> bool:
+    return bool(os.environ.get("KUBECONFIG"))
