@@ -46,8 +46,9 @@ class Machine:
         self, *arguments: str, stdin: str = "", timeout_s: float = CALL_S
     ) -> "subprocess.CompletedProcess[str]":
         """The same, where a refusal may be what is looked for."""
+        where = () if arguments[0] == "apply" else ("-n", HOME)
         return subprocess.run(
-            ["kubectl", "-n", HOME, *arguments],
+            ["kubectl", *where, *arguments],
             input=stdin,
             capture_output=True,
             text=True,

@@ -5,3 +5,4 @@ from enum import StrEnum
 
 class SetupRefusal(StrEnum):
     BUS_DIFFERS = "bus_differs"
+    SECRET_MISSING = "secret_missing"  # noqa: S105 - a reason, not a secret

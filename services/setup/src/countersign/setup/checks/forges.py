@@ -1,0 +1,113 @@
+"""Forges, tried for real: do they answer, and do they know our application?
+
+The application is tried with a code that nobody gave: a forge that knows it says that the code is
+none, another that it does not know us. Nothing comes of either.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.secret import Secret
+from countersign.dialects.delegation.oauth import Grant, Registration
+from countersign.dialects.delegation.refusals import DelegationRefusal
+from countersign.dialects.exchange import Request
+from countersign.dialects.kinds import kind_of
+from countersign.forges.http import ForgeHttp
+from countersign.forges.oauth import OAuthClient
+from countersign.process.secret_files import read_secret
+from countersign.setup.checks.model import Fault, Finding, Subject
+from countersign.setup.refusals import SetupRefusal
+
+CLOCK_S_MAX: Final = 60.0
+_MADE_UP: Final = "countersign-check-gave-no-code"
+_ANY: Final = frozenset(range(300, 500))
+
+
+async def check_forge(
+    forge: Forge, *, public_url: str, now: Callable[[], datetime]
+) -> AsyncIterator[Finding]:
+    """Try one forge, and compare its clock with ours."""
+    try:
+        http = ForgeHttp(forge)
+    except (Rejected, OSError) as error:
+        yield _finding(forge, Fault.UNREACHABLE, str(error))
+        return
+    async with http:
+        request = Request(
+            name="look whether it is there", method="GET", url=f"{forge.origin}/", accept="*/*",
+            passes=_ANY,
+        )  # fmt: skip
+        try:
+            answer = await http.send(request)
+        except Retryable as error:
+            yield _finding(forge, Fault.UNREACHABLE, error.message)
+            return
+        except Rejected as error:
+            yield _finding(forge, Fault.REFUSED, error.message)
+            return
+        yield _finding(forge, None, f"{forge.origin} answers")
+        yield clock_of(forge.name, answer.headers.get("date", ""), now=now())
+        yield await _application(forge, http, public_url=public_url, now=now)
+
+
+async def _application(
+    forge: Forge, http: ForgeHttp, *, public_url: str, now: Callable[[], datetime]
+) -> Finding:
+    if not forge.client_id or kind_of(forge).oauth is None:
+        return _finding(forge, Fault.NO_APPLICATION, "no application of ours")
+    secret = partial(
+        read_secret, Path(forge.client_secret_file), reason=SetupRefusal.SECRET_MISSING
+    )
+    registration = Registration(
+        forge=forge,
+        client_id=forge.client_id,
+        secret=secret,
+        redirect_uri=f"{public_url.rstrip('/')}/oauth/callback/{forge.slug}",
+    )
+    try:
+        await OAuthClient(http, registration, now=now).exchange(
+            Grant(code=Secret(_MADE_UP), verifier=Secret(_MADE_UP))
+        )
+    except (Rejected, Retryable) as error:
+        return judge_exchange(forge, error)
+    return _finding(forge, Fault.REFUSED, "it gave a token for a code that it never gave")
+
+
+def judge_exchange(forge: Forge, error: Rejected | Retryable) -> Finding:
+    """Say what a refused exchange tells of our application."""
+    if error.reason == DelegationRefusal.EXPIRED:
+        return _finding(forge, None, f"knows the application {forge.client_id}")
+    faults = {
+        DelegationRefusal.NO_CLIENT: Fault.APPLICATION_UNKNOWN,
+        DelegationRefusal.DENIED: Fault.APPLICATION_UNKNOWN,
+        SetupRefusal.SECRET_MISSING: Fault.SECRET_MISSING,
+        DelegationRefusal.FORGE_UNAVAILABLE: Fault.UNREACHABLE,
+    }
+    found = next((fault for reason, fault in faults.items() if reason == error.reason), None)
+    return _finding(forge, found or Fault.REFUSED, error.message)
+
+
+def clock_of(name: str, date: str, *, now: datetime) -> Finding:
+    """Compare our clock with an answer's date; one that has none tells nothing."""
+    try:
+        theirs = parsedate_to_datetime(date)
+        behind_s = abs((now - theirs).total_seconds())
+    except (ValueError, TypeError):
+        return Finding(subject=Subject.CLOCK, name=name, detail="it tells no time")
+    wrong = behind_s > CLOCK_S_MAX
+    return Finding(
+        subject=Subject.CLOCK,
+        name=name,
+        fault=Fault.CLOCK_WRONG if wrong else None,
+        detail=f"{behind_s:.0f} s apart",
+    )
+
+
+def _finding(forge: Forge, fault: Fault | None, detail: str) -> Finding:
+    return Finding(subject=Subject.FORGE, name=forge.name, fault=fault, detail=detail)

@@ -1,0 +1,58 @@
+"""The findings of a check. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Subject(StrEnum):
+    """The kind of thing that was looked at."""
+
+    ADDRESS = "address"
+    FORGE = "forge"
+    PROVIDER = "provider"
+    BUS = "bus"
+    STREAM = "stream"
+    CLUSTER = "cluster"
+    RIGHT = "right"
+    CLOCK = "clock"
+
+
+class Fault(StrEnum):
+    """The way in which it is not as it should be."""
+
+    NOT_SET = "not_set"
+    NOT_ENCRYPTED = "not_encrypted"
+    ONLY_INSIDE = "only_inside"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    NO_APPLICATION = "no_application"
+    SECRET_MISSING = "secret_missing"  # noqa: S105 - a fault, not a secret
+    APPLICATION_UNKNOWN = "application_unknown"
+    OTHER_ISSUER = "other_issuer"
+    KEY_REFUSED = "key_refused"
+    STREAM_MISSING = "stream_missing"
+    STREAM_FULL = "stream_full"
+    KIND_MISSING = "kind_missing"
+    RIGHT_MISSING = "right_missing"
+    CLOCK_WRONG = "clock_wrong"
+
+
+# An installation works without these, and somebody may want it so.
+TOLERABLE = frozenset({Fault.NO_APPLICATION})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at; without a fault it is as it should be.
+
+    `detail` is what was seen, in the words of whoever answered.
+    """
+
+    subject: Subject
+    name: str
+    fault: Fault | None = None
+    detail: str = ""
+
+    @property
+    def is_serious(self) -> bool:
+        return self.fault is not None and self.fault not in TOLERABLE

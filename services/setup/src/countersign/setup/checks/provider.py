@@ -1,0 +1,57 @@
+"""Where people sign in: does it answer, and by the name that we know?"""
+
+import asyncio
+import json
+import ssl
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from countersign.contracts.bodies import BodyError, BoundedBody
+from countersign.setup.checks.model import Fault, Finding, Subject
+
+TIMEOUT_S: Final = 8.0
+ANSWER_BYTES_MAX: Final = 512 * 1024
+WELL_KNOWN: Final = "/.well-known/openid-configuration"
+
+
+async def check_provider(issuer: str, ca_file: Path | None) -> Finding:
+    """Read the provider's description of itself."""
+    try:
+        context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        async with asyncio.timeout(TIMEOUT_S):
+            status, body = await _read(issuer.rstrip("/") + WELL_KNOWN, context)
+    except (OSError, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, BodyError) as error:
+        return _finding(issuer, Fault.UNREACHABLE, type(error).__name__)
+    return judge_description(issuer, status, body)
+
+
+def judge_description(issuer: str, status: int, body: bytes) -> Finding:
+    """Say whether this is the description of that issuer."""
+    try:
+        found = json.loads(body) if status == httpx2.codes.OK else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        return _finding(issuer, Fault.REFUSED, f"answers with status {status}, and no description")
+    if found.get("issuer") != issuer:
+        return _finding(issuer, Fault.OTHER_ISSUER, "it calls itself otherwise")
+    return _finding(issuer, None, "answers by that name")
+
+
+async def _read(url: str, context: ssl.SSLContext) -> tuple[int, bytes]:
+    async with (
+        httpx2.AsyncClient(
+            verify=context, trust_env=False, follow_redirects=False, timeout=TIMEOUT_S
+        ) as client,
+        client.stream("GET", url) as answer,
+    ):
+        body = BoundedBody(None, bytes_max=ANSWER_BYTES_MAX)
+        async for chunk in answer.aiter_bytes():
+            body.feed(chunk)
+        return answer.status_code, body.whole()
+
+
+def _finding(issuer: str, fault: Fault | None, detail: str) -> Finding:
+    return Finding(subject=Subject.PROVIDER, name=issuer, fault=fault, detail=detail)

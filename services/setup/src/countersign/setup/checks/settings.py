@@ -1,0 +1,28 @@
+"""Settings of the check: those of the services, as the one file to edit has them."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from countersign.kube.access.http_api import KubeSettings
+from countersign.process.configuration import ExistingFile
+
+
+class CheckSettings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="COUNTERSIGN_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    public_url: str = Field(default="", description="where browsers reach the board")
+    forges_file: ExistingFile = Field(description="YAML file with the list of forges")
+    oidc_issuer_url: str = Field(default="", description="the provider; empty: none is asked")
+    oidc_ca_file: Path | None = Field(
+        default=None, description="PEM file with who vouches for the provider, if not the usual"
+    )
+    namespace: str = Field(
+        default="countersign", description="where the services and their accounts are"
+    )
+    kube: KubeSettings = Field(
+        default_factory=KubeSettings, description="the cluster that is asked for rights"
+    )

@@ -1,0 +1,50 @@
+"""Findings as lines for a person: what was looked at, and what to do. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from countersign.setup.checks.model import Fault, Finding
+
+GOOD: Final = "ok"
+BAD: Final = "FAILS"
+TOLERATED: Final = "note"
+ADVICE: Final[Mapping[Fault, str]] = {
+    Fault.NOT_SET: "set it in k8s/settings/settings.yaml and apply again",
+    Fault.NOT_ENCRYPTED: "give an https:// address: without TLS a session can be stolen",
+    Fault.ONLY_INSIDE: "give the name by which browsers reach it, not one of the cluster alone",
+    Fault.UNREACHABLE: (
+        "look at its address, at names (DNS), at a firewall, and at the NetworkPolicies "
+        "of k8s/services/network.yaml"
+    ),
+    Fault.REFUSED: "it answers, but not as it should: look at its address in the settings",
+    Fault.NO_APPLICATION: (
+        "nobody can promote as themselves there: register an application, and set "
+        "clientId and clientSecretFile"
+    ),
+    Fault.SECRET_MISSING: (
+        "put it into the Secret countersign-client-secrets under the name of the file "
+        "that the forge list says"
+    ),
+    Fault.APPLICATION_UNKNOWN: (
+        "compare clientId, the client secret and the callback with what the forge shows"
+    ),
+    Fault.OTHER_ISSUER: "set COUNTERSIGN_OIDC_ISSUER_URL to exactly what the provider calls itself",
+    Fault.KEY_REFUSED: (
+        "the bus does not know this key: delete the Job countersign-setup-… and apply "
+        "again, or give an existing bus the users of countersign-topology"
+    ),
+    Fault.STREAM_MISSING: "delete the Job countersign-topology-… and apply again",
+    Fault.STREAM_FULL: "nothing more can be requested soon: see docs/streams.md",
+    Fault.KIND_MISSING: "install what brings it: Flux, or k8s/base for Pipelines",
+    Fault.RIGHT_MISSING: "apply k8s/base again, or grant it: docs/permissions.md has all of them",
+    Fault.CLOCK_WRONG: "set the clock of the nodes (NTP): tokens are judged by it",
+}
+
+
+def line(finding: Finding) -> str:
+    """Write one finding as one line."""
+    mark = BAD if finding.is_serious else GOOD if finding.fault is None else TOLERATED
+    told = f"{mark:<6}{finding.subject:<9}{finding.name}"
+    if finding.detail:
+        told += f": {' '.join(finding.detail.split())}"
+    return told if finding.fault is None else f"{told} -> {ADVICE[finding.fault]}"
