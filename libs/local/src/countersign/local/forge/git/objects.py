@@ -15,6 +15,8 @@ from dulwich.patch import write_tree_diff
 from dulwich.refs import Ref, check_ref_format
 from dulwich.repo import Repo
 
+from countersign.local.forge.git.merging import Conflict, merge_trees
+
 MERGE_TIMEOUT_S = 30.0
 MODE_FILE = 0o100644
 # A push over HTTP names the protected refs; a push past the forge, by path, may do everything.
@@ -247,12 +249,28 @@ def merged_tree(repo: Repo, base: str, head: str) -> str | None:
     if is_ancestor(repo, base, head):
         found = tree_of(repo, head)
         return found.id.decode() if found else None
-    done = subprocess.run(
-        ["git", "-C", repo.path, "merge-tree", "--write-tree", base, head],
-        capture_output=True,
-        check=False,
-        timeout=MERGE_TIMEOUT_S,
-    )
+    fork = merge_base(repo, base, head)
+    sides = [tree_of(repo, sha) for sha in (fork, base, head) if sha is not None]
+    if None in sides or len(sides) < len(("fork", "base", "head")):
+        return _merged_by_git(repo, base, head)
+    old, one, other = (tree.id for tree in sides if tree is not None)
+    try:
+        return merge_trees(repo, old, one=one, other=other).decode()
+    except Conflict:
+        return _merged_by_git(repo, base, head)
+
+
+def _merged_by_git(repo: Repo, base: str, head: str) -> str | None:
+    """Merge the contents of files too; where there is no git, that is a conflict."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", repo.path, "merge-tree", "--write-tree", base, head],
+            capture_output=True,
+            check=False,
+            timeout=MERGE_TIMEOUT_S,
+        )
+    except FileNotFoundError:
+        return None
     if done.returncode != 0:
         return None
     return done.stdout.decode().split()[0]
