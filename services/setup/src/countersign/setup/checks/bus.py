@@ -1,4 +1,4 @@
-"""The bus: does it take our key, and has it the streams?"""
+"""The bus is tried: it takes our key, and has the streams."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable

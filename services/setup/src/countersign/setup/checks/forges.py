@@ -1,4 +1,4 @@
-"""Forges, tried for real: do they answer, and do they know our application?
+"""Forges are tried for real: whether they answer, and whether they know our application.
 
 The application is tried with a code that nobody gave: a forge that knows it says that the code is
 none, another that it does not know us. Nothing comes of either.

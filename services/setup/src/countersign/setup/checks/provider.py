@@ -1,4 +1,4 @@
-"""Where people sign in: does it answer, and by the name that we know?"""
+"""The identity provider is asked for its description of itself."""
 
 import asyncio
 import json
