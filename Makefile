@@ -72,13 +72,16 @@ proto: $(BIN)/.ready ## lint the contracts, compare with the released ones, gene
 	@test -d proto/node_modules || npm ci --prefix proto --no-audit --no-fund --loglevel=error
 	node proto/check.mjs
 
-metrics: $(BIN)/.ready ## names of metrics, by Prometheus' own linter where it is installed
+metrics: $(BIN)/.ready ## metrics, rules and dashboards, by Prometheus' own tools where installed
+	$(BIN)/python k8s/monitoring/generate.py --check
 	@if command -v promtool >/dev/null; then $(BIN)/python tests/metrics_page.py --exposition | promtool check metrics; \
+	  promtool check rules k8s/monitoring/prometheus/rules.yaml && promtool test rules k8s/monitoring/rules_test.yaml; \
 	else echo "promtool is absent (Debian: prometheus); not checked"; fi
 
 generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python proto/generate.py
 	$(BIN)/python tests/metrics_page.py
+	$(BIN)/python k8s/monitoring/generate.py
 
 chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20)
 	COUNTERSIGN_CHAOS_MINUTES=$(or $(MINUTES),20) \
