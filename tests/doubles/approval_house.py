@@ -204,13 +204,10 @@ class House:
         by: str = "ada",
         session: str = SESSION,
         promotion_id: str = "p" * 16,
-        despite_blocked: bool = False,
+        **said: Any,
     ) -> m.BeginResponse:
         request = m.BeginRequest(
-            promotion_id=promotion_id,
-            person=person(by),
-            session=session,
-            despite_blocked=despite_blocked,
+            promotion_id=promotion_id, person=person(by), session=session, **said
         )
         return await service.handlers.on_begin(request, Call("gateway"))
 

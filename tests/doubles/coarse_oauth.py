@@ -6,7 +6,7 @@ from datetime import datetime
 from doubles.github_oauth import GitHubDouble, github
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import ForgeUser
+from countersign.contracts.messages import ForgeUser, TokenKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, Narrowed
 from countersign.dialects.delegation.refusals import DelegationRefusal
@@ -32,12 +32,16 @@ class CoarseOAuth:
     ) -> None:
         self._inner = github(forge, now=now)
         self.issuers = self._inner.issuers
+        self.token_kind = TokenKind.OAUTH_APP
         self.revokes = revokes
         self.accepted = accepted
 
     def refuse_unaccepted(self) -> None:
         if not self.accepted:
             raise Rejected(DelegationRefusal.TOO_STRONG, "the administrator does not accept it")
+
+    def scopes_of(self, delegated: Delegated) -> tuple[str, ...]:
+        return tuple(sorted(delegated.scopes or ()))
 
     def authorize_url(self, challenge: Challenge) -> str:
         return self._inner.authorize_url(challenge)

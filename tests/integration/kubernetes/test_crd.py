@@ -122,7 +122,7 @@ async def test_what_weave_dropped_from_an_object_is_no_reason_to_refuse_it(
     await install(server, api, OURS)
     after = await outcomes(api, bodies, validation="Ignore")
 
-    assert added == {"approvals", "soloMode", "semver", "credential", "path"}
+    assert added == {"approvals", "soloMode", "reasonRequired", "semver", "credential", "path"}
     assert_none_is_lost(before, after)
 
 
@@ -182,6 +182,7 @@ AZURE = "https://dev.azure.com/acme/fleet/_git/gitops"
         {
             "approvals": 2,
             "soloMode": True,
+            "reasonRequired": True,
             "semver": "6.x",
             "strategy": {"pull-request": pull_request()},
         },
@@ -271,7 +272,7 @@ async def test_every_field_is_explained(server: ApiServer, api: HttpClusterApi) 
     said = await explained(server, "pl.spec.promotion")
     ask = await explained(server, "pl.spec.promotion.strategy.pull-request")
 
-    for field in ("approvals", "manual", "semver", "soloMode", "strategy"):
+    for field in ("approvals", "manual", "reasonRequired", "semver", "soloMode", "strategy"):
         assert field in said
     assert "number from 1 to 20: how many different people" in " ".join(said.split())
     assert "One of delegated, stored and app" in " ".join(ask.split())

@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from countersign.approval.model import REDEMPTIONS_MAX, Consent, Ending
 from countersign.approval.vault import vault as vaults
 from countersign.approval.vault.ciphers import Cipher, Sealed
-from countersign.approval.vault.vault import Delegation, Job, Spent, Vault
+from countersign.approval.vault.vault import Delegation, Identity, Job, Spent, Vault
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.messages import ForgeUser
@@ -73,7 +73,7 @@ class VaultMachine(RuleBasedStateMachine):
         made = consent(self.number, who, session)
         own, child = self.seal(), self.seal()
         until = self.clock.clocks.deadline(timedelta(minutes=minutes))
-        job = Job(consent=made, forge_user=USER, until=until, ready=child)
+        job = Job(consent=made, identity=Identity(user=USER), until=until, ready=child)
         try:
             self.vault.add_job(job)
         except Rejected as error:
@@ -82,7 +82,7 @@ class VaultMachine(RuleBasedStateMachine):
             return multiple()
         try:
             spent = self.vault.keep(
-                Delegation(consent=made, token=own, forge_user=USER, until=until)
+                Delegation(consent=made, token=own, identity=Identity(user=USER), until=until)
             )
         except Rejected as error:
             if error.reason != "limit":

@@ -176,6 +176,7 @@ def test_environment_overrides_the_promotion_of_its_pipeline() -> None:
         ({"approvals": "2", "strategy": {"pull-request": ask()}}, "from 1 to 20"),
         ({"approvals": 2**40, "strategy": {"pull-request": ask()}}, "from 1 to 20"),
         ({"soloMode": [1], "strategy": {"pull-request": ask()}}, "neither true nor false"),
+        ({"reasonRequired": 1, "strategy": {"pull-request": ask()}}, "neither true nor false"),
         ({"soloMode": "yes", "strategy": {"pull-request": ask()}}, "neither true nor false"),
     ],
 )
@@ -206,6 +207,16 @@ def test_one_approval_asked_for_is_an_approval_asked_for() -> None:
 
     assert strategy is not None
     assert strategy.manual
+
+
+def test_environment_may_want_to_be_told_why() -> None:
+    promotion = {"reasonRequired": True, "strategy": {"pull-request": ask()}}
+
+    read = read_pipeline(pipeline("dev", "prod", promotion=promotion))
+
+    assert read.findings == ()
+    assert read.environments[1].strategy is not None
+    assert read.environments[1].strategy.reason_required is True
 
 
 @pytest.mark.parametrize(("written", "solo"), [(True, True), (False, False), (None, False)])

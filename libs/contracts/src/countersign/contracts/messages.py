@@ -37,27 +37,6 @@ class Caution(ProtoEnum):
     HINDERED = "CAUTION_HINDERED"
 
 
-class ExpiryCause(ProtoEnum):
-    """Why an approval ended before anything came of it."""
-
-    UNSPECIFIED = "EXPIRY_CAUSE_UNSPECIFIED"
-    UNFINISHED = "EXPIRY_CAUSE_UNFINISHED"
-    STARTED_AGAIN = "EXPIRY_CAUSE_STARTED_AGAIN"
-    UNUSED = "EXPIRY_CAUSE_UNUSED"
-    SIGNED_OUT = "EXPIRY_CAUSE_SIGNED_OUT"
-    NOT_PERMITTED = "EXPIRY_CAUSE_NOT_PERMITTED"
-    CANNOT_WRITE = "EXPIRY_CAUSE_CANNOT_WRITE"
-    DENIED = "EXPIRY_CAUSE_DENIED"
-    REFUSED = "EXPIRY_CAUSE_REFUSED"
-
-
-class RevocationOutcome(ProtoEnum):
-    UNSPECIFIED = "REVOCATION_OUTCOME_UNSPECIFIED"
-    REVOKED = "REVOCATION_OUTCOME_REVOKED"
-    FORGOTTEN = "REVOCATION_OUTCOME_FORGOTTEN"
-    FAILED = "REVOCATION_OUTCOME_FAILED"
-
-
 class EnvironmentCondition(ProtoEnum):
     UNSPECIFIED = "ENVIRONMENT_CONDITION_UNSPECIFIED"
     HEALTHY = "ENVIRONMENT_CONDITION_HEALTHY"
@@ -104,49 +83,6 @@ class FindingLevel(ProtoEnum):
     INFO = "FINDING_LEVEL_INFO"
     WARNING = "FINDING_LEVEL_WARNING"
     ERROR = "FINDING_LEVEL_ERROR"
-
-
-class OpeningStep(ProtoEnum):
-    UNSPECIFIED = "OPENING_STEP_UNSPECIFIED"
-    READING = "OPENING_STEP_READING"
-    EDITING = "OPENING_STEP_EDITING"
-    COMMITTING = "OPENING_STEP_COMMITTING"
-    OPENING = "OPENING_STEP_OPENING"
-
-
-class FailureDetail(ProtoEnum):
-    UNSPECIFIED = "FAILURE_DETAIL_UNSPECIFIED"
-    BRANCH_MISSING = "FAILURE_DETAIL_BRANCH_MISSING"
-    MARKER_UNUSABLE = "FAILURE_DETAIL_MARKER_UNUSABLE"
-    FILE_TOO_LARGE = "FAILURE_DETAIL_FILE_TOO_LARGE"
-    FOLDER_MISSING = "FAILURE_DETAIL_FOLDER_MISSING"
-    SECRET_FORBIDDEN = "FAILURE_DETAIL_SECRET_FORBIDDEN"
-    CLUSTER_UNAVAILABLE = "FAILURE_DETAIL_CLUSTER_UNAVAILABLE"
-
-
-class FailureReason(ProtoEnum):
-    UNSPECIFIED = "FAILURE_REASON_UNSPECIFIED"
-    NO_MARKER = "FAILURE_REASON_NO_MARKER"
-    ALREADY_THERE = "FAILURE_REASON_ALREADY_THERE"
-    NOT_PROMOTABLE = "FAILURE_REASON_NOT_PROMOTABLE"
-    BRANCH_TAKEN = "FAILURE_REASON_BRANCH_TAKEN"
-    CONFLICT = "FAILURE_REASON_CONFLICT"
-    FORBIDDEN = "FAILURE_REASON_FORBIDDEN"
-    NOT_FOUND = "FAILURE_REASON_NOT_FOUND"
-    RATE_LIMITED = "FAILURE_REASON_RATE_LIMITED"
-    DELEGATION_EXPIRED = "FAILURE_REASON_DELEGATION_EXPIRED"
-    FORGE_NOT_LISTED = "FAILURE_REASON_FORGE_NOT_LISTED"
-    UNAUTHORIZED = "FAILURE_REASON_UNAUTHORIZED"
-    FORGE_UNAVAILABLE = "FAILURE_REASON_FORGE_UNAVAILABLE"
-    BAD_ANSWER = "FAILURE_REASON_BAD_ANSWER"
-    CONSENT_MISMATCH = "FAILURE_REASON_CONSENT_MISMATCH"
-    CREDENTIAL_MISSING = "FAILURE_REASON_CREDENTIAL_MISSING"
-    REPOSITORY_NOT_ALLOWED = "FAILURE_REASON_REPOSITORY_NOT_ALLOWED"
-    LIMIT_EXCEEDED = "FAILURE_REASON_LIMIT_EXCEEDED"
-    INTERNAL = "FAILURE_REASON_INTERNAL"
-    NOT_ALLOWED = "FAILURE_REASON_NOT_ALLOWED"
-    REFUSED = "FAILURE_REASON_REFUSED"
-    SIGN_ON_WANTED = "FAILURE_REASON_SIGN_ON_WANTED"
 
 
 class TokenUseOutcome(ProtoEnum):
@@ -223,6 +159,70 @@ class TokenValidity(ProtoEnum):
     INVALID = "TOKEN_VALIDITY_INVALID"
     UNKNOWN = "TOKEN_VALIDITY_UNKNOWN"
     MISSING = "TOKEN_VALIDITY_MISSING"
+
+
+class ExpiryCause(ProtoEnum):
+    """Why an approval ended before anything came of it."""
+
+    UNSPECIFIED = "EXPIRY_CAUSE_UNSPECIFIED"
+    UNFINISHED = "EXPIRY_CAUSE_UNFINISHED"
+    STARTED_AGAIN = "EXPIRY_CAUSE_STARTED_AGAIN"
+    UNUSED = "EXPIRY_CAUSE_UNUSED"
+    SIGNED_OUT = "EXPIRY_CAUSE_SIGNED_OUT"
+    NOT_PERMITTED = "EXPIRY_CAUSE_NOT_PERMITTED"
+    CANNOT_WRITE = "EXPIRY_CAUSE_CANNOT_WRITE"
+    DENIED = "EXPIRY_CAUSE_DENIED"
+    REFUSED = "EXPIRY_CAUSE_REFUSED"
+
+
+class RevocationOutcome(ProtoEnum):
+    UNSPECIFIED = "REVOCATION_OUTCOME_UNSPECIFIED"
+    REVOKED = "REVOCATION_OUTCOME_REVOKED"
+    FORGOTTEN = "REVOCATION_OUTCOME_FORGOTTEN"
+    FAILED = "REVOCATION_OUTCOME_FAILED"
+
+
+class OpeningStep(ProtoEnum):
+    UNSPECIFIED = "OPENING_STEP_UNSPECIFIED"
+    READING = "OPENING_STEP_READING"
+    EDITING = "OPENING_STEP_EDITING"
+    COMMITTING = "OPENING_STEP_COMMITTING"
+    OPENING = "OPENING_STEP_OPENING"
+
+
+class FailureDetail(ProtoEnum):
+    UNSPECIFIED = "FAILURE_DETAIL_UNSPECIFIED"
+    BRANCH_MISSING = "FAILURE_DETAIL_BRANCH_MISSING"
+    MARKER_UNUSABLE = "FAILURE_DETAIL_MARKER_UNUSABLE"
+    FILE_TOO_LARGE = "FAILURE_DETAIL_FILE_TOO_LARGE"
+    FOLDER_MISSING = "FAILURE_DETAIL_FOLDER_MISSING"
+    SECRET_FORBIDDEN = "FAILURE_DETAIL_SECRET_FORBIDDEN"
+    CLUSTER_UNAVAILABLE = "FAILURE_DETAIL_CLUSTER_UNAVAILABLE"
+
+
+class FailureReason(ProtoEnum):
+    UNSPECIFIED = "FAILURE_REASON_UNSPECIFIED"
+    NO_MARKER = "FAILURE_REASON_NO_MARKER"
+    ALREADY_THERE = "FAILURE_REASON_ALREADY_THERE"
+    NOT_PROMOTABLE = "FAILURE_REASON_NOT_PROMOTABLE"
+    BRANCH_TAKEN = "FAILURE_REASON_BRANCH_TAKEN"
+    CONFLICT = "FAILURE_REASON_CONFLICT"
+    FORBIDDEN = "FAILURE_REASON_FORBIDDEN"
+    NOT_FOUND = "FAILURE_REASON_NOT_FOUND"
+    RATE_LIMITED = "FAILURE_REASON_RATE_LIMITED"
+    DELEGATION_EXPIRED = "FAILURE_REASON_DELEGATION_EXPIRED"
+    FORGE_NOT_LISTED = "FAILURE_REASON_FORGE_NOT_LISTED"
+    UNAUTHORIZED = "FAILURE_REASON_UNAUTHORIZED"
+    FORGE_UNAVAILABLE = "FAILURE_REASON_FORGE_UNAVAILABLE"
+    BAD_ANSWER = "FAILURE_REASON_BAD_ANSWER"
+    CONSENT_MISMATCH = "FAILURE_REASON_CONSENT_MISMATCH"
+    CREDENTIAL_MISSING = "FAILURE_REASON_CREDENTIAL_MISSING"
+    REPOSITORY_NOT_ALLOWED = "FAILURE_REASON_REPOSITORY_NOT_ALLOWED"
+    LIMIT_EXCEEDED = "FAILURE_REASON_LIMIT_EXCEEDED"
+    INTERNAL = "FAILURE_REASON_INTERNAL"
+    NOT_ALLOWED = "FAILURE_REASON_NOT_ALLOWED"
+    REFUSED = "FAILURE_REASON_REFUSED"
+    SIGN_ON_WANTED = "FAILURE_REASON_SIGN_ON_WANTED"
 
 
 class PipelineRef(Message):
@@ -458,6 +458,17 @@ class PipelineDeleted(Message):
     deleted_at: Timestamp | None = Field(alias="deletedAt", default=None)
 
 
+class TokenChange(Message):
+    """One entry of the past of a credential."""
+
+    at: Timestamp
+    kind: TokenChangeKind = TokenChangeKind.UNSPECIFIED
+    validity: TokenValidity = TokenValidity.UNSPECIFIED
+    """As it was from then on."""
+    why: TokenReason = TokenReason.UNSPECIFIED
+    owner: ForgeUser | None = None
+
+
 class BeginRequest(Message):
     promotion_id: Annotated[str, Field(min_length=1)] = Field(alias="promotionId")
     person: Person
@@ -465,6 +476,8 @@ class BeginRequest(Message):
     """SHA-256 of the browser session's id; `Complete` must come with the same."""
     despite_blocked: bool = Field(alias="despiteBlocked", default=False)
     """The person confirmed that the gate is blocked, and wants it all the same."""
+    reason: str = ""
+    """Why; needed where the promotion says `reason_required`."""
 
 
 class BeginResponse(Message):
@@ -502,6 +515,7 @@ class ApproveRequest(Message):
     person: Person
     despite_blocked: bool = Field(alias="despiteBlocked", default=False)
     """As in `BeginRequest`."""
+    reason: str = ""
 
 
 class ApproveResponse(Message):
@@ -557,15 +571,78 @@ class CheckResponse(Message):
     """The forge may not be asked before this; absent: it was asked."""
 
 
-class TokenChange(Message):
-    """One entry of the past of a credential."""
+class EnvironmentObserved(Message):
+    name: Annotated[str, Field(min_length=1)]
+    condition: EnvironmentCondition = EnvironmentCondition.UNSPECIFIED
+    message: str = ""
+    """One sentence, for instance `HelmRelease podinfo: upgrade retries exhausted`."""
+    content: Content | None = None
+    """What all targets run healthily; absent while they do not agree."""
+    since: Timestamp | None = None
+    targets: tuple[TargetObserved, ...] = ()
+    gate: Gate | None = None
+    """Between the environment before and this one; absent for the first."""
 
-    at: Timestamp
-    kind: TokenChangeKind = TokenChangeKind.UNSPECIFIED
-    validity: TokenValidity = TokenValidity.UNSPECIFIED
-    """As it was from then on."""
-    why: TokenReason = TokenReason.UNSPECIFIED
+
+class TokenUsed(Message):
+    """We used a token at a forge. For a delegation the credential is `<namespace>/.delegated`."""
+
+    credential: SecretRef
+    mode: CredentialMode = CredentialMode.UNSPECIFIED
+    origin: str = ""
+    user: ForgeUser | None = None
+    promotion: PromotionRef | None = None
+    used_at: Timestamp | None = Field(alias="usedAt", default=None)
+    outcome: TokenUseOutcome = TokenUseOutcome.UNSPECIFIED
+
+
+class TokenChecked(Message):
+    """What is known of a stored credential."""
+
+    credential: SecretRef
+    origin: str = ""
+    forge_kind: ForgeKind = Field(alias="forgeKind", default=ForgeKind.UNSPECIFIED)
+    kind: TokenKind = TokenKind.UNSPECIFIED
     owner: ForgeUser | None = None
+    validity: TokenValidity = TokenValidity.UNSPECIFIED
+    reason: str = ""
+    """Why it is not valid or not known, for a person."""
+    scopes: tuple[str, ...] = ()
+    expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
+    """Absent: does not expire, or the forge does not tell; `expiry_known` says which."""
+    expiry_known: bool = Field(alias="expiryKnown", default=False)
+    checked_at: Timestamp | None = Field(alias="checkedAt", default=None)
+    next_check_at: Timestamp | None = Field(alias="nextCheckAt", default=None)
+    last_used_by_us_at: Timestamp | None = Field(alias="lastUsedByUsAt", default=None)
+    """When Countersign last used it; absent: not since its records begin."""
+    last_used_for: PromotionRef | None = Field(alias="lastUsedFor", default=None)
+    last_used_reported_at: Timestamp | None = Field(alias="lastUsedReportedAt", default=None)
+    """When the forge says it was last used by anybody; most forges do not tell."""
+    findings: tuple[Finding, ...] = ()
+    uses: tuple[CredentialUse, ...] = ()
+    why: TokenReason = TokenReason.UNSPECIFIED
+    """Why it is not valid or not known, for programs; `reason` says it to people."""
+    detail: str = ""
+    """What the forge or the way to it said besides, if anything."""
+    risk: TokenRisk = TokenRisk.UNSPECIFIED
+    """How much it asks for attention, by its findings."""
+    owner_kind: TokenOwnerKind = Field(alias="ownerKind", default=TokenOwnerKind.UNSPECIFIED)
+    owner_standing: TokenOwnerStanding = Field(
+        alias="ownerStanding", default=TokenOwnerStanding.UNSPECIFIED
+    )
+    """Whether the owner's account is still in use; most forges do not tell."""
+    created_at: Timestamp | None = Field(alias="createdAt", default=None)
+    """When it was made; most forges do not tell."""
+    written_at: Timestamp | None = Field(alias="writtenAt", default=None)
+    """When its Secret was last written: the token has not been renewed since."""
+    shared_with: tuple[SecretRef, ...] = Field(alias="sharedWith", default=())
+    """Other Secrets that hold the same token. They are compared inside of the auditor; nothing by which a token could be guessed leaves it."""
+    used_elsewhere_at: Timestamp | None = Field(alias="usedElsewhereAt", default=None)
+    """The forge tells of a use at this time, and it was none of ours."""
+    history: tuple[TokenChange, ...] = ()
+    """What changed from one check to the next, oldest first; at most 50."""
+    repositories: tuple[str, ...] = ()
+    """The only repositories that it reaches, `owner/name`; empty where it reaches others or the forge does not tell."""
 
 
 class ApprovalBegun(Message):
@@ -602,6 +679,12 @@ class ApprovalGranted(Message):
     """Something odd about who used which account before; empty means nothing is."""
     despite_blocked: bool = Field(alias="despiteBlocked", default=False)
     """The person said so although the gate was blocked."""
+    reason: str = ""
+    """Why, as the person wrote it."""
+    token_kind: TokenKind = Field(alias="tokenKind", default=TokenKind.UNSPECIFIED)
+    """Of the delegated token."""
+    scopes: tuple[str, ...] = ()
+    """All that the token may do, as its forge calls it."""
 
 
 class ApprovalRejected(Message):
@@ -648,19 +731,8 @@ class ApprovalRevoked(Message):
     revoked_at: Timestamp | None = Field(alias="revokedAt", default=None)
     by: Person | None = None
     """Whose it was."""
-
-
-class EnvironmentObserved(Message):
-    name: Annotated[str, Field(min_length=1)]
-    condition: EnvironmentCondition = EnvironmentCondition.UNSPECIFIED
-    message: str = ""
-    """One sentence, for instance `HelmRelease podinfo: upgrade retries exhausted`."""
-    content: Content | None = None
-    """What all targets run healthily; absent while they do not agree."""
-    since: Timestamp | None = None
-    targets: tuple[TargetObserved, ...] = ()
-    gate: Gate | None = None
-    """Between the environment before and this one; absent for the first."""
+    redeemed_at: Timestamp | None = Field(alias="redeemedAt", default=None)
+    """When it was first handed to an executor; absent: never."""
 
 
 class PromotionRequested(Message):
@@ -691,6 +763,8 @@ class PromotionRequested(Message):
     """While there is one, a person must approve in every mode."""
     content_created_at: Timestamp | None = Field(alias="contentCreatedAt", default=None)
     """When the content was made, where its source says that; nobody signs it."""
+    reason_required: bool = Field(alias="reasonRequired", default=False)
+    """Whoever approves or rejects it says why."""
 
 
 class PromotionRetried(Message):
@@ -824,67 +898,6 @@ class CompleteResponse(Message):
     forge_user: ForgeUser | None = Field(alias="forgeUser", default=None)
 
 
-class TokenUsed(Message):
-    """We used a token at a forge. For a delegation the credential is `<namespace>/.delegated`."""
-
-    credential: SecretRef
-    mode: CredentialMode = CredentialMode.UNSPECIFIED
-    origin: str = ""
-    user: ForgeUser | None = None
-    promotion: PromotionRef | None = None
-    used_at: Timestamp | None = Field(alias="usedAt", default=None)
-    outcome: TokenUseOutcome = TokenUseOutcome.UNSPECIFIED
-
-
-class TokenChecked(Message):
-    """What is known of a stored credential."""
-
-    credential: SecretRef
-    origin: str = ""
-    forge_kind: ForgeKind = Field(alias="forgeKind", default=ForgeKind.UNSPECIFIED)
-    kind: TokenKind = TokenKind.UNSPECIFIED
-    owner: ForgeUser | None = None
-    validity: TokenValidity = TokenValidity.UNSPECIFIED
-    reason: str = ""
-    """Why it is not valid or not known, for a person."""
-    scopes: tuple[str, ...] = ()
-    expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
-    """Absent: does not expire, or the forge does not tell; `expiry_known` says which."""
-    expiry_known: bool = Field(alias="expiryKnown", default=False)
-    checked_at: Timestamp | None = Field(alias="checkedAt", default=None)
-    next_check_at: Timestamp | None = Field(alias="nextCheckAt", default=None)
-    last_used_by_us_at: Timestamp | None = Field(alias="lastUsedByUsAt", default=None)
-    """When Countersign last used it; absent: not since its records begin."""
-    last_used_for: PromotionRef | None = Field(alias="lastUsedFor", default=None)
-    last_used_reported_at: Timestamp | None = Field(alias="lastUsedReportedAt", default=None)
-    """When the forge says it was last used by anybody; most forges do not tell."""
-    findings: tuple[Finding, ...] = ()
-    uses: tuple[CredentialUse, ...] = ()
-    why: TokenReason = TokenReason.UNSPECIFIED
-    """Why it is not valid or not known, for programs; `reason` says it to people."""
-    detail: str = ""
-    """What the forge or the way to it said besides, if anything."""
-    risk: TokenRisk = TokenRisk.UNSPECIFIED
-    """How much it asks for attention, by its findings."""
-    owner_kind: TokenOwnerKind = Field(alias="ownerKind", default=TokenOwnerKind.UNSPECIFIED)
-    owner_standing: TokenOwnerStanding = Field(
-        alias="ownerStanding", default=TokenOwnerStanding.UNSPECIFIED
-    )
-    """Whether the owner's account is still in use; most forges do not tell."""
-    created_at: Timestamp | None = Field(alias="createdAt", default=None)
-    """When it was made; most forges do not tell."""
-    written_at: Timestamp | None = Field(alias="writtenAt", default=None)
-    """When its Secret was last written: the token has not been renewed since."""
-    shared_with: tuple[SecretRef, ...] = Field(alias="sharedWith", default=())
-    """Other Secrets that hold the same token. They are compared inside of the auditor; nothing by which a token could be guessed leaves it."""
-    used_elsewhere_at: Timestamp | None = Field(alias="usedElsewhereAt", default=None)
-    """The forge tells of a use at this time, and it was none of ours."""
-    history: tuple[TokenChange, ...] = ()
-    """What changed from one check to the next, oldest first; at most 50."""
-    repositories: tuple[str, ...] = ()
-    """The only repositories that it reaches, `owner/name`; empty where it reaches others or the forge does not tell."""
-
-
 class PipelineObserved(Message):
     """What a Pipeline says and what its environments run. The last one for a Pipeline is the truth."""
 
@@ -902,6 +915,8 @@ class PipelineObserved(Message):
 
 EVENTS: Final[dict[type[Message], EventInfo]] = {
     PipelineDeleted: EventInfo("pipeline.deleted", Scope.PIPELINE, ("watcher",)),
+    TokenUsed: EventInfo("token.used", Scope.CREDENTIAL, ("pr-writer",)),
+    TokenChecked: EventInfo("token.checked", Scope.CREDENTIAL, ("auditor",)),
     ApprovalBegun: EventInfo("approval.begun", Scope.PROMOTION, ("approval",)),
     ApprovalGranted: EventInfo("approval.granted", Scope.PROMOTION, ("approval",)),
     ApprovalRejected: EventInfo("approval.rejected", Scope.PROMOTION, ("approval",)),
@@ -933,8 +948,6 @@ EVENTS: Final[dict[type[Message], EventInfo]] = {
             "pr-writer",
         ),
     ),
-    TokenUsed: EventInfo("token.used", Scope.CREDENTIAL, ("pr-writer",)),
-    TokenChecked: EventInfo("token.checked", Scope.CREDENTIAL, ("auditor",)),
     PipelineObserved: EventInfo("pipeline.observed", Scope.PIPELINE, ("watcher",)),
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.messages import ForgeUser
+from countersign.contracts.messages import ForgeUser, TokenKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.capabilities import Capabilities
 from countersign.dialects.delegation import fitness
@@ -58,6 +58,15 @@ class OAuthClient:
     @property
     def revokes(self) -> bool:
         return self._dialect.revoke is not None
+
+    @property
+    def token_kind(self) -> TokenKind:
+        return self._dialect.token_kind
+
+    def scopes_of(self, delegated: Delegated) -> tuple[str, ...]:
+        """All that what is handed out may do; empty where the forge names nothing."""
+        told = self._dialect.permissions if self.narrows else delegated.scopes
+        return tuple(sorted(told or ()))
 
     def authorize_url(self, challenge: Challenge) -> str:
         return self._dialect.authorize_url(self._registration, challenge)

@@ -84,7 +84,10 @@ class Handlers:
 
     async def on_approve(self, request: ApproveRequest, _: Caller) -> ApproveResponse:
         approval_id = await self.decisions.approve(
-            request.promotion_id, request.person, despite_blocked=request.despite_blocked
+            request.promotion_id,
+            request.person,
+            reason=request.reason,
+            despite_blocked=request.despite_blocked,
         )
         return ApproveResponse(approval_id=approval_id)
 

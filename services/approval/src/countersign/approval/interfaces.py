@@ -9,7 +9,7 @@ from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
-from countersign.contracts.messages import ForgeUser, Person
+from countersign.contracts.messages import ForgeUser, Person, TokenKind
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.secret import Secret
 from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, Narrowed
@@ -70,6 +70,13 @@ class OAuth(Protocol):
     @property
     def revokes(self) -> bool:
         """Say if a token can be ended before its time."""
+        ...
+
+    @property
+    def token_kind(self) -> TokenKind: ...
+
+    def scopes_of(self, delegated: Delegated) -> tuple[str, ...]:
+        """All that what is handed out may do; empty where the forge names nothing."""
         ...
 
     def refuse_unaccepted(self) -> None:

@@ -69,6 +69,7 @@ class Consent:
     digest: str
     # The person said so, knowing that the way is blocked.
     despite_blocked: bool = False
+    reason: str = ""
     # Carries the promotion's trace.
     trace: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,6 +104,7 @@ class Entry:
         person: Person,
         session: str,
         despite_blocked: bool = False,
+        reason: str = "",
     ) -> Consent:
         return Consent(
             approval_id=approval_id,
@@ -112,6 +114,7 @@ class Entry:
             destination=self.promotion.request.destination,
             digest=consent_digest(self.promotion.request),
             despite_blocked=despite_blocked,
+            reason=reason,
             trace=self.trace,
         )
 
@@ -138,6 +141,21 @@ def count_with(promotion: Promotion, consent: Consent, *, account: ForgeUser | N
     )
     after = replace(promotion, approvals=(*promotion.granted, given))
     return Count(count=len(after.counted), needed=promotion.approvals_needed)
+
+
+def reason_given(promotion: Promotion, words: str) -> str:
+    """Return the reason as it is recorded, on one line.
+
+    Raises:
+        Rejected: `reason_wanted`; the Pipeline asks for one.
+
+    """
+    reason = " ".join(words.split())[:REASON_CHARACTERS_MAX]
+    if promotion.request.reason_required and not reason:
+        raise Rejected(
+            ConsentRefusal.REASON_WANTED, f"{_named(promotion)} takes a reason; say why, and again"
+        )
+    return reason
 
 
 def refuse_consent(promotion: Promotion, person: Person) -> None:

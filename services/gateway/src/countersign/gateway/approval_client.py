@@ -51,6 +51,15 @@ class Callback:
         return "Callback(…)"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """The words that go with a consent."""
+
+    reason: str = ""
+    # The person confirmed that the gate is blocked, and wants it all the same.
+    despite_blocked: bool = False
+
+
 class ApprovalClient:
     """One method for each thing that people do."""
 
@@ -58,14 +67,16 @@ class ApprovalClient:
         self._requests = requests
 
     async def begin(
-        self, promotion_id: str, *, person: Person, session: str, despite_blocked: bool = False
+        self, promotion_id: str, *, person: Person, session: str, said: Said | None = None
     ) -> BeginResponse:
         """Start a delegation; `session` is the hash of the browser session's id."""
+        said = said or Said()
         request = BeginRequest(
             promotion_id=promotion_id,
             person=person,
             session=session,
-            despite_blocked=despite_blocked,
+            despite_blocked=said.despite_blocked,
+            reason=_bounded(said.reason),
         )
         return _answered(
             await self._requests.request("approval.begin", request, timeout_s=REQUEST_TIMEOUT_S),
@@ -105,10 +116,14 @@ class ApprovalClient:
         return answer
 
     async def approve(
-        self, promotion_id: str, *, person: Person, despite_blocked: bool = False
+        self, promotion_id: str, *, person: Person, said: Said | None = None
     ) -> ApproveResponse:
+        said = said or Said()
         request = ApproveRequest(
-            promotion_id=promotion_id, person=person, despite_blocked=despite_blocked
+            promotion_id=promotion_id,
+            person=person,
+            despite_blocked=said.despite_blocked,
+            reason=_bounded(said.reason),
         )
         return _answered(
             await self._requests.request("approval.approve", request, timeout_s=REQUEST_TIMEOUT_S),
@@ -116,11 +131,7 @@ class ApprovalClient:
         )
 
     async def reject(self, promotion_id: str, *, person: Person, reason: str) -> RejectResponse:
-        if len(reason) > REASON_CHARACTERS_MAX:
-            raise Rejected(
-                Refusal.BAD_REQUEST, f"a reason has at most {REASON_CHARACTERS_MAX} characters"
-            )
-        request = RejectRequest(promotion_id=promotion_id, person=person, reason=reason)
+        request = RejectRequest(promotion_id=promotion_id, person=person, reason=_bounded(reason))
         return _answered(
             await self._requests.request("approval.reject", request, timeout_s=REQUEST_TIMEOUT_S),
             RejectResponse,
@@ -139,6 +150,14 @@ class ApprovalClient:
             "approval.revoke",
             RevokeRequest(person=person, session=session, promotion_id=promotion_id),
         )
+
+
+def _bounded(reason: str) -> str:
+    if len(reason) > REASON_CHARACTERS_MAX:
+        raise Rejected(
+            Refusal.BAD_REQUEST, f"a reason has at most {REASON_CHARACTERS_MAX} characters"
+        )
+    return reason
 
 
 def _answered(answer: Message, expected: type[_Response]) -> _Response:

@@ -12,6 +12,8 @@ class ConsentRefusal(StrEnum):
     """The environment below does not run the content healthily any more."""
     NOT_ALLOWED = "not_allowed"
     """The person has no right to it, or somebody else must do it."""
+    REASON_WANTED = "reason_wanted"
+    """The Pipeline wants to be told why."""
     LIMIT = "limit"
     """Too much at once; it may be tried again later."""
     REPLAY = "replay"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import ForgeUser
+from countersign.contracts.messages import ForgeUser, TokenKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import Basic
@@ -100,6 +100,8 @@ class OAuthDialect:
             where it cannot, and the person's own token is what is handed out.
         revoke: ends a token; one that has ended already is no error. None where nobody can.
         scopes: all that a token may have; none where the forge has permissions instead.
+        permissions: all that a narrowed token has, as `name:access`.
+        token_kind: of the tokens that are handed out.
         advice: what the administrator does about tokens that do not end in time.
 
     """
@@ -111,6 +113,8 @@ class OAuthDialect:
     narrow: Callable[[Registration, Secret, Target], Conversation[Narrowed]] | None = None
     revoke: Callable[[Registration, Secret], Conversation[None]] | None = None
     scopes: frozenset[str] | None = None
+    permissions: frozenset[str] = frozenset()
+    token_kind: TokenKind = TokenKind.OAUTH_APP
     advice: str = ""
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import ForgeUser
+from countersign.contracts.messages import ForgeUser, TokenKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.delegation.oauth import (
@@ -170,5 +170,7 @@ OAUTH: Final = OAuthDialect(
     whose=_whose,
     narrow=_narrow,
     revoke=_revoke,
+    permissions=frozenset(f"{name}:{access}" for name, access in answers.PERMISSIONS.items()),
+    token_kind=TokenKind.APP_USER,
     advice="register a GitHub App with expiring user tokens instead of an OAuth app",
 )

@@ -26,6 +26,7 @@ _PROMOTION: Final = {
     "manual": None,
     "approvals": None,
     "soloMode": None,
+    "reasonRequired": None,
     "semver": None,
     "strategy": {"pull-request": _PULL_REQUEST, "notification": None, "secretRef": _SECRET},
 }

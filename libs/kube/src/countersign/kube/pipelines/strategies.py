@@ -30,8 +30,9 @@ _MODES: Final = {
 class PullRequests:
     """The settings for promoting into an environment by pull request.
 
-    `solo`: who asked for another attempt may approve it too, even as the only one. `versions` is
-    the range of versions that the environment takes; empty where it takes all.
+    `solo`: who asked for another attempt may approve it too, even as the only one.
+    `reason_required`: whoever approves or rejects says why. `versions` is the range of versions
+    that the environment takes; empty where it takes all.
     """
 
     destination: Destination
@@ -40,6 +41,7 @@ class PullRequests:
     manual: bool = False
     approvals: int = 0
     solo: bool = False
+    reason_required: bool = False
     versions: str = ""
 
 
@@ -86,7 +88,8 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
         # Who says how many must approve says that somebody must.
         manual=mapping(promotion).get("manual") is True or approvals > 0,
         approvals=approvals,
-        solo=_solo(promotion),
+        solo=_flag(promotion, "soloMode"),
+        reason_required=_flag(promotion, "reasonRequired"),
         versions=_versions(promotion),
     )
 
@@ -133,13 +136,13 @@ def _approvals(promotion: Manifest) -> int:
     return approvals
 
 
-def _solo(promotion: Manifest) -> bool:
-    solo = mapping(promotion).get("soloMode")
-    if solo is not None and not isinstance(solo, bool):
+def _flag(promotion: Manifest, field: str) -> bool:
+    flag = mapping(promotion).get(field)
+    if flag is not None and not isinstance(flag, bool):
         raise Rejected(
-            ClusterRefusal.NO_STRATEGY, "promotion.soloMode is neither true nor false; choose one"
+            ClusterRefusal.NO_STRATEGY, f"promotion.{field} is neither true nor false; choose one"
         )
-    return solo is True
+    return flag is True
 
 
 def _versions(promotion: Manifest) -> str:

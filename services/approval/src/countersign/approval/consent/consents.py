@@ -10,7 +10,7 @@ from countersign.approval.consent.sign_in_flow import Begun, SignInFlow, code_in
 from countersign.approval.consent.spans import in_trace
 from countersign.approval.delegation.delegations import Delegations
 from countersign.approval.interfaces import Application, Applications
-from countersign.approval.model import Consent, refuse_account, refuse_consent
+from countersign.approval.model import Consent, reason_given, refuse_account, refuse_consent
 from countersign.approval.vault.sign_ins import SignIn
 from countersign.approval.vault.vault import Job
 from countersign.contracts.consent.refusals import ConsentRefusal
@@ -38,6 +38,7 @@ class Consents:
         person = request.person
         entry = await self.admission.entry(request.promotion_id, person)
         refuse_consent(entry.promotion, person)
+        reason = reason_given(entry.promotion, request.reason)
         despite_blocked = request.despite_blocked
         self.admission.refuse_hindered(entry.promotion, despite_blocked=despite_blocked)
         application = self.applications.find(entry.promotion.request.destination.origin)
@@ -47,6 +48,7 @@ class Consents:
             person=person,
             session=request.session,
             despite_blocked=despite_blocked,
+            reason=reason,
         )
         under_way = self.flow.resume(application, consent)
         if under_way is not None:

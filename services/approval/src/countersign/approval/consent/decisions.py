@@ -8,7 +8,7 @@ from countersign.approval.consent.admission import Admission
 from countersign.approval.consent.grants import Grants
 from countersign.approval.consent.spans import in_trace
 from countersign.approval.model import (
-    REASON_CHARACTERS_MAX,
+    reason_given,
     refuse_consent,
     refuse_plain_approval,
     refuse_rejection,
@@ -32,12 +32,13 @@ class Decisions:
     now: Callable[[], datetime]
 
     async def approve(
-        self, promotion_id: str, person: Person, *, despite_blocked: bool = False
+        self, promotion_id: str, person: Person, *, reason: str = "", despite_blocked: bool = False
     ) -> str:
         """Let the credential that the Pipeline names open the pull request."""
         entry = await self.admission.entry(promotion_id, person)
         refuse_consent(entry.promotion, person)
         refuse_plain_approval(entry.promotion)
+        text = reason_given(entry.promotion, reason)
         self.admission.refuse_hindered(entry.promotion, despite_blocked=despite_blocked)
         self.admission.count(entry, person)
         consent = entry.consent(
@@ -45,6 +46,7 @@ class Decisions:
             person=person,
             session="",
             despite_blocked=despite_blocked,
+            reason=text,
         )
         with in_trace(SPAN_COMPLETE_APPROVAL, consent):
             await self.grants.stored(entry, consent)
@@ -53,8 +55,8 @@ class Decisions:
     async def reject(self, promotion_id: str, person: Person, *, reason: str) -> None:
         entry = await self.admission.entry(promotion_id, person)
         refuse_rejection(entry.promotion, now=self.now())
+        text = reason_given(entry.promotion, reason)
         self.admission.count(entry, person)
-        text = " ".join(reason.split())[:REASON_CHARACTERS_MAX]
         with span("reject promotion", parent=entry.trace, links=[carrier()]):
             await self.announcements.rejected(entry.promotion.ref, by=person, reason=text)
         log.info("approval.rejected", promotion_id=promotion_id)

@@ -13,7 +13,14 @@ from countersign.approval.model import Consent, Ending
 from countersign.approval.revocation.revocations import Revocations
 from countersign.approval.vault.ciphers import Cipher, Sealed
 from countersign.approval.vault.sign_ins import SignIn
-from countersign.approval.vault.vault import OWN_NAME, Delegation, Job, Spent, Vault
+from countersign.approval.vault.vault import (
+    OWN_NAME,
+    Delegation,
+    Identity,
+    Job,
+    Spent,
+    Vault,
+)
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
@@ -96,7 +103,12 @@ class Delegations:
         until = self._clocks.deadline(timedelta(seconds=lasting_s))
         with span(SPAN_IDENTIFY_USER):
             forge_user = await application.oauth.whose(delegated.token)
-        return Delegation(consent=consent, token=own, forge_user=forge_user, until=until)
+        identity = Identity(
+            user=forge_user,
+            kind=application.oauth.token_kind,
+            scopes=application.oauth.scopes_of(delegated),
+        )
+        return Delegation(consent=consent, token=own, identity=identity, until=until)
 
     async def reuse(
         self, application: Application, consent: Consent, *, refuse: RefuseAccount
@@ -166,7 +178,7 @@ def _job(
 ) -> Job:
     return Job(
         consent=consent,
-        forge_user=delegation.forge_user,
+        identity=delegation.identity,
         until=delegation.until,
         ready=ready,
         own=own,

@@ -111,6 +111,9 @@ class Announcements:
             consent_digest=consent.digest,
             narrowed=job.own is None,
             despite_blocked=consent.despite_blocked,
+            reason=consent.reason,
+            token_kind=job.identity.kind,
+            scopes=job.identity.scopes,
             count=count.count,
             needed=count.needed,
             notice=notice,
@@ -126,6 +129,7 @@ class Announcements:
             granted_at=self._now(),
             consent_digest=consent.digest,
             despite_blocked=consent.despite_blocked,
+            reason=consent.reason,
             count=count.count,
             needed=count.needed,
         )
@@ -201,6 +205,7 @@ class Announcements:
             reason=spent.reason.value,
             revoked_at=self._now(),
             by=spent.consent.person,
+            redeemed_at=spent.redeemed_at,
         )
         message_id = f"{spent.consent.approval_id}-revoked-{spent.name}"
         await self.publish_later(event, spent.consent, message_id=message_id)

@@ -115,7 +115,8 @@ class SignIns:
 
 
 def _subject(consent: Consent) -> tuple[object, ...]:
-    return consent.owner, consent.promotion, consent.digest, consent.despite_blocked
+    said = consent.despite_blocked, consent.reason
+    return consent.owner, consent.promotion, consent.digest, said
 
 
 def _key(state: str) -> bytes:

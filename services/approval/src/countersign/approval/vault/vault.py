@@ -8,6 +8,7 @@ No I/O and no waiting here.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from countersign.approval.clocks import Clocks, Deadline
@@ -15,7 +16,7 @@ from countersign.approval.model import REDEMPTIONS_MAX, Consent, Ending, Owner
 from countersign.approval.vault.ciphers import Sealed
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import ForgeUser
+from countersign.contracts.messages import ForgeUser, TokenKind
 
 DELEGATIONS_MAX: Final = 1_000  # of all people; a token each, some 2 KB with its bookkeeping
 DELEGATIONS_PER_PERSON_MAX: Final = 4  # sessions and forges of one person; the oldest gives way
@@ -25,13 +26,26 @@ OWN_NAME: Final = "own"  # of a person's own token, among those of the same appr
 
 
 @dataclass(frozen=True, kw_only=True)
+class Identity:
+    """The account at the forge, and all that may be done in its name. For the record."""
+
+    user: ForgeUser
+    kind: TokenKind = TokenKind.UNSPECIFIED
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delegation:
     """A person's own token. `consent` is the one that brought it."""
 
     consent: Consent
     token: Sealed
-    forge_user: ForgeUser
+    identity: Identity
     until: Deadline
+
+    @property
+    def forge_user(self) -> ForgeUser:
+        return self.identity.user
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +56,8 @@ class Spent:
     token: Sealed
     name: str
     reason: Ending
+    # When it was first handed out; none if it never was.
+    redeemed_at: datetime | None = None
 
 
 @dataclass(kw_only=True)
@@ -49,7 +65,7 @@ class Job:
     """One consent, and the tokens that it may be redeemed for."""
 
     consent: Consent
-    forge_user: ForgeUser
+    identity: Identity
     until: Deadline
     # Made and proven at consent, handed out by the first redemption.
     ready: Sealed | None = None
@@ -57,8 +73,13 @@ class Job:
     own: Sealed | None = None
     children: list[Sealed] = field(default_factory=list)
     keys: set[bytes] = field(default_factory=set)
+    redeemed_at: datetime | None = None
     # Why it gives nothing any more; it stays, so that whoever asks again hears why.
     refusal: str = ""
+
+    @property
+    def forge_user(self) -> ForgeUser:
+        return self.identity.user
 
     @property
     def redeemed(self) -> bool:
@@ -156,6 +177,7 @@ class Vault:
                 f"approval {job.consent.approval_id!r} was redeemed {REDEMPTIONS_MAX} times",
             )
         job.keys.add(key)
+        job.redeemed_at = job.redeemed_at or self._clocks.now()
         if job.own is not None:
             return job.own
         ready, job.ready = job.ready, None
@@ -211,12 +233,24 @@ def _own(delegation: Delegation, reason: Ending) -> Spent:
 
 
 def _child(job: Job, number: int, child: Sealed, reason: Ending) -> Spent:
-    return Spent(consent=job.consent, token=child, name=f"child-{number}", reason=reason)
+    return Spent(
+        consent=job.consent,
+        token=child,
+        name=f"child-{number}",
+        reason=reason,
+        redeemed_at=job.redeemed_at,
+    )
 
 
 def _tokens(job: Job, reason: Ending) -> Iterator[Spent]:
     if job.own:
-        yield Spent(consent=job.consent, token=job.own, name=OWN_NAME, reason=reason)
+        yield Spent(
+            consent=job.consent,
+            token=job.own,
+            name=OWN_NAME,
+            reason=reason,
+            redeemed_at=job.redeemed_at,
+        )
     children = [*job.children, *([job.ready] if job.ready else [])]
     for number, child in enumerate(children):
         yield _child(job, number, child, reason)

@@ -14,7 +14,7 @@ from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.api import answers, shapes
 from countersign.gateway.api.openapi import description
-from countersign.gateway.approval_client import ApprovalClient
+from countersign.gateway.approval_client import ApprovalClient, Said
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.pages.history import history_at
 from countersign.gateway.pages.promotions import gate_of, track_of
@@ -173,8 +173,12 @@ class Api:
     async def begin(self, request: Request) -> Response:
         session = session_of(request)
         with self._asking(request, "promote as oneself") as promotion_id:
+            body = await _read(request, shapes.ReasonBody)
             answer = await self._approval.begin(
-                promotion_id, person=session.person, session=session.digest
+                promotion_id,
+                person=session.person,
+                session=session.digest,
+                said=Said(reason=body.reason),
             )
         shape = shapes.BeginShape(
             promotion_id=promotion_id,
@@ -188,14 +192,17 @@ class Api:
     async def approve(self, request: Request) -> Response:
         person = session_of(request).person
         with self._asking(request, "promote with the stored credential") as promotion_id:
-            answer = await self._approval.approve(promotion_id, person=person)
+            body = await _read(request, shapes.ReasonBody)
+            answer = await self._approval.approve(
+                promotion_id, person=person, said=Said(reason=body.reason)
+            )
         done = shapes.DoneShape(promotion_id=promotion_id, approval_id=answer.approval_id)
         return _json(done)
 
     async def reject(self, request: Request) -> Response:
         person = session_of(request).person
         with self._asking(request, "reject") as promotion_id:
-            body = await _read(request, shapes.RejectBody)
+            body = await _read(request, shapes.ReasonBody)
             await self._approval.reject(promotion_id, person=person, reason=body.reason)
         return _json(shapes.DoneShape(promotion_id=promotion_id))
 

@@ -43,9 +43,11 @@ OPERATIONS: Final = (
     ),
     Operation("get", "/api/v1/promotions", "Promotions", shapes.PromotionList, query=_NARROW),
     Operation("get", _ONE, "One promotion", shapes.PromotionShape),
-    Operation("post", f"{_ONE}/begin", "Promote as oneself", shapes.BeginShape),
-    Operation("post", f"{_ONE}/approve", "Use the stored credential", shapes.DoneShape),
-    Operation("post", f"{_ONE}/reject", "Reject", shapes.DoneShape, shapes.RejectBody),
+    Operation("post", f"{_ONE}/begin", "Promote as oneself", shapes.BeginShape, shapes.ReasonBody),
+    Operation(
+        "post", f"{_ONE}/approve", "Use the stored credential", shapes.DoneShape, shapes.ReasonBody
+    ),
+    Operation("post", f"{_ONE}/reject", "Reject", shapes.DoneShape, shapes.ReasonBody),
     Operation("post", f"{_ONE}/retry", "Ask again", shapes.DoneShape),
     Operation("get", "/api/v1/credentials", "Stored credentials", shapes.CredentialList),
     Operation(

@@ -217,8 +217,8 @@ class DoneShape(Shape):
     attempt: int = 0
 
 
-class RejectBody(Shape):
-    """Why a promotion is rejected."""
+class ReasonBody(Shape):
+    """Why somebody decides so."""
 
     reason: str = Field(default="", max_length=500)
 

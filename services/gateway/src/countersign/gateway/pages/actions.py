@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.visibility import Visibility
-from countersign.gateway.approval_client import ApprovalClient
+from countersign.gateway.approval_client import ApprovalClient, Said
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import Action
 from countersign.gateway.refusals import Refusal
@@ -101,7 +101,7 @@ class Actions:
             timeline.promotion_id,
             person=session.person,
             session=session.digest,
-            despite_blocked=fields.get("despite_blocked") == CONFIRMED,
+            said=_said(fields),
         )
         if answer.granted or not answer.authorize_url:
             return ""
@@ -117,7 +117,7 @@ class Actions:
         await self._approval.approve(
             timeline.promotion_id,
             person=session_of(request).person,
-            despite_blocked=fields.get("despite_blocked") == CONFIRMED,
+            said=_said(fields),
         )
         return ""
 
@@ -139,3 +139,10 @@ def _checked(url: str, timeline: Timeline, links: ForgeLinks) -> str:
             Refusal.FORGE_NOT_LISTED, f"a sign-in elsewhere than {origin} is not followed"
         )
     return url
+
+
+def _said(fields: Fields) -> Said:
+    return Said(
+        reason=fields.get("reason", "").strip(),
+        despite_blocked=fields.get("despite_blocked") == CONFIRMED,
+    )

@@ -122,6 +122,7 @@ REFUSALS: Final[dict[str, Words]] = {
     ConsentRefusal.NOT_WAITING: Words(
         409, "This promotion has moved on", "Its page shows where it stands."
     ),
+    ConsentRefusal.REASON_WANTED: Words(400, "A reason is needed", "Say why, and send it again."),
     ConsentRefusal.REPLAY: Words(409, "This sign-in was already used", _AGAIN),
     ConsentRefusal.SESSION_MISMATCH: Words(
         403,

@@ -208,6 +208,7 @@ def _requested(
         manual=strategy.manual,
         approvals=strategy.approvals,
         solo_mode=strategy.solo,
+        reason_required=strategy.reason_required,
         cautions=cautions,
         previous_promotion_id=previous,
         requested_at=situation.now,

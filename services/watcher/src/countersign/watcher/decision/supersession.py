@@ -96,6 +96,7 @@ def _terms(request: PromotionRequested) -> tuple[object, ...]:
         request.manual,
         max(1, request.approvals),
         request.solo_mode,
+        request.reason_required,
     )
 
 
@@ -107,6 +108,7 @@ def _terms_of(strategy: PullRequests) -> tuple[object, ...]:
         strategy.manual,
         max(1, strategy.approvals),
         strategy.solo,
+        strategy.reason_required,
     )
 
 
