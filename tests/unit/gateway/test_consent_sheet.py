@@ -1,5 +1,7 @@
 """The consent sheet says what will happen, and nothing on it can deceive."""
 
+import re
+
 import pytest
 from doubles.extremes import example
 from unit.gateway.browsing import browser
@@ -172,3 +174,24 @@ def test_environment_below_is_named_where_it_is_not_well(
 
     assert unwell_below(observed, wanted) == unwell
     assert unwell_below(None, wanted) == ""
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_reason_is_asked_for_with_each_decision_where_the_pipeline_wants_one(
+    *, wanted: bool
+) -> None:
+    scene, pipeline = Scene(), Pipeline("checkout")
+    requested = pipeline.promotion("prod", "6.9.0", current="6.8.4").requested
+    scene.tell(
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=GateState.PENDING),
+        ),
+        requested.model_copy(update={"reason_required": wanted}),
+    )
+
+    async with browser(scene) as client:
+        html = (await client.get("/p/shop/checkout/prod/promote")).text
+
+    places = re.findall(r'<textarea [^>]*name="reason"[^>]*>', html)
+    assert [" required" in place for place in places] == ([True, True] if wanted else [False])
