@@ -155,7 +155,7 @@ EXAMPLES: Final[dict[type[BaseModel], Any]] = {
         "expiresAt": "2026-11-23T14:12:00Z",
     },
     shapes.DoneShape: {"promotionId": _ID, "attempt": 2},
-    shapes.RejectBody: {"reason": "wait for the fix"},
+    shapes.ReasonBody: {"reason": "wait for the fix"},
     shapes.ProblemShape: {
         "type": "urn:countersign:problem:not_waiting",
         "title": "This promotion has moved on",
