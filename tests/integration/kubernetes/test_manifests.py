@@ -9,20 +9,26 @@ from apiserver import ApiServer
 
 K8S = Path(__file__).parents[3] / "k8s"
 OVERLAYS = sorted(path.parent.name for path in K8S.glob("overlays/*/kustomization.yaml"))
+BRIDGE = "bridge"
 
 
 def _built(server: ApiServer, overlay: str) -> list[dict[str, Any]]:
-    text = server.kubectl("kustomize", str(K8S / "overlays" / overlay))
+    folder = K8S / overlay if overlay == BRIDGE else K8S / "overlays" / overlay
+    text = server.kubectl("kustomize", str(folder))
     return [m for m in yaml.safe_load_all(text) if m]
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, BRIDGE])
 def test_overlay_is_taken_by_the_api_server(apiserver: ApiServer, overlay: str) -> None:
     manifests = _built(apiserver, overlay)
     namespaces = [m for m in manifests if m["kind"] == "Namespace"]
     others = [m for m in manifests if m["kind"] != "Namespace"]
 
-    apiserver.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(namespaces))
+    if overlay == BRIDGE:
+        # It is put beside an installation.
+        apiserver.kubectl("apply", "-k", str(K8S / "base"))
+    else:
+        apiserver.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(namespaces))
     said = apiserver.kubectl(
         "apply", "--dry-run=server", "--validate=strict", "-f", "-",
         stdin=yaml.safe_dump_all(others),
@@ -31,7 +37,7 @@ def test_overlay_is_taken_by_the_api_server(apiserver: ApiServer, overlay: str) 
     assert len(said.splitlines()) == len(others)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, BRIDGE])
 def test_pod_has_no_right_that_it_does_not_need(apiserver: ApiServer, overlay: str) -> None:
     for manifest in _built(apiserver, overlay):
         if manifest["kind"] not in {"Deployment", "StatefulSet", "Job"}:

@@ -14,7 +14,7 @@ from doubles.service_accounts import make_account, secrets_path, settings_of
 
 from countersign.contracts.errors import Rejected
 from countersign.kube.access.http_api import HttpClusterApi, cluster_api
-from countersign.setup.keys import AUTHORITY, CERTIFICATE, CONFIGURATION, Setup
+from countersign.setup.keys import AUTHORITY, CERTIFICATE, CONFIGURATION, READERS, Setup
 from countersign.setup.refusals import SetupRefusal
 from countersign.setup.settings import Settings
 
@@ -87,6 +87,30 @@ async def test_lost_seed_is_made_anew_and_the_bus_told(installation: Installatio
     assert await installation.secret(CONFIGURATION) != before
     bus = await installation.admin.call("GET", path)
     assert "countersign/configuration" in bus["spec"]["template"]["metadata"]["annotations"]
+
+
+async def test_listed_readers_get_keys_and_lose_them_when_they_are_taken_out(
+    installation: Installation, tmp_path: Path
+) -> None:
+    listed = tmp_path / "readers.yaml"
+    listed.write_text("readers: [{name: chat, namespaces: [shop]}, {name: archive}]")
+    settings = installation.setup.settings.model_copy(update={"readers_file": listed})
+    setup = replace(installation.setup, settings=settings)
+    await setup.make()
+    await _bus(installation.admin, installation.namespace)
+    before = await installation.secret(READERS)
+
+    again = await setup.make()
+    listed.write_text("readers: [{name: archive}]")
+    changed = await setup.make()
+
+    assert set(before) == {"chat.nk", "archive.nk"}
+    assert again == []
+    assert set(changed) == {READERS, CONFIGURATION}
+    assert await installation.secret(READERS) == {"archive.nk": before["archive.nk"]}
+    told = (await installation.secret(CONFIGURATION))["nats.conf"].decode()
+    assert "READER_archive" in told
+    assert "READER_chat" not in told
 
 
 async def test_certificate_is_renewed_and_its_authority_kept(installation: Installation) -> None:

@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         description="Makes what an installation in a cluster needs once.",
         epilog="Settings: COUNTERSIGN_KUBE_URL, COUNTERSIGN_NAMESPACE, COUNTERSIGN_BUS, "
-        "COUNTERSIGN_BUS_NODES.",
+        "COUNTERSIGN_BUS_NODES, COUNTERSIGN_READERS_FILE.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser(

@@ -16,8 +16,12 @@ from countersign.contracts.errors import Rejected
 from countersign.kube.access.api import APPLY, MERGE, ClusterApi
 from countersign.kube.objects import mapping, text
 from countersign.kube.refusals import ClusterRefusal
+from countersign.messaging.administration import reader_files
+from countersign.messaging.administration.reader_list import ReaderList
 from countersign.messaging.administration.server_config import make_keys
 from countersign.messaging.topology.permissions import USERS
+from countersign.messaging.topology.readers import Reader
+from countersign.process.configuration import read_document
 from countersign.setup import objects
 from countersign.setup.certificates import (
     Certificate,
@@ -31,6 +35,7 @@ from countersign.setup.settings import Settings
 AUTHORITY: Final = "countersign-nats-authority"
 CERTIFICATE: Final = "countersign-nats-tls"
 CONFIGURATION: Final = "countersign-nats-config"
+READERS: Final = "countersign-reader-nkeys"
 WRITERS: Final = "countersign-writer-nkeys"
 _WRITER: Final = "pr-writer"
 _FIELD_MANAGER: Final = "countersign-setup"
@@ -58,7 +63,11 @@ class Setup:
         await self._certificate(changed)
         settings = self.settings
         text_of = objects.configuration(
-            public, bus=settings.bus, namespace=settings.namespace, nodes=settings.bus_nodes
+            public,
+            await self._readers(changed),
+            bus=settings.bus,
+            namespace=settings.namespace,
+            nodes=settings.bus_nodes,
         )
         await self._keep(WRITERS, {objects.WRITER_KEYS: public[_WRITER].encode()}, changed)
         await self._keep(CONFIGURATION, {objects.CONFIGURATION: text_of.encode()}, changed)
@@ -111,6 +120,28 @@ class Setup:
                     )
                     changed.append(name)
         return public
+
+    async def _readers(self, changed: list[str]) -> tuple[Reader, ...]:
+        """Make keys of those who are listed, and forget those of who is listed no more."""
+        path = self.settings.readers_file
+        listed = read_document(path, ReaderList).readers if path is not None else ()
+        found = await self._read(READERS)
+        if found is None and not listed:
+            return ()
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for each in listed:
+                if (seed := (found or {}).get(objects.reader_key(each.name))) is not None:
+                    reader_files.seed_of(folder, each.name).write_bytes(seed)
+            made = [
+                reader_files.add(folder, each.name, namespaces=each.namespaces) for each in listed
+            ]
+            seeds = {
+                objects.reader_key(each.name): reader_files.seed_of(folder, each.name).read_bytes()
+                for each in made
+            }
+        await self._keep(READERS, seeds, changed)
+        return tuple(made)
 
     async def _certificate(self, changed: list[str]) -> None:
         settings, now = self.settings, self.now()

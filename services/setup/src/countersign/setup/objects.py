@@ -13,6 +13,7 @@ from countersign.messaging.administration.server_config import (
     ServerOptions,
     server_config,
 )
+from countersign.messaging.topology.readers import Reader
 
 LABELS: Final = {
     "app.kubernetes.io/part-of": "countersign",
@@ -31,6 +32,11 @@ _TLS: Final = Path("/etc/nats-tls")
 
 def nkey_secret(user: str) -> str:
     return f"countersign-nkey-{user}"
+
+
+def reader_key(name: str) -> str:
+    """The key of a reader's seed within the one Secret that holds those of all."""
+    return f"{name}.nk"
 
 
 def secret(name: str, *, namespace: str, data: Mapping[str, bytes]) -> Manifest:
@@ -60,7 +66,14 @@ def bus_names(bus: str, *, namespace: str, nodes: int) -> list[str]:
     return [*service, *each, "localhost", "127.0.0.1"]
 
 
-def configuration(public_keys: Mapping[str, str], *, bus: str, namespace: str, nodes: int) -> str:
+def configuration(
+    public_keys: Mapping[str, str],
+    readers: Sequence[Reader] = (),
+    *,
+    bus: str,
+    namespace: str,
+    nodes: int,
+) -> str:
     """Text of `nats.conf`: the same for each node, which is named by its Pod."""
     names: Sequence[str] = [f"{bus}-{n}.{bus}-nodes.{namespace}.svc" for n in range(nodes)]
     cluster = ClusterOptions(name="countersign", nodes=tuple(names), port=ROUTES_PORT)
@@ -74,4 +87,4 @@ def configuration(public_keys: Mapping[str, str], *, bus: str, namespace: str, n
         monitor_port=MONITOR_PORT,
         cluster=cluster if nodes > 1 else None,
     )
-    return server_config(public_keys, options)
+    return server_config(public_keys, options, readers)

@@ -15,18 +15,19 @@ from nats.aio.client import Client
 from pydantic import ValidationError
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.messaging.administration import reader_files
+from countersign.messaging.administration import reader_commands, reader_files
 from countersign.messaging.administration.provisioning import apply_topology, dead_letters
+from countersign.messaging.administration.reader_list import without_keys
 from countersign.messaging.administration.retention import (
     TOMBSTONE_AGE,
     retain_pipelines,
     retain_promotions,
 )
-from countersign.messaging.administration.server_config import reader_fragments
 from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
 from countersign.messaging.topology.permissions import TOPOLOGY
+from countersign.messaging.topology.readers import Reader
 from countersign.messaging.topology.readers import durables as reader_durables
 from countersign.messaging.topology.streams import DURABLES, STREAMS, with_replicas
 from countersign.process.clocks import MACHINE
@@ -43,7 +44,7 @@ DAYS_MAX: Final = 36_500
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "reader":
-        return _readers(options)
+        return reader_commands.run(options)
     try:
         settings = BusSettings()
     except ValidationError as error:
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "--replicas", type=int, choices=(1, 3, 5), default=1, help="copies of each stream"
     )
     applying.add_argument(
-        "--readers", type=Path, default=None, help="directory of readers, who get a durable each"
+        "--readers", type=Path, help="directory or list of readers, who get durables"
     )
     retaining = commands.add_parser(
         "retain",
@@ -96,51 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing = commands.add_parser("dead-letters", help="list what could not be handled")
     listing.add_argument("--limit", type=int, default=_LETTERS_DEFAULT, help="at most so many")
-    _add_reader_commands(commands.add_parser("reader", help="keys of tools that read events"))
+    reader_commands.declare(commands.add_parser("reader", help="keys of tools that read events"))
     return parser
-
-
-def _add_reader_commands(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    adding = commands.add_parser("add", help="make a key, or change what it may read")
-    adding.add_argument("name", help="of the tool: a-z, 0-9 and '-'")
-    adding.add_argument(
-        "--namespace", action="append", default=[], help="may be repeated; without it, everything"
-    )
-    revoking = commands.add_parser("revoke", help="forget a key")
-    revoking.add_argument("name")
-    for each in (adding, revoking, commands.add_parser("list", help="who may read what")):
-        each.add_argument(
-            "--dir", type=Path, default=Path("readers"), help="where they are (readers)"
-        )
-
-
-def _readers(options: argparse.Namespace) -> int:
-    try:
-        if options.action == "add":
-            reader = reader_files.add(
-                options.dir, options.name, namespaces=tuple(options.namespace)
-            )
-            seed = reader_files.seed_of(options.dir, reader.name)
-            print(f"key of {reader.name}, for the tool alone: {seed}", file=sys.stderr)
-        elif options.action == "revoke":
-            reader_files.revoke(options.dir, options.name)
-        readers = reader_files.load(options.dir)
-    except (Rejected, OSError) as error:
-        print(f"countersign-topology: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    if options.action == "list":
-        for each in readers:
-            print(f"{each.name}\t{each.public_key}\t{', '.join(each.namespaces) or 'everything'}")
-        return 0
-    print(reader_fragments(readers))
-    # Tried with 2.15: an account that is new has its imports from the second time on.
-    print(
-        "next: put this into the server's configuration, reload it twice, and run "
-        f"countersign-topology apply --readers {options.dir}",
-        file=sys.stderr,
-    )
-    return 0
 
 
 async def _run(settings: BusSettings, options: argparse.Namespace) -> int:
@@ -171,7 +129,7 @@ async def _run(settings: BusSettings, options: argparse.Namespace) -> int:
 
 
 async def _apply(client: Client, *, dry_run: bool, replicas: int, readers: Path | None) -> int:
-    known = reader_files.load(readers) if readers is not None else ()
+    known = _known(readers) if readers is not None else ()
     changes = await apply_topology(
         client,
         streams=with_replicas(STREAMS, replicas).values(),
@@ -187,6 +145,10 @@ async def _apply(client: Client, *, dry_run: bool, replicas: int, readers: Path 
     else:
         print(f"{len(changes)} changed")
     return 0
+
+
+def _known(place: Path) -> tuple[Reader, ...]:
+    return reader_files.load(place) if place.is_dir() else without_keys(place)
 
 
 def _days(written: str) -> timedelta:

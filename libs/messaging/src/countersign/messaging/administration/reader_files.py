@@ -2,14 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.messaging.administration.server_config import public_key
 from countersign.messaging.refusals import BusRefusal
-from countersign.messaging.topology.readers import Reader, is_name
-
-NAMESPACES_MAX: Final = 64
+from countersign.messaging.topology.readers import NAMESPACES_MAX, Reader, is_name
 
 
 def add(directory: Path, name: str, *, namespaces: tuple[str, ...] = ()) -> Reader:

@@ -18,7 +18,8 @@ _SEED_BYTES: Final = 32
 _STORE_BYTES_MAX: Final = 8 * 1024**3
 _CONNECTIONS_MAX: Final = 1024
 # A tool with a leak of connections must leave some for our services.
-_READER_LIMITS: Final = "{ max_connections: 16, max_subscriptions: 256 }"
+READER_CONNECTIONS_MAX: Final = 16
+READER_SUBSCRIPTIONS_MAX: Final = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,10 @@ def account(reader: Reader) -> str:
     return "\n".join(
         [
             f"  {reader.account} {{",
-            f"    limits: {_READER_LIMITS}",
+            (
+                f"    limits: {{ max_connections: {READER_CONNECTIONS_MAX}, "
+                f"max_subscriptions: {READER_SUBSCRIPTIONS_MAX} }}"
+            ),
             "    users: [",
             _user(reader.public_key, allowed),
             "    ]",

@@ -16,6 +16,7 @@ from typing import Final
 from countersign.contracts.subjects import EVENT_ROOT, STREAM_BY_NOUN, encode_name, inbox_prefix
 from countersign.messaging.topology.streams import Durable
 
+NAMESPACES_MAX: Final = 64
 # Where a reader finds the API of JetStream; each client library has an option for it.
 API_PREFIX: Final = "countersign-api"
 _API: Final = "$JS.API"
@@ -46,7 +47,7 @@ class Reader:
 
     @property
     def account(self) -> str:
-        return f"READER_{self.name}"
+        return account_of(self.name)
 
     @property
     def durable(self) -> str:
@@ -69,6 +70,10 @@ class Share:
     local: str
     # The server answers a batch, not once.
     many: bool = False
+
+
+def account_of(name: str) -> str:
+    return f"READER_{name}"
 
 
 def is_name(text: str) -> bool:
