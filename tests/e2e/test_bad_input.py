@@ -604,7 +604,7 @@ async def test_forge_that_answers_html_is_named_and_tried_again_when_it_is_well(
             refused = await grace.promote("page")
         text = html.unescape(refused.text)
         assert refused.status >= 400
-        assert "The forge is not responding properly" in text
+        assert "The forge is not responding" in text
         assert "instead of JSON" in text
         await ada.until("page", "waiting")
         await grace.promote("page")

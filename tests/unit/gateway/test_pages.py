@@ -351,7 +351,7 @@ async def test_nothing_waits_for_somebody_who_may_only_look() -> None:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("not_waiting", 409), ("token_too_strong", 403), ("expired", 410), ("brand_new", 409)],
+    [("not_waiting", 409), ("not_healthy", 409), ("expired", 410), ("brand_new", 409)],
 )
 async def test_refusal_is_a_page_that_says_what_to_do(code: str, status: int) -> None:
     scene, promotion_id = await waiting_scene()

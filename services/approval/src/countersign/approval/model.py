@@ -169,7 +169,8 @@ def refuse_consent(promotion: Promotion, person: Person) -> None:
     where = _named(promotion)
     if promotion.state not in ASKABLE:
         raise Rejected(
-            ConsentRefusal.NOT_WAITING, f"{where} is {promotion.state.value}, nobody is asked now"
+            ConsentRefusal.NOT_WAITING,
+            f"{where} is {promotion.state.value}, so there is nothing to approve",
         )
     if any(a.by.id == person.id for a in promotion.granted):
         raise Rejected(
@@ -219,7 +220,7 @@ def refuse_rejection(promotion: Promotion, *, now: datetime) -> None:
     if promotion.state not in ASKABLE and not promotion.may_be_given_up_at(now):
         raise Rejected(
             ConsentRefusal.NOT_WAITING,
-            f"{_named(promotion)} is {promotion.state.value}, it can no longer be rejected",
+            f"{_named(promotion)} is {promotion.state.value}, so it can no longer be rejected",
         )
 
 
@@ -228,7 +229,7 @@ def refuse_retry(promotion: Promotion, *, now: datetime) -> None:
     if not promotion.may_be_retried_at(now):
         raise Rejected(
             ConsentRefusal.NOT_WAITING,
-            f"{_named(promotion)} is {promotion.state.value}, not at an end",
+            f"{_named(promotion)} is {promotion.state.value} and has not ended yet",
         )
 
 

@@ -141,19 +141,20 @@ def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
     if answer.status == _MISSING:
         raise Rejected(
             DelegationRefusal.DENIED,
-            f"{where}: the token is no longer valid, or {name!r} is unknown",
+            f"the sign-in is no longer valid, or the forge does not know {name!r}",
         )
     if SINGLE_SIGN_ON in answer.headers:
         # Signing in anew begins a session there as well.
         raise Rejected(
             DelegationRefusal.DENIED,
-            f"{where}: the organization of {name!r} wants single sign-on; sign in there, and "
-            "promote again",
+            f"the organization of {name!r} requires single sign-on; sign in there, then promote "
+            "again",
         )
     if answer.status != _OK:
         raise Rejected(
             DelegationRefusal.CANNOT_WRITE,
-            f"{where}: no token for {name!r}; is the App installed there, and may you write?",
+            f"the forge gives no token for {name!r}; is the App installed there, and can you "
+            "write to it?",
         )
     body = _body(answer, where=where)
     installation = body.get("installation")
@@ -195,8 +196,8 @@ def refuse_wide(child: Child, target: Target, *, where: str) -> datetime:
     if missing:
         raise Rejected(
             DelegationRefusal.CANNOT_WRITE,
-            f"{where}: the App may not write {', '.join(missing)} in {name!r}; "
-            "ask its owner to grant that",
+            f"the App may not write {', '.join(missing)} in {name!r}; the owner of the repository "
+            "can grant that",
         )
     return child.expires_at
 
@@ -249,7 +250,7 @@ def refuse_other_repositories(pages: Sequence[Answer], *, name: str, where: str)
     if not isinstance(rights, dict) or rights.get("push") is not True:
         raise Rejected(
             DelegationRefusal.CANNOT_WRITE,
-            f"{where}: you have no permission to write to {name!r}; ask its owner",
+            f"you cannot write to {name!r}; its owner can give you write access",
         )
 
 

@@ -14,10 +14,12 @@ from countersign.dialects.delegation.refusals import DelegationRefusal
 WORDS: Final[Mapping[ExpiryCause, str]] = {
     ExpiryCause.UNFINISHED: "{who} did not finish signing in",
     ExpiryCause.STARTED_AGAIN: "{who} started to sign in again",
-    ExpiryCause.UNUSED: "what {who} delegated was not used in time",
+    ExpiryCause.UNUSED: "the token that {who} delegated was not used in time",
     ExpiryCause.SIGNED_OUT: "{who} signed out",
-    ExpiryCause.NOT_PERMITTED: "{who} may not promote into {environment}",
-    ExpiryCause.CANNOT_WRITE: "{who} may not write to {repository}; ask its owner for the right to",
+    ExpiryCause.NOT_PERMITTED: "{who} may not promote to {environment}",
+    ExpiryCause.CANNOT_WRITE: (
+        "{who} cannot write to {repository}; somebody with write access can approve it"
+    ),
 }
 
 

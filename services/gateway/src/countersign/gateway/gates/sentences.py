@@ -12,6 +12,7 @@ from countersign.contracts.revision import short
 from countersign.gateway.gate_states import STATES, GateState
 from countersign.gateway.model import Code, Link, Moment, Sentence, When
 from countersign.gateway.text.forge_links import ForgeLinks
+from countersign.gateway.timeline.failures import failure_words
 from countersign.gateway.timeline.moments import name_of, step_name
 from countersign.gateway.timeline.timelines import Timeline
 
@@ -117,7 +118,9 @@ def _deploying(at: Current) -> Said:
 
 
 def _failed(at: Current) -> Said:
-    message = at.promotion.failure_message
+    p = at.promotion
+    forge = at.links.entry(p.request.destination.origin)
+    message = failure_words(p.failure, p.failure_message, forge=forge.name if forge else "")
     return (message,), (message,)
 
 

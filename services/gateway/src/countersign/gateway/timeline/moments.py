@@ -30,6 +30,7 @@ from countersign.contracts.messages import (
     RevocationOutcome,
 )
 from countersign.contracts.promotion import Promotion
+from countersign.gateway.timeline.failures import failure_words
 
 STEP_NAMES: Final = {
     OpeningStep.UNSPECIFIED: "starting",
@@ -116,17 +117,27 @@ def _unknown(e: Message) -> tuple[str, str, str, datetime | None]:
 
 _Words = Callable[[Any], tuple[str, str, str, datetime | None]]
 MOMENTS: Final[dict[type[Message], _Words]] = {
-    PromotionRequested: lambda e: ("requested", "found ready", "", e.requested_at),
-    PromotionRetried: lambda e: ("retried", "asked for again", name_of(e.by), e.retried_at),
+    PromotionRequested: lambda e: ("requested", "ready to be promoted", "", e.requested_at),
+    PromotionRetried: lambda e: (
+        "retried",
+        "asked for once more",
+        name_of(e.by),
+        e.retried_at,
+    ),
     PromotionSuperseded: lambda e: (
         "superseded",
         e.reason or "overtaken by a newer revision",
         "",
         e.superseded_at,
     ),
-    PromotionCompleted: lambda e: ("completed", "runs in all targets", "", e.completed_at),
+    PromotionCompleted: lambda e: ("completed", "running in all targets", "", e.completed_at),
     PromotionUndone: lambda e: ("undone", e.reason or "undone", "", e.undone_at),
-    ApprovalBegun: lambda e: ("asked", "went to the forge to sign in", name_of(e.by), e.begun_at),
+    ApprovalBegun: lambda e: (
+        "asked",
+        "began signing in at the forge",
+        name_of(e.by),
+        e.begun_at,
+    ),
     ApprovalGranted: _granted,
     ApprovalRejected: lambda e: (
         "rejected",
@@ -149,7 +160,12 @@ MOMENTS: Final[dict[type[Message], _Words]] = {
     ApprovalRevoked: _revoked,
     PullRequestProgressed: _progressed,
     PullRequestOpened: _opened,
-    PullRequestFailed: lambda e: ("failed", e.message, "", e.failed_at),
+    PullRequestFailed: lambda e: (
+        "failed",
+        failure_words(e.reason, e.message),
+        "",
+        e.failed_at,
+    ),
     PullRequestMerged: lambda e: ("merged", "merged", name_of(e.by), e.merged_at),
     PullRequestClosed: lambda e: ("closed", "closed without merging", name_of(e.by), e.closed_at),
 }

@@ -97,7 +97,7 @@ REFUSALS: Final[dict[str, Words]] = {
     ConsentRefusal.CANNOT_WRITE: Words(
         403,
         "You cannot write to that repository",
-        "Nothing was changed. Somebody who can write there can promote it.",
+        "Nothing was changed. Somebody with write access can promote it.",
     ),
     ConsentRefusal.CLUSTER_UNAVAILABLE: Words(
         503,
@@ -109,7 +109,10 @@ REFUSALS: Final[dict[str, Words]] = {
         410, "This sign-in took too long", "Promote again and finish within the time shown."
     ),
     ConsentRefusal.FORGE_UNAVAILABLE: Words(
-        502, "The forge is not responding properly", "Nothing was changed. Try again in a moment."
+        502,
+        "The forge is not responding",
+        "Nothing was changed. Try again in a moment.",
+        "The forge did not answer in time, or its answer could not be read.",
     ),
     ConsentRefusal.LIMIT: Words(429, "Too many requests", "Wait a minute and try again."),
     ConsentRefusal.NO_CLIENT: Words(
@@ -118,7 +121,7 @@ REFUSALS: Final[dict[str, Words]] = {
         "The administrator needs to register an application there and add it to the forge list.",
     ),
     Refusal.OTHER: Words(409, "That could not be done", "Nothing was changed."),
-    ConsentRefusal.NOT_HEALTHY: Words(409, "The environment below is not well"),
+    ConsentRefusal.NOT_HEALTHY: Words(409, "The environment below is not healthy"),
     ConsentRefusal.NOT_WAITING: Words(
         409, "This promotion has moved on", "Its page shows where it stands."
     ),
@@ -139,11 +142,14 @@ REFUSALS: Final[dict[str, Words]] = {
         403,
         "The token would be valid for too long",
         "It was refused and revoked. Ask the administrator for an application whose tokens expire.",
+        "The forge gave a token that does not expire soon enough.",
     ),
     ConsentRefusal.TOKEN_TOO_STRONG: Words(
         403,
         "The token would allow too much",
-        "It was refused and revoked. Ask the administrator for an application with fewer rights.",
+        "It was refused and revoked. Remove Countersign from your authorized applications at the "
+        "forge and promote again; otherwise ask the administrator for one with fewer rights.",
+        "The forge gave a token that can do more than this promotion needs.",
     ),
 }
 _NO_ANSWER: Final = Words(

@@ -11,30 +11,34 @@ SENTENCES: Final[Mapping[GateReason, str]] = {
     GateReason.SAME_CONTENT: "{above} runs {running}, as {below} does",
     GateReason.READY: "{wanted} is ready for {above}",
     GateReason.UNDER_WAY: "{wanted} is on its way to {above}",
-    GateReason.INVALID_PIPELINE: "the Pipeline has errors that must be mended first",
+    GateReason.INVALID_PIPELINE: "the Pipeline has errors that must be fixed first",
     GateReason.NO_STRATEGY: "{detail}",
     GateReason.NO_TARGETS: "{above} has no targets; name a namespace",
     GateReason.NOT_REPRODUCIBLE: "{detail}",
     GateReason.OWN_REPOSITORY: (
-        "this Kustomization is applied from the repository we would write to"
+        "this Kustomization is applied from the repository that a promotion would write to"
     ),
-    GateReason.TARGETS_DISAGREE: "{hindered_by} does not agree with itself{because}",
+    GateReason.TARGETS_DISAGREE: "{hindered_by} runs different revisions in its targets{because}",
     GateReason.PROGRESSING: "{hindered_by} is progressing{because}",
     GateReason.UNHEALTHY: "{hindered_by} is not healthy{because}",
     GateReason.SUSPENDED: "{hindered_by} is suspended{because}",
     GateReason.UNKNOWN: "{hindered_by} cannot be read{because}",
     GateReason.MISSING: "{hindered_by} runs nothing{because}",
-    GateReason.TRY_ENDED: "the last try to bring {wanted} to {above} came to nothing: {detail}",
+    GateReason.TRY_ENDED: (
+        "the last attempt to promote {wanted} to {above} did not succeed: {detail}"
+    ),
     GateReason.OPEN_FOR_LONG: (
-        "the pull request with {wanted} for {above} is open for long; if it is merged or closed "
-        "already, ask again or give up"
+        "the pull request with {wanted} for {above} has been open for a long time; if it was "
+        "merged or closed, ask again or give up"
     ),
     GateReason.NOT_ARRIVED: (
-        "{wanted} was merged for {above} and did not arrive; {above} runs {instead}. Ask again, or "
-        "give up"
+        "{wanted} was merged for {above} but has not arrived; {above} runs {instead}. Ask "
+        "again, or give up"
     ),
-    GateReason.VERSION_NOT_TAKEN: "{above} takes only versions {detail}, and {wanted} is none",
-    GateReason.TRIED_AND_FAILED: "{above} tries {wanted} already and fails{because}",
+    GateReason.VERSION_NOT_TAKEN: (
+        "{above} only takes versions {detail}, and {wanted} is not one of them"
+    ),
+    GateReason.TRIED_AND_FAILED: "{above} has already tried {wanted}, and it failed{because}",
 }
 
 
