@@ -1,19 +1,23 @@
 """How fast the board is: `python tests/bench/board.py`. Prints medians, never fails.
 
-A gateway in this process, without a bus, shows 1,000 pipelines. First paint is measured by
-Chromium; from event to page by 100 readers of `/events` in a process of their own.
+A gateway in a process of its own, without a bus, shows 1,000 pipelines, then 5,000. First paint is
+measured by Chromium; from event to page by 100 and by 200 readers of `/events` in another process.
 """
 
 import asyncio
 import gzip
 import multiprocessing
+import re
+import resource
 import statistics
 import sys
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Final
 
 import httpx2
+import structlog
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -23,7 +27,12 @@ from unit.gateway.gallery import many_pipelines
 from unit.gateway.serving import scene_on_a_port, serving
 from unit.gateway.stories import Pipeline
 
-PIPELINES, VIEWERS, EVENTS, PAINTS = 1_000, 100, 50, 7
+EVENTS, PAINTS, ASKED = 50, 7, 15
+# Pipelines of five environments each, and pages that are open.
+SIZES: Final = ((1_000, 100), (5_000, 200))
+TABS: Final = 10
+_REVISION: Final = re.compile(r"Promote 9\.(\d+)\.0")
+SEARCHES: Final = ("/?q=service-0042", "/?show=needs-me", "/?namespace=team-007", "/?q=nothing")
 CHROMIUM = "/usr/bin/chromium"
 
 
@@ -41,21 +50,28 @@ async def signed_in(url: str, *, person: str = "grace") -> httpx2.AsyncClient:
     return client
 
 
-async def answers(scene: Scene) -> None:
-    client = await signed_in(scene.public_url)
+async def asked(client: httpx2.AsyncClient, path: str) -> tuple[list[float], httpx2.Response]:
     times = []
-    for _ in range(15):
+    for _ in range(ASKED):
         started = time.perf_counter()
-        page = await client.get("/")
+        page = await client.get(path)
         times.append(time.perf_counter() - started)
+    return times, page
+
+
+async def answers(scene: Scene, pipelines: int) -> None:
+    client = await signed_in(scene.public_url)
+    times, page = await asked(client, "/")
     page_bytes = len(gzip.compress(page.content, 5))
     files = sum(len(f.compressed) for f in scene.static.by_name.values())
-    print(spread(f"board of {PIPELINES:,} pipelines, answered", times))
+    print(spread(f"board of {pipelines:,} pipelines, answered", times))
+    for path in SEARCHES:
+        print(spread(f"… {path}", (await asked(client, path))[0]))
     print(f"{'page, compressed':<48} {page_bytes / 1000:.1f} kB + files {files / 1000:.1f} kB")
     await client.aclose()
 
 
-async def paints(scene: Scene) -> None:
+async def paints(scene: Scene, pipelines: int) -> None:
     if not Path(CHROMIUM).exists():  # noqa: ASYNC240 - once
         print(f"first paint: not measured, there is no {CHROMIUM}")
         return
@@ -79,16 +95,16 @@ async def paints(scene: Scene) -> None:
             times.append(float(paint) / 1000)
             await page.context.close()
         await browser.close()
-    print(spread(f"board of {PIPELINES:,} pipelines, first paint", times))
+    print(spread(f"board of {pipelines:,} pipelines, first paint", times))
 
 
-def view(url: str, results: Connection) -> None:
-    asyncio.run(_view(url, results))
+def view(url: str, viewers: int, results: Connection) -> None:
+    asyncio.run(_view(url, viewers, results))
 
 
-async def _view(url: str, results: Connection) -> None:
-    """100 readers; each notes when each event came."""
-    people = [f"viewer-{i % 10}" for i in range(VIEWERS)]
+async def _view(url: str, viewers: int, results: Connection) -> None:
+    """Read as many pages; each notes when each event came."""
+    people = [f"viewer-{i // TABS}" for i in range(viewers)]
     clients = [await signed_in(url, person=p) for p in sorted(set(people))]
     position = (await clients[0].get("/api/v1/pipelines?q=none")).json()["position"]
     seen: list[tuple[int, float]] = []
@@ -96,20 +112,22 @@ async def _view(url: str, results: Connection) -> None:
 
     async def read(client: httpx2.AsyncClient) -> None:
         async with client.stream("GET", f"/events?view=board&since={position}") as stream:
-            count = 0
+            known = 0
             async for line in stream.aiter_lines():
                 if line == ": open":
                     ready.release()
-                if line.startswith("id: "):
-                    seen.append((count, time.monotonic()))
-                    count += 1
-                    if count == EVENTS:
-                        return
+                # A change may be sent together with the next ones.
+                told = [int(number) + 1 for number in _REVISION.findall(line)]
+                newest = max([known, *told])
+                seen.extend((number, time.monotonic()) for number in range(known, newest))
+                known = newest
+                if known == EVENTS:
+                    return
 
     async with asyncio.TaskGroup() as tasks:
-        for i in range(VIEWERS):
+        for i in range(viewers):
             tasks.create_task(read(clients[i % len(clients)]))
-        for _ in range(VIEWERS):
+        for _ in range(viewers):
             await ready.acquire()
         results.send("ready")
     for client in clients:
@@ -117,12 +135,13 @@ async def _view(url: str, results: Connection) -> None:
     results.send(seen)
 
 
-async def fan_out(scene: Scene) -> None:
+async def fan_out(scene: Scene, viewers: int) -> None:
     mine, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=view, args=(scene.public_url, theirs)
+        target=view, args=(scene.public_url, viewers, theirs)
     )
     process.start()
+    theirs.close()
     await asyncio.to_thread(mine.recv)
     told: list[float] = []
     pipeline = Pipeline("service-0002", namespace="team-000")
@@ -133,30 +152,39 @@ async def fan_out(scene: Scene) -> None:
         await asyncio.sleep(0.1)
     seen: list[tuple[int, float]] = await asyncio.to_thread(mine.recv)
     await asyncio.to_thread(process.join)
-    print(spread(f"event to {VIEWERS} open pages", [at - told[i] for i, at in seen]))
+    print(spread(f"event to {viewers} open pages", [at - told[i] for i, at in seen]))
 
 
-async def main() -> None:
+async def measure(pipelines: int, viewers: int) -> None:
     scene, listener = scene_on_a_port()
     people = tuple(
         scene.people[0].model_copy(update={"id": f"viewer-{i}", "name": f"Viewer {i}"})
-        for i in range(10)
+        for i in range(viewers // TABS)
     )
     scene.people = (*scene.people, *people)
     scene.__post_init__()
     started = time.perf_counter()
-    many_pipelines(scene, count=PIPELINES)
+    many_pipelines(scene, count=pipelines)
     scene.projection.tracks()
     took = time.perf_counter() - started
-    print(f"{f'fold of {PIPELINES:,} pipelines':<48} once   {took * 1000:7.1f} ms")
+    print(f"{f'fold of {pipelines:,} pipelines':<48} once   {took * 1000:7.1f} ms")
     async with serving(scene, listener):
-        await answers(scene)
-        await paints(scene)
-        await fan_out(scene)
+        await answers(scene, pipelines)
+        await paints(scene, pipelines)
+        await fan_out(scene, viewers)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{'memory at its highest, RSS':<48} {memory:.0f} MiB")
+
+
+def run(pipelines: int, viewers: int) -> None:
+    # The gateway logs to where the figures go.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    asyncio.run(measure(pipelines, viewers))
 
 
 if __name__ == "__main__":
-    import structlog  # the gateway logs to where the figures go
-
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    asyncio.run(main())
+    # One process for each size, so that none remembers what another needed.
+    for size in SIZES:
+        process = multiprocessing.get_context("spawn").Process(target=run, args=size)
+        process.start()
+        process.join()

@@ -290,7 +290,7 @@ def _credentials(scene: Scene) -> None:
 
 
 def many_pipelines(scene: Scene, *, count: int) -> None:
-    """A big installation: namespaces of about twelve, four environments each."""
+    """A big installation: namespaces of about twelve, five environments each."""
     for i in range(count):
         pipeline = Pipeline(f"service-{i:04d}", namespace=f"team-{i // 12:03d}")
         version = f"1.{i % 40}.{i % 7}"
@@ -300,6 +300,7 @@ def many_pipelines(scene: Scene, *, count: int) -> None:
                 pipeline.environment("dev", version, gate=None),
                 pipeline.environment("test", version),
                 pipeline.environment("staging", version),
+                pipeline.environment("canary", version),
                 pipeline.environment("prod", "1.0.0", gate=GateState.PENDING),
             )
         )

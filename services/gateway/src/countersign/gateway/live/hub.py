@@ -83,7 +83,7 @@ class Hub:
         parts = self._parts(client, missed, rendering)
         if self._status is not None:
             parts.append(self._templates.banner(self._status))
-        self._send(client, parts)
+        self._send(client, parts, rendering)
 
     def leave(self, client: Client) -> None:
         self._clients.discard(client)
@@ -116,8 +116,9 @@ class Hub:
             return
         self._status = status
         text = self._templates.banner(status)
+        rendering = Rendering(self._projection, self._templates, {})
         for client in list(self._clients):
-            self._send(client, [text])
+            self._send(client, [text], rendering)
 
     def people(self) -> tuple[Person, ...]:
         """Return the people with open pages; each as often as their groups differ."""
@@ -133,7 +134,8 @@ class Hub:
             client.audience = audience
             shown = client.view.keys
             if all(self._access.may_see(client.person, k) for k in shown):
-                self._send(client, self._parts(client, {k: set() for k in shown}, rendering))
+                parts = self._parts(client, {k: set() for k in shown}, rendering)
+                self._send(client, parts, rendering)
             else:
                 self._tell(client, encode_event("rights changed", event="rights-changed"))
 
@@ -167,7 +169,7 @@ class Hub:
         rendering = Rendering(self._projection, self._templates, dirty)
         for i, client in enumerate(list(self._clients)):
             with isolated("show"):
-                self._send(client, self._parts(client, dirty, rendering))
+                self._send(client, self._parts(client, dirty, rendering), rendering)
             if i % 50 == 49:  # noqa: PLR2004 - let requests in between
                 await self._pause(0)
 
@@ -226,13 +228,13 @@ class Hub:
                 count += self._access.may_see(client.person, key)
         return self._templates.new_tracks(count)
 
-    def _send(self, client: Client, parts: list[str]) -> None:
+    def _send(self, client: Client, parts: list[str], rendering: Rendering) -> None:
         if not parts or client.gone.is_set():
             return
-        body = "\n".join(parts)
-        if self._templates.form_token_mark in body:
-            body = body.replace(self._templates.form_token_mark, client.form_token)
-        self._tell(client, encode_event(body, event_id=str(self._projection.position)))
+        mark = self._templates.form_token_mark
+        if any(mark in part for part in parts):
+            parts = [part.replace(mark, client.form_token) for part in parts]
+        self._tell(client, rendering.encoded(parts))
 
     def _tell(self, client: Client, message: bytes) -> None:
         try:

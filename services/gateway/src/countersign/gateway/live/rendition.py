@@ -1,12 +1,14 @@
 """The parts of open pages, rendered once for all who are shown the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 
 from countersign.contracts.messages import Person
 from countersign.gateway.html.templates import Templates, gate_page
 from countersign.gateway.interfaces import Access, rights
+from countersign.gateway.live.sse import encode_event
 from countersign.gateway.model import GateKey, May, PipelineKey, Track
 from countersign.gateway.view.boards import Query, counts_of, waiting_of
 from countersign.gateway.view.projection import Position, Projection
@@ -46,6 +48,7 @@ class Rendering:
         self._templates = templates
         self._changed = changed
         self._made: dict[tuple[object, ...], str] = {}
+        self._encoded: dict[str, bytes] = {}
 
     def track(self, key: PipelineKey, *, may: May) -> str:
         track = self._projection.track(key)
@@ -99,11 +102,13 @@ class Rendering:
         return self._templates.sheet(made)
 
     def summary(self, access: Access, person: Person, *, namespace: str) -> str:
-        place = ("summary", access.audience(person), namespace, self._signing_in(person))
+        # Who is signing in is shown more than others; these are shown the same.
+        mine = person.id if person.id in self._signing_in else ""
+        place = ("summary", access.audience(person), namespace, mine)
         if place not in self._made:
             tracks: list[Track] = [
                 t
-                for t in self._projection.tracks()
+                for t in self._tracks
                 if access.may_see(person, t.key) and namespace in {"", t.key.namespace}
             ]
             may = rights(access, person)
@@ -114,7 +119,18 @@ class Rendering:
             )
         return self._made[place]
 
-    def _signing_in(self, person: Person) -> str:
-        """Return the id of a person who is signing in; the others are shown the same."""
-        found = (g for t in self._projection.tracks() for g in t.gates if person.id in g.begun_by)
-        return person.id if any(found) else ""
+    def encoded(self, parts: Sequence[str]) -> bytes:
+        """Return parts as the event that all get who are sent the same."""
+        body = "\n".join(parts)
+        if body not in self._encoded:
+            self._encoded[body] = encode_event(body, event_id=str(self._projection.position))
+        return self._encoded[body]
+
+    @cached_property
+    def _tracks(self) -> list[Track]:
+        return self._projection.tracks()
+
+    @cached_property
+    def _signing_in(self) -> frozenset[str]:
+        """The ids of all who are signing in somewhere."""
+        return frozenset(p for t in self._tracks if t.chips for g in t.gates for p in g.begun_by)

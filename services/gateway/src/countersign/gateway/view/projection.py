@@ -83,6 +83,8 @@ class Projection:
     # When a pipeline was first seen.
     born: dict[PipelineKey, Position] = field(default_factory=dict)
     _tracks: dict[PipelineKey, Track] = field(default_factory=dict)
+    # The keys in order; sorted anew when one came or went.
+    _ordered: list[PipelineKey] = field(default_factory=list)
 
     def apply(self, event: Message, *, stream: str, heard: Heard) -> Update | None:
         """Take one event in; none when it changed nothing."""
@@ -106,6 +108,7 @@ class Projection:
         }
         for known in (*told[stream], self._tracks):
             known.clear()
+        self._ordered.clear()
 
     def _take(self, event: Message, heard: Heard) -> Update | None:
         if isinstance(event, PipelineObserved):
@@ -126,6 +129,7 @@ class Projection:
         if known is None or known.pipeline.uid != event.pipeline.uid:
             return None
         del self.pipelines[key]
+        self._ordered.clear()
         self.born.pop(key, None)
         return Update(pipeline=key)
 
@@ -209,7 +213,9 @@ class Projection:
 
     def tracks(self) -> list[Track]:
         """All of them, by namespace and name."""
-        found = (self.track(key) for key in sorted(self.pipelines))
+        if len(self._ordered) != len(self.pipelines):
+            self._ordered = sorted(self.pipelines)
+        found = (self._tracks.get(key) or self.track(key) for key in self._ordered)
         return [t for t in found if t is not None]
 
     def login_of(self, person_id: str, *, origin: str) -> str:
