@@ -80,14 +80,17 @@ def _template(vendor: str, method: str, path: str) -> tuple[str, str]:
         slashed = {p.get("name") for p in operation.get("parameters", []) if p.get("x-slash")}
         parts = re.split(r"\{(\w+)\}", template)
         pattern = "".join(
-            re.escape(part) if index % 2 == 0 else "(.+)" if part in slashed else "([^/]+)"
+            re.escape(part) if index % 2 == 0 else "(.*)" if part in slashed else "([^/]+)"
             for index, part in enumerate(parts)
         )
         match = re.fullmatch(pattern, path)
         fixed = len(re.sub(r"\{\w+\}", "", template))
         if match and fixed > best[0]:
             values = iter(match.groups())
-            filled = re.sub(r"\{\w+\}", lambda _, v=values: quote(next(v), safe="%"), template)
+            # Of a path that is the root nothing is left; the description's reader wants a name.
+            filled = re.sub(
+                r"\{\w+\}", lambda _, v=values: quote(next(v), safe="%") or "%2E", template
+            )
             best = (fixed, template, filled)
     return best[1], best[2]
 

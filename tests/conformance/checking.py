@@ -6,7 +6,7 @@ import httpx2
 import vendor_api
 
 # A file's bytes, of which no description tells.
-RAW = frozenset({"application/vnd.github.raw"})
+RAW = frozenset({"application/vnd.github.raw", "application/octet-stream"})
 
 
 class CheckingTransport(httpx2.AsyncBaseTransport):

@@ -2,8 +2,14 @@
 
 from collections.abc import Mapping
 
+from doubles.bitbucket_cloud.double import BITBUCKET_CLOUD
 from doubles.forge.double import Double
 from doubles.gitea.double import FORGEJO, GITEA
 from doubles.gitlab.double import GITLAB
 
-DOUBLES: Mapping[str, Double] = {"gitea": GITEA, "forgejo": FORGEJO, "gitlab": GITLAB}
+DOUBLES: Mapping[str, Double] = {
+    "bitbucket-cloud": BITBUCKET_CLOUD,
+    "forgejo": FORGEJO,
+    "gitea": GITEA,
+    "gitlab": GITLAB,
+}

@@ -29,6 +29,8 @@ class Presentation(StrEnum):
     BEARER = "bearer"
     BASIC = "basic"
     """As the password of the Secret's user name, or of an empty one."""
+    BASIC_IF_NAMED = "basic_if_named"
+    """As the password of the Secret's user name; as a bearer token where it has none."""
 
 
 @dataclass(frozen=True, kw_only=True)

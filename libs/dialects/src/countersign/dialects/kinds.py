@@ -39,8 +39,11 @@ def presented(forge: Forge, token: Secret, *, username: str = "") -> Token:
 
     The name is what its Secret says, and empty where it says none.
     """
-    basic = kind_of(forge).capabilities.stored_as is Presentation.BASIC
-    return Basic(user=username, password=token) if basic else token
+    form = kind_of(forge).capabilities.stored_as
+    as_basic = form is Presentation.BASIC or (
+        form is Presentation.BASIC_IF_NAMED and username != ""
+    )
+    return Basic(user=username, password=token) if as_basic else token
 
 
 def sign_in_origins(forge: Forge) -> tuple[str, ...]:

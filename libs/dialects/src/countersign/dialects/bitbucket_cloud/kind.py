@@ -4,7 +4,11 @@ from typing import Final
 
 from countersign.contracts.messages import ForgeKind
 from countersign.dialects.addresses import Addresses
+from countersign.dialects.bitbucket_cloud.inspection import INSPECTION
+from countersign.dialects.bitbucket_cloud.oauth import OAUTH
+from countersign.dialects.bitbucket_cloud.repository import BitbucketCloudRepository
 from countersign.dialects.bitbucket_cloud.webhooks import SCHEME
+from countersign.dialects.bitbucket_cloud.words import ERRORS
 from countersign.dialects.capabilities import Capabilities, Presentation, Reach, Revoker
 from countersign.dialects.kind import Kind
 
@@ -15,7 +19,7 @@ BITBUCKET_CLOUD: Final = Kind(
         reach=Reach.REPOSITORIES,
         wants_acceptance=True,
         revoked_by=Revoker.NOBODY,
-        stored_as=Presentation.BASIC,
+        stored_as=Presentation.BASIC_IF_NAMED,
     ),
     addresses=Addresses(
         api_base=lambda _: "https://api.bitbucket.org/2.0",
@@ -23,4 +27,9 @@ BITBUCKET_CLOUD: Final = Kind(
         compare_path="branches/compare/{new}%0D{old}",
     ),
     webhooks=SCHEME,
+    errors=ERRORS,
+    oauth=OAUTH,
+    inspection=INSPECTION,
+    repository=BitbucketCloudRepository,
+    opens_pulls=True,
 )

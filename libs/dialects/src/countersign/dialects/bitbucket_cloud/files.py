@@ -1,0 +1,111 @@
+"""Trees and files at Bitbucket Cloud, as conversations without I/O."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from countersign.contracts.errors import Rejected
+from countersign.dialects import shapes
+from countersign.dialects.bitbucket_cloud import answers, requests
+from countersign.dialects.conversation import Conversation
+from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import File, Place, TreeEntry
+
+# One after the other, since each names the next: ten thousand files.
+PAGES_MAX: Final = 100
+# Sent side by side: twice as many as the transport has connections.
+BATCH: Final = 16
+_Item = TypeVar("_Item")
+
+
+class Ask(Protocol):
+    """Sends side by side, with a token."""
+
+    def __call__(self, *asked: Request) -> Conversation[Sequence[Answer]]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Files at a commit, and how large they may be."""
+
+    commit: str
+    files: Sequence[TreeEntry]
+    bytes_max: int
+
+
+def pages(
+    ask: Ask, first: Answer, more: Callable[[str], Request], *, most: int
+) -> Conversation[tuple[list[Answer], bool]]:
+    """Ask for what follows a page, and tell whether that was all."""
+    found = [first]
+    while len(found) < most:
+        with shapes.reading("read a page"):
+            after = answers.next_page(found[-1])
+        if not after:
+            return found, True
+        found += yield from ask(more(after))
+    with shapes.reading("read a page"):
+        return found, not answers.next_page(found[-1])
+
+
+def list_tree(
+    ask: Ask, place: Place, *, commit: str, path: str
+) -> Conversation[tuple[TreeEntry, ...] | None]:
+    def more(after: str) -> Request:
+        return requests.tree(place, commit=commit, path=path, after=after)
+
+    (first,) = yield from ask(more(""))
+    if first.status != answers.OK:
+        return None
+    listed, is_all = yield from pages(ask, first, more, most=PAGES_MAX)
+    if not is_all:
+        raise Rejected(
+            ForgeRefusal.LIMIT_EXCEEDED,
+            f"repository {place.name!r} has more than {PAGES_MAX * requests.PER_PAGE} files and "
+            "folders; set a path in the Pipeline's strategy",
+        )
+    with shapes.reading("list files"):
+        return answers.entries_in(listed)
+
+
+def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[str, File]]:
+    """Read them by their paths; what was not listed is first asked if it is a file."""
+    known = [e for e in wanted.files if e.size_bytes is not None]
+    known += yield from _looked_at(ask, place, wanted)
+    found = {
+        e.path: File(object_id="", size_bytes=e.size_bytes or 0)
+        for e in known
+        if (e.size_bytes or 0) > wanted.bytes_max
+    }
+    for batch in _batches([e for e in known if e.path not in found]):
+        asked = yield from ask(
+            *(
+                requests.file(place, commit=wanted.commit, path=e.path, bytes_max=wanted.bytes_max)
+                for e in batch
+            )
+        )
+        for entry, answer in zip(batch, asked, strict=True):
+            size_bytes = entry.size_bytes or 0
+            file = answers.file_in(answer, size_bytes=size_bytes, bytes_max=wanted.bytes_max)
+            if file is not None:
+                found[entry.path] = file
+    told = {e.path: e.object_id for e in wanted.files}
+    return {p: f for p, f in found.items() if not told[p] or told[p] == f.object_id}
+
+
+def _looked_at(ask: Ask, place: Place, wanted: Wanted) -> Conversation[list[TreeEntry]]:
+    found: list[TreeEntry] = []
+    for batch in _batches([e for e in wanted.files if e.size_bytes is None]):
+        asked = yield from ask(
+            *(requests.entry(place, commit=wanted.commit, path=e.path) for e in batch)
+        )
+        with shapes.reading("look at a file"):
+            told = [answers.entry_of(a.json()) for a in asked if a.status == answers.OK]
+        found += [entry for entry in told if entry.is_file]
+    return found
+
+
+def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]

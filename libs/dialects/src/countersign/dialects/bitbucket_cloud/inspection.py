@@ -1,0 +1,144 @@
+"""Questions to Bitbucket Cloud about a stored token. Pure.
+
+It tells an account and the scopes, and neither an end nor a use: both stay unknown.
+"""
+
+import re
+from typing import Final
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import (
+    TokenKind,
+    TokenOwnerStanding,
+    TokenReason,
+    TokenValidity,
+)
+from countersign.contracts.secret import Secret
+from countersign.dialects import shapes
+from countersign.dialects.bitbucket_cloud import answers
+from countersign.dialects.conversation import Conversation, ask
+from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.inspection import (
+    Inspection,
+    InspectionDialect,
+    Question,
+    ScopeRules,
+    unanswered,
+)
+
+# Words of access tokens and consumers, and those of API tokens.
+# Source: https://developer.atlassian.com/cloud/bitbucket/rest/intro/#authentication
+SCOPES: Final = ScopeRules(
+    sufficient=frozenset({"pullrequest:write", "write:pullrequest:bitbucket"}),
+    powerful=frozenset(
+        {
+            "account:write",
+            "project:admin",
+            "repository:admin",
+            "repository:delete",
+            "webhook",
+            "pipeline:write",
+            "pipeline:variable",
+            "runner:write",
+            "admin:project:bitbucket",
+            "admin:repository:bitbucket",
+            "admin:workspace:bitbucket",
+            "admin:pipeline:bitbucket",
+            "delete:repository:bitbucket",
+            "write:webhook:bitbucket",
+            "write:pipeline:bitbucket",
+            "write:ssh-key:bitbucket",
+        }
+    ),
+    harmless=frozenset(
+        {
+            "account",
+            "repository",
+            "repository:write",
+            "pullrequest",
+            "read:user:bitbucket",
+            "read:account",
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+            "read:pullrequest:bitbucket",
+            "read:workspace:bitbucket",
+        }
+    ),
+)
+SCOPES_MAX: Final = 64
+_SCOPE: Final = re.compile(r"[a-z0-9:_-]{1,64}")
+# Prefixes as the vendor's staff tells them: of API tokens, and of access tokens of a repository,
+# project or workspace, which look alike.
+_OF_PERSONS: Final = "ATAT"
+_OF_REPOSITORIES: Final = "ATCT"
+# Disabled since June 2026.
+_APP_PASSWORD: Final = "ATBB"  # noqa: S105 - a prefix
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_READ_HERE: Final = frozenset({401, 403, 404})
+
+
+def token_kind(token: Secret) -> TokenKind:
+    """Tell the kind by the form, as far as that goes."""
+    text = token.reveal()
+    if text.startswith(_OF_PERSONS):
+        return TokenKind.PERSONAL
+    if text.startswith(_APP_PASSWORD):
+        return TokenKind.CLASSIC
+    return TokenKind.REPOSITORY if text.startswith(_OF_REPOSITORIES) else TokenKind.OTHER
+
+
+def _inspect(question: Question) -> Conversation[Inspection]:
+    request = Request(name="inspect token", method="GET", url="/user", passes=_READ_HERE)
+    answer = yield from ask(request, question.credential)
+    if answer.status == _UNAUTHORIZED:
+        return Inspection(
+            kind=question.kind, validity=TokenValidity.INVALID, why=TokenReason.REFUSED
+        )
+    scopes = _scopes(answer)
+    if answer.status == _FORBIDDEN and scopes is not None:
+        # The forge knows it, and keeps back whose it is: one of a repository, or without the scope.
+        return Inspection(kind=question.kind, validity=TokenValidity.VALID, scopes=scopes)
+    account = _account(answer)
+    if account is None:
+        why = TokenReason.FORBIDDEN if answer.status == _FORBIDDEN else TokenReason.NOT_UNDERSTOOD
+        return unanswered(question.kind, why, detail=f"it answered {answer.status}")
+    kind = shapes.text_at(account, "type")
+    return Inspection(
+        kind=question.kind,
+        validity=TokenValidity.VALID,
+        owner=answers.user_of(account),
+        is_person={"user": True, "app_user": False, "team": False}.get(kind),
+        standing=TokenOwnerStanding.ACTIVE
+        if shapes.text_at(account, "account_status") == "active"
+        else TokenOwnerStanding.UNSPECIFIED,
+        scopes=scopes,
+    )
+
+
+def _scopes(answer: Answer) -> tuple[str, ...] | None:
+    told = answer.headers.get("x-oauth-scopes")
+    if told is None:
+        return None
+    found = {scope.strip() for scope in told.split(",")}
+    return tuple(sorted(scope for scope in found if _SCOPE.fullmatch(scope)))[:SCOPES_MAX]
+
+
+def _account(answer: Answer) -> dict[str, object] | None:
+    try:
+        body = answer.json() if answer.status == answers.OK else None
+    except Rejected:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+INSPECTION: Final = InspectionDialect(
+    kind_of=token_kind,
+    inspect=_inspect,
+    scoped=frozenset(
+        {TokenKind.PERSONAL, TokenKind.REPOSITORY, TokenKind.CLASSIC, TokenKind.OTHER}
+    ),
+    scopes=SCOPES,
+    advice="use an access token of that repository",
+    outdated=frozenset({TokenKind.CLASSIC}),
+)

@@ -1,0 +1,287 @@
+"""A repository at Bitbucket Cloud, as conversations without I/O.
+
+It names no file by its bytes, so every promotion lists what may hold its markers and reads it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from countersign.contracts.errors import Rejected
+from countersign.dialects import shapes
+from countersign.dialects.bitbucket_cloud import answers, requests, words
+from countersign.dialects.bitbucket_cloud.files import Wanted, list_tree, pages, read_files
+from countersign.dialects.conversation import Conversation
+from countersign.dialects.exchange import Answer, Request, Sent, Token
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import (
+    Comparison,
+    File,
+    NewCommit,
+    Place,
+    Tip,
+    TreeEntry,
+)
+from countersign.dialects.repositories.interface import LookScope, View
+from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
+
+# The newest two hundred; of older ones of ours the stream tells, where it was not lost.
+OPEN_PAGES_MAX: Final = 4
+# Of one branch: a thousand tries.
+BRANCH_PAGES_MAX: Final = 20
+# Of commits and differences: a branch of ours has one commit.
+COMPARED_PAGES_MAX: Final = 10
+# Commits of merges; of older ones nobody asks.
+NAMED_MAX: Final = 16
+_CREATED: Final = 201
+
+
+class BitbucketCloudRepository:
+    """The conversations of a promotion, with one token.
+
+    Args:
+        token: a person's, or a stored one.
+
+    """
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def look(self, place: Place, scope: LookScope) -> Conversation[View]:
+        """Everything in one round, but for further pages."""
+        first = yield from self._ask(
+            requests.user(),
+            requests.repository(place),
+            requests.permission(place),
+            requests.branch(place, place.base_branch),
+            requests.branch(place, scope.head_branch),
+            requests.pulls(place, head_branch=scope.head_branch),
+            requests.pulls(place),
+            *(requests.pull(place, number) for number in scope.pulls),
+        )
+        user, repository, permission, base, head, of_branch, opened, *previous = first
+        ours, is_all = yield from pages(
+            self._ask,
+            of_branch,
+            lambda after: requests.pulls(place, head_branch=scope.head_branch, after=after),
+            most=BRANCH_PAGES_MAX,
+        )
+        if not is_all:
+            raise Rejected(
+                ForgeRefusal.LIMIT_EXCEEDED,
+                f"branch {scope.head_branch!r} has too many pull requests",
+            )
+        listed, _ = yield from pages(
+            self._ask,
+            opened,
+            lambda after: requests.pulls(place, after=after),
+            most=OPEN_PAGES_MAX,
+        )
+        with shapes.reading("list pull requests"):
+            our_pulls = answers.pulls_in(ours)
+        whole = yield from self._whole(place, [p.merge_commit for p in our_pulls])
+        with shapes.reading("look at the repository"):
+            tip, head_tip = answers.tip_in(base), answers.tip_in(head)
+            return View(
+                repository_id=answers.uuid(repository.json(), "uuid"),
+                viewer=answers.user_of(user.json()) if user.status == answers.OK else None,
+                may_write=answers.may_write(permission),
+                # There is no such thing here.
+                archived=False,
+                base=tip,
+                head=head_tip,
+                pulls=tuple(
+                    replace(_with_whole(p, head_tip), merge_commit=whole.get(p.merge_commit, ""))
+                    for p in our_pulls
+                ),
+                previous=tuple(
+                    answers.pull_of(a.json()) for a in previous if a.status == answers.OK
+                ),
+                open_pulls=tuple(_with_whole(p, head_tip) for p in answers.pulls_in(listed)),
+                read_at_s=answers.date_s(repository)
+                or max(t.committed_at_s if t else 0.0 for t in (tip, head_tip)),
+            )
+
+    def list_tree(
+        self, place: Place, *, commit: str, path: str
+    ) -> Conversation[tuple[TreeEntry, ...] | None]:
+        return list_tree(self._ask, place, commit=commit, path=path)
+
+    def read_files(
+        self, place: Place, *, commit: str, files: Sequence[TreeEntry], bytes_max: int
+    ) -> Conversation[Mapping[str, File]]:
+        wanted = Wanted(commit=commit, files=files, bytes_max=bytes_max)
+        return read_files(self._ask, place, wanted)
+
+    def commit(self, place: Place, new: NewCommit) -> Conversation[str]:
+        request = requests.commit(place, new)
+        (answer,) = yield from self._ask(request)
+        if answer.status != _CREATED:
+            (there,) = yield from self._ask(requests.branch(place, new.branch))
+            if there.status != answers.OK:
+                yield from self._refuse_in_the_way(place, new.branch)
+            raise words.commit_refusal(
+                answer, place=place, branch=new.branch, is_there=there.status == answers.OK
+            )
+        with shapes.reading(request.name):
+            return answers.commit_at(answer)
+
+    def _refuse_in_the_way(self, place: Place, branch: str) -> Conversation[None]:
+        """Refuse for good where a branch is named like a folder of ours."""
+        parts = branch.split("/")
+        above = ["/".join(parts[:n]) for n in range(1, len(parts))]
+        found = yield from self._ask(*(requests.branch(place, name) for name in above))
+        for name, answer in zip(above, found, strict=True):
+            if answer.status == answers.OK:
+                raise words.in_the_way(place=place, branch=branch, name=name)
+
+    def open_pull(
+        self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
+    ) -> Conversation[Pull]:
+        """Look first: a second one for a branch would change the text of the one that is open."""
+        (there,) = yield from self._ask(requests.pulls(place, head_branch=head))
+        with shapes.reading("list pull requests"):
+            if any(p.state is PullState.OPEN for p in answers.pulls_in([there])):
+                raise Rejected(
+                    ForgeRefusal.PULL_EXISTS,
+                    f"{place.name}: a pull request is open for branch {head!r}",
+                )
+        for number in replaces:
+            yield from self._close(place, number)
+        request = requests.open_pull(place, head=head, text=text)
+        answer, branch = yield from self._ask_in_order(request, requests.branch(place, head))
+        if answer.status != _CREATED:
+            raise Rejected(
+                ForgeRefusal.REFUSED,
+                f"{place.name}: the forge opened no pull request for branch {head!r}, and "
+                f"answered {answer.status}",
+            )
+        with shapes.reading(request.name):
+            return _with_whole(answers.pull_of(answer.json()), answers.tip_in(branch))
+
+    def compare(self, place: Place, *, commit: str) -> Conversation[Comparison]:
+        (branch,) = yield from self._ask(requests.branch(place, place.base_branch))
+        with shapes.reading("read a branch"):
+            base = answers.tip_in(branch)
+        if base is None:
+            raise Rejected(
+                ForgeRefusal.NOT_FOUND, f"{place.name}: there is no branch {place.base_branch!r}"
+            )
+        commits = yield from self._all(
+            partial(requests.commits, place, commit=commit, base=base.commit)
+        )
+        differences = yield from self._all(
+            partial(requests.differences, place, commit=commit, base=base.commit)
+        )
+        with shapes.reading("compare commits"):
+            compared = answers.comparison_in(commits, differences, commit=commit)
+        if not compared.fork_point:
+            raise Rejected(
+                ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
+            )
+        return (yield from self._without_other_modes(place, compared, commit=commit))
+
+    def _all(self, page: Callable[..., Request]) -> Conversation[list[Answer]]:
+        (first,) = yield from self._ask(page())
+        listed, is_all = yield from pages(
+            self._ask, first, lambda after: page(after=after), most=COMPARED_PAGES_MAX
+        )
+        if not is_all:
+            raise Rejected(ForgeRefusal.LIMIT_EXCEEDED, "the branch changes too much to compare")
+        return listed
+
+    def _without_other_modes(
+        self, place: Place, compared: Comparison, *, commit: str
+    ) -> Conversation[Comparison]:
+        """Tell files whose mode was changed too, which the forge does not tell of a difference."""
+        paths = compared.modified[: requests.PER_PAGE]
+        found = yield from self._ask(
+            *(
+                requests.entry(place, commit=at, path=path)
+                for path in paths
+                for at in (compared.fork_point, commit)
+            )
+        )
+        with shapes.reading("look at a file"):
+            told = [answers.entry_of(a.json()) if a.status == answers.OK else None for a in found]
+        same = {
+            path
+            for path, before, after in zip(paths, told[::2], told[1::2], strict=True)
+            if before
+            and after
+            and before.is_file
+            and before == replace(after, size_bytes=before.size_bytes)
+        }
+        others = set(compared.modified) - same
+        return replace(
+            compared,
+            modified=tuple(sorted(same)),
+            otherwise_changed=tuple(sorted({*compared.otherwise_changed, *others})),
+        )
+
+    def close_pull(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
+        """Close it first: it may be merged while somebody reads why."""
+        yield from self._close(place, number)
+        yield from self.comment(place, number, comment=comment)
+
+    def _close(self, place: Place, number: int) -> Conversation[None]:
+        request = requests.decline(place, number)
+        (answer,) = yield from self._ask(request)
+        if answer.status != answers.OK:
+            # It was closed already, or merged: the refusal does not say.
+            (answer,) = yield from self._ask(requests.pull(place, number))
+        with shapes.reading(request.name):
+            state = answers.status_of(answer.json()).state
+        if state is not PullState.CLOSED:
+            raise Rejected(
+                ForgeRefusal.CONFLICT,
+                f"{place.name}: pull request #{number} cannot be closed, it is {state.value}",
+            )
+
+    def comment(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
+        yield from self._ask(requests.comment(place, number, comment))
+
+    def follow(self, place: Place, number: int, *, since: str) -> Conversation[PullStatus | None]:
+        request = requests.pull(place, number)
+        (answer,) = yield from self._ask(request)
+        if answer.status != answers.OK:
+            raise Rejected(
+                ForgeRefusal.NOT_FOUND, f"{place.name}: there is no pull request #{number}"
+            )
+        with shapes.reading(request.name):
+            status = answers.status_of(answer.json())
+        if status.version == since:
+            return None
+        whole = yield from self._whole(place, [status.merge_commit])
+        return replace(status, merge_commit=whole.get(status.merge_commit, ""))
+
+    def _whole(self, place: Place, commits: Sequence[str]) -> Conversation[dict[str, str]]:
+        """Return the whole names of commits that a pull request tells the beginning of."""
+        short = sorted(set(commits) - {""})[:NAMED_MAX]
+        found = yield from self._ask(*(requests.named(place, name) for name in short))
+        with shapes.reading("read a commit"):
+            return {
+                name: shapes.oid(a.json(), "hash")
+                for name, a in zip(short, found, strict=True)
+                if a.status == answers.OK
+            }
+
+    def _ask(self, *asked: Request) -> Conversation[Sequence[Answer]]:
+        if not asked:
+            return ()
+        return (yield tuple(Sent(request=r, token=self._token) for r in asked))
+
+    def _ask_in_order(self, *asked: Request) -> Conversation[list[Answer]]:
+        found: list[Answer] = []
+        for request in asked:
+            found += yield from self._ask(request)
+        return found
+
+
+def _with_whole(pull: Pull, head: Tip | None) -> Pull:
+    """Give a pull request the whole name of its commit, of which the forge tells the beginning."""
+    is_short = head is not None and not answers.is_whole(pull.head_commit)
+    if head and is_short and pull.head_commit and head.commit.startswith(pull.head_commit):
+        return replace(pull, head_commit=head.commit)
+    return pull
