@@ -1,5 +1,6 @@
 """What is refused in review, refused here."""
 
+import ast
 import json
 import re
 import subprocess
@@ -74,6 +75,20 @@ def test_no_module_has_a_name_that_admits_anything() -> None:
         sources.name(path)
         for path in sources.python_files("libs", "services")
         if path.stem in landfill
+    ]
+
+    assert found == []
+
+
+def test_log_line_names_no_field_after_its_first_argument() -> None:
+    """Structlog calls that `event`; a second one is an error where an error was to be logged."""
+    found = [
+        f"{sources.name(path)}:{node.lineno}"
+        for path in sources.python_files("libs", "services")
+        for node in ast.walk(sources.tree(path))
+        if isinstance(node, ast.Call)
+        and re.fullmatch(r"one_entry|log\.\w+", ast.unparse(node.func))
+        and any(keyword.arg == "event" for keyword in node.keywords)
     ]
 
     assert found == []

@@ -372,7 +372,8 @@ async def test_pipeline_that_cannot_be_decided_ends_no_look_at_the_others() -> N
     record = read_object(other)
     service = Observer(publisher=bus, links=Poisoned(), clocks=CLOCKS)
     service.caught_up.set()
-    before = REGISTRY.get_sample_value("countersign_watcher_not_decided_total") or 0
+    failed = ("countersign_entries_failed_total", {"work": "look at Pipelines"})
+    before = REGISTRY.get_sample_value(*failed) or 0
 
     async with asyncio.TaskGroup() as tasks:
         job = tasks.create_task(service.run())
@@ -381,4 +382,4 @@ async def test_pipeline_that_cannot_be_decided_ends_no_look_at_the_others() -> N
         job.cancel()
 
     assert {e.pipeline.name for e in bus.events if isinstance(e, m.PipelineObserved)} == {"basket"}
-    assert REGISTRY.get_sample_value("countersign_watcher_not_decided_total") == before + 1
+    assert REGISTRY.get_sample_value(*failed) == before + 1

@@ -18,7 +18,7 @@ class Handlers:
 
     def on_event(self, received: ReceivedEvent) -> None:
         """Fold an event in; one that cannot be is left out."""
-        with one_entry("fold events", event=type(received.message).__name__):
+        with one_entry("fold events", message=type(received.message).__name__):
             self._fold(received)
 
     def _fold(self, received: ReceivedEvent) -> None:

@@ -37,12 +37,6 @@ NEVER_READ: Final = gauge(
 )
 GAPS: Final = gauge("watcher_gaps", "Parts of clusters that are not known", ("code",))
 DECIDED: Final = histogram("watcher_decide_seconds", "Time to decide about a Pipeline", ("of",))
-NOT_DECIDED: Final = counter(
-    "watcher_not_decided_total", "Looks at a Pipeline that ended in an error of ours"
-)
-NOT_TAKEN: Final = counter(
-    "watcher_events_not_taken_total", "Events of streams that ended in an error of ours"
-)
 WEBHOOKS: Final = counter(
     "watcher_webhooks_total",
     "Webhooks of forges",
@@ -59,11 +53,11 @@ STATUSES: Final = counter(
     "watcher_statuses_total",
     "Statuses of Pipelines written, or why not",
     ("outcome",),
-    known=[("written",), ("same",), ("bug",)],
+    known=[("written",), ("same",)],
 )
 STEPS_TOLD: Final = counter(
     "watcher_step_events_total",
     "Steps told as Events of a Pipeline, or why not",
     ("outcome",),
-    known=[("told",), ("known",), ("limited",), ("dropped",), ("bug",)],
+    known=[("told",), ("known",), ("limited",), ("dropped",)],
 )

@@ -1,7 +1,6 @@
 """Follows streams and hints, and hands on what comes."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -12,11 +11,12 @@ from countersign.contracts.subjects import FLUX_HINT
 from countersign.messaging.bus import Bus, Received
 from countersign.messaging.projections.core_subjects import hear
 from countersign.messaging.projections.follower import follow
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.flux_events import read_event
 from countersign.watcher.hints.rates import WINDOW_S, RateLimit
 from countersign.watcher.hints.reception import Hints
-from countersign.watcher.metrics import HINTS, NOT_TAKEN
+from countersign.watcher.metrics import HINTS
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.pulls.news import PullRequestNews
 
@@ -39,14 +39,19 @@ async def follow_streams(
 
     async def apply(received: Received) -> None:
         event = received.message
-        with _reported(received):
+        names: dict[str, str | int] = {
+            "message": type(event).__name__,
+            "sequence": received.sequence,
+        }
+        with one_entry("fold events", **names):
             observer.on_event(event, sequence=received.sequence, trace=received.trace)
         if tell is not None:
-            with _reported(received):
+            with one_entry("queue steps", **names):
                 tell(event, recorded_at=received.recorded_at)
         if isinstance(event, PullRequestOpened):
             try:
-                await news.on_opened(event)
+                with one_entry("publish parked news", **names):
+                    await news.on_opened(event)
             except Retryable as error:
                 log.warning("parked_news.lost", reason=error.reason)
 
@@ -57,18 +62,6 @@ async def follow_streams(
         caught_up=observer.caught_up,
         restarted=observer.on_restarted,
     )
-
-
-@contextmanager
-def _reported(received: Received) -> Iterator[None]:
-    """Report an event that we cannot take; it must not end the hearing of all others."""
-    try:
-        yield
-    except Exception:
-        NOT_TAKEN.labels().inc()
-        log.exception(
-            "event.bug", message=type(received.message).__name__, sequence=received.sequence
-        )
 
 
 async def follow_hints(bus: Bus, hints: Hints, *, monotonic_s: Callable[[], float]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.telemetry.logs import get_logger
@@ -12,26 +13,35 @@ log = get_logger()
 _FAILED = counter("entries_failed_total", "Entries that could not be dealt with.", ("work",))
 
 
+@dataclass(slots=True)
+class Entry:
+    """Whether the work for an entry failed, for who goes on after it."""
+
+    failed: bool = False
+
+
 @contextmanager
-def one_entry(work: str, **names: str) -> Iterator[None]:
+def one_entry(work: str, **names: str | int) -> Iterator[Entry]:
     """Do work for one entry; what is refused, or a bug, is told and ends nothing else.
 
     Args:
         work: what is done, in the log and the metric.
-        names: ids of the entry, for the log.
+        names: ids of the entry, for the log; never what it holds.
 
     Raises:
         Retryable: the outside is away, for all entries alike.
 
     """
-    failed = _FAILED.labels(work=work)
+    failures, entry = _FAILED.labels(work=work), Entry()
     try:
-        yield
+        yield entry
     except Retryable:
         raise
     except Rejected as error:
-        failed.inc()
+        entry.failed = True
+        failures.inc()
         log.warning("entry.refused", work=work, reason=error.reason, **names)
     except Exception:  # a bug, or a value that nobody thought of: the other entries go on
-        failed.inc()
+        entry.failed = True
+        failures.inc()
         log.exception("entry.failed", work=work, **names)

@@ -1,13 +1,13 @@
 """The right to promote: asked of the cluster; without one, everybody has it but who only looks."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from countersign.approval.model import NotPermitted
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
@@ -71,7 +71,7 @@ class ByAccessReview:
     def __init__(self, api: ClusterApi, *, monotonic_s: Callable[[], float]) -> None:
         self._api = api
         self._monotonic_s = monotonic_s
-        self._answers: OrderedDict[_Question, tuple[bool, float]] = OrderedDict()
+        self._answers: BoundedDict[_Question, tuple[bool, float]] = BoundedDict(ANSWERS_MAX)
 
     async def refuse(self, person: Person, promotion: Promotion, *, fresh: bool = False) -> None:
         ref = promotion.ref
@@ -113,10 +113,7 @@ class ByAccessReview:
         return allowed if self._monotonic_s() < until_s else None
 
     def _remember(self, question: _Question, *, allowed: bool) -> None:
-        self._answers.pop(question, None)
         self._answers[question] = allowed, self._monotonic_s() + ANSWERS_KEPT_S
-        while len(self._answers) > ANSWERS_MAX:
-            self._answers.popitem(last=False)
 
 
 def subject_of(person: Person) -> Subject:

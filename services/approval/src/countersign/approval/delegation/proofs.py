@@ -1,6 +1,5 @@
 """Proves who asks for a redemption: one of our pr-writers, now, and for the first time."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +7,7 @@ from typing import Final
 
 from countersign.approval.delegation.signatures import Writers
 from countersign.approval.interfaces import Caller, Clock
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.consent.redemption import NONCE_BYTES, PUBLIC_KEY_BYTES
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
@@ -26,7 +26,7 @@ class Nonces:
 
     def __init__(self, *, monotonic_s: Callable[[], float]) -> None:
         self._monotonic_s = monotonic_s
-        self._seen: OrderedDict[bytes, float] = OrderedDict()
+        self._seen: BoundedDict[bytes, float] = BoundedDict(NONCES_MAX)
 
     def take(self, nonce: bytes) -> None:
         """Use it up.
@@ -36,8 +36,7 @@ class Nonces:
 
         """
         now_s = self._monotonic_s()
-        while self._seen and next(iter(self._seen.values())) < now_s - NONCES_KEPT_S:
-            self._seen.popitem(last=False)
+        self._seen.discard_while(lambda at_s: at_s < now_s - NONCES_KEPT_S)
         if nonce in self._seen:
             raise Rejected(ConsentRefusal.REPLAY, "the nonce was used before")
         if len(self._seen) >= NONCES_MAX:

@@ -65,7 +65,7 @@ class Reactions:
 
     async def on_event(self, received: ReceivedEvent) -> None:
         """Fold an event in, and do what follows from it; one that cannot be is left out."""
-        with one_entry("react to events", event=type(received.message).__name__):
+        with one_entry("react to events", message=type(received.message).__name__):
             if isinstance(received.message, PipelineObserved | PipelineDeleted):
                 self.environments.apply(received.message)
             else:

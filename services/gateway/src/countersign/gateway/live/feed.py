@@ -11,7 +11,7 @@ from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.view.projection import STREAMS, Projection, Update
 from countersign.messaging.bus import Received
 from countersign.process.health import Health
-from countersign.process.tasks.isolation import isolated
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -76,7 +76,7 @@ class BusFeed:
             recorded_at=received.recorded_at,
             traceparent=received.headers.get("traceparent", ""),
         )
-        with isolated("fold", stream=received.stream, sequence=received.sequence):
+        with one_entry("fold", stream=received.stream, sequence=received.sequence):
             change = self._projection.apply(received.message, stream=received.stream, heard=heard)
             if change is not None and self.caught_up.is_set():
                 self._hub.changed(change)

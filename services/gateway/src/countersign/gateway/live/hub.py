@@ -17,7 +17,7 @@ from countersign.gateway.live.sse import encode_event
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.view.boards import matches
 from countersign.gateway.view.projection import Position, Projection, Update
-from countersign.process.tasks.isolation import isolated
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -168,7 +168,7 @@ class Hub:
     async def _flush(self, dirty: OrderedDict[PipelineKey, set[str]]) -> None:
         rendering = Rendering(self._projection, self._templates, dirty)
         for i, client in enumerate(list(self._clients)):
-            with isolated("show"):
+            with one_entry("show"):
                 self._send(client, self._parts(client, dirty, rendering), rendering)
             if i % 50 == 49:  # noqa: PLR2004 - let requests in between
                 await self._pause(0)

@@ -26,7 +26,7 @@ from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.timeline.timelines import Outcome, Timeline, fold
 from countersign.gateway.view.tracks import broken_track, track_view
-from countersign.process.tasks.isolation import isolated
+from countersign.process.tasks.entries import one_entry
 
 STREAMS: Final = ("PROMOTIONS", "PIPELINES", "TOKENS")
 HISTORY_PER_GATE_MAX: Final = 50  # promotions; what a page shows, the stream keeps the rest
@@ -194,7 +194,7 @@ class Projection:
         if key not in self._tracks:
             # One that cannot be shown must not take the others along.
             self._tracks[key] = broken_track(observed)
-            with isolated("track", namespace=key.namespace, pipeline=key.name):
+            with one_entry("track", namespace=key.namespace, pipeline=key.name):
                 self._tracks[key] = self._made(key, observed)
         return self._tracks[key]
 

@@ -1,8 +1,8 @@
 """Memory of repositories between jobs: by object id, the markers that are held."""
 
-from collections import OrderedDict
 from typing import Final
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.pr_writer.jobs.model import Job
 from countersign.pr_writer.jobs.outcomes import Known
 
@@ -17,12 +17,12 @@ class Memory:
     """The most recently used repositories, each with its most recently seen objects."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[_Key, Known] = OrderedDict()
+        self._known: BoundedDict[_Key, Known] = BoundedDict(REPOSITORIES_MAX)
 
     def recall(self, job: Job) -> Known:
         key = _key(job)
         if key in self._known:
-            self._known.move_to_end(key)
+            self._known.touch(key)
         return self._known.get(key, Known())
 
     def learn(self, job: Job, learned: Known) -> None:
@@ -35,8 +35,6 @@ class Memory:
         markers = list((old | learned.markers).items())[-OBJECTS_MAX:]
         files = list((before.files | learned.files).items())[-FILES_MAX:]
         self._known[key] = Known(markers=dict(markers), files=dict(files))
-        while len(self._known) > REPOSITORIES_MAX:
-            self._known.popitem(last=False)
 
 
 def _key(job: Job) -> _Key:

@@ -13,6 +13,7 @@ from countersign.contracts.messages import SecretRef
 from countersign.kube.access.stored_secrets import FORBIDDEN, MISSING
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.findings import FindingCode
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.keys import KEY, LOOKUPS_AT_ONCE_MAX, is_usable
 from countersign.watcher.interfaces import HmacKeys, Sleep
@@ -98,6 +99,11 @@ class KeyChecks:
     async def _is_news(self, place: Place) -> bool:
         secret = SecretRef(namespace=place[0], name=place[1])
         self._looked_at[place] = self._clock()
+        with one_entry("look at keys", namespace=place[0], secret=place[1]):
+            return await self._look_for_key(place, secret)
+        return False
+
+    async def _look_for_key(self, place: Place, secret: SecretRef) -> bool:
         try:
             async with self._turns, asyncio.timeout(LOOK_TIMEOUT_S):
                 key = await self._keys.read(secret)
@@ -107,9 +113,6 @@ class KeyChecks:
                 message = f"{message}; create it with a key {KEY}"
             return self._tell(place, code=code, message=message)
         except (Retryable, TimeoutError):
-            return False
-        except Exception:  # one Secret must not end the look at all
-            log.exception("hook_secret.bug", namespace=place[0], secret=place[1])
             return False
         if not is_usable(key):
             message = f"it has no key {KEY} that is text; add one, or nobody can sign"

@@ -4,11 +4,11 @@ A key is the value `hmac-key` of a Secret that a Pipeline names; nothing else of
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
@@ -58,7 +58,9 @@ class KeptKeys:
         self._keys = keys
         self._lookup_s = lookup_s
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, str], tuple[Secret | None, float]] = OrderedDict()
+        self._kept: BoundedDict[tuple[str, str], tuple[Secret | None, float]] = BoundedDict(
+            KEPT_MAX
+        )
         self._lookups = asyncio.Semaphore(LOOKUPS_AT_ONCE_MAX)
 
     async def read(self, secret: SecretRef) -> Secret | None:
@@ -90,9 +92,6 @@ class KeptKeys:
     def _keep(self, secret: SecretRef, key: Secret | None) -> Secret | None:
         place = (secret.namespace, secret.name)
         self._kept[place] = (key, self._clock() + KEPT_S)
-        self._kept.move_to_end(place)
-        while len(self._kept) > KEPT_MAX:
-            self._kept.popitem(last=False)
         return key
 
 

@@ -1,10 +1,11 @@
 """Limits how many requests may come from one place."""
 
 import ipaddress
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from countersign.contracts.bounded import BoundedDict
 
 # More are forgotten, the one not heard of for longest first.
 PLACES_MAX: Final = 4096
@@ -28,17 +29,15 @@ class RateLimit:
     def __init__(self, *, requests_max: int, clock: Callable[[], float]) -> None:
         self._requests_max = requests_max
         self._clock = clock
-        self._windows: OrderedDict[str, _Window] = OrderedDict()
+        self._windows: BoundedDict[str, _Window] = BoundedDict(PLACES_MAX)
 
     def take(self, place: str) -> float:
         """Seconds to wait; 0 when the request may be answered."""
         now = self._clock()
         window = self._windows.get(place)
         if window is None or window.ends <= now:
-            window = self._windows[place] = _Window(ends=now + WINDOW_S)
-        self._windows.move_to_end(place)
-        while len(self._windows) > PLACES_MAX:
-            self._windows.popitem(last=False)
+            window = _Window(ends=now + WINDOW_S)
+        self._windows[place] = window
         if window.taken >= self._requests_max:
             return window.ends - now
         window.taken += 1

@@ -4,7 +4,6 @@ No revision, no outcome and no state is ever taken from a hint: what an environm
 from the objects alone. So whoever can send hints can make us look, at most once a second.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
@@ -12,6 +11,7 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.messages import CredentialMode, SecretRef
 from countersign.dialects.pages import pull_request_page
 from countersign.kube.objects import ObjectKey, group_of
@@ -40,7 +40,9 @@ class Hints:
         self._inventory = inventory
         self._projection = projection
         self._look = look
-        self._repeats: OrderedDict[tuple[ObjectKey, ObjectKey | None], str] = OrderedDict()
+        self._repeats: BoundedDict[tuple[ObjectKey, ObjectKey | None], str] = BoundedDict(
+            REPEATS_MAX
+        )
 
     def pipeline(self, key: ObjectKey) -> Pipeline | None:
         return self._inventory.pipelines.get(key)
@@ -80,8 +82,6 @@ class Hints:
         if not event.is_repeated:
             return False
         self._repeats[place] = event.revision
-        while len(self._repeats) > REPEATS_MAX:
-            self._repeats.popitem(last=False)
         return known == event.revision
 
     def _pull_request(self, pipeline: Pipeline, *, target: str, revision: str) -> str:

@@ -6,11 +6,11 @@ none. So nobody learns from the time an answer takes for what a key exists.
 
 import hashlib
 import hmac
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.secret import Secret
 
 # As pipeline-controller takes them; Flux always sends sha256.
@@ -51,7 +51,7 @@ class Signatures:
     def __init__(self, *, clock: Callable[[], float], mac: Mac = hmac.digest) -> None:
         self._clock = clock
         self._mac = mac
-        self._used: OrderedDict[bytes, float] = OrderedDict()
+        self._used: BoundedDict[bytes, float] = BoundedDict(REMEMBERED_MAX)
 
     def accepts(self, signed: Signed, *, keys: Sequence[Secret | None]) -> bool:
         """Check a signature, and use it up where it may be used once.
@@ -81,15 +81,12 @@ class Signatures:
             return False
         if abs(now - int(stamp)) > FRESH_S:
             return False
-        while self._used and next(iter(self._used.values())) < now:
-            self._used.popitem(last=False)
+        self._used.discard_while(lambda until: until < now)
         # Not the signature: the same text can be signed with four algorithms.
         digest = hashlib.sha256(signed.text).digest()
         if digest in self._used:
             return False
         self._used[digest] = now + 2 * FRESH_S
-        while len(self._used) > REMEMBERED_MAX:
-            self._used.popitem(last=False)
         return True
 
 

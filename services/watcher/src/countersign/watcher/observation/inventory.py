@@ -1,10 +1,10 @@
 """All objects as last read, and which Pipelines a change concerns."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.messages import Finding, FindingLevel
 from countersign.kube.flux.applications import App, AppState, Source
 from countersign.kube.flux.rules import Record
@@ -27,7 +27,7 @@ class Inventory:
         self._records: dict[ObjectKey, Record] = {}
         self._pipelines: dict[ObjectKey, Pipeline] = {}
         # Uids of Pipelines that were there; the last ones.
-        self.gone: OrderedDict[str, None] = OrderedDict()
+        self.gone: BoundedDict[str, None] = BoundedDict(GONE_MAX)
         self._problems: tuple[FileProblem, ...] = ()
         self._gaps: tuple[Gap, ...] | None = None
         # Application to Pipelines that name it; source to applications applied from it.
@@ -174,8 +174,6 @@ class Inventory:
             return
         if isinstance(record, Pipeline):
             self.gone[record.ref.uid] = None
-            if len(self.gone) > GONE_MAX:
-                self.gone.popitem(last=False)
         for user, used in self._edges(record):
             user[used].discard(key)
             if not user[used]:

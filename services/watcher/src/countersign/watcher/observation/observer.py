@@ -15,6 +15,7 @@ from countersign.contracts.messages import (
 )
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.decision.decisions import decide
 from countersign.watcher.interfaces import Changes, Clocks, LinkStore, Publisher
@@ -22,7 +23,6 @@ from countersign.watcher.metrics import (
     DECIDED,
     LAST_CHANGE,
     NEVER_READ,
-    NOT_DECIDED,
     OBJECTS,
     UNREADABLE,
 )
@@ -164,6 +164,12 @@ class Observer:
             self._look_for_gone = True
             self._agenda.wake()
             return
+        with one_entry("look at Pipelines", pipeline=str(key)) as entry:
+            await self._look_at_one(key, pipeline)
+        if entry.failed:
+            self._agenda.put_off(key, after_s=BROKEN_AGAIN_S)
+
+    async def _look_at_one(self, key: ObjectKey, pipeline: Pipeline) -> None:
         try:
             started = self._clocks.monotonic_s()
             decision = decide(self._situation(pipeline))
@@ -182,10 +188,6 @@ class Observer:
         except (Retryable, OSError) as error:
             log.warning("pipeline.put_off", pipeline=str(key), reason=str(error))
             self._agenda.put_off(key, after_s=RETRY_S)
-        except Exception:  # one Pipeline must not end the look at all
-            NOT_DECIDED.labels().inc()
-            log.exception("pipeline.bug", pipeline=str(key))
-            self._agenda.put_off(key, after_s=BROKEN_AGAIN_S)
 
     def _situation(self, pipeline: Pipeline) -> Situation:
         seen = self.projection.observed().get((pipeline.key.namespace, pipeline.key.name))

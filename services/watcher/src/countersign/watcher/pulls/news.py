@@ -3,11 +3,11 @@
 A webhook never causes a promotion.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS, PullRequestOpened
@@ -43,8 +43,10 @@ class PullRequestNews:
         self._publisher = publisher
         self._clock = clock
         # By sender too: one that is not believed takes nobody's place.
-        self._parked: OrderedDict[tuple[Place, Address], tuple[Fate, Source]] = OrderedDict()
-        self._deliveries: OrderedDict[Delivered, None] = OrderedDict()
+        self._parked: BoundedDict[tuple[Place, Address], tuple[Fate, Source]] = BoundedDict(
+            PARKED_MAX
+        )
+        self._deliveries: BoundedDict[Delivered, None] = BoundedDict(DELIVERIES_MAX)
 
     def is_repeated(self, delivered: Delivered) -> bool:
         """Tell whether it was handled; a forge sends it again when it is unsure."""
@@ -53,8 +55,6 @@ class PullRequestNews:
     def remember(self, delivered: Delivered) -> None:
         if 0 < len(delivered[1]) <= DELIVERY_CHARACTERS_MAX:
             self._deliveries[delivered] = None
-            while len(self._deliveries) > DELIVERIES_MAX:
-                self._deliveries.popitem(last=False)
 
     async def on_fate(self, fate: Fate, *, source: Source) -> WebhookOutcome:
         """Publish what became of a pull request; returns a word for what was done.
@@ -71,8 +71,6 @@ class PullRequestNews:
             # A merge can be faster than the news that the pull request was opened.
             place = (origin, fate.repository_id, fate.number)
             self._parked[place, source.address] = (fate, source)
-            while len(self._parked) > PARKED_MAX:
-                self._parked.popitem(last=False)
             return WebhookOutcome.UNKNOWN
         return await self._publish(fate, entry=entry, source=source)
 

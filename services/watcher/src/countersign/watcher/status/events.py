@@ -5,16 +5,17 @@ and counted. The streams are the record.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import PromotionRef
 from countersign.kube.access.api import ClusterApi
 from countersign.kube.refusals import ClusterRefusal
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.interfaces import Sleep
 from countersign.watcher.metrics import STEPS_TOLD
@@ -42,7 +43,7 @@ class StepEvents:
         self._instance = instance
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_MAX)
         # Since when, and how many: by uid of the Pipeline.
-        self._told: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
+        self._told: BoundedDict[str, tuple[datetime, int]] = BoundedDict(PIPELINES_MAX)
         self._complained = False
 
     def on_event(self, event: Message, *, recorded_at: datetime) -> None:
@@ -66,12 +67,8 @@ class StepEvents:
         """Until cancelled."""
         while True:
             body = await self._queue.get()
-            try:
-                outcome = await self._tell(body)
-            except Exception:  # one step must not end the telling of all
-                log.exception("step.bug", name=body["metadata"]["name"])
-                outcome = "bug"
-            STEPS_TOLD.labels(outcome=outcome).inc()
+            with one_entry("tell steps", step=body["metadata"]["name"]):
+                STEPS_TOLD.labels(outcome=await self._tell(body)).inc()
 
     async def _tell(self, body: dict[str, Any]) -> str:
         namespace = body["metadata"]["namespace"]
@@ -101,7 +98,4 @@ class StepEvents:
         if now - since > RECENT:
             since, count = now, 0
         self._told[uid] = since, count + 1
-        self._told.move_to_end(uid)
-        while len(self._told) > PIPELINES_MAX:
-            self._told.popitem(last=False)
         return count < PIPELINE_STEPS_MAX

@@ -8,16 +8,17 @@ A status that cannot be written is tried again later, and hinders no promotion.
 import asyncio
 import json
 import math
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from countersign.contracts.bounded import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import APPLY, ClusterApi
 from countersign.kube.objects import Manifest, ObjectKey, is_earlier, mapping, text
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.kube.refusals import ClusterRefusal
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.interfaces import Clocks
 from countersign.watcher.metrics import STATUSES
@@ -85,7 +86,9 @@ class StatusObjects:
         # Who has lost the bus does not know better than others.
         self._not_ready = not_ready
         self._pace = pace
-        self._kept: OrderedDict[ObjectKey, _Kept] = OrderedDict()
+        self._kept: BoundedDict[ObjectKey, _Kept] = BoundedDict(
+            KEPT_MAX, on_evicted=self._leave_out
+        )
         self._due: dict[ObjectKey, float] = {}
         self._changed_at = 0.0
         self._wake = asyncio.Event()
@@ -162,14 +165,15 @@ class StatusObjects:
         if kept is None or kept.uid != pipeline.ref.uid:
             kept = self._kept[pipeline.key] = _Kept(uid=pipeline.ref.uid)
             self._take(kept, pipeline)
-            while len(self._kept) > KEPT_MAX:
-                self._due.pop(self._kept.popitem(last=False)[0], None)
         elif kept.status is not pipeline.status and not is_earlier(
             pipeline.resource_version, than=kept.version
         ):
             self._take(kept, pipeline)
-        self._kept.move_to_end(pipeline.key)
+        self._kept.touch(pipeline.key)
         return kept
+
+    def _leave_out(self, key: ObjectKey, _: _Kept) -> None:
+        self._due.pop(key, None)
 
     def _take(self, kept: _Kept, pipeline: Pipeline) -> None:
         kept.version, kept.status = pipeline.resource_version, pipeline.status
@@ -184,16 +188,17 @@ class StatusObjects:
         if self._not_ready():
             self._put_off(key, self._pace.retry_s)
             return
+        with one_entry("write statuses", pipeline=str(key)) as entry:
+            await self._write_one(key, kept)
+        if entry.failed:
+            self._put_off(key, self._pace.retry_max_s)
+
+    async def _write_one(self, key: ObjectKey, kept: _Kept) -> None:
         try:
             async with self._turns:
                 outcome = await self._apply(key, kept)
         except (Rejected, Retryable) as error:
             self._on_failure(key, kept, error)
-            return
-        except Exception:  # one Pipeline must not end the writing of all
-            STATUSES.labels(outcome="bug").inc()
-            log.exception("status.bug", pipeline=str(key))
-            self._put_off(key, self._pace.retry_max_s)
             return
         STATUSES.labels(outcome=outcome).inc()
         kept.reviews = min(_DOUBLINGS_MAX, kept.reviews + 1)
