@@ -208,7 +208,6 @@ SERVICES: Final = Board(
         Panel(
             title="Errors of ours, and refusals by the bus, in an hour",
             queries={
-                "bugs {{work}}": "sum by (work) (increase(countersign_isolated_bugs_total[1h]))",
                 "entries {{work}}": "sum by (work) "
                 "(increase(countersign_entries_failed_total[1h]))",
                 "bus {{operation}}": "sum by (operation) "

@@ -244,7 +244,7 @@ class ObjectRef(Message):
 
 
 class Revision(Message):
-    """What Flux prints for what is deployed, and its parts."""
+    """The revision of what is deployed, as Flux prints it, and its parts."""
 
     recorded: Annotated[str, Field(min_length=1)]
     """Exactly what was recorded: `6.9.0`, `6.9.0+702cabdc4401`, `main@sha1:…`."""
@@ -257,7 +257,7 @@ class Revision(Message):
 
 
 class Destination(Message):
-    """Where the pull request goes."""
+    """The place that a pull request goes to."""
 
     origin: Annotated[str, Field(min_length=1)]
     """Scheme, host and port, lower case: `https://github.com`."""
@@ -331,7 +331,7 @@ class Problem(Message):
     code: Annotated[str, Field(min_length=1)]
     """Stable, for instance `unknown_promotion`, `state_mismatch`, `token_too_strong`."""
     message: Annotated[str, Field(min_length=1)]
-    """What failed, on which object, and what to do."""
+    """The failure, the object, and what to do, in words."""
     retry_after_s: Int32 = Field(alias="retryAfterS", default=0)
     """After so many seconds it may work; 0 where that is not known."""
 
@@ -354,7 +354,7 @@ class RedeemRequest(Message):
     """Random, used once, 16 bytes."""
     signed_at: Timestamp = Field(alias="signedAt")
     reply: Annotated[str, Field(min_length=1)]
-    """Where the answer is to go; signed, so that nobody can steer it elsewhere."""
+    """The subject that the answer is to go to; signed, so that nobody can steer it elsewhere."""
     signature: Annotated[Bytes, Field(min_length=1)]
     """Ed25519 by the pr-writer's nkey over the canonical bytes of all fields above."""
 
@@ -372,7 +372,7 @@ class PingResponse(Message):
 
 
 class Content(Message):
-    """What is compared and promoted. Two environments that run the same content need no promotion."""
+    """The unit of comparison and promotion. Two environments that run the same content need no promotion."""
 
     identity: Annotated[str, Field(min_length=1)]
     """HelmRelease: chart version and OCI digest. Kustomization: digest of the built manifests, or the commit where no digest is recorded."""
@@ -390,9 +390,9 @@ class PromotionRef(Message):
     url: str = ""
     """Its page on the board; empty where the installation was not told the board's address."""
     revision: Revision | None = None
-    """What is promoted."""
+    """The revision that is promoted."""
     purl: str = ""
-    """What is promoted, as a package URL (https://github.com/package-url/purl-spec): `pkg:helm/podinfo@6.9.0`; empty where that is not known."""
+    """The package that is promoted, as a package URL (https://github.com/package-url/purl-spec): `pkg:helm/podinfo@6.9.0`; empty where that is not known."""
 
 
 class CredentialUse(Message):
@@ -409,13 +409,13 @@ class TargetObserved(Message):
     condition: EnvironmentCondition = EnvironmentCondition.UNSPECIFIED
     message: str = ""
     revision: Revision | None = None
-    """What it last ran healthily, even if it no longer does."""
+    """The content that it last ran healthily, even if it no longer does."""
     code: str = ""
     """Why it cannot be read, by the code of the finding that says the same; empty where it can."""
 
 
 class Gate(Message):
-    """What stands between two environments when no promotion is under way."""
+    """The gate between two environments: what stands in the way, or how far the promotion is."""
 
     state: GateState = GateState.UNSPECIFIED
     message: str = ""
@@ -427,13 +427,13 @@ class Gate(Message):
     reason: GateReason = GateReason.UNSPECIFIED
     """Why the gate is in its state; `message` says the same to a person."""
     hindered_by: str = Field(alias="hinderedBy", default="")
-    """Whose condition hinders, where one does: this environment or the one before."""
+    """The environment whose condition hinders, where one does: this one or the one before."""
     cause: str = ""
-    """What Flux said of it, word for word; a part of `message`."""
+    """Flux's own words about it; a part of `message`."""
     cautions: tuple[Caution, ...] = ()
     """Those of the promotion that is current, or of what would be requested."""
     running: Revision | None = None
-    """What the environment runs instead of what was merged, and since when; with NOT_ARRIVED."""
+    """The content that the environment runs instead of what was merged, and since when; with NOT_ARRIVED."""
     running_since: Timestamp | None = Field(alias="runningSince", default=None)
 
 
@@ -441,14 +441,14 @@ class Finding(Message):
     code: Annotated[str, Field(min_length=1)]
     """Stable, for instance `duplicate_environment`."""
     message: Annotated[str, Field(min_length=1)]
-    """What is wrong, on which object, and what to do."""
+    """The fault, the object, and what to do, in words."""
     level: FindingLevel = FindingLevel.UNSPECIFIED
     subject: ObjectRef | None = None
     """The object that it is about; absent for the Pipeline or the credential itself."""
     path: str = ""
     """Field of the object, `spec.environments[1].promotion`; empty where it is about the whole."""
     remedy: str = ""
-    """What to do about it, where `message` does not say so itself."""
+    """The next step for a person, where `message` does not say so itself."""
 
 
 class PipelineDeleted(Message):
@@ -485,7 +485,7 @@ class BeginResponse(Message):
     approval_id: str = Field(alias="approvalId", default="")
     replica: str = ""
     authorize_url: str = Field(alias="authorizeUrl", default="")
-    """Where the browser goes next; empty when it was granted at once."""
+    """The address that the browser goes to next; empty when it was granted at once."""
     expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
     granted: bool = False
 
@@ -562,7 +562,7 @@ class RevokeRequest(Message):
 class CheckRequest(Message):
     credential: SecretRef
     person: Person
-    """Who wants to know."""
+    """The person who asks."""
 
 
 class CheckResponse(Message):
@@ -577,7 +577,7 @@ class EnvironmentObserved(Message):
     message: str = ""
     """One sentence, for instance `HelmRelease podinfo: upgrade retries exhausted`."""
     content: Content | None = None
-    """What all targets run healthily; absent while they do not agree."""
+    """The content that all targets run healthily; absent while they do not agree."""
     since: Timestamp | None = None
     targets: tuple[TargetObserved, ...] = ()
     gate: Gate | None = None
@@ -597,7 +597,7 @@ class TokenUsed(Message):
 
 
 class TokenChecked(Message):
-    """What is known of a stored credential."""
+    """A stored credential was checked."""
 
     credential: SecretRef
     origin: str = ""
@@ -614,33 +614,33 @@ class TokenChecked(Message):
     checked_at: Timestamp | None = Field(alias="checkedAt", default=None)
     next_check_at: Timestamp | None = Field(alias="nextCheckAt", default=None)
     last_used_by_us_at: Timestamp | None = Field(alias="lastUsedByUsAt", default=None)
-    """When Countersign last used it; absent: not since its records begin."""
+    """The last use by Countersign; absent: none since its records begin."""
     last_used_for: PromotionRef | None = Field(alias="lastUsedFor", default=None)
     last_used_reported_at: Timestamp | None = Field(alias="lastUsedReportedAt", default=None)
-    """When the forge says it was last used by anybody; most forges do not tell."""
+    """The last use by anybody, as the forge says; most forges do not tell."""
     findings: tuple[Finding, ...] = ()
     uses: tuple[CredentialUse, ...] = ()
     why: TokenReason = TokenReason.UNSPECIFIED
     """Why it is not valid or not known, for programs; `reason` says it to people."""
     detail: str = ""
-    """What the forge or the way to it said besides, if anything."""
+    """Further words of the forge or of the way to it, if there are any."""
     risk: TokenRisk = TokenRisk.UNSPECIFIED
-    """How much it asks for attention, by its findings."""
+    """The attention that it needs, by its findings."""
     owner_kind: TokenOwnerKind = Field(alias="ownerKind", default=TokenOwnerKind.UNSPECIFIED)
     owner_standing: TokenOwnerStanding = Field(
         alias="ownerStanding", default=TokenOwnerStanding.UNSPECIFIED
     )
-    """Whether the owner's account is still in use; most forges do not tell."""
+    """The standing of the owner's account; most forges do not tell."""
     created_at: Timestamp | None = Field(alias="createdAt", default=None)
-    """When it was made; most forges do not tell."""
+    """The time at which it was made; most forges do not tell."""
     written_at: Timestamp | None = Field(alias="writtenAt", default=None)
-    """When its Secret was last written: the token has not been renewed since."""
+    """The time at which its Secret was last written: the token has not been renewed since."""
     shared_with: tuple[SecretRef, ...] = Field(alias="sharedWith", default=())
     """Other Secrets that hold the same token. They are compared inside of the auditor; nothing by which a token could be guessed leaves it."""
     used_elsewhere_at: Timestamp | None = Field(alias="usedElsewhereAt", default=None)
     """The forge tells of a use at this time, and it was none of ours."""
     history: tuple[TokenChange, ...] = ()
-    """What changed from one check to the next, oldest first; at most 50."""
+    """Changes from one check to the next, oldest first; at most 50."""
     repositories: tuple[str, ...] = ()
     """The only repositories that it reaches, `owner/name`; empty where it reaches others or the forge does not tell."""
 
@@ -666,7 +666,7 @@ class ApprovalGranted(Message):
     """Lower-case hexadecimal SHA-256 of what was consented to."""
     mode: CredentialMode = CredentialMode.UNSPECIFIED
     forge_user: ForgeUser | None = Field(alias="forgeUser", default=None)
-    """Whose token it is; absent when nothing was delegated."""
+    """The account whose token it is; absent when nothing was delegated."""
     replica: str = ""
     granted_at: Timestamp | None = Field(alias="grantedAt", default=None)
     expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
@@ -717,11 +717,11 @@ class ApprovalLost(Message):
     replica: str = ""
     lost_at: Timestamp | None = Field(alias="lostAt", default=None)
     by: Person | None = None
-    """Whose it was."""
+    """The person whose approval it was."""
 
 
 class ApprovalRevoked(Message):
-    """What became of a delegation at the forge after its end."""
+    """A delegation has ended at the forge, or was forgotten, or could not be ended."""
 
     promotion: PromotionRef
     approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
@@ -730,9 +730,9 @@ class ApprovalRevoked(Message):
     """`used`, `rejected`, `expired`, `signed out`, `superseded`, `shut down`, `withdrawn`."""
     revoked_at: Timestamp | None = Field(alias="revokedAt", default=None)
     by: Person | None = None
-    """Whose it was."""
+    """The person whose approval it was."""
     redeemed_at: Timestamp | None = Field(alias="redeemedAt", default=None)
-    """When it was first handed to an executor; absent: never."""
+    """The time at which it was first handed to an executor; absent: never."""
 
 
 class PromotionRequested(Message):
@@ -746,23 +746,23 @@ class PromotionRequested(Message):
     marker_key: Annotated[str, Field(min_length=1)] = Field(alias="markerKey")
     """`<namespace>:<pipeline>:<environment>`, as the comment in the file says."""
     current: Revision | None = None
-    """What the environment runs now; absent when it runs nothing yet."""
+    """The revision that the environment runs now; absent when it runs nothing yet."""
     mode: CredentialMode = CredentialMode.UNSPECIFIED
     secret: SecretRef | None = None
     """Set where the Pipeline names a Secret."""
     manual: bool = False
     """Somebody must approve even where no delegation is needed."""
     approvals: Int32 = 0
-    """How many people must approve; 0 and 1 mean one."""
+    """The number of people who must approve; 0 and 1 mean one."""
     previous_promotion_id: str = Field(alias="previousPromotionId", default="")
     """The last promotion merged or completed into this environment."""
     requested_at: Timestamp | None = Field(alias="requestedAt", default=None)
     solo_mode: bool = Field(alias="soloMode", default=False)
-    """Who asked for the attempt may approve it too, even as the only one."""
+    """The person who asked for the attempt may approve it too, even as the only one."""
     cautions: tuple[Caution, ...] = ()
     """While there is one, a person must approve in every mode."""
     content_created_at: Timestamp | None = Field(alias="contentCreatedAt", default=None)
-    """When the content was made, where its source says that; nobody signs it."""
+    """The time at which the content was made, where its source says that; nobody signs it."""
     reason_required: bool = Field(alias="reasonRequired", default=False)
     """Whoever approves or rejects it says why."""
 
@@ -803,7 +803,7 @@ class PromotionUndone(Message):
 
 
 class PullRequestProgressed(Message):
-    """How far the opening of a pull request is."""
+    """The steps of opening a pull request."""
 
     promotion: PromotionRef
     step: OpeningStep = OpeningStep.UNSPECIFIED
@@ -820,7 +820,7 @@ class PullRequestOpened(Message):
     author: ForgeUser | None = None
     """As whom it was opened."""
     approver: Person | None = None
-    """Who consented, where somebody did."""
+    """The person who consented, where somebody did."""
     files: tuple[str, ...] = ()
     opened_at: Timestamp | None = Field(alias="openedAt", default=None)
     found: bool = False
@@ -832,7 +832,7 @@ class PullRequestFailed(Message):
 
     promotion: PromotionRef
     message: Annotated[str, Field(min_length=1)]
-    """What failed, on which object, and what to do."""
+    """The failure, the object, and what to do, in words."""
     reason: FailureReason = FailureReason.UNSPECIFIED
     approval_id: str = Field(alias="approvalId", default="")
     step: OpeningStep = OpeningStep.UNSPECIFIED
@@ -844,11 +844,11 @@ class PullRequestFailed(Message):
     line: Int32 = 0
     mode: CredentialMode = CredentialMode.UNSPECIFIED
     approver: Person | None = None
-    """Who consented, where somebody did."""
+    """The person who consented, where somebody did."""
 
 
 class PullRequestUpdated(Message):
-    """What a forge told of an open pull request: checks, reviews."""
+    """A forge told something new of an open pull request: checks, reviews."""
 
     promotion: PromotionRef
     pull_request: PullRequestRef = Field(alias="pullRequest")
@@ -858,7 +858,7 @@ class PullRequestUpdated(Message):
     author: ForgeUser | None = None
     """As whom it was opened."""
     approver: Person | None = None
-    """Who consented, where somebody did."""
+    """The person who consented, where somebody did."""
 
 
 class PullRequestMerged(Message):
@@ -873,7 +873,7 @@ class PullRequestMerged(Message):
     author: ForgeUser | None = None
     """As whom it was opened."""
     approver: Person | None = None
-    """Who consented, where somebody did."""
+    """The person who consented, where somebody did."""
 
 
 class PullRequestClosed(Message):
@@ -887,7 +887,7 @@ class PullRequestClosed(Message):
     author: ForgeUser | None = None
     """As whom it was opened."""
     approver: Person | None = None
-    """Who consented, where somebody did."""
+    """The person who consented, where somebody did."""
 
 
 class CompleteResponse(Message):
@@ -899,13 +899,13 @@ class CompleteResponse(Message):
 
 
 class PipelineObserved(Message):
-    """What a Pipeline says and what its environments run. The last one for a Pipeline is the truth."""
+    """A Pipeline as it is written, and what its environments run. The last one for a Pipeline is the truth."""
 
     pipeline: PipelineRef
     app: ObjectRef
     environments: tuple[EnvironmentObserved, ...] = ()
     findings: tuple[Finding, ...] = ()
-    """What is wrong with the Pipeline itself, for a person to mend."""
+    """Faults of the Pipeline itself, for a person to mend."""
     manifest: str = ""
     """The object as YAML, without status and managed fields; cut at 64 KiB."""
     observed_at: Timestamp | None = Field(alias="observedAt", default=None)

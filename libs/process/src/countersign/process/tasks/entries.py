@@ -15,7 +15,7 @@ _FAILED = counter("entries_failed_total", "Entries that could not be dealt with.
 
 @dataclass(slots=True)
 class Entry:
-    """Whether the work for an entry failed, for who goes on after it."""
+    """The outcome of work for one entry, for whoever goes on after it."""
 
     failed: bool = False
 
