@@ -1,6 +1,7 @@
 """A transport that holds every request and every answer against the vendor's own description."""
 
 import json
+from collections.abc import Callable
 
 import httpx2
 import vendor_api
@@ -24,6 +25,8 @@ class CheckingTransport(httpx2.AsyncBaseTransport):
         self._graphql = graphql
         self._odd: dict[str, httpx2.Response] = {}
         self._faults: list[tuple[str, str, httpx2.Response]] = []
+        # What becomes of an answer's body on its way.
+        self.edit: Callable[[bytes], bytes] = bytes
         # (method, path with query) of what was sent.
         self.sent: list[tuple[str, str]] = []
 
@@ -63,7 +66,7 @@ class CheckingTransport(httpx2.AsyncBaseTransport):
             return fault
         odd = next((a for path, a in self._odd.items() if target.endswith(path)), None)
         answer = odd or await self._inner.handle_async_request(request)
-        content = await answer.aread()
+        content = self.edit(await answer.aread())
         content_type = answer.headers.get("content-type", "").partition(";")[0]
         if not is_graphql and content_type not in RAW:
             vendor_api.check_response(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -84,6 +84,10 @@ class Stage(Protocol):
 
     def open(self, head: str, *, base: str = "main", by: str = OTHER) -> int: ...
 
+    def open_from_fork(self, head: str) -> int:
+        """Open a pull request whose branch, of that name, is in another's repository."""
+        ...
+
     def merge(self, number: int, *, by: str = OTHER) -> None: ...
 
     def close(self, number: int, *, by: str = OTHER) -> None: ...
@@ -135,6 +139,11 @@ class SmallStage:
 
     def open(self, head: str, *, base: str = "main", by: str = OTHER) -> int:
         return self.forge.open(self.repository, head=head, base=base, by=by).number
+
+    def open_from_fork(self, head: str) -> int:
+        fork = self.forge.repository(f"{READER}/{NAME}", FILES, READER)
+        self.forge.push(fork, head, {"README.md": "# ours now\n"}, by=READER)
+        return self.forge.open(self.repository, head=head, by=READER, source=fork).number
 
     def merge(self, number: int, *, by: str = OTHER) -> None:
         self.forge.merge(self.repository, number, by=by)
@@ -222,7 +231,8 @@ class GitHubStage:
         return Place(owner=OWNER, repository="empty", base_branch="main")
 
     def archive(self) -> None:
-        raise NotImplementedError
+        """The local forge has no archive; of the answer that is what tells of it."""
+        self.transport.edit = lambda body: body.replace(b'"isArchived":false', b'"isArchived":true')
 
     @property
     def _git(self):  # type: ignore[no-untyped-def] # noqa: ANN202 - dulwich's own type
@@ -265,6 +275,18 @@ class GitHubStage:
 
     def open(self, head: str, *, base: str = "main", by: str = OTHER) -> int:
         return self.running.open(FULL_NAME, head=head, base=base, by=by).number
+
+    def open_from_fork(self, head: str) -> int:
+        fork = self.running.repository(f"{READER}/{NAME}", FILES, writers=[READER])
+        self.push(head, {"README.md": "# ours now\n"}, by=READER)
+        number = self.open(head, by=READER)
+        moved = replace(self.running.pull(FULL_NAME, number), head_repository_id=fork.id)
+        store = self.running.store
+        ours = store.repository(OWNER, NAME)
+        assert ours is not None
+        store.save_pull(ours, moved)
+        del self._git.refs[f"{branching.HEADS}{head}".encode()]
+        return number
 
     def merge(self, number: int, *, by: str = OTHER) -> None:
         self.running.merge(FULL_NAME, number, by=by)

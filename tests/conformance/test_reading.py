@@ -76,6 +76,24 @@ async def test_look_finds_our_branch_and_its_pull_request(stage: Stage) -> None:
     assert view.open_pulls == view.pulls == view.own_pulls
 
 
+async def test_look_tells_that_a_repository_is_archived(stage: Stage) -> None:
+    stage.archive()
+
+    assert (await stage.client().look(PLACE, SCOPE)).archived
+
+
+async def test_pull_request_of_a_fork_is_never_ours(stage: Stage) -> None:
+    """Anybody may name a branch of a fork as they like, also as we name ours."""
+    number = stage.open_from_fork(BRANCH)
+
+    view = await stage.client().look(PLACE, SCOPE)
+
+    assert view.head is None
+    assert view.own_pulls == ()
+    assert [pull.number for pull in view.open_pulls] == [number]
+    assert view.open_pulls[0].head_repository_id != view.repository_id
+
+
 async def test_look_finds_a_merged_pull_request_whose_branch_is_gone(stage: Stage) -> None:
     stage.push(BRANCH, {"apps/prod/release.yaml": "version: 6.9.0 # here\n"})
     number = stage.open(BRANCH)

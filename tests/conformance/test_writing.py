@@ -9,7 +9,7 @@ from conformance.stages import LINKED, OTHER, PLACE, READER, SCRIPT, WRITER, Sta
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import NewCommit, Replacement, blob_id
-from countersign.dialects.repositories.interface import LookScope, Repository
+from countersign.dialects.repositories.interface import LookScope, Repository, View
 from countersign.dialects.repositories.pulls import PullState, PullText
 
 BRANCH = "countersign/apps/podinfo/prod/abc"
@@ -179,6 +179,10 @@ async def test_compare_counts_commits(stage: Stage) -> None:
     assert (compared.commits_ahead, compared.fork_point) == (2, base)
 
 
+async def ours(stage: Stage) -> View:
+    return await stage.client().look(PLACE, LookScope(head_branch=BRANCH))
+
+
 async def opened(stage: Stage, client: Repository) -> int:
     await client.look(PLACE, LookScope(head_branch=BRANCH))
     made = await client.commit(PLACE, change(stage))
@@ -199,6 +203,15 @@ async def test_pull_request_is_opened_in_the_name_of_the_token(stage: Stage) -> 
     assert (pull.number, pull.state, pull.head_branch) == (number, PullState.OPEN, BRANCH)
     assert pull.author is not None
     assert pull.author.login == WRITER
+
+
+async def test_pull_request_of_a_fork_is_in_nobodys_way(stage: Stage) -> None:
+    theirs = stage.open_from_fork(BRANCH)
+
+    number = await opened(stage, stage.client())
+
+    assert number != theirs
+    assert [p.number for p in (await ours(stage)).own_pulls] == [number]
 
 
 async def test_second_pull_request_of_a_branch_exists_already(stage: Stage) -> None:
