@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from doubles.github_oauth import FORGE, ORIGIN, GitHubDouble, github
 
 from countersign.approval.assembly import Dice, Neighbours, Permissions, Service, build
-from countersign.approval.clocks import Clocks
 from countersign.approval.consent.rights import EverybodySignedIn
 from countersign.approval.delegation.signatures import Writers
 from countersign.approval.interfaces import Application, Applications, OAuth
@@ -31,6 +30,7 @@ from countersign.contracts.promotion import Promotion
 from countersign.contracts.subjects import inbox_prefix
 from countersign.kube.refusals import ClusterRefusal
 from countersign.messaging.refusals import BusRefusal
+from countersign.process.clocks import Clocks
 
 SESSION = "5" * 64
 TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
@@ -54,7 +54,7 @@ class Clock:
 
     @property
     def clocks(self) -> Clocks:
-        return Clocks(now=self, monotonic_s=lambda: self.monotonic_s, sleep=self.sleep)
+        return Clocks(wall=self, monotonic=lambda: self.monotonic_s, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass at once, and others work meanwhile."""

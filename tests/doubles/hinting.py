@@ -1,6 +1,5 @@
 """The promotion hook around a real `Observer`, and requests to it."""
 
-import asyncio
 import hmac
 import json
 import time
@@ -18,12 +17,13 @@ from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.messaging.refusals import BusRefusal
+from countersign.process.clocks import Clocks
 from countersign.watcher.hints.endpoint import Guard, PromotionHook
 from countersign.watcher.hints.rates import RateLimit
 from countersign.watcher.hints.reception import Hints
 from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app
-from countersign.watcher.interfaces import Changes, Clocks
+from countersign.watcher.interfaces import Changes
 from countersign.watcher.model import Links, Situation
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.pulls.news import PullRequestNews
@@ -117,8 +117,9 @@ class HookHouse:
             signatures=Signatures(clock=lambda: self.now, mac=self._mac),
             rate=RateLimit(requests_max=requests_max, clock=lambda: self.now),
             not_ready=self.watching.not_ready,
-            clocks=Clocks(now=lambda: NOW, monotonic_s=clock.monotonic_s) if clock else CLOCKS,
-            sleep=clock.wait if clock else asyncio.sleep,
+            clocks=Clocks(wall=lambda: NOW, monotonic=clock.monotonic_s, sleep=clock.wait)
+            if clock
+            else CLOCKS,
             refusal_s=refusal_s,
         )
         self.keys.clock = clock or self.keys.clock

@@ -16,14 +16,14 @@ from countersign.kube.flux.applications import App, AppState
 from countersign.kube.flux.rules import read_object
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
+from countersign.process.clocks import Clocks
 from countersign.watcher.decision.decisions import after, decide
-from countersign.watcher.interfaces import Clocks
 from countersign.watcher.model import Decision, Link, Situation
 from countersign.watcher.reading.directory import Directory
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 # Days stand still, waits do not.
-CLOCKS = Clocks(now=lambda: NOW, monotonic_s=time.monotonic)
+CLOCKS = Clocks(wall=lambda: NOW, monotonic=time.monotonic)
 
 
 def directory_of(root: Path, **more: Any) -> Directory:

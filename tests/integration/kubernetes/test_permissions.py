@@ -43,8 +43,9 @@ from countersign.kube.access.stored_secrets import read_secret
 from countersign.kube.objects import Manifest
 from countersign.kube.rbac import cli
 from countersign.kube.watches.watching_api import watching_api
+from countersign.process.clocks import Clocks
 from countersign.watcher.hints.keys import ClusterKeys
-from countersign.watcher.interfaces import Changes, Clocks
+from countersign.watcher.interfaces import Changes
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.reading.clusters import Clusters
 from countersign.watcher.reading.remote import Ways
@@ -295,7 +296,7 @@ class Interfering(RecordedApi):
 @asynccontextmanager
 async def running_watcher(api: RecordedWatching, single: RecordedApi) -> AsyncIterator[None]:
     """All of the service that speaks to the API server."""
-    clocks = Clocks(now=utc_now, monotonic_s=time.monotonic)
+    clocks = Clocks(wall=utc_now, monotonic=time.monotonic)
     steps = StepEvents(single, clock=utc_now, sleep=asyncio.sleep, instance="watcher-0")
     statuses = StatusObjects(single, clocks=clocks, random=lambda: 0.5, not_ready=lambda: None)
     watching = Observer(publisher=Nobody(), links=statuses, clocks=clocks)

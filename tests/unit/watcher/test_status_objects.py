@@ -18,7 +18,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.objects import Manifest
 from countersign.kube.pipelines.pipeline import Pipeline, as_stored, read_pipeline
 from countersign.kube.refusals import ClusterRefusal
-from countersign.watcher.interfaces import Clocks
+from countersign.process.clocks import Clocks
 from countersign.watcher.model import Link, Situation
 from countersign.watcher.status.content import status_of
 from countersign.watcher.status.objects import Pace, StatusObjects
@@ -91,7 +91,7 @@ class Watcher:
         self.cluster = Cluster(objects.manifest, release("dev", "6.9.0"), release("prod", "6.8.4"))
         self.store = StatusObjects(
             objects,
-            clocks=Clocks(now=lambda: NOW, monotonic_s=objects.monotonic_s),
+            clocks=Clocks(wall=lambda: NOW, monotonic=objects.monotonic_s),
             random=lambda: 0.0,
             not_ready=lambda: not self.ready,
             pace=pace,

@@ -6,14 +6,22 @@ Whoever needs one takes it as an argument; a test gives its own.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 
 def _wall() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """The end of a lifetime: as people are told it, and by a clock that never goes back."""
+
+    at: datetime
+    monotonic_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +34,18 @@ class Clocks:
 
     wall: Callable[[], datetime] = _wall
     monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
     random: Callable[[], float] = random.random
+
+    def deadline(self, lasting: timedelta) -> Deadline:
+        """Return the end of something that begins now."""
+        return Deadline(
+            at=self.wall() + lasting, monotonic_s=self.monotonic() + lasting.total_seconds()
+        )
+
+    def is_over(self, deadline: Deadline) -> bool:
+        """Say if it is over by either clock: one that is stepped back makes nothing longer."""
+        return self.wall() >= deadline.at or self.monotonic() >= deadline.monotonic_s
 
 
 MACHINE: Final = Clocks()

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from countersign.approval.clocks import Clocks
 from countersign.approval.consent.admission import Admission
 from countersign.approval.consent.consents import Consents
 from countersign.approval.consent.decisions import Decisions
@@ -33,6 +32,7 @@ from countersign.approval.schedule import Schedule
 from countersign.approval.vault.ciphers import Cipher
 from countersign.approval.vault.sign_ins import SignIns
 from countersign.approval.vault.vault import Vault
+from countersign.process.clocks import Clocks
 
 _ID_BYTES: Final = 16
 
@@ -87,7 +87,7 @@ def build(
     replica = neighbours.replica
     cipher, promotions, caught_up = Cipher(), Promotions(), asyncio.Event()
     vault, sign_ins = Vault(clocks=clocks), SignIns(clocks=clocks)
-    announcements = Announcements(neighbours.publisher, replica=replica, now=clocks.now)
+    announcements = Announcements(neighbours.publisher, replica=replica, now=clocks.wall)
     revocations = Revocations(
         applications, cipher=cipher, announcements=announcements, sleep=clocks.sleep
     )
@@ -113,7 +113,7 @@ def build(
     admission = Admission(
         promotions=promotions,
         environments=environments,
-        pace=Pace(monotonic_s=clocks.monotonic_s),
+        pace=Pace(monotonic_s=clocks.monotonic),
         authorizer=permissions.authorizer,
         announcements=announcements,
     )
@@ -173,7 +173,7 @@ def _decisions(consents: Consents, clocks: Clocks) -> Decisions:
         grants=consents.grants,
         announcements=consents.admission.announcements,
         new_id=consents.new_id,
-        now=clocks.now,
+        now=clocks.wall,
     )
 
 
@@ -204,6 +204,6 @@ def _proofs(replica: str, permissions: Permissions, clocks: Clocks) -> Proofs:
     return Proofs(
         replica=replica,
         writers=permissions.writers,
-        nonces=Nonces(monotonic_s=clocks.monotonic_s),
-        now=clocks.now,
+        nonces=Nonces(monotonic_s=clocks.monotonic),
+        now=clocks.wall,
     )

@@ -2,16 +2,13 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from countersign.approval import routes
 from countersign.approval.assembly import Dice, Neighbours, Permissions, Service, build
-from countersign.approval.clocks import Clocks
 from countersign.approval.consent.rights import ByAccessReview, EverybodySignedIn
 from countersign.approval.delegation.signatures import Writers
 from countersign.approval.feed import read_news
@@ -33,6 +30,7 @@ from countersign.forges.recording import record_call
 from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
+from countersign.process.clocks import MACHINE
 from countersign.process.health import Health
 from countersign.process.secret_files import read_secret
 from countersign.process.serving import serve_health
@@ -68,7 +66,7 @@ async def run(
                 authorizer=await stack.enter_async_context(authorizing(kube)),
                 writers=Writers(settings.writer_nkeys),
             ),
-            clocks=Clocks(now=_utc_now, monotonic_s=time.monotonic, sleep=asyncio.sleep),
+            clocks=MACHINE,
             dice=Dice(text=secrets.token_urlsafe, hexadecimal=secrets.token_hex),
         )
         await serve(service, bus, telemetry.health)
@@ -121,7 +119,7 @@ async def register(settings: Settings, forges: tuple[Forge, ...]) -> AsyncIterat
                 secret=partial(_client_secret, forge),
                 redirect_uri=f"{settings.public_url}/oauth/callback/{forge.slug}",
             )
-            oauth = OAuthClient(http, registration, now=_utc_now)
+            oauth = OAuthClient(http, registration, now=MACHINE.wall)
             registered.append(Application(forge=forge, oauth=oauth))
         yield Applications(listed=forges, registered=tuple(registered))
 
@@ -133,7 +131,7 @@ async def authorizing(kube: KubeSettings) -> AsyncIterator[Authorizer]:
         yield EverybodySignedIn()
         return
     async with cluster_api(kube) as api:
-        yield ByAccessReview(api, monotonic_s=time.monotonic)
+        yield ByAccessReview(api, monotonic_s=MACHINE.monotonic)
 
 
 def check_secrets(forges: tuple[Forge, ...]) -> None:
@@ -145,7 +143,3 @@ def check_secrets(forges: tuple[Forge, ...]) -> None:
 
 def _client_secret(forge: Forge) -> Secret:
     return read_secret(Path(forge.client_secret_file), reason=ConsentRefusal.NO_CLIENT)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from countersign.approval.clocks import Clocks
 from countersign.approval.interfaces import Replicas
 from countersign.approval.model import Entry, carried, retry_delay
 from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.projection import Promotions
 from countersign.approval.revocation.endings import Endings
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.process.clocks import Clocks
 from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import gauge
@@ -86,9 +86,9 @@ class Schedule:
             return False
         if self._repeated.get(promotion.promotion_id) == promotion.attempt:
             return False
-        now_s = self.clocks.monotonic_s()
+        now_s = self.clocks.monotonic()
         heard_s = self._failed_at_s.setdefault((promotion.promotion_id, promotion.attempt), now_s)
-        passed = self.clocks.now() - promotion.changed_at >= delay
+        passed = self.clocks.wall() - promotion.changed_at >= delay
         return passed or now_s - heard_s >= delay.total_seconds()
 
     async def probe(self) -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -16,6 +15,7 @@ from countersign.kube.watches.watching_api import watching_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
 from countersign.process.asgi import App
+from countersign.process.clocks import MACHINE
 from countersign.process.health import Health
 from countersign.process.listening import LoopbackHosts, is_loopback, listen
 from countersign.process.listening import serve as serve_app
@@ -31,7 +31,7 @@ from countersign.watcher.hints.rates import RateLimit
 from countersign.watcher.hints.reception import Hints
 from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app
-from countersign.watcher.interfaces import Clocks, HmacKeys, LinkStore
+from countersign.watcher.interfaces import HmacKeys, LinkStore
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.observation.waiting import measure
 from countersign.watcher.pulls.news import PullRequestNews
@@ -76,11 +76,11 @@ async def serve(
         observer = Observer(
             publisher=bus,
             links=ground.links,
-            clocks=_CLOCKS,
+            clocks=MACHINE,
             namespaces=settings.only_namespaces if settings.kube.in_use else frozenset(),
             board_url=bus.settings.public_url,
         )
-        news = PullRequestNews(projection=observer.projection, publisher=bus, clock=_utc_now)
+        news = PullRequestNews(projection=observer.projection, publisher=bus, clock=MACHINE.wall)
         health.add("objects", observer.not_ready)
         hints = Hints(
             inventory=observer.inventory, projection=observer.projection, look=observer.on_hint
@@ -89,7 +89,7 @@ async def serve(
         hook = _hook(hints, settings, keys=keys, observer=observer) if keys else None
         looks = _looks(keys, observer) if keys else None
         stack.enter_context(
-            at_scrape(lambda: measure(observer.projection.promotions(), now=_utc_now()))
+            at_scrape(lambda: measure(observer.projection.promotions(), now=MACHINE.wall()))
         )
         async with asyncio.TaskGroup() as tasks:
             work: dict[str, Callable[[], Awaitable[None]]] = {
@@ -97,12 +97,12 @@ async def serve(
                 "streams": partial(
                     follow_streams, bus, observer=observer, news=news, tell=ground.tell
                 ),
-                "hints": partial(follow_hints, bus, hints, monotonic_s=time.monotonic),
+                "hints": partial(follow_hints, bus, hints, monotonic_s=MACHINE.monotonic),
                 "observer": observer.run,
                 **{f"status-{number}": job for number, job in enumerate(ground.jobs)},
             }
             if looks is not None:
-                work["keys"] = partial(looks.run, asyncio.sleep)
+                work["keys"] = partial(looks.run, MACHINE.sleep)
             if sources or hook:
                 app = webhook_app(news=news, sources=sources, clock=time.time, hook=hook)
                 work["webhooks"] = partial(_serve_webhooks, app, settings)
@@ -138,12 +138,12 @@ async def _ground(
             health.add("cluster", cluster.not_ready)
             statuses = StatusObjects(
                 single,
-                clocks=_CLOCKS,
+                clocks=MACHINE,
                 random=random.random,
                 not_ready=health.not_ready,
                 pace=pace,
             )
-            steps = StepEvents(single, clock=_utc_now, sleep=asyncio.sleep, instance=replica)
+            steps = StepEvents(single, clock=MACHINE.wall, sleep=MACHINE.sleep, instance=replica)
             yield _Ground(
                 source=cluster,
                 links=statuses,
@@ -156,8 +156,8 @@ async def _ground(
             settings.cluster_dir,
             reread_s=settings.reread_s,
             read=read,
-            monotonic_s=time.monotonic,
-            sleep=asyncio.sleep,
+            monotonic_s=MACHINE.monotonic,
+            sleep=MACHINE.sleep,
         )
         yield _Ground(source=directory, links=StatusFiles(directory.path_of), keys=keys)
     else:
@@ -166,12 +166,11 @@ async def _ground(
 
 def _hook(hints: Hints, settings: Settings, *, keys: HmacKeys, observer: Observer) -> PromotionHook:
     guard = Guard(
-        keys=KeptKeys(keys, lookup_s=LOOKUP_S, clock=time.monotonic),
+        keys=KeptKeys(keys, lookup_s=LOOKUP_S, clock=MACHINE.monotonic),
         signatures=Signatures(clock=time.time),
-        rate=RateLimit(requests_max=settings.hook_requests_max, clock=time.monotonic),
+        rate=RateLimit(requests_max=settings.hook_requests_max, clock=MACHINE.monotonic),
         not_ready=observer.not_ready,
-        clocks=_CLOCKS,
-        sleep=asyncio.sleep,
+        clocks=MACHINE,
         proxies=settings.proxies,
     )
     return PromotionHook(hints, guard)
@@ -183,7 +182,7 @@ def _looks(keys: HmacKeys, observer: Observer) -> KeyChecks:
         inventory=observer.inventory,
         problems=observer.key_findings,
         look=observer.on_hint,
-        clock=time.monotonic,
+        clock=MACHINE.monotonic,
     )
 
 
@@ -193,10 +192,3 @@ async def _serve_webhooks(app: App, settings: Settings) -> None:
         app = LoopbackHosts(app)
     log.info("webhooks.serving", host=settings.webhook_host, port=listener.getsockname()[1])
     await serve_app(app, listener, connections_max=_CONNECTIONS_MAX)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-_CLOCKS: Final = Clocks(now=_utc_now, monotonic_s=time.monotonic)

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
 from countersign.contracts.message import Message
@@ -13,15 +12,6 @@ from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.gaps import Gap
 from countersign.watcher.model import FileProblem, Links, Situation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clocks:
-    """The time of day, for what is published, and one that never steps, for waiting."""
-
-    now: Callable[[], datetime]
-    monotonic_s: Callable[[], float]
-
 
 Sleep = Callable[[float], Awaitable[None]]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from countersign.approval.clocks import Clocks
 from countersign.approval.interfaces import Application
 from countersign.approval.model import SIGN_IN_S, Consent
 from countersign.approval.promotions.announcements import Announcements
@@ -20,6 +19,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import CompleteRequest, ExpiryCause
 from countersign.contracts.secret import Secret
 from countersign.dialects.delegation.oauth import Challenge, challenge_of
+from countersign.process.clocks import Clocks
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from countersign.approval.clocks import Clocks
 from countersign.approval.interfaces import Application
 from countersign.approval.model import Consent, Ending
 from countersign.approval.revocation.revocations import Revocations
@@ -27,6 +26,7 @@ from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
 from countersign.dialects.delegation.fitness import lifetime_s
 from countersign.dialects.delegation.oauth import Delegated, Grant, Narrowed
+from countersign.process.clocks import Clocks
 from countersign.telemetry.attributes import (
     SPAN_EXCHANGE_CODE,
     SPAN_IDENTIFY_USER,

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from countersign.approval.clocks import Clocks
 from countersign.approval.model import Consent, Ending, is_carried_by
 from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.projection import Promotions
@@ -13,6 +12,7 @@ from countersign.approval.vault.sign_ins import SignIns
 from countersign.approval.vault.vault import Vault
 from countersign.contracts.errors import Retryable
 from countersign.contracts.messages import ExpiryCause
+from countersign.process.clocks import Clocks
 from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 
@@ -73,9 +73,9 @@ class Endings:
 
     async def await_outcomes(self) -> None:
         """Give executors that hold a token a moment; the news must still be read meanwhile."""
-        deadline_s = self.clocks.monotonic_s() + OUTCOME_WAIT_S
+        deadline_s = self.clocks.monotonic() + OUTCOME_WAIT_S
         while any(job.redeemed for job in self.vault.jobs):
-            if self.clocks.monotonic_s() >= deadline_s:
+            if self.clocks.monotonic() >= deadline_s:
                 return
             await self.clocks.sleep(_LOOK_S)
 

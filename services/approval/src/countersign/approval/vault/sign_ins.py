@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from countersign.approval.clocks import Clocks, Deadline
 from countersign.approval.model import Consent
 from countersign.approval.vault.ciphers import Sealed
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
+from countersign.process.clocks import Clocks, Deadline
 
 SIGN_INS_MAX: Final = 2_000
 SIGN_INS_PER_PERSON_MAX: Final = 8  # the oldest gives way

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from countersign.approval.clocks import Clocks, Deadline
 from countersign.approval.model import REDEMPTIONS_MAX, Consent, Ending, Owner
 from countersign.approval.vault.ciphers import Sealed
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser, TokenKind
+from countersign.process.clocks import Clocks, Deadline
 
 DELEGATIONS_MAX: Final = 1_000  # of all people; a token each, some 2 KB with its bookkeeping
 DELEGATIONS_PER_PERSON_MAX: Final = 4  # sessions and forges of one person; the oldest gives way
@@ -177,7 +177,7 @@ class Vault:
                 f"approval {job.consent.approval_id!r} was redeemed {REDEMPTIONS_MAX} times",
             )
         job.keys.add(key)
-        job.redeemed_at = job.redeemed_at or self._clocks.now()
+        job.redeemed_at = job.redeemed_at or self._clocks.wall()
         if job.own is not None:
             return job.own
         ready, job.ready = job.ready, None

@@ -21,11 +21,12 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
 from countersign.process.asgi import Receive, Scope, Send
+from countersign.process.clocks import Clocks
 from countersign.watcher.hints.flux_events import BODY_BYTES_MAX, read_event
 from countersign.watcher.hints.rates import Network, RateLimit, place_of
 from countersign.watcher.hints.reception import Answer, Hints, secrets_for
 from countersign.watcher.hints.signatures import Signatures, Signed
-from countersign.watcher.interfaces import Clocks, HmacKeys, Sleep
+from countersign.watcher.interfaces import HmacKeys
 from countersign.watcher.metrics import HINTS
 from countersign.watcher.observation.inventory import pipeline_key
 
@@ -57,7 +58,6 @@ class Guard:
     # Why it is not known yet which Pipelines there are.
     not_ready: Callable[[], str | None]
     clocks: Clocks
-    sleep: Sleep
     proxies: Sequence[Network] = ()
     refusal_s: float = REFUSAL_S
 
@@ -85,7 +85,7 @@ class PromotionHook:
         body = await _body(request)
         if isinstance(body, HTTPStatus):
             return _plain(body)
-        refuse_at = self._guard.clocks.monotonic_s() + self._guard.refusal_s
+        refuse_at = self._guard.clocks.monotonic() + self._guard.refusal_s
         answer = await self._authorized(request, place, body=body)
         if answer is None:
             await self._wait_until(refuse_at)
@@ -99,7 +99,7 @@ class PromotionHook:
             return _plain(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
         wait_s = self._guard.rate.take(self._sender(request))
         if wait_s or self._waiting >= WAITING_MAX:
-            return _too_many(wait_s, now=self._guard.clocks.now())
+            return _too_many(wait_s, now=self._guard.clocks.wall())
         return _plain(HTTPStatus.SERVICE_UNAVAILABLE) if self._guard.not_ready() else None
 
     async def _authorized(self, request: Request, place: Place, *, body: bytes) -> Answer | None:
@@ -134,7 +134,7 @@ class PromotionHook:
     async def _wait_until(self, moment: float) -> None:
         self._waiting += 1
         try:
-            await self._guard.sleep(max(0.0, moment - self._guard.clocks.monotonic_s()))
+            await self._guard.clocks.sleep(max(0.0, moment - self._guard.clocks.monotonic()))
         finally:
             self._waiting -= 1
 

@@ -15,10 +15,11 @@ from countersign.contracts.messages import (
 )
 from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
+from countersign.process.clocks import Clocks
 from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.decision.decisions import decide
-from countersign.watcher.interfaces import Changes, Clocks, LinkStore, Publisher
+from countersign.watcher.interfaces import Changes, LinkStore, Publisher
 from countersign.watcher.metrics import (
     DECIDED,
     LAST_CHANGE,
@@ -70,10 +71,10 @@ class Observer:
         self._publication = Publication(publisher, projection=self.projection)
         self._links = links
         self._clocks = clocks
-        self._scope = Scope(now=clocks.now(), namespaces=namespaces, began=clocks.now())
+        self._scope = Scope(now=clocks.wall(), namespaces=namespaces, began=clocks.wall())
         self._board_url = board_url
         self._read = asyncio.Event()
-        self._agenda = Agenda(monotonic_s=clocks.monotonic_s)
+        self._agenda = Agenda(monotonic_s=clocks.monotonic)
         self._look_for_gone = True
         self._end_again_at = 0.0
 
@@ -98,7 +99,7 @@ class Observer:
         """Something was stored in a stream, by us or by another service."""
         if not self.projection.apply(event, sequence=sequence, trace=trace):
             return
-        LAST_CHANGE.labels(of="streams").set(self._clocks.now().timestamp())
+        LAST_CHANGE.labels(of="streams").set(self._clocks.wall().timestamp())
         if (ref := getattr(event, "promotion", None)) is not None:
             self._look_at(ref.pipeline.namespace, ref.pipeline.name, after_s=0)
         elif isinstance(event, PipelineObserved | PipelineDeleted):
@@ -141,7 +142,7 @@ class Observer:
         if (
             self._look_for_gone
             and self.inventory.complete
-            and self._clocks.monotonic_s() >= self._end_again_at
+            and self._clocks.monotonic() >= self._end_again_at
         ):
             self._look_for_gone = False
             await self._end_gone()
@@ -171,9 +172,9 @@ class Observer:
 
     async def _look_at_one(self, key: ObjectKey, pipeline: Pipeline) -> None:
         try:
-            started = self._clocks.monotonic_s()
+            started = self._clocks.monotonic()
             decision = decide(self._situation(pipeline))
-            DECIDED.labels(of="pipeline").observe(self._clocks.monotonic_s() - started)
+            DECIDED.labels(of="pipeline").observe(self._clocks.monotonic() - started)
             if pipeline.is_sound:
                 # Remembered first: what is published is found again, what is forgotten is not.
                 self._links.write(pipeline, decision.links)
@@ -181,7 +182,7 @@ class Observer:
             await self._publication.publish(decision.events)
             self._links.published(self._situation(pipeline))
             if decision.again_at is not None:
-                wait_s = (decision.again_at - self._clocks.now()).total_seconds()
+                wait_s = (decision.again_at - self._clocks.wall()).total_seconds()
                 self._agenda.add_later(key, after_s=max(RETRY_S, min(wait_s, LOOK_AGAIN_MAX_S)))
             if self._publication.finding_of(key) != told:
                 self._agenda.add(key)
@@ -202,7 +203,7 @@ class Observer:
             findings=tuple(self._findings_of(pipeline, observed=observed)),
             complete=self.inventory.tells_absence,
             reads_clusters=self.inventory.knows_gaps,
-            now=self._clocks.now(),
+            now=self._clocks.wall(),
             board_url=self._board_url,
         )
 
@@ -216,14 +217,14 @@ class Observer:
         yield from self.projection.credentials.findings_of(pipeline)
 
     async def _end_gone(self) -> None:
-        scope = replace(self._scope, now=self._clocks.now(), gone=self.inventory.gone)
+        scope = replace(self._scope, now=self._clocks.wall(), gone=self.inventory.gone)
         events = endings(self.inventory.pipelines, self.projection, scope)
         try:
             await self._publication.publish(events)
         except Retryable as error:
             log.warning("deletion.put_off", reason=str(error))
             self._look_for_gone = True
-            self._end_again_at = self._clocks.monotonic_s() + RETRY_S
+            self._end_again_at = self._clocks.monotonic() + RETRY_S
 
     def _measure(self, changes: Changes) -> None:
         OBJECTS.labels(kind="all").set(self.inventory.objects)
@@ -231,4 +232,4 @@ class Observer:
         NEVER_READ.labels().set(sum(not problem.keys for problem in self.inventory.problems))
         UNREADABLE.labels(of="files").set(len(self.inventory.problems))
         if changes.changed or changes.removed:
-            LAST_CHANGE.labels(of="objects").set(self._clocks.now().timestamp())
+            LAST_CHANGE.labels(of="objects").set(self._clocks.wall().timestamp())

@@ -18,9 +18,9 @@ from countersign.kube.access.api import APPLY, ClusterApi
 from countersign.kube.objects import Manifest, ObjectKey, is_earlier, mapping, text
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.kube.refusals import ClusterRefusal
+from countersign.process.clocks import Clocks
 from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
-from countersign.watcher.interfaces import Clocks
 from countersign.watcher.metrics import STATUSES
 from countersign.watcher.model import Links, Situation
 from countersign.watcher.refusals import WatcherRefusal
@@ -112,7 +112,7 @@ class StatusObjects:
         wanted = json.dumps(status, sort_keys=True).encode()
         is_new, kept.wanted = wanted != kept.wanted, wanted
         if is_new:
-            kept.reviews, self._changed_at = 0, self._clocks.monotonic_s()
+            kept.reviews, self._changed_at = 0, self._clocks.monotonic()
         if essence(status) == essence(json.loads(kept.status)):
             kept.failures = 0
             self._due.pop(pipeline.key, None)
@@ -131,7 +131,7 @@ class StatusObjects:
 
     async def step(self) -> bool:
         """Write what is due now; returns whether anything was."""
-        now = self._clocks.monotonic_s()
+        now = self._clocks.monotonic()
         may_begin = self._begins_at() <= now
         due = [key for key, at in self._due.items() if may_begin and at <= now][:BATCH_MAX]
         async with asyncio.TaskGroup() as tasks:
@@ -141,7 +141,7 @@ class StatusObjects:
         return bool(due)
 
     async def _sleep(self) -> None:
-        wait_s = self._begins_at() - self._clocks.monotonic_s() if self._due else None
+        wait_s = self._begins_at() - self._clocks.monotonic() if self._due else None
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
@@ -154,7 +154,7 @@ class StatusObjects:
         return max(first, min(calm_at, first + self._pace.late_max_s))
 
     def _put_off(self, key: ObjectKey, wait_s: float, *, sooner: bool = False) -> None:
-        at = self._clocks.monotonic_s() + wait_s
+        at = self._clocks.monotonic() + wait_s
         known = self._due.get(key)
         self._due[key] = at if known is None else min(known, at) if sooner else known
         self._wake.set()
@@ -220,7 +220,7 @@ class StatusObjects:
             if essence(wanted) == essence(current):
                 return "same"
             body = patch_of(
-                wanted, key=key, version=kept.version, current=current, now=self._clocks.now()
+                wanted, key=key, version=kept.version, current=current, now=self._clocks.wall()
             )
             try:
                 answer = await self._api.call(
