@@ -10,7 +10,7 @@ MODULE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 70
 PARAMETERS_MAX = 5
 # A room; more than that is a hall.
-MODULES_MAX = 13
+MODULES_MAX = 12
 
 
 def test_module_has_at_most_300_lines() -> None:

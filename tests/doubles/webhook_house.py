@@ -13,7 +13,7 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
 from countersign.contracts.secret import Secret
 from countersign.messaging.refusals import BusRefusal
-from countersign.process.listening import LoopbackHosts
+from countersign.process.http.listening import LoopbackHosts
 from countersign.watcher.http import webhook_app
 from countersign.watcher.observation.projection import Projection
 from countersign.watcher.pulls.news import PullRequestNews

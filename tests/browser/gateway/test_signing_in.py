@@ -21,7 +21,7 @@ from countersign.gateway.oidc.code_flow import OidcSignIn, Registration
 from countersign.gateway.oidc.provider import Provider
 from countersign.gateway.oidc.transport import transport
 from countersign.gateway.schedule import recheck
-from countersign.process.listening import listen
+from countersign.process.http.listening import listen
 
 pytestmark = [pytest.mark.browser]
 

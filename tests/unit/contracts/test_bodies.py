@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countersign.contracts.bodies import BodyError, BoundedBody
+from countersign.contracts.bounds.bodies import BodyError, BoundedBody
 
 MAX = 4096
 

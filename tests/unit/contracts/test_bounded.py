@@ -2,7 +2,7 @@
 
 import pytest
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 
 
 def test_bounded_dictionary_drops_its_oldest_entry_when_it_is_full() -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from unit.gateway.doubles import Scene
 
 from countersign.gateway.bootstrap import CONNECTIONS_MAX
-from countersign.process.listening import listen, serve
+from countersign.process.http.listening import listen, serve
 
 
 def scene_on_a_port() -> tuple[Scene, socket.socket]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from countersign.contracts.errors import Rejected
-from countersign.process.asgi import Receive, Scope, Send
-from countersign.process.listening import listen, serve
+from countersign.process.http.asgi import Receive, Scope, Send
+from countersign.process.http.listening import listen, serve
 
 TIMEOUT_S = 10
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Self, cast
 
 import httpx2
 
-from countersign.contracts.bodies import ACCEPTED, BodyError, BoundedBody, TooLargeError
+from countersign.contracts.bounds.bodies import ACCEPTED, BodyError, BoundedBody, TooLargeError
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret

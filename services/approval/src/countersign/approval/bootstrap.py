@@ -32,8 +32,8 @@ from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
 from countersign.process.clocks import MACHINE
 from countersign.process.health import Health
+from countersign.process.http.serving import serve_health
 from countersign.process.secret_files import read_secret
-from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.process.tasks.background import in_background
 from countersign.telemetry.logs import get_logger

@@ -34,7 +34,7 @@ from countersign.kube.access.http_api import cluster_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.projections.follower import follow
 from countersign.messaging.settings import BusSettings
-from countersign.process.serving import serve_health
+from countersign.process.http.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.process.tasks.background import in_background
 from countersign.telemetry.metrics import at_scrape

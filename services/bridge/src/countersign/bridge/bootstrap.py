@@ -10,9 +10,9 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
 from countersign.messaging.reading import open_reader
 from countersign.messaging.settings import BusSettings
+from countersign.process.http.serving import serve_health
 from countersign.process.refusals import ProcessRefusal
 from countersign.process.secret_files import read_secret
-from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
 
 SERVICE: Final = "bridge"

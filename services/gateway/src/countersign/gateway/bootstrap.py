@@ -45,9 +45,9 @@ from countersign.messaging.bus import Bus
 from countersign.messaging.projections.follower import follow
 from countersign.messaging.settings import BusSettings
 from countersign.process.configuration import read_document
-from countersign.process.listening import listen, serve
+from countersign.process.http.listening import listen, serve
+from countersign.process.http.serving import serve_health
 from countersign.process.processes import single_error
-from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.process.tasks.background import in_background
 from countersign.telemetry.logs import get_logger

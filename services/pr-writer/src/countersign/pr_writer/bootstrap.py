@@ -23,8 +23,8 @@ from countersign.pr_writer.parent.polling import Polling
 from countersign.pr_writer.parent.projection import Projection
 from countersign.pr_writer.parent.signing import SigningRedeemer
 from countersign.pr_writer.settings import Settings
+from countersign.process.http.serving import serve_health
 from countersign.process.processes import single_error
-from countersign.process.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.process.tasks.background import in_background
 

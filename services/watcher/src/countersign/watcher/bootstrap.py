@@ -14,12 +14,12 @@ from countersign.kube.flux.rules import read_object
 from countersign.kube.watches.watching_api import watching_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
-from countersign.process.asgi import App
 from countersign.process.clocks import MACHINE
 from countersign.process.health import Health
-from countersign.process.listening import LoopbackHosts, is_loopback, listen
-from countersign.process.listening import serve as serve_app
-from countersign.process.serving import serve_health
+from countersign.process.http.asgi import App
+from countersign.process.http.listening import LoopbackHosts, is_loopback, listen
+from countersign.process.http.listening import serve as serve_app
+from countersign.process.http.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.process.tasks.background import in_background
 from countersign.telemetry.logs import get_logger

@@ -18,7 +18,7 @@ import httpx2
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from countersign.contracts.bodies import ACCEPTED, BodyError, BoundedBody
+from countersign.contracts.bounds.bodies import ACCEPTED, BodyError, BoundedBody
 from countersign.contracts.errors import Retryable
 from countersign.kube.access.api import CALL_TIMEOUT_S, encoded, refuse
 from countersign.kube.objects import Manifest, mapping

@@ -9,7 +9,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.messaging.direct_get import recorded_at
 from countersign.messaging.leader_reads import StreamState
 

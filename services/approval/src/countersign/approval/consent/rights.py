@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from countersign.approval.model import NotPermitted
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person

@@ -7,7 +7,7 @@ from typing import Final
 
 from countersign.approval.delegation.signatures import Writers
 from countersign.approval.interfaces import Caller, Clock
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.consent.redemption import NONCE_BYTES, PUBLIC_KEY_BYTES
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected

@@ -6,7 +6,7 @@ Pure.
 
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.messages import ForgeUser, Person
 
 PAIRS_MAX: Final = 20_000  # of all forges; the one unused for longest is forgotten

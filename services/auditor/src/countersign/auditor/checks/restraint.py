@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from countersign.auditor.interfaces import Jitter
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.dialects.limits import Quota
 
 WINDOW: Final = timedelta(hours=1)

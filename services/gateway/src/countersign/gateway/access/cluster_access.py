@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.gateway.access.denials import missing_right

@@ -13,7 +13,7 @@ from typing import Final
 
 from itsdangerous import BadSignature, Signer
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.consent.sign_in import session_digest
 from countersign.contracts.messages import Person
 from countersign.gateway.interfaces import Clock, Dice

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.consent.sign_in import session_digest
 from countersign.contracts.errors import Rejected
 from countersign.gateway.interfaces import Dice

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.process.configuration import ExistingFile
-from countersign.process.listening import is_loopback
+from countersign.process.http.listening import is_loopback
 
 # As kube-apiserver's flags: this instead of a prefix means none.
 NO_PREFIX: Final = "-"

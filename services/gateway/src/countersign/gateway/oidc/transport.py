@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 import httpx2
 
-from countersign.contracts.bodies import ACCEPTED, BodyError, BoundedBody
+from countersign.contracts.bounds.bodies import ACCEPTED, BodyError, BoundedBody
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.refusals import Delay, Refusal
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.pr_writer.jobs.model import Job
 from countersign.pr_writer.jobs.outcomes import Known
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.promotion import State
 from countersign.pr_writer.jobs.model import FollowJob, may_use_stored

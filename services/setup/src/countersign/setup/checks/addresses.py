@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from countersign.contracts.forge_list import Forge
-from countersign.process.listening import is_loopback
+from countersign.process.http.listening import is_loopback
 from countersign.setup.checks.model import Fault, Finding, Subject
 
 # Names that the cluster's own DNS makes.

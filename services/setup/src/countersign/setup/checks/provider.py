@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx2
 
-from countersign.contracts.bodies import BodyError, BoundedBody
+from countersign.contracts.bounds.bodies import BodyError, BoundedBody
 from countersign.setup.checks.model import Fault, Finding, Subject
 
 TIMEOUT_S: Final = 8.0

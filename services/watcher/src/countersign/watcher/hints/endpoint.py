@@ -20,8 +20,8 @@ from starlette.responses import PlainTextResponse, Response
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
-from countersign.process.asgi import Receive, Scope, Send
 from countersign.process.clocks import Clocks
+from countersign.process.http.asgi import Receive, Scope, Send
 from countersign.watcher.hints.flux_events import BODY_BYTES_MAX, read_event
 from countersign.watcher.hints.rates import Network, RateLimit, place_of
 from countersign.watcher.hints.reception import Answer, Hints, secrets_for

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret

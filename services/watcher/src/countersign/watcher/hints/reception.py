@@ -11,7 +11,7 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.messages import CredentialMode, SecretRef
 from countersign.dialects.pages import pull_request_page
 from countersign.kube.objects import ObjectKey, group_of

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.messages import Finding, FindingLevel
 from countersign.kube.flux.applications import App, AppState, Source
 from countersign.kube.flux.rules import Record

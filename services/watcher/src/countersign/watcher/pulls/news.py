@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS, PullRequestOpened

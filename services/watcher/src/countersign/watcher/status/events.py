@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import PromotionRef

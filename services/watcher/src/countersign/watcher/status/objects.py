@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.api import APPLY, ClusterApi
 from countersign.kube.objects import Manifest, ObjectKey, is_earlier, mapping, text

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from countersign.process.asgi import App, Receive, Scope, Send
+from countersign.process.http.asgi import App, Receive, Scope, Send
 
 _REFUSAL: Final = b"the request took too long to come\n"
 

@@ -9,9 +9,9 @@ from typing import Final
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from countersign.process.asgi import App, Receive, Scope, Send
 from countersign.process.health import Health
-from countersign.process.listening import LoopbackHosts, is_loopback, listen, serve
+from countersign.process.http.asgi import App, Receive, Scope, Send
+from countersign.process.http.listening import LoopbackHosts, is_loopback, listen, serve
 from countersign.process.processes import single_error
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import exposition, gauge

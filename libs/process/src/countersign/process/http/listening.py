@@ -14,9 +14,9 @@ from typing import Final
 import uvicorn
 
 from countersign.contracts.errors import Rejected
-from countersign.process.asgi import App, Receive, Scope, Send
+from countersign.process.http.asgi import App, Receive, Scope, Send
+from countersign.process.http.slow_requests import PromptBodies, prompt_protocol
 from countersign.process.refusals import ProcessRefusal
-from countersign.process.slow_requests import PromptBodies, prompt_protocol
 
 STOP_TIMEOUT_S: Final = 3
 BACKLOG: Final = 128
