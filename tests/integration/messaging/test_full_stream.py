@@ -32,7 +32,7 @@ async def test_publisher_is_not_ready_while_its_stream_is_full(
         assert "PROMOTIONS" in health.not_ready()["publishing"]
         assert health.not_live() == {}
 
-        await limit(connect_as, STREAMS["PROMOTIONS"].bytes_max)
+        await limit(connect_as, STREAMS["PROMOTIONS"].bounds.bytes_max)
         await watcher.publish(requested("p2"), message_id="m2")
         assert health.not_ready() == {}
 

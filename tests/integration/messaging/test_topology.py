@@ -60,7 +60,7 @@ async def test_difference_is_shown_and_mended(server: Any, connect_as: Any) -> N
     async with connect_as("topology") as client:
         await apply_topology(
             client,
-            streams=[replace(wanted, bytes_max=1024 * 1024)],
+            streams=[replace(wanted, bounds=replace(wanted.bounds, bytes_max=1024 * 1024))],
             durables=[replace(durable, ack_wait_s=7, in_flight_max=3)],
         )
 
@@ -81,7 +81,8 @@ async def test_what_we_do_not_speak_of_is_left_alone(server: Any, connect_as: An
         info = json.loads((await client.request("$JS.API.STREAM.INFO.TOKENS")).data)
         body = info["config"] | {"metadata": {"owner": "team-a"}}
         await client.request("$JS.API.STREAM.UPDATE.TOKENS", json.dumps(body).encode())
-        small = replace(STREAMS["TOKENS"], bytes_max=1024 * 1024)
+        tokens = STREAMS["TOKENS"]
+        small = replace(tokens, bounds=replace(tokens.bounds, bytes_max=1024 * 1024))
 
         await apply_topology(client, streams=[small], durables=[])
 
@@ -94,7 +95,8 @@ async def test_what_the_server_refuses_is_told_with_its_reason(
     server: Any, connect_as: Any
 ) -> None:
     async with connect_as("topology") as client:
-        greedy = replace(STREAMS["TOKENS"], bytes_max=1024**5)
+        tokens = STREAMS["TOKENS"]
+        greedy = replace(tokens, bounds=replace(tokens.bounds, bytes_max=1024**5))
 
         with pytest.raises(Rejected, match=r"STREAM\.UPDATE\.TOKENS"):
             await apply_topology(client, streams=[greedy], durables=[])

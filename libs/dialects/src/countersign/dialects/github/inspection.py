@@ -23,8 +23,7 @@ from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.exchange import Answer, Request
-from countersign.dialects.github.error_words import SINGLE_SIGN_ON
-from countersign.dialects.github.limits import LIMITS, is_spent
+from countersign.dialects.github.limits import LIMITS, SINGLE_SIGN_ON, is_spent
 from countersign.dialects.github.scopes import SCOPES, SEES_MEMBERS
 from countersign.dialects.inspection import Inspection, InspectionDialect, Question
 

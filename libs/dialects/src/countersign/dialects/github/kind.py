@@ -5,9 +5,8 @@ from typing import Final
 from countersign.contracts.messages import ForgeKind
 from countersign.dialects.capabilities import Capabilities, Reach, Revoker
 from countersign.dialects.github.addresses import ADDRESSES
-from countersign.dialects.github.error_words import ERRORS
 from countersign.dialects.github.inspection import INSPECTION
-from countersign.dialects.github.limits import LIMITS
+from countersign.dialects.github.limits import ERRORS, LIMITS
 from countersign.dialects.github.oauth import OAUTH
 from countersign.dialects.github.webhooks import SCHEME
 from countersign.dialects.kind import Kind

@@ -1,4 +1,4 @@
-"""GitHub's primary and secondary limits.
+"""GitHub's limits and refusals that headers tell of: both limits, and single sign-on.
 
 Source: https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 """
@@ -18,9 +18,13 @@ from countersign.dialects.limits import (
     quota_in,
     retry_after_s,
 )
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.statuses import ErrorWords
 
 _SECONDARY = re.compile(rb"secondary rate limit|abuse detection", re.IGNORECASE)
 _LOOKED_AT_BYTES_MAX: Final = 4096
+# Source: https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
+SINGLE_SIGN_ON: Final = "x-github-sso"
 
 
 def _is_limit(answer: Answer) -> bool:
@@ -55,3 +59,11 @@ def _quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
 
 
 LIMITS: Final = Limits(is_limit=_is_limit, wait_s=_wait_s, quota=_quota)
+
+
+def _reason(answer: Answer) -> ForgeRefusal | None:
+    wanted = answer.status == FORBIDDEN and SINGLE_SIGN_ON in answer.headers
+    return ForgeRefusal.SIGN_ON_WANTED if wanted else None
+
+
+ERRORS: Final = ErrorWords(reason=_reason)

@@ -14,8 +14,7 @@ from countersign.dialects import shapes
 from countersign.dialects.delegation.oauth import Delegated, Target
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Answer
-from countersign.dialects.github.error_words import SINGLE_SIGN_ON
-from countersign.dialects.github.limits import LIMITS
+from countersign.dialects.github.limits import LIMITS, SINGLE_SIGN_ON
 from countersign.dialects.limits import LIMIT_WAIT_S, retry_after_s
 
 # `ghu_`: a GitHub App acting for a person. All other kinds are refused: `gho_` never expires,

@@ -28,17 +28,24 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stream:
-    """A stream and its bounds; `subjects` are where services publish to."""
+class Bounds:
+    """The bounds of a stream; `discard` says what gives way at them, the `old` or the `new`."""
 
-    name: str
-    description: str
-    subjects: tuple[str, ...]
     bytes_max: int
     subject_messages_max: int = -1
     age_max_s: int = 0
     duplicates_s: int = 120
     discard: str = "new"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A stream; `subjects` are where services publish to."""
+
+    name: str
+    description: str
+    subjects: tuple[str, ...]
+    bounds: Bounds
     deny_delete: bool = False
     published: bool = True
     replicas: int = 1
@@ -52,14 +59,14 @@ class Stream:
             "retention": "limits",
             "storage": "file",
             "num_replicas": self.replicas,
-            "discard": self.discard,
-            "max_bytes": self.bytes_max,
+            "discard": self.bounds.discard,
+            "max_bytes": self.bounds.bytes_max,
             "max_msgs": -1,
-            "max_msgs_per_subject": self.subject_messages_max,
+            "max_msgs_per_subject": self.bounds.subject_messages_max,
             "max_consumers": -1,
-            "max_age": self.age_max_s * _SECOND_NS,
+            "max_age": self.bounds.age_max_s * _SECOND_NS,
             "max_msg_size": MESSAGE_BYTES_MAX,
-            "duplicate_window": self.duplicates_s * _SECOND_NS,
+            "duplicate_window": self.bounds.duplicates_s * _SECOND_NS,
             "allow_direct": True,
             "deny_delete": self.deny_delete,
         }
@@ -121,31 +128,26 @@ STREAMS: Final[Mapping[str, Stream]] = {
             name="PROMOTIONS",
             description="Every promotion, consent and pull request; never deleted one by one.",
             subjects=_intake("PROMOTIONS"),
-            bytes_max=2048 * _MIB,
-            duplicates_s=600,
+            bounds=Bounds(bytes_max=2048 * _MIB, duplicates_s=600),
             deny_delete=True,
         ),
         Stream(
             name="PIPELINES",
             description="The last of what was observed of each Pipeline.",
             subjects=_intake("PIPELINES"),
-            bytes_max=512 * _MIB,
-            subject_messages_max=1,
+            bounds=Bounds(bytes_max=512 * _MIB, subject_messages_max=1),
         ),
         Stream(
             name="TOKENS",
             description="The last use and the last check of each credential.",
             subjects=_intake("TOKENS"),
-            bytes_max=128 * _MIB,
-            subject_messages_max=1,
+            bounds=Bounds(bytes_max=128 * _MIB, subject_messages_max=1),
         ),
         Stream(
             name=DEAD_LETTERS,
             description="Messages that could not be handled, for a person to look at.",
             subjects=(f"{DEAD_LETTER_ROOT}.>",),
-            bytes_max=128 * _MIB,
-            age_max_s=90 * 24 * 3600,
-            discard="old",
+            bounds=Bounds(bytes_max=128 * _MIB, age_max_s=90 * 24 * 3600, discard="old"),
             published=False,
         ),
     )
