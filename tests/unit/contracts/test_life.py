@@ -247,7 +247,7 @@ def test_new_attempt_starts_without_what_the_last_one_left() -> None:
     assert promotion.ref.attempt == 2
     assert promotion.pull_request is None
     assert promotion.failure_message == ""
-    assert not promotion.may_be_retried
+    assert not promotion.may_be_retried_at(FAR)
 
 
 def after_more(promotion: Promotion, event: Message) -> Promotion:

@@ -156,10 +156,6 @@ class Promotion:
     def granted(self) -> tuple[Approval, ...]:
         return tuple(a for a in self.approvals if a.is_given)
 
-    @property
-    def may_be_retried(self) -> bool:
-        return self.state in ATTEMPT_OVER
-
     def is_overdue(self, now: datetime) -> bool:
         """Tell whether it is open or deploying for so long that it may never end by itself."""
         if self.state not in OVERDUE:

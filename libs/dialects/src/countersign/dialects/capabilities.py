@@ -45,7 +45,6 @@ class Capabilities:
         narrows: a person's token can be cut down to one repository.
         tells_expiry: a stored token can be asked when it ends.
         tells_last_use: a stored token can be asked when anybody last used it.
-        refresh_tokens: an exchange also gives a refresh token, which is dropped unread.
         app_tokens: an application can mint a token for one repository, in no person's name.
         one_commit_many_files: a commit can change many files at once.
         reads_by_id: files and folders have ids by which they can be read and remembered.
@@ -61,7 +60,6 @@ class Capabilities:
     narrows: bool = False
     tells_expiry: bool = False
     tells_last_use: bool = False
-    refresh_tokens: bool = True
     app_tokens: bool = False
     one_commit_many_files: bool = True
     reads_by_id: bool = False

@@ -55,6 +55,5 @@ SPAN_COMMIT: Final = "commit"
 SPAN_OPEN_PULL_REQUEST: Final = "open pull request"
 SPAN_FOLLOW_PULL_REQUEST: Final = "follow pull request"
 SPAN_RECEIVE_WEBHOOK: Final = "receive webhook"
-SPAN_RECEIVE_HINT: Final = "receive hint"
 SPAN_COMPLETE_PROMOTION: Final = "complete promotion"
 SPAN_CHECK_TOKEN: Final = "check token"  # noqa: S105 (the name of a span)

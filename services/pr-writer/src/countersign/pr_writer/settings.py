@@ -1,35 +1,12 @@
 """Settings that come from outside."""
 
-from typing import Self
+from pydantic import Field
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from countersign.kube.access.http_api import KubeSettings
-from countersign.process.configuration import ExistingFile, ExistingFolder
+from countersign.kube.access.secret_settings import StoredCredentialSettings
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="COUNTERSIGN_", frozen=True, extra="ignore", hide_input_in_errors=True
-    )
-
-    forges_file: ExistingFile = Field(description="YAML file with the list of forges")
-    kube: KubeSettings = Field(
-        default_factory=KubeSettings, description="the cluster that Secrets are read from"
-    )
-    secrets_dir: ExistingFolder | None = Field(
-        default=None,
-        description="without a cluster: folder with the Secrets as files, "
-        "`<namespace>/<secret>/<key>`",
-    )
+class Settings(StoredCredentialSettings):
     executors: int = Field(default=4, ge=1, le=32, description="executors at once, processes")
     poll_interval_s: float = Field(
         default=30, ge=1, le=3600, description="between two looks at open pull requests, seconds"
     )
-
-    @model_validator(mode="after")
-    def _knows_where_secrets_are(self) -> Self:
-        if self.secrets_dir is None and not self.kube.in_use:
-            raise ValueError("COUNTERSIGN_SECRETS_DIR is needed where COUNTERSIGN_KUBE_URL is not")
-        return self
