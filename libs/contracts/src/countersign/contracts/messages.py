@@ -20,7 +20,7 @@ class ForgeKind(ProtoEnum):
 
 
 class CredentialMode(ProtoEnum):
-    """With whose token a pull request is opened. There is no falling back from one to another."""
+    """The token that a pull request is opened with. There is no falling back from one to another."""
 
     UNSPECIFIED = "CREDENTIAL_MODE_UNSPECIFIED"
     DELEGATED = "CREDENTIAL_MODE_DELEGATED"

@@ -88,7 +88,7 @@ def marker_value(revision: Revision, suffix: str) -> str:
 
 
 def short(revision: Revision | None) -> str:
-    """As people say it: `6.9.0`, `main@4f2c1e9`, `sha256:9b1f2c3`; empty for none."""
+    """Return it as people say it: `6.9.0`, `main@4f2c1e9`, `sha256:9b1f2c3`; empty for none."""
     if revision is None:
         return ""
     if revision.version:

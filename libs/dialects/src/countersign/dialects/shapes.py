@@ -57,7 +57,7 @@ def fields(node: Json, name: str) -> dict[str, Json]:
 
 
 def maybe_fields(node: Json, name: str) -> dict[str, Json] | None:
-    """None where it is null or missing: what is gone, or may not be seen."""
+    """Return the fields, or none where it is null or missing: what is gone, or may not be seen."""
     return None if part(node, name) is None else fields(node, name)
 
 

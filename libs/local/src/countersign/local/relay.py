@@ -23,7 +23,7 @@ _CHUNK_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """From where to where: host and port of each."""
+    """One way through the relay: host and port of either end."""
 
     here: tuple[str, int]
     there: tuple[str, int]

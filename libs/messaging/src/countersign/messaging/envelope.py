@@ -130,7 +130,7 @@ def read_event(*, subject: str, headers: Mapping[str, str], body: bytes, place: 
 
 
 def place_of_answer(headers: Mapping[str, str]) -> Place:
-    """Of a message that Direct Get or a republishing stream sent."""
+    """Return the place of a message that Direct Get or a republishing stream sent."""
     return Place(
         stream=headers[STREAM],
         sequence=int(headers[SEQUENCE]),
@@ -139,7 +139,7 @@ def place_of_answer(headers: Mapping[str, str]) -> Place:
 
 
 def place_of_delivery(reply: str) -> Place:
-    """Of a message that a consumer delivered, by where its acknowledgement goes.
+    """Return the place of a message that a consumer delivered, by its reply subject.
 
     Both forms: `$JS.ACK.<stream>.…` and `$JS.ACK.<domain>.<account>.<stream>.…`.
     Source: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-15.md

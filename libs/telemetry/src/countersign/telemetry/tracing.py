@@ -134,7 +134,7 @@ def current_ids() -> dict[str, str] | None:
 
 
 def trace_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Only the trace headers among others."""
+    """Return the trace headers, and no others."""
     return {name: headers[name] for name in _TRACE_HEADERS if headers.get(name)}
 
 

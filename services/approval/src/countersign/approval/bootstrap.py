@@ -73,7 +73,7 @@ async def run(
 
 
 async def serve(service: Service, bus: Bus, health: Health) -> None:
-    """Until cancelled; then nothing that was delegated is left alive."""
+    """Serve until cancelled; then nothing that was delegated is left alive."""
     caught_up = service.caught_up
     health.add("streams", lambda: None if caught_up.is_set() else "reading the past")
     async with asyncio.TaskGroup() as workers:

@@ -132,7 +132,7 @@ class Count:
 
 
 def count_with(promotion: Promotion, consent: Consent, *, account: ForgeUser | None) -> Count:
-    """With this consent, given with this account at the forge."""
+    """Count the approvals with this consent, given with this account at the forge."""
     given = Approval(
         approval_id=consent.approval_id,
         by=consent.person,

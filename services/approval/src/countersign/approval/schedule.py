@@ -44,7 +44,7 @@ class Schedule:
     _failed_at_s: dict[tuple[str, int], float] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(TICK_S, self.tick))
             tasks.create_task(self._every(PROBE_S, self.probe))
@@ -105,7 +105,7 @@ class Schedule:
                 del self._misses[replica]
 
     async def lose_own(self) -> None:
-        """At the start: what a process of the same name held before died with it."""
+        """Announce at the start that what a process of the same name held before is lost."""
         await self._tell_lost(self.replica, self._by_replica().get(self.replica, []))
 
     def _by_replica(self) -> dict[str, list[tuple[Entry, str]]]:

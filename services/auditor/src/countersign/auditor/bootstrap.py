@@ -55,7 +55,7 @@ class Parts:
 
 @asynccontextmanager
 async def stored_secrets(settings: Settings) -> AsyncIterator[Secrets]:
-    """Of the cluster, or else of the folder."""
+    """Yield the Secrets of the cluster, or else of the folder."""
     mark = Marking(secrets.token_bytes(_MARK_KEY_BYTES))
     if settings.kube.in_use:
         async with cluster_api(settings.kube) as api:

@@ -63,7 +63,7 @@ class Schedule:
         self._slots = asyncio.Semaphore(CHECKS_AT_ONCE_MAX)
 
     async def run(self, caught_up: asyncio.Event) -> None:
-        """Until cancelled; nothing is checked before all that the streams hold was read."""
+        """Run until cancelled; nothing is checked before all that the streams hold was read."""
         await caught_up.wait()
         self.begin()
         while True:

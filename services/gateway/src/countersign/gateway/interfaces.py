@@ -75,7 +75,7 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """As a button names it."""
+        """Return it as a button names it."""
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Of what a page has to know whether somebody may see and promote it."""
+    """The pipelines of a page, for which somebody needs the right to see and to promote."""
 
     namespaces: frozenset[str]
     # Those there, in order: one may be allowed to see some of them only.

@@ -50,7 +50,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Who(Enum):
-    """For whom a route is."""
+    """The people or programs that a route is for."""
 
     EVERYBODY = auto()
     # Sent to the sign-in page and back.

@@ -68,7 +68,7 @@ async def run(
 async def serve(
     settings: Settings, bus: Bus, *, health: Health, sources: Sources, pace: Pace = PACE
 ) -> None:
-    """Until cancelled."""
+    """Run until cancelled."""
     async with AsyncExitStack() as stack:
         ground = await stack.enter_async_context(
             _ground(settings, health, replica=bus.replica, pace=pace)

@@ -81,7 +81,7 @@ def webhook_app(
 
 
 async def _body(request: Request) -> bytes | None:
-    """None when it is too long or not sent to its end."""
+    """Read the body; none when it is too long or not sent to its end."""
     body = bytearray()
     try:
         async for chunk in request.stream():

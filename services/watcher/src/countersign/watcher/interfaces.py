@@ -82,7 +82,7 @@ class HmacKeys(Protocol):
     """The keys that senders of hints sign with."""
 
     async def read(self, secret: SecretRef) -> Secret | None:
-        """None where the Secret has no key.
+        """Read the key; none where the Secret has none.
 
         Raises:
             Rejected: there is no such Secret, it may not be read, or is no key.

@@ -155,7 +155,7 @@ class Scope:
         return not self.namespaces or namespace in self.namespaces
 
     def is_gone(self, uid: str, *, told_at: datetime | None) -> bool:
-        """Of one that is not there: another watcher may have seen it before this one will."""
+        """Tell whether it is gone: another watcher may have seen it before this one will."""
         if uid in self.gone or told_at is None:
             return True
         earlier = self.began is not None and told_at < self.began

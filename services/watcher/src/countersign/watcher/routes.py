@@ -35,7 +35,7 @@ class Tell(Protocol):
 async def follow_streams(
     bus: Bus, *, observer: Observer, news: PullRequestNews, tell: Tell | None = None
 ) -> None:
-    """From their beginning, until cancelled."""
+    """Follow the streams from their beginning, until cancelled."""
 
     async def apply(received: Received) -> None:
         event = received.message

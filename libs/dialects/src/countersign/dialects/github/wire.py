@@ -196,7 +196,7 @@ def parents_of(commit: Json) -> tuple[str, ...]:
 
 
 def _folder(node: Json, folder: str) -> Folder | None:
-    """None where there is nothing, or a file."""
+    """Return the folder; none where there is nothing, or a file."""
     if node is None or shapes.part(node, "entries") is None:
         return None
     prefix = f"{folder}/" if folder else ""

@@ -20,7 +20,7 @@ class Delivery:
     body: bytes
 
     def header(self, name: str) -> bytes:
-        """As it was sent; ASGI servers hand headers over in Latin-1."""
+        """Return a header as it was sent; ASGI servers hand headers over in Latin-1."""
         return self.headers.get(name, "").encode("latin-1", "replace")
 
 

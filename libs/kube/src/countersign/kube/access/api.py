@@ -37,7 +37,7 @@ KEY_CHARACTERS_MAX: Final = 1000
 
 
 class ClusterApi(Protocol):
-    """Of one cluster, as one of its users."""
+    """The API server of one cluster, as one of its users sees it."""
 
     async def call(
         self,
@@ -63,7 +63,7 @@ class MetadataApi(ClusterApi, Protocol):
     """A `ClusterApi` that can leave out what an object holds."""
 
     async def metadata(self, path: str) -> Manifest:
-        """Of an object its `metadata` alone: of a Secret nothing that is secret.
+        """Read the `metadata` of an object alone: of a Secret nothing that is secret.
 
         Raises:
             Retryable, Rejected: as `call`.

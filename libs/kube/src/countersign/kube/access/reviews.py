@@ -57,7 +57,7 @@ class Act:
 
     @property
     def resource(self) -> str:
-        """As the rule of a Role names it."""
+        """Return the resource as the rule of a Role names it."""
         return f"{RESOURCE}/{self.subresource}" if self.subresource else RESOURCE
 
 

@@ -144,7 +144,7 @@ def read_pipeline(manifest: Manifest) -> Pipeline:
 
 
 def as_stored(pipeline: Pipeline, manifest: Manifest) -> Pipeline:
-    """With what only an API server knows of it; its objects are JSON, unlike those in files."""
+    """Add what only an API server knows of it; its objects are JSON, unlike those in files."""
     return replace(
         pipeline,
         status=json.dumps(mapping(manifest, "status")).encode(),
@@ -195,7 +195,7 @@ def _environment(entry: object, *, manifest: Manifest, namespace: str) -> Enviro
 
 
 def _limited(environments: Iterable[Environment]) -> tuple[Environment, ...]:
-    """With as many targets as are looked at."""
+    """Return it with as many targets as are looked at."""
     left = TARGETS_IN_ALL_MAX
     kept: list[Environment] = []
     for environment in environments:

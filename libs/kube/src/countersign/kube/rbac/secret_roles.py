@@ -44,7 +44,7 @@ class NamedSecrets:
 
 
 def named_secrets(manifests: Iterable[Manifest]) -> NamedSecrets:
-    """Of Pipelines, and of the GitopsClusters that these name; other objects are passed over."""
+    """Find the Secrets of Pipelines, and of the GitopsClusters that these name."""
     found = NamedSecrets()
     clusters: dict[str, str] = {}
     used: set[str] = set()

@@ -79,7 +79,7 @@ class Reflector(Generic[T]):
         self._is_stale = True
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             if self._is_stale:
                 self._at, self._is_stale = "", False

@@ -159,7 +159,7 @@ class WatchingApi:
 
 
 def _abort(answer: aiohttp.ClientResponse) -> None:
-    """Of what has no end nobody waits for the other side to take its leave."""
+    """Close the connection at once: an answer without an end is not waited for."""
     connection = answer.connection
     if connection is not None and connection.transport is not None:
         connection.transport.abort()

@@ -118,7 +118,7 @@ def _read(path: Path, *, known: tuple[int, int] | None) -> tuple[tuple[int, int]
 
 
 def _shifted(status: Any, behind: int) -> Any:
-    """With generations as the API server counts them, which saw fewer changes than the file."""
+    """Return it with the API server's generations, which saw fewer changes than the file."""
     if isinstance(status, dict):
         return {
             k: v + behind if k == "observedGeneration" and v > 0 else _shifted(v, behind)

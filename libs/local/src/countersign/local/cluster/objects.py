@@ -87,7 +87,7 @@ def seconds_of(duration: str, *, default_s: float) -> float:
 
 
 def go_duration(seconds: float) -> str:
-    """As Go prints it: `1m0s`, `30s`, `250ms`."""
+    """Format a duration as Go prints it: `1m0s`, `30s`, `250ms`."""
     if seconds < 1:
         return f"{seconds * 1000:.6g}ms"
     minutes, rest = divmod(seconds, 60)

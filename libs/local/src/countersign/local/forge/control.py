@@ -75,7 +75,7 @@ class Control:
 
 
 def _refuse_strangers(request: Request) -> None:
-    """Only processes of this machine, and no pages in somebody's browser."""
+    """Refuse all but processes of this machine, and pages in somebody's browser too."""
     address = request.client.host if request.client else ""
     if not address.startswith(LOOPBACK) or request.headers.get("origin"):
         raise Refused(403, "Only for this machine.")

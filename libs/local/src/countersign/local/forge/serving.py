@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
         self.serving.set()
 
     async def main_loop(self) -> None:
-        """As uvicorn's, but `stop` ends it at once: tests start and stop many servers."""
+        """Run like uvicorn's, but end at once after `stop`: tests start and stop many servers."""
         ticks = 0
         while not await self.on_tick(ticks):
             ticks += 1

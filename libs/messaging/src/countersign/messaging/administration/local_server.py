@@ -57,7 +57,7 @@ class LocalServer:
         return self._process is not None and self._process.returncode is None
 
     def settings(self, user: str, *, replica: str = "") -> BusSettings:
-        """As whom to connect; without `replica`, the name that this process gives itself."""
+        """Return a user's settings; without `replica`, the name that this process gives itself."""
         settings = BusSettings(nats_url=self.url, nkey_file=self.keys_dir / f"{user}.nk")
         return settings.model_copy(update={"replica": replica}) if replica else settings
 
@@ -106,7 +106,7 @@ class LocalServer:
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
-        """As a power failure does, but for the disk."""
+        """End it as a power failure does, but for the disk."""
         await self._end(signal.SIGKILL)
 
     def hang(self) -> None:

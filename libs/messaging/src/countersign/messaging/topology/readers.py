@@ -31,7 +31,7 @@ _ACK_WAIT_S: Final = 10.0
 
 
 class Kind(StrEnum):
-    """Of what one account lets another use."""
+    """The kinds of subjects that one account lets another use."""
 
     STREAM = "stream"
     SERVICE = "service"

@@ -51,7 +51,7 @@ class Stream:
     replicas: int = 1
 
     def config(self) -> Json:
-        """As the JetStream API has it. Source: https://docs.nats.io/nats-concepts/jetstream/streams."""
+        """Return it as the API has it. Source: https://docs.nats.io/nats-concepts/jetstream/streams."""
         body: Json = {
             "name": self.name,
             "description": self.description,
@@ -96,7 +96,7 @@ class Durable:
     forgotten_s: float = 0.0
 
     def config(self) -> Json:
-        """As the API has it. Source: https://docs.nats.io/nats-concepts/jetstream/consumers."""
+        """Return it as the API has it. Source: https://docs.nats.io/nats-concepts/jetstream/consumers."""
         return {
             "durable_name": self.name,
             "name": self.name,

@@ -1,1 +1,1 @@
-"""From a code to a token, and from the token to one executor."""
+"""Delegations: a code becomes a token, and one executor gets it."""

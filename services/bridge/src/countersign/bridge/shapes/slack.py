@@ -88,7 +88,7 @@ def _where(ref: PromotionRef) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without a meaning to Slack: no link, no mention, one line."""
+    """Strip what has a meaning to Slack: links, mentions, line ends."""
     flat = " ".join(text.split())
     return flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

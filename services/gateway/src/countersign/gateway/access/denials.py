@@ -31,7 +31,7 @@ class Denied(Rejected):
 
 
 def missing_right(person: Person, right: Right, gate: GateKey) -> Missing:
-    """In words, and as YAML for `kubectl apply`."""
+    """Describe the right in words, and as YAML for `kubectl apply`."""
     namespace, pipeline = gate.pipeline
     rule = Rule(verbs=("get",), resource="pipelines", group=GROUP, names=(pipeline,))
     # Two rules must not have one Role: one would be put in place of the other. Of names, Roles

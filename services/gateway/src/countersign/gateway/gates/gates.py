@@ -1,4 +1,4 @@
-"""In which state a gate is, and in what words. Pure.
+"""The state of a gate, and its words. Pure.
 
 A gate is derived from what the watcher observed and from the promotion that is current at it.
 """

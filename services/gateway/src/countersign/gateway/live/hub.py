@@ -140,7 +140,7 @@ class Hub:
                 self._tell(client, encode_event("rights changed", event="rights-changed"))
 
     async def wait_for(self, promotion_id: str, *, timeout_s: float) -> None:
-        """Until something about that promotion is heard, or the time is over."""
+        """Wait until something about that promotion is heard, or the time is over."""
         if len(self._waiters) >= WAITERS_MAX:
             return
         heard = asyncio.Event()

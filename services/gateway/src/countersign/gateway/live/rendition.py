@@ -31,7 +31,7 @@ class View:
 
     @property
     def keys(self) -> frozenset[PipelineKey]:
-        """Of which pipelines something is shown."""
+        """Return the pipelines of which something is shown."""
         return self.shown if self.pipeline is None else frozenset({self.pipeline})
 
 

@@ -1,4 +1,4 @@
-"""From the claims of an ID token to a person with rights. Pure."""
+"""The person with rights that the claims of an ID token describe. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -26,7 +26,7 @@ CALLBACK_PATH: Final = "/sign-in/callback"
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """As whom we are known to the provider."""
+    """Our registration at the provider."""
 
     client_id: str
     secret_file: Path | None

@@ -66,7 +66,7 @@ class OidcSettings(BaseSettings):
 
     @property
     def user_prefix(self) -> str:
-        """As kube-apiserver puts it before a name.
+        """Return the prefix as kube-apiserver puts it before a name.
 
         Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/
         """

@@ -72,7 +72,7 @@ def moment_of(event: Message, promotion: Promotion, heard: Heard) -> Moment:
 
 
 def name_of(person: Person | ForgeUser | None) -> str:
-    """As the forge or the sign-in writes it."""
+    """Return a person's name as the forge or the sign-in writes it."""
     if person is None:
         return ""
     return person.login if isinstance(person, ForgeUser) else person.name or person.id

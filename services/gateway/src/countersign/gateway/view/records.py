@@ -137,7 +137,7 @@ class Row:
         return self.decision.at
 
     def values(self) -> dict[str, str]:
-        """As an export has it."""
+        """Return the row as an export has it."""
         d = self.decision
         cells = (
             ages.machine(d.at) if d.at else "",

@@ -21,7 +21,7 @@ class WholeScope:
         self._scope = Scope(namespaces=frozenset())
 
     def scope(self, projection: Projection) -> Scope:
-        """For pages that show all that one may see."""
+        """Return the scope of pages that show all that one may see."""
         if self._position != projection.position:
             self._scope = _whole(projection)
             self._position = projection.position
@@ -47,7 +47,7 @@ def _whole(projection: Projection) -> Scope:
 
 
 def scope_at(projection: Projection, key: PipelineKey, *, environment: str = "") -> Scope:
-    """For a page of one pipeline, which need not exist; an environment need not be of it still."""
+    """Return the scope of a page of one pipeline; it and its environment may be gone."""
     if not _NAMESPACE.fullmatch(key.namespace):
         return Scope(namespaces=frozenset())
     track = projection.track(key)

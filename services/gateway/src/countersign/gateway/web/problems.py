@@ -70,7 +70,7 @@ BUG: Final = Trouble(
 
 
 def respond(screen: Screen, request: Request, trouble: Trouble) -> Response:
-    """As the one who asked can read it."""
+    """Answer in the form that the one who asked can read."""
     if request.url.path.startswith("/api/"):
         instance = trouble.instance or request.scope["state"].get("instance", "")
         return problem_json(replace(trouble, instance=instance))

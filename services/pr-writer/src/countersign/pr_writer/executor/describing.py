@@ -70,7 +70,7 @@ def describe(
 
 
 def _fitting(lines: list[str], footer: list[str]) -> list[str]:
-    """As many whole lines as leave room: in a code span that is cut, everything is live again."""
+    """Keep as many whole lines as fit: in a code span that is cut, everything is live again."""
     left = BODY_CHARACTERS_MAX - sum(len(line) + 1 for line in footer)
     sums = accumulate(len(line) + 1 for line in lines)
     return [line for line, so_far in zip(lines, sums, strict=True) if so_far <= left]

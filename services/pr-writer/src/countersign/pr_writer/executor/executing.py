@@ -170,7 +170,7 @@ class Executor:
             )
 
     async def _trust(self, authority: str) -> None:
-        """For this job alone, which is this process's only one."""
+        """Trust the authority for this job alone, which is this process's only one."""
         try:
             tls = tls_context(self._job.access.forge, authority=authority)
         except Rejected as refusal:

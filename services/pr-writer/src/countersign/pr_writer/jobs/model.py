@@ -28,7 +28,7 @@ PREVIOUS_MAX: Final = 5
 
 
 class ClusterAddress(BaseModel):
-    """Of the API server that Secrets are read from, and the folder with the account to do it as."""
+    """The API server that Secrets are read from, and the folder with the account to do it as."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -159,7 +159,7 @@ def tries_max(mode: CredentialMode) -> int:
 
 
 def mode_to_open(promotion: Promotion, event: Message) -> CredentialMode | None:
-    """With which credential this event asks for a pull request now; none if it does not.
+    """Return the credential by which this event asks for a pull request; none if it does not.
 
     The state decides, not the event alone: an event that comes again, or late, asks for nothing.
     """

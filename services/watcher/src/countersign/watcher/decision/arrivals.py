@@ -52,7 +52,7 @@ def _has_arrived(promotion: Promotion, *, stage: Stage) -> bool:
 def _undone(
     situation: Situation, *, stage: Stage, promotion: Promotion, link: Link
 ) -> Iterator[PromotionUndone]:
-    """Only after the environment was seen to try it: until then it has merely not noticed."""
+    """Tell it only once the environment was seen to try: until then it has merely not noticed."""
     running = _settled_elsewhere(stage, promotion)
     tried = link.tried >= promotion.attempt or _tried_since_merge(stage, promotion)
     if running is None or not tried:

@@ -64,7 +64,7 @@ def observed(
 
 
 def without_what_is_long(event: PipelineObserved) -> PipelineObserved:
-    """Only that it is there, and that the rest does not go through the bus."""
+    """Keep only that it is there, and that the rest does not go through the bus."""
     message = (
         f"{event.pipeline.namespace}/{event.pipeline.name}: nothing of it is shown: {TOO_LONG}"
     )

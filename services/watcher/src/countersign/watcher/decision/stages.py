@@ -1,4 +1,4 @@
-"""From the states of application objects to what each environment runs."""
+"""The content that each environment runs, from the states of application objects."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -164,7 +164,7 @@ def _since(
     before: EnvironmentObserved | None,
     situation: Situation,
 ) -> datetime | None:
-    """From the objects where they tell, so that every watcher says the same."""
+    """Return the time from the objects where they tell, so that every watcher says the same."""
     told = [app.since for app in apps if app.condition is condition and app.since]
     if told:
         return max(told)

@@ -150,7 +150,7 @@ class ApprovalIsGone:
 
 
 def _path(request: Request) -> bytes:
-    """As it was sent: a slash in a name is `%2F` there."""
+    """Return the path as it was sent: a slash in a name is `%2F` there."""
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
     return raw.partition(b"?")[0]
 

@@ -40,7 +40,7 @@ Look = Callable[[Iterable[ObjectKey]], None]
 
 
 class KeyChecks:
-    """Of all Secrets that Pipelines name for hints, a few at a time.
+    """Checks the keys in all Secrets that Pipelines name for hints, a few at a time.
 
     Args:
         look: at Pipelines again, for something else is known of their Secrets.

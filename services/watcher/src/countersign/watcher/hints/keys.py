@@ -30,7 +30,7 @@ _NO_TEXT: Final = "\ufffd"
 
 
 class FolderKeys:
-    """Of Secrets as they are mounted: `<folder>/<namespace>/<name>/hmac-key`."""
+    """Reads keys of Secrets as they are mounted: `<folder>/<namespace>/<name>/hmac-key`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -41,7 +41,7 @@ class FolderKeys:
 
 
 class ClusterKeys:
-    """Of Secrets of the API server, each read by its name."""
+    """Reads keys in Secrets of the API server, each by its name."""
 
     def __init__(self, api: ClusterApi) -> None:
         self._api = api
@@ -64,7 +64,7 @@ class KeptKeys:
         self._lookups = asyncio.Semaphore(LOOKUPS_AT_ONCE_MAX)
 
     async def read(self, secret: SecretRef) -> Secret | None:
-        """None as well while nobody can say, which is remembered too."""
+        """Return the key; none also while nobody can say, which is remembered too."""
         try:
             async with asyncio.timeout(self._lookup_s), self._lookups:
                 kept = self._kept.get((secret.namespace, secret.name))

@@ -28,7 +28,7 @@ Look = Callable[[Iterable[ObjectKey]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """As pipeline-controller would answer."""
+    """An answer as pipeline-controller would give it."""
 
     status: HTTPStatus
     text: str = ""

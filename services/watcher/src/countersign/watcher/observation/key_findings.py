@@ -19,7 +19,7 @@ Place = tuple[str, str]
 
 
 class KeyFindings:
-    """As this watcher found them; of a Secret that it did not look at yet, what is told already.
+    """Findings of this watcher; of a Secret that it did not look at yet, what is told already.
 
     So a watcher that starts takes nothing back, and another that sees something else is believed
     only after another look.
@@ -30,7 +30,7 @@ class KeyFindings:
         self._doubted: set[ObjectKey] = set()
 
     def tell(self, place: Place, *, code: FindingCode | None = None, message: str = "") -> bool:
-        """Without a code it is as it should be; returns whether that is news."""
+        """Note a finding, or without a code that all is well; returns whether that is news."""
         finding = None
         if code is not None:
             finding = Finding(

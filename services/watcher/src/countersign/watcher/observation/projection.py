@@ -93,7 +93,7 @@ class Projection:
         return {i: self._entries[i].promotion for i in ids}
 
     def uids(self) -> Iterable[str]:
-        """Of Pipelines with promotions that are not over."""
+        """Return the uids of Pipelines with promotions that are not over."""
         return [
             uid
             for uid, ids in self._by_uid.items()

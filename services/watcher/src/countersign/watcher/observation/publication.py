@@ -53,7 +53,7 @@ class Publication:
                 await self._publish_promotion(event)
 
     async def _publish_promotion(self, event: Message) -> None:
-        """Within the promotion's trace, which its request begins."""
+        """Publish it within the promotion's trace, which its request begins."""
         ref: PromotionRef = event.promotion  # type: ignore[attr-defined]
         entry = self._projection.entry(ref.promotion_id)
         name, below = names.SPAN_COMPLETE_PROMOTION, list[Mapping[str, str]]()

@@ -82,7 +82,7 @@ class Clusters:
         return gaps[0] if gaps else "the API server has not shown everything yet"
 
     async def follow(self, deliver: Deliver) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         self._deliver = deliver
         self._spread()
         tasks: dict[str, asyncio.Task[None]] = {}

@@ -110,7 +110,7 @@ class KindReading:
                 )
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             self._resource = await self._discovered()
             try:
@@ -157,7 +157,7 @@ class KindReading:
         return sorted(self._namespaces)[:NAMESPACES_MAX]
 
     async def _keep_up(self, tasks: asyncio.TaskGroup) -> None:
-        """Until the kind is gone; then it is looked for again, perhaps in another version."""
+        """Keep up until the kind is gone; it is then looked for again, in any version."""
         while True:
             self._changed.clear()
             await self._start_and_stop(tasks)

@@ -134,7 +134,7 @@ class RemoteCluster:
             yield from self._reading.gaps()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reading.run())
             tasks.create_task(self._stay_connected())

@@ -9,7 +9,7 @@ BOARD: Final = "the board"
 
 
 def shortened(text: str, *, bytes_max: int, whole: str) -> str:
-    """On one line; what stands in backquotes stays whole, or is left out with all that follows."""
+    """Shorten to one line; what stands in backquotes stays whole, or goes with all that follows."""
     flat = " ".join(text.split())
     if len(flat.encode()) <= bytes_max:
         return flat

@@ -199,7 +199,7 @@ def _why(target: TargetObserved) -> str:
 
 
 def _pending(seen: PipelineObserved) -> Iterator[Fields]:
-    """While an environment that others follow is not ready, or one cannot take what is next."""
+    """Find an environment that others follow and is not ready, or cannot take what is next."""
     behind = [e for e in seen.environments[:-1] if e.content is None]
     blocked = [e.gate for e in seen.environments if e.gate and e.gate.state is GateState.BLOCKED]
     if behind:

@@ -64,7 +64,7 @@ class StepEvents:
             STEPS_TOLD.labels(outcome="dropped").inc()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             body = await self._queue.get()
             with one_entry("tell steps", step=body["metadata"]["name"]):

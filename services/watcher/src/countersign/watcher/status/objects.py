@@ -55,7 +55,7 @@ class Pace:
 
 @dataclass(slots=True, kw_only=True)
 class _Kept:
-    """Of one Pipeline: what there is, and what should be."""
+    """The status of one Pipeline: what there is, and what should be."""
 
     uid: str
     version: str = ""

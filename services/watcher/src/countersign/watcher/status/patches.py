@@ -1,4 +1,4 @@
-"""From the status that there is and the one that should be to what is sent. Pure.
+"""The patch that turns a Pipeline's status into the one that should be. Pure.
 
 Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """

@@ -47,7 +47,7 @@ def page_of(promotion: Promotion) -> str:
 
 
 def waits_for(promotion: Promotion) -> str:
-    """Whom or what; what ended says what became of it."""
+    """Name whom or what it waits for; what ended says what became of it."""
     say = _WORDS.get(promotion.state)
     return say(promotion) if say else promotion.reason
 

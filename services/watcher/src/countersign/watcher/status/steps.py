@@ -56,7 +56,7 @@ class Step:
 
 @singledispatch
 def step_of(event: Message) -> Step | None:
-    """None for what is no step that a person would look for."""
+    """Return the step; none for what no person would look for."""
     del event
     return None
 

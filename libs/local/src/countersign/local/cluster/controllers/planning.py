@@ -116,7 +116,7 @@ def application_phases(
 
 
 def source_phases(manifest: Json) -> Iterator[Phase]:
-    """Of the sources that need no network here."""
+    """Plan the sources that need no network here."""
     if manifest["spec"].get("suspend"):
         yield from sources.suspended(manifest)
     elif manifest["kind"] == "OCIRepository":

@@ -17,7 +17,7 @@ from countersign.local.cluster.objects import (
 
 
 def git_phases(manifest: Json, *, revision: str, commit: str) -> Iterator[Phase]:
-    """From a new upstream revision, or a changed spec, to the artifact in storage."""
+    """Plan the way from a new upstream revision, or a changed spec, to the artifact in storage."""
     stored = f"stored artifact for revision '{revision}'"
     name = f"gitrepository/{_place(manifest)}/{commit}.tar.gz"
     yield from _phases(manifest, revision=revision, stored=stored, place=name)

@@ -95,7 +95,7 @@ class Browser:
         return found
 
     async def post(self, url: str, *, headers: Mapping[str, str]) -> httpx2.Response:
-        """As a page's script does, without a body."""
+        """Post as a page's script does, without a body."""
         return await self._send("POST", url, headers=headers)
 
     async def submit(

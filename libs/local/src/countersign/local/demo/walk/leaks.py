@@ -43,7 +43,7 @@ class Result:
 
     @property
     def line(self) -> str:
-        """For a person, in one line."""
+        """Describe it for a person, in one line."""
         closed = f", {self.closed} environments closed to this user" if self.closed else ""
         head = f"canary {'found' if self.finds else 'not found'}"
         where = "".join(f"; {f.encoding} in {f.place}" for f in self.finds)

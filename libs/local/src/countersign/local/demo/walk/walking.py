@@ -61,7 +61,7 @@ class Walk:
         self.step = "signing in"
 
     async def run(self) -> None:
-        """From the first environment to the last.
+        """Walk from the first environment to the last.
 
         Raises:
             Rejected: something was seen that should not be; says what.

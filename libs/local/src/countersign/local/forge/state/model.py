@@ -134,7 +134,7 @@ class PullRequest:
 
     @property
     def state_word(self) -> str:
-        """As GraphQL says it: OPEN, CLOSED, MERGED."""
+        """Return the state as GraphQL says it: OPEN, CLOSED, MERGED."""
         if self.is_open:
             return "OPEN"
         return "MERGED" if self.merged_at else "CLOSED"
