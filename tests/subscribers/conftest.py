@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from pathlib import Path
 import prerequisites
 import pytest
 from reference import ROOT
+from subscribers.documented import programs
+from subscribers.programs import Command
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS
@@ -118,6 +121,31 @@ def nats_command(go_build: Callable[[Path | str, str], Path]) -> Path:
     """The `nats` command: installed, or built."""
     found = shutil.which("nats")
     return Path(found) if found else go_build("github.com/nats-io/natscli/nats", "nats")
+
+
+@pytest.fixture
+def command(request: pytest.FixtureRequest) -> Command:
+    """How a program of the document is run, by its name, in a folder."""
+
+    def of(name: str, folder: Path) -> tuple[str, ...]:
+        path = folder / name
+        path.write_text(programs()[name])
+        match path.suffix:
+            case ".go":
+                return (str(request.getfixturevalue("go_build")(path, path.stem)),)
+            case ".ts":
+                modules = request.getfixturevalue("node_modules")
+                (folder / "node_modules").unlink(missing_ok=True)
+                (folder / "node_modules").symlink_to(modules)
+                (folder / "package.json").write_text('{"type": "module"}')
+                return (str(modules / ".bin/tsx"), str(path))
+            case ".py":
+                return (sys.executable, str(path))
+            case _:
+                tools = request.getfixturevalue("nats_command").parent
+                return ("env", f"PATH={tools}:{os.environ['PATH']}", "sh", str(path))
+
+    return of
 
 
 def read_lines(path: Path) -> list[dict[str, object]]:

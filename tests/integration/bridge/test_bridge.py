@@ -7,72 +7,27 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from doubles.http_sink import Sink, listening
 from subscribers.conftest import READER, example, publish
 from subscribers.conftest import server as server  # noqa: PLC0414 - a fixture
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
+    ApprovalBegun,
     PromotionCompleted,
     PromotionRequested,
     PullRequestMerged,
 )
 from countersign.messaging.administration.local_server import LocalServer
 
-DELIVERED_S_MAX = 30
-
-
-@dataclass
-class Sink:
-    """An HTTP server that answers with the statuses it was told, then with 200."""
-
-    statuses: list[int] = field(default_factory=list)
-    # Headers, body and the answer, of each request.
-    seen: list[tuple[dict[str, str], bytes, int]] = field(default_factory=list)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    url: str = ""
-
-    async def on_connection(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.decode().split("\r\n")[1:-2]
-                headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines)}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                status = self.statuses.pop(0) if self.statuses else 200
-                self.seen.append((headers, body, status))
-                self.news.set()
-                writer.write(f"HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n".encode())
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    @property
-    def taken(self) -> list[tuple[dict[str, str], bytes]]:
-        return [(headers, body) for headers, body, status in self.seen if status == 200]
-
-    async def until_taken(self, count: int) -> None:
-        async with asyncio.timeout(DELIVERED_S_MAX):
-            while len(self.taken) < count:
-                self.news.clear()
-                await self.news.wait()
-
 
 @pytest.fixture
 async def sink() -> AsyncIterator[Sink]:
-    made = Sink()
-    listening = await asyncio.start_server(made.on_connection, "127.0.0.1", 0)
-    made.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/hook"
-    try:
+    async with listening() as made:
         yield made
-    finally:
-        listening.close()
 
 
 @asynccontextmanager
@@ -192,3 +147,30 @@ async def test_settings_that_are_wrong_are_one_line(server: LocalServer, sink: S
     assert process.returncode == 2
     assert b"Traceback" not in error
     assert len(error.splitlines()) == 1
+
+
+async def test_chat_gets_a_line_with_a_link_for_what_waits_and_nothing_else(
+    server: LocalServer, sink: Sink
+) -> None:
+    """The example of docs/bridge.md: an incoming webhook, and its events."""
+    await publish(
+        server,
+        ("a", example(ApprovalBegun)),
+        ("b", example(PromotionRequested)),
+        ("c", example(PullRequestMerged)),
+        ("d", example(PromotionCompleted)),
+    )
+
+    async with bridge(
+        server,
+        sink,
+        shape="slack",
+        events="promotion.requested,pull-request.failed,promotion.completed",
+    ):
+        await sink.until_taken(2)
+
+    waits, completed = (json.loads(body) for _, body in sink.taken)
+    link = "<https://board.example/p/shop/checkout/prod|Promote>"
+    assert waits == {"text": f"shop/checkout 6.9.0 waits for prod: {link}"}
+    assert set(completed) == {"text"}
+    assert all(headers["content-type"] == "application/json" for headers, _ in sink.taken)

@@ -126,6 +126,24 @@ def test_same_event_has_the_same_cdevents_id_whenever_it_is_sent() -> None:
     assert first == second
 
 
+@pytest.mark.parametrize(
+    ("model", "decision", "status"),
+    [
+        (messages.ApprovalGranted, "approved", "approved"),
+        (messages.ApprovalRejected, "rejected", "rejected"),
+        (messages.ApprovalExpired, "deferred", "expired"),
+    ],
+)
+def test_approval_is_closed_with_words_that_the_specification_has(
+    model: type[Message], decision: str, status: str
+) -> None:
+    parcel = cdevent(event(model))
+
+    assert parcel is not None
+    content = json.loads(parcel.body)["data"]["subject"]["content"]
+    assert (content["decision"], content["status"]) == (decision, status)
+
+
 def test_service_is_deployed_as_a_package() -> None:
     parcel = cdevent(event(messages.PromotionCompleted))
 

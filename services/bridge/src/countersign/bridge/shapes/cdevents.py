@@ -97,21 +97,24 @@ def _asked(event: PromotionRequested) -> tuple[str, Json]:
 
 
 def _granted(event: ApprovalGranted) -> tuple[str, Json]:
-    return _closed(event.promotion, event.by, "approved")
+    return _closed(event.promotion, event.by, decision="approved", status="approved")
 
 
 def _rejected(event: ApprovalRejected) -> tuple[str, Json]:
-    return _closed(event.promotion, event.by, "rejected")
+    return _closed(event.promotion, event.by, decision="rejected", status="rejected")
 
 
 def _expired(event: ApprovalExpired) -> tuple[str, Json]:
-    return _closed(event.promotion, event.by, "expired")
+    # Nobody decided, for which the SDKs' lists of decisions have this word.
+    return _closed(event.promotion, event.by, decision="deferred", status="expired")
 
 
-def _closed(ref: PromotionRef, by: Person | None, status: str) -> tuple[str, Json]:
+def _closed(
+    ref: PromotionRef, by: Person | None, *, decision: str, status: str
+) -> tuple[str, Json]:
     content = {
         "responder": f"urn:countersign:person:{quote(by.id if by else 'nobody', safe='')}",
-        "decision": status,
+        "decision": decision,
         "status": status,
     }
     return "approval.closed.0.1.0", _approval(ref, content)
