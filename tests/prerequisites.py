@@ -55,13 +55,25 @@ def _has(part: str) -> bool:
     return found is not None and (found / part).exists()
 
 
-def _has_go(wanted: tuple[int, int]) -> bool:
-    go = shutil.which("go")
-    if go is None:
-        return False
-    said = subprocess.run((go, "env", "GOVERSION"), capture_output=True, text=True, check=False)
+def go() -> Path | None:
+    """Return a Go that is new enough: the machine's, else that of the wheel beside our packages."""
+    found = shutil.which("go")
+    if found is not None and _version_of(found) >= GO_VERSION:
+        return Path(found)
+    wheel = Path(sys.prefix) / "go/go/bin/go"
+    return wheel if wheel.is_file() else None
+
+
+def _version_of(go: str) -> tuple[int, int]:
+    said = subprocess.run(
+        (go, "env", "GOVERSION"),
+        env={**os.environ, "GOTOOLCHAIN": "local"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     found = re.match(r"go(\d+)\.(\d+)", said.stdout)
-    return found is not None and (int(found[1]), int(found[2])) >= wanted
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 GIT = Prerequisite(("git",), "git", "repositories of the local forge", required=True)
@@ -73,12 +85,14 @@ BROWSER = Prerequisite(
 NODE = Prerequisite(("node",), "nodejs", "an identity provider to sign in at")
 NPM = Prerequisite(("npm",), "npm", "the packages of that provider and of axe, and for buf")
 PREREQUISITES = (GIT, BROWSER, NODE, NPM)
+# As tests/subscribers/go.mod asks for.
+GO_VERSION = (1, 26)
 _FOLDER = f"{reference.VARIABLE}=a folder"
 GO = Place(
-    "go 1.25 or later",
-    lambda: _has_go((1, 25)),
+    "go 1.26 or later",
+    lambda: go() is not None,
     "subscribers in Go and with the `nats` command",
-    "https://go.dev/dl has it; Debian 12 has an older one",
+    "make go",
 )
 PLACES = (
     Place(
@@ -117,6 +131,10 @@ def path_or_skip(wanted: Prerequisite) -> str:
 
 
 def main() -> int:
+    if sys.argv[1:] == ["--go"]:
+        path = go()
+        sys.stdout.write(f"{path}\n" if path else "")
+        return 0 if path else 1
     absent = [entry for entry in PREREQUISITES if entry.path is None]
     for entry in absent:
         weight = "needed" if entry.required else "optional"

@@ -99,13 +99,14 @@ def node_modules() -> Path:
 @pytest.fixture(scope="session")
 def go_build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path | str, str], Path]:
     """Builds a package, or one file, with the modules that `go.sum` locks."""
-    if not prerequisites.GO.is_there():
+    go = prerequisites.go()
+    if go is None:
         pytest.skip(f"{prerequisites.GO.what} is absent; {prerequisites.GO.remedy}")
 
     def build(package: Path | str, name: str) -> Path:
         program = tmp_path_factory.mktemp("go") / name
         subprocess.run(
-            ("go", "build", "-mod=readonly", "-o", program, package),
+            (go, "build", "-mod=readonly", "-o", program, package),
             cwd=HERE,
             env={**os.environ, "GOFLAGS": "", "GOTOOLCHAIN": "local"},
             check=True,

@@ -110,21 +110,6 @@ async def test_requests_are_signed_with_the_secret_of_the_file(
     assert json.loads(body)["id"] == headers["webhook-id"] == "id-0"
 
 
-async def test_chat_is_told_only_what_was_asked_for(server: LocalServer, sink: Sink) -> None:
-    await publish(
-        server,
-        ("a", example(PullRequestMerged)),
-        ("b", example(PromotionRequested)),
-        ("c", example(PromotionCompleted)),
-        ("d", example(PromotionRequested)),
-    )
-
-    async with bridge(server, sink, shape="slack", events="promotion.requested"):
-        await sink.until_taken(2)
-
-    assert all(set(json.loads(body)) == {"text"} for _, body in sink.taken)
-
-
 async def test_cdevents_arrive_as_cloudevents(server: LocalServer, sink: Sink) -> None:
     await publish(server, ("c", example(PromotionCompleted)))
 
