@@ -53,6 +53,17 @@ def test_configuration_has_what_the_design_asks_for(text: Any) -> None:
         assert absent not in text
 
 
+def test_client_has_time_to_prove_itself_on_a_busy_machine(tmp_path: Path) -> None:
+    """The server's own limits are 2 s, of which a Java program that starts may need more."""
+    options = ServerOptions(
+        store_dir=Path("/data"), certificate=Path("/tls.crt"), certificate_key=Path("/tls.key")
+    )
+
+    text = server_config(make_keys(tmp_path), options)
+
+    assert text.count("timeout: 10") == 2
+
+
 def test_user_without_rights_is_denied_everything(text: Any) -> None:
     """A list of nothing allowed would allow everything."""
     assert "allow: []" not in text

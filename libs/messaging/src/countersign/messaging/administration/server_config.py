@@ -17,6 +17,8 @@ ACCOUNT: Final = "COUNTERSIGN"
 _SEED_BYTES: Final = 32
 _STORE_BYTES_MAX: Final = 8 * 1024**3
 _CONNECTIONS_MAX: Final = 1024
+# The server's own 2 s are not enough for a program that starts on a busy machine (seen with Java).
+_HANDSHAKE_S: Final = 10
 # A tool with a leak of connections must leave some for our services.
 READER_CONNECTIONS_MAX: Final = 16
 READER_SUBSCRIPTIONS_MAX: Final = 256
@@ -74,6 +76,7 @@ def server_config(
         f"listen: {json.dumps(f'{options.host}:{options.port}')}",
         f"max_payload: {MESSAGE_BYTES_MAX}",
         f"max_connections: {_CONNECTIONS_MAX}",
+        f"authorization {{ timeout: {_HANDSHAKE_S} }}",
         "debug: false",
         "trace: false",
         "jetstream {",
@@ -163,6 +166,7 @@ def _certificate(options: ServerOptions) -> list[str]:
         f"  cert_file: {json.dumps(str(options.certificate))}",
         f"  key_file: {json.dumps(str(options.certificate_key))}",
         '  min_version: "1.3"',
+        f"  timeout: {_HANDSHAKE_S}",
     ]
 
 
