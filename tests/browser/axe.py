@@ -12,6 +12,8 @@ VERSION: Final = "4.14.1"
 FETCH_S_MAX: Final = 60.0
 _SCRIPT: Final = "package/axe.min.js"
 _GRAVE: Final = frozenset({"serious", "critical"})
+# Success criteria of WCAG, whatever their impact; the rest of the rules are good practice.
+_CRITERION: Final = "wcag"
 _RUN: Final = "() => axe.run(document, {resultTypes: ['violations']})"
 
 
@@ -39,6 +41,6 @@ async def grave_violations(page: Page, script: str) -> list[str]:
     return [
         f"{v['impact']} {v['id']}: {node['html'][:120]} ({node['failureSummary']})"
         for v in found["violations"]
-        if v["impact"] in _GRAVE
+        if v["impact"] in _GRAVE or any(tag.startswith(_CRITERION) for tag in v["tags"])
         for node in v["nodes"]
     ]

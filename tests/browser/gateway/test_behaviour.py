@@ -6,9 +6,9 @@ import pytest
 from browser.gateway.conftest import eventually, visiting
 from playwright.async_api import Browser, Page, expect
 from unit.gateway.doubles import FORGE, Scene
-from unit.gateway.stories import Pipeline
+from unit.gateway.stories import ADA, Pipeline
 
-from countersign.contracts.messages import RejectRequest
+from countersign.contracts.messages import GateState, RejectRequest
 
 pytestmark = [pytest.mark.browser]
 
@@ -178,3 +178,93 @@ async def test_who_may_only_look_sees_no_button(chromium: Browser, scene: Scene)
         await expect(visit.page.locator(".track", has_text="checkout")).to_contain_text(
             "for somebody who may promote"
         )
+
+
+async def test_what_is_typed_outlives_what_others_do(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene) as visit:
+        page = visit.page
+        await page.goto(f"{scene.public_url}/p/shop/checkout/prod")
+        await connected(scene)
+        await page.locator("#reject summary").click()
+        await page.get_by_label("Reason").fill("wait for the fix")
+        story = Pipeline("checkout", app="podinfo").promotion("prod", "6.9.0", current="6.8.4")
+
+        scene.tell(story.begun(by=ADA))
+        await expect(page.locator(".now-word")).to_have_text("approval under way")
+        await expect(page.get_by_label("Reason")).to_be_visible()
+        await expect(page.get_by_label("Reason")).to_have_value("wait for the fix")
+        await page.reload()
+        await expect(page.get_by_label("Reason")).to_have_value("wait for the fix")
+        await connected(scene)
+        scene.tell(story.granted(by=ADA), story.opened(99))
+        await expect(page.locator("#kept blockquote")).to_have_text("wait for the fix")
+
+    assert visit.complaints == []
+
+
+async def test_single_keys_can_be_turned_off(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene) as visit:
+        page = visit.page
+        await page.goto(f"{scene.public_url}/help")
+        await page.locator("main [data-keys]").uncheck()
+        await page.goto(f"{scene.public_url}/")
+        await page.keyboard.press("?")
+        await page.keyboard.press("/")
+
+        await expect(page.locator("#help")).to_be_hidden()
+        await expect(page.locator("#search")).not_to_be_focused()
+
+
+async def test_live_regions_hold_changes_and_nothing_that_ticks(
+    chromium: Browser, scene: Scene
+) -> None:
+    async with visiting(chromium, scene) as visit:
+        page = visit.page
+        await page.goto(f"{scene.public_url}/p/shop/checkout/prod")
+        await connected(scene)
+        await page.evaluate(_LISTEN)
+        for _ in range(5):
+            await page.clock.run_for(1_000)
+        ticked = await page.evaluate("window.heard.length")
+        checkout = Pipeline("checkout", app="podinfo")
+        story = checkout.promotion("prod", "6.9.0", current="6.8.4")
+        scene.tell(story.rejected("not on Fridays"))
+        await expect(page.locator("#announcer")).to_contain_text("rejected")
+        scene.tell(
+            checkout.observed(
+                checkout.environment("staging", "6.9.0", gate=None),
+                checkout.environment("prod", "6.8.4", gate=GateState.PENDING),
+            )
+        )
+        await expect(page.locator("#live")).to_contain_text("not on Fridays")
+        heard = await page.evaluate("window.heard")
+
+    assert ticked == 0
+    assert len(heard) == 1
+    assert "not on Fridays" in heard[0]
+
+
+_LISTEN = """() => {
+  window.heard = [];
+  const note = (changes) => changes.forEach((c) => {
+    const text = c.target.textContent.trim();
+    if (text && window.heard.at(-1) !== text) window.heard.push(text);
+  });
+  document.querySelectorAll("[aria-live], [role=status], [role=alert]").forEach((region) =>
+    new MutationObserver(note).observe(
+      region, { subtree: true, childList: true, characterData: true }));
+}"""
+
+
+async def test_copy_button_copies_the_whole_of_it(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene) as visit:
+        page = visit.page
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await page.goto(f"{scene.public_url}/p/shop/checkout")
+        await page.locator("summary", has_text="Commands").first.click()
+        await page.locator(".command button").first.click()
+
+        await expect(page.locator(".command button").first).to_have_text("Copied")
+        copied = await page.evaluate("navigator.clipboard.readText()")
+
+    assert copied.startswith("kubectl -n dev describe helmrelease")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from browser import axe
 from browser.gateway.conftest import visiting
 from playwright.async_api import Browser, Page
 from unit.gateway.doubles import Scene
@@ -21,6 +22,9 @@ PAGES = {
     "credentials": "/credentials",
     "credential": "/credentials/shop/flux-bot",
     "record": "/record",
+    "history": "/p/shop/checkout/prod/history",
+    "many": "/p/platform/edge",
+    "help": "/help",
     "not-found": "/p/shop/nothing",
 }
 # What WCAG 2.2 asks of normal text: 4.5 to 1. https://www.w3.org/TR/WCAG22/#contrast-minimum
@@ -52,14 +56,14 @@ _CONTRAST = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 async def test_every_page_fits_is_readable_and_asks_no_other_host(
-    chromium: Browser, scene: Scene, tmp_path: Path, width: int, scheme: str
+    chromium: Browser, scene: Scene, tmp_path: Path, width: int
 ) -> None:
     foreign: list[str] = []
+    checker = await axe.fetch(tmp_path)
 
-    async with visiting(chromium, scene, width=width, scheme=scheme) as visit:
+    async with visiting(chromium, scene, width=width) as visit:
         page = visit.page
         page.on(
             "request",
@@ -67,10 +71,12 @@ async def test_every_page_fits_is_readable_and_asks_no_other_host(
         )
         for name, path in PAGES.items():
             await page.goto(scene.public_url + path)
-            await page.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png", full_page=True)
-
             assert await _overflow(page) <= 0, name
-            assert await page.evaluate(_CONTRAST) == [], name
+            for scheme in ("light", "dark"):
+                await page.emulate_media(color_scheme=scheme)
+                await page.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png")
+                assert await page.evaluate(_CONTRAST) == [], name
+                assert await axe.grave_violations(page, checker) == [], name
 
     expected = ["Failed to load resource: the server responded with a status of 404 (Not Found)"]
     assert visit.complaints == expected
@@ -116,3 +122,32 @@ async def test_tables_print_without_what_is_only_for_screens(
 
         assert not await visit.page.locator(".top nav").is_visible()
         assert await visit.page.locator("table").is_visible()
+
+
+async def test_no_gate_is_off_screen_and_no_word_of_a_state_is_cut(
+    chromium: Browser, scene: Scene
+) -> None:
+    async with visiting(chromium, scene) as visit:
+        for width in (768, 1024, 1280):
+            await visit.page.set_viewport_size({"width": width, "height": 860})
+            cut = await visit.page.eval_on_selector_all(".lane > li, .gate-word", _CUT)
+            assert cut == [], width
+
+
+_CUT = """nodes => nodes.filter((n) => n.getBoundingClientRect().right > innerWidth
+  || (n.matches('.gate-word') && n.querySelector('.state').getBoundingClientRect().right
+      > n.getBoundingClientRect().right + 1))
+  .map((n) => n.textContent.trim())"""
+
+
+async def test_what_is_chosen_shows_without_colours_of_ours(
+    chromium: Browser, scene: Scene
+) -> None:
+    async with visiting(chromium, scene) as visit:
+        await visit.page.emulate_media(forced_colors="active")
+        styles = await visit.page.eval_on_selector_all(
+            "[aria-current]", "nodes => nodes.map(n => getComputedStyle(n).outlineStyle)"
+        )
+
+    assert styles
+    assert set(styles) == {"solid"}

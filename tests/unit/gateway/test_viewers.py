@@ -112,3 +112,28 @@ async def test_sheet_gate_and_api_link_what_changes_between_two_commits() -> Non
     page = f"{FORGE}/acme/website/compare/{'a' * 40}...{'b' * 40}"
     assert all(f'href="{page}"' in html for html in pages)
     assert told["comparison"] == page
+
+
+@pytest.mark.parametrize(
+    ("page", "linked"),
+    [(f"{FORGE}/acme/checkout", True), ("https://elsewhere.example/acme/checkout", False)],
+    ids=["listed", "elsewhere"],
+)
+async def test_source_that_an_artifact_names_is_shown_and_only_linked_at_a_listed_forge(
+    page: str, *, linked: bool
+) -> None:
+    scene, checkout = Scene(), Pipeline("checkout")
+    story = checkout.promotion("prod", "6.9.0", current="6.8.4")
+    scene.tell(
+        checkout.observed(
+            checkout.environment("staging", "6.9.0", gate=None),
+            checkout.environment("prod", "6.8.4", gate=GateState.PENDING),
+        ),
+        story.requested.model_copy(update={"source_page": page}),
+    )
+
+    async with browser(scene) as client:
+        for path in ("/p/shop/checkout/prod/promote", "/p/shop/checkout/prod"):
+            html = (await client.get(path)).text
+            assert page in html
+            assert (f'href="{page}"' in html) == linked

@@ -168,3 +168,30 @@ def test_content_is_as_old_as_its_source_says(told: str | None) -> None:
     state = settle(release(), source=read_source(manifest))
 
     assert (state.created_at is not None) == (told == "2026-11-22T16:40:00Z")
+
+
+@pytest.mark.parametrize(
+    ("told", "page"),
+    [
+        ("https://github.com/stefanprodan/podinfo", "https://github.com/stefanprodan/podinfo"),
+        ("http://github.com/a/b", ""),
+        ("javascript:alert(1)", ""),
+        ("https://user:secret@github.com/a", ""),
+        ("https://x.example/" + "a" * 400, ""),
+        (7, ""),
+    ],
+)
+def test_source_page_is_what_the_artifact_names_if_it_is_one(told: object, page: str) -> None:
+    manifest = {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "OCIRepository",
+        "metadata": {"name": "podinfo", "namespace": "shop", "generation": 1},
+        "status": {
+            "artifact": {
+                "revision": f"1.20.6@{DIGEST}",
+                "metadata": {"org.opencontainers.image.source": told},
+            }
+        },
+    }
+
+    assert settle(release(), source=read_source(manifest)).source_page == page

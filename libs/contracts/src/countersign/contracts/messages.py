@@ -765,6 +765,8 @@ class PromotionRequested(Message):
     """The time at which the content was made, where its source says that; nobody signs it."""
     reason_required: bool = Field(alias="reasonRequired", default=False)
     """Whoever approves or rejects it says why."""
+    source_page: str = Field(alias="sourcePage", default="")
+    """The web page that the artifact names as its source; whoever made it wrote that, nobody signs it."""
 
 
 class PromotionRetried(Message):

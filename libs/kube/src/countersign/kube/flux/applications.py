@@ -45,6 +45,8 @@ class AppState:
     chart: str = ""
     # When the content was made, where its source says that.
     created_at: datetime | None = None
+    # The web page that the artifact names as its source.
+    source_page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +66,9 @@ class Source:
     artifact_revision: str
     url: str
     failing: str = ""
-    # An artifact's own word, of an OCI registry; nobody signs it.
+    # An artifact's own words, of an OCI registry; nobody signs them.
     created_at: datetime | None = None
+    source_page: str = ""
 
 
 def sentence(kind: str, name: str, message: str) -> str:

@@ -5,6 +5,7 @@ chart it records the version in a form of its own, while the source says what wa
 Source: https://fluxcd.io/flux/components/source/
 """
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -18,6 +19,9 @@ SOURCE_GROUP: Final = "source.toolkit.fluxcd.io"
 SOURCE_KINDS: Final = frozenset({"GitRepository", "OCIRepository", "Bucket", "ExternalArtifact"})
 # https://github.com/opencontainers/image-spec/blob/main/annotations.md
 _CREATED: Final = "org.opencontainers.image.created"
+_SOURCE: Final = "org.opencontainers.image.source"
+_PAGE: Final = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_.~/-]*)?")
+PAGE_CHARACTERS_MAX: Final = 300
 _HELM_RELEASE: Final = "HelmRelease"
 
 
@@ -30,8 +34,14 @@ def read_source(manifest: Manifest) -> Source:
         artifact_revision=text(manifest, "status", "artifact", "revision"),
         url=text(manifest, "spec", "url"),
         created_at=moment(manifest, "status", "artifact", "metadata", _CREATED),
+        source_page=_page(text(manifest, "status", "artifact", "metadata", _SOURCE)),
         failing=(ready.message or ready.reason) if ready.is_false and is_of_now else "",
     )
+
+
+def _page(url: str) -> str:
+    """Return the address of a web page, or nothing of what is none."""
+    return url if len(url) <= PAGE_CHARACTERS_MAX and _PAGE.fullmatch(url) else ""
 
 
 def source_key(ref: Manifest, *, of: ObjectKey) -> ObjectKey | None:
@@ -46,8 +56,9 @@ def source_key(ref: Manifest, *, of: ObjectKey) -> ObjectKey | None:
 def settle(app: App, *, source: Source | None) -> AppState:
     """Return the state in the light of the source."""
     state = _settled(app, source=source)
-    known = state.content is not None and source is not None and source.created_at is not None
-    return replace(state, created_at=source.created_at) if known and source else state
+    if state.content is None or source is None:
+        return state
+    return replace(state, created_at=source.created_at, source_page=source.source_page)
 
 
 def _settled(app: App, *, source: Source | None) -> AppState:

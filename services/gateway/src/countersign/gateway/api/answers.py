@@ -126,6 +126,7 @@ def promotion_shape(timeline: Timeline, *, links: ForgeLinks) -> PromotionShape:
         trace_id=timeline.trace_id,
         merged_by=name_of(p.merged_by),
         comparison=links.comparison(request),
+        source_page=request.source_page,
         requested_at=request.requested_at,
         opened_at=timeline.last("opened"),
         merged_at=timeline.last("merged"),

@@ -130,6 +130,9 @@ class PromotionShape(Shape):
     comparison: str = Field(
         default="", description="The page at a listed forge that says what changes; may be empty."
     )
+    source_page: str = Field(
+        default="", description="The page that the artifact names as its source; nobody signs it."
+    )
     requested_at: datetime | None = None
     opened_at: datetime | None = None
     merged_at: datetime | None = None

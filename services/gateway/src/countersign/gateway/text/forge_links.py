@@ -39,6 +39,10 @@ class ForgeLinks:
         made = (pages.comparison_page(forge, request) for forge in self._by_origin.values())
         return next((page for page in made if page), "")
 
+    def leads_to_listed(self, page: str) -> bool:
+        """Tell whether a page is at a forge that the administrator listed."""
+        return any(page.startswith(f"{origin}/") for origin in self._by_origin)
+
     def pull_request(self, ref: PullRequestRef | None) -> str:
         """The pull request's page; empty where its forge is not listed."""
         if ref is None or ref.origin not in self._by_origin:

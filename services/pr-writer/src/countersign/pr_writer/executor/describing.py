@@ -50,6 +50,11 @@ def describe(
         *_consent(job, author),
         *[f"Replaces {reference}." for reference in replaces],
         *_link("Where it stands, and who approved", ref.url),
+        *(
+            [f"Source, as the artifact names it: {code(request.source_page)}."]
+            if request.source_page
+            else []
+        ),
         *_link("What changes", comparison_page(job.access.forge, request)),
         "",
         f"Changes the marked values of {code(request.marker_key)} in:",

@@ -213,6 +213,7 @@ def _requested(
         previous_promotion_id=previous,
         requested_at=situation.now,
         content_created_at=next((app.created_at for app in below.apps if app.created_at), None),
+        source_page=next((app.source_page for app in below.apps if app.source_page), ""),
     )
     return (event,)
 
