@@ -29,9 +29,9 @@ $(BIN)/.ready: requirements.lock $(wildcard libs/*/pyproject.toml) $(wildcard se
 	$(UV) pip install -q --python $(BIN)/python --no-deps $(addprefix -e ,$(MEMBERS))
 	@touch $@
 
-demo: $(BIN)/.ready ## start everything on loopback (AUTO=1: walk a promotion by itself)
+demo: $(BIN)/.ready ## start everything on loopback (AUTO=1: walk a promotion by itself; PORT= of the board)
 	@.ci/provide git
-	@$(BIN)/countersign-demo $(if $(AUTO),--auto) $(if $(DIR),--dir $(DIR))
+	@$(BIN)/countersign-demo $(if $(AUTO),--auto) $(if $(DIR),--dir $(DIR)) $(if $(PORT),--port $(PORT))
 
 test: $(BIN)/.ready go ## all tests
 	@.ci/provide git browser node

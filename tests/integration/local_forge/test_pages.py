@@ -177,11 +177,16 @@ async def test_a_commit_and_a_file_have_pages(
     await _sign_in(browser, "ada")
 
     commit = await browser.get(f"/{REPO}/commit/{sha}")
+    before = forge.commit(REPO, {"apps/prod.yaml": "version: 8\n"}, branch="feature/before")
+    comparison = await browser.get(f"/{REPO}/compare/{before}...{sha}")
+    unknown = await browser.get(f"/{REPO}/compare/{'0' * 40}...{sha}")
     file = await browser.get(f"/{REPO}/blob/feature/with-slash/apps/prod.yaml")
     raw = await browser.get(f"/{REPO}/blob/main/apps/crlf.yaml?raw=1")
     css = await browser.get("/_local/forge.css")
 
     assert "version: 9" in commit.text
+    assert "version: 9" in comparison.text
+    assert unknown.status_code == 404
     assert "version: 9" in file.text
     assert raw.content.endswith(b"a: 1\r\nb: 2\r\n")
     assert css.headers["content-type"].startswith("text/css")

@@ -35,6 +35,7 @@ class RepositoryPages:
             Route(f"{pull}/merge", self.merge, methods=["POST"]),
             Route(f"{pull}/close", self.close, methods=["POST"]),
             Route(f"{here}/commit/{{sha}}", self.commit),
+            Route(f"{here}/compare/{{old}}...{{new}}", self.comparison),
             Route(f"{here}/tree/{{rest:path}}", self.files),
             Route(f"{here}/blob/{{rest:path}}", self.files),
             Route(here, self.files),
@@ -107,6 +108,21 @@ class RepositoryPages:
             "lines": text.splitlines()[:DIFF_LINES_MAX],
         }
         return self._browsing.page(request, "commit.html", shown)
+
+    async def comparison(self, request: Request) -> Response:
+        repository, params = self._repository(request), request.path_params
+        repo = self._service.store.git(repository)
+        old, new = (objects.commit_of(repo, params[name]) for name in ("old", "new"))
+        if old is None or new is None:
+            raise Refused(404, "There is no such commit.")
+        text = objects.diff(repo, old.tree.decode(), new.tree.decode())
+        shown = {
+            "repository": repository,
+            "old": params["old"],
+            "new": params["new"],
+            "lines": text.splitlines()[:DIFF_LINES_MAX],
+        }
+        return self._browsing.page(request, "comparison.html", shown)
 
     async def pull(self, request: Request) -> Response:
         repository, pull = self._pull(request)
