@@ -5,7 +5,7 @@ themselves; whose they are tells them apart. An application's token is asked abo
 """
 
 import re
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
@@ -88,7 +88,7 @@ def _inspect(question: Question) -> Conversation[Inspection]:
         is_person=not is_bot if isinstance(is_bot, bool) else None,
         standing=_standing(shapes.text_at(account, "state")),
         scopes=_scopes(body.get("scopes")) if of_itself else None,
-        expires_at=_day(body.get("expires_at")) if of_itself else None,
+        expires_at=_moment(body.get("expires_at")) if of_itself else None,
         expiry_known=of_itself and "expires_at" in body,
         created_at=_moment(body.get("created_at")) if of_itself else None,
         last_used_at=_moment(body.get("last_used_at")) if of_itself else None,
@@ -115,15 +115,8 @@ def _scopes(node: Any) -> tuple[str, ...] | None:
     return tuple(sorted(found))[:SCOPES_MAX]
 
 
-def _day(node: Any) -> datetime | None:
-    """Return the moment at which a token ends: midnight, at the begin of that day, in UTC."""
-    try:
-        return plausible(datetime.combine(date.fromisoformat(node), datetime.min.time()))
-    except (TypeError, ValueError):
-        return None
-
-
 def _moment(node: Any) -> datetime | None:
+    """Read a time; a day, as the end of a token is told, is its midnight in UTC."""
     try:
         return plausible(datetime.fromisoformat(node))
     except (TypeError, ValueError):
