@@ -251,6 +251,7 @@ async def test_stored_token_tells_everything_of_itself(stage: SmallStage, case: 
     login, kind, is_person = OWNERS[case]
     token = stage.forge.token(login, "api")
     stage.forge.personal[token] = TOLD
+    stage.repository.writers.add(login)
 
     found = await inspect(stage, token)
 
@@ -258,6 +259,7 @@ async def test_stored_token_tells_everything_of_itself(stage: SmallStage, case: 
     assert found.owner is not None
     assert found.owner.login == login
     assert (found.scopes, found.standing) == (("api",), TokenOwnerStanding.ACTIVE)
+    assert found.repositories == (("acme/fleet",) if kind is TokenKind.REPOSITORY else None)
     assert found.expiry_known
     moments = (found.expires_at, found.created_at, found.last_used_at)
     assert [m.date().isoformat() for m in moments if m] == [

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
-from doubles.forge.state import SmallForge
+from doubles.forge.state import Repository, SmallForge
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -98,6 +98,10 @@ class ForgeApi:
             }
         )
         await send({"type": "http.response.body", "body": reply.content})
+
+    def repository_id(self, repository: Repository) -> str:
+        """As this kind of forge has it."""
+        return str(repository.id)
 
     def _answered(self, call: Call) -> Reply:
         try:

@@ -71,7 +71,8 @@ class GitLabApi(ForgeApi):
         return token
 
     def _visible(self, name: str, token: Token) -> Repository:
-        found = self.forge.repositories.get(name.lower())
+        by_id = {str(r.id): r for r in self.forge.repositories.values()}
+        found = by_id.get(name) or self.forge.repositories.get(name.lower())
         people = found.writers | found.readers if found else set()
         if found is None or token.login not in people:
             raise refused(404, "404 Project Not Found")

@@ -21,28 +21,20 @@ from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import Answer, Request, Sent
 from countersign.dialects.gitlab import answers
+from countersign.dialects.gitlab.scopes import SCOPES
 from countersign.dialects.inspection import (
     Inspection,
     InspectionDialect,
     Question,
-    ScopeRules,
     unanswered,
 )
 
-# Source: https://docs.gitlab.com/user/profile/personal_access_tokens/#personal-access-token-scopes
-SCOPES: Final = ScopeRules(
-    sufficient=frozenset({"api"}),
-    unbounded=frozenset({"api"}),
-    powerful=frozenset({"sudo", "admin_mode", "create_runner", "manage_runner", "k8s_proxy"}),
-    harmless=frozenset(
-        {"read_user", "read_api", "read_repository", "write_repository", "self_rotate"}
-    ),
-)
 SCOPES_MAX: Final = 64
 _SCOPE: Final = re.compile(r"[a-z0-9_]{1,64}")
 # Source: https://docs.gitlab.com/user/project/settings/project_access_tokens/#bot-users-for-projects
-_PROJECT_BOT: Final = re.compile(r"project_[0-9]+_bot(?:_[0-9a-f]+|[0-9]*)")
+_PROJECT_BOT: Final = re.compile(r"project_([0-9]{1,18})_bot(?:_[0-9a-f]+|[0-9]*)")
 _GROUP_BOT: Final = re.compile(r"group_[0-9]+_bot(?:_[0-9a-f]+|[0-9]*)")
+_PATH: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}(?:/[A-Za-z0-9_.-]{1,255}){1,20}")
 # An application's has no prefix. Source: https://docs.gitlab.com/security/tokens/#token-prefixes
 _OF_APPLICATION: Final = re.compile(r"[0-9a-f]{64}")
 _DEPLOY: Final = ("gldt-", "glcbt-", "glrt-", "glptt-", "glagent-")
@@ -80,12 +72,14 @@ def _inspect(question: Question) -> Conversation[Inspection]:
         )
     account = _object(user) or {}
     name = shapes.text_at(account, "username")
+    repositories = yield from _repositories(question, name)
     is_bot = shapes.part_at(account, "bot")
     return Inspection(
         kind=_kind_of(question.kind, name=name),
         validity=TokenValidity.VALID,
         owner=answers.user_of(account),
         is_person=not is_bot if isinstance(is_bot, bool) else None,
+        repositories=repositories,
         standing=_standing(shapes.text_at(account, "state")),
         scopes=_scopes(body.get("scopes")) if of_itself else None,
         expires_at=_moment(body.get("expires_at")) if of_itself else None,
@@ -93,6 +87,16 @@ def _inspect(question: Question) -> Conversation[Inspection]:
         created_at=_moment(body.get("created_at")) if of_itself else None,
         last_used_at=_moment(body.get("last_used_at")) if of_itself else None,
     )
+
+
+def _repositories(question: Question, name: str) -> Conversation[tuple[str, ...] | None]:
+    """Ask for the one project that a bot is for, where it may be read."""
+    found = _PROJECT_BOT.fullmatch(name)
+    if found is None:
+        return None
+    (answer,) = yield (Sent(request=_get(f"/projects/{found[1]}"), token=question.credential),)
+    path = shapes.text_at(_object(answer), "path_with_namespace")
+    return (path,) if _PATH.fullmatch(path) else None
 
 
 def _kind_of(told: TokenKind, *, name: str) -> TokenKind:

@@ -1,0 +1,95 @@
+"""Contents go from dev to prod through the real services, at every kind of forge."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from conformance.doubles import DOUBLES
+from conformance.site import DELEGATED, RELEASE, STORED, Site, site_of
+
+from countersign.contracts import messages as m
+from countersign.dialects.kinds import KINDS
+
+DELEGATING = [name for name, double in DOUBLES.items() if double.oauth is not None]
+KEEPING = [n for n, d in DOUBLES.items() if d.oauth is not None and d.oauth.keeps_first_scope]
+
+
+@pytest.fixture(params=DELEGATING)
+async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
+    async with site_of(request.param, tmp_path) as made:
+        yield made
+
+
+async def test_content_goes_from_dev_to_prod_delegated_and_stored(site: Site) -> None:
+    (stored_token,) = site.api.forge.tokens
+    site.lay(DELEGATED, STORED)
+
+    await _is_opened_by_its_approver(site)
+    await _is_opened_by_the_bot(site)
+    (token,) = site.api.forge.tokens.keys() - {stored_token}
+    await site.merge(site.pull_of(DELEGATED), webhook=True)
+    await site.merge(site.pull_of(STORED), webhook=False)
+    merged = [await site.next(m.PullRequestMerged, name) for name in (DELEGATED, STORED)]
+    site.run("prod", "6.9.0")
+    for name in (DELEGATED, STORED):
+        await site.next(m.PromotionCompleted, name)
+
+    # A webhook tells that somebody merged it; who asks is told who.
+    assert [e.merge_commit for e in merged] == [
+        site.pull_of(name).merge_commit for name in (DELEGATED, STORED)
+    ]
+    assert len(site.repository.pulls) == 2
+    sent = {call.headers.get("authorization", "") for call in site.api.api_calls}
+    assert all(any(t in header for t in (token, stored_token)) for header in sent)
+    told = b"".join(event.to_json() for event in site.heard)
+    assert token.encode() not in told
+    assert stored_token.encode() not in told
+
+
+async def _is_opened_by_its_approver(site: Site) -> None:
+    done = await site.consent(await site.next(m.PromotionRequested))
+    assert done.problem is None, done.problem
+    opened = await site.next(m.PullRequestOpened)
+    revoked = await site.next(m.ApprovalRevoked)
+
+    assert opened.author is not None
+    assert opened.author.login == "ada"
+    assert opened.files == (f"apps/{DELEGATED}/prod.yaml",)
+    _holds_the_new_version(site, DELEGATED, author="ada")
+    dialect = KINDS[site.entry.forge_kind].oauth
+    assert dialect is not None
+    if dialect.revoke is None:
+        assert revoked.outcome is m.RevocationOutcome.FORGOTTEN
+    else:
+        assert revoked.outcome is m.RevocationOutcome.REVOKED
+        assert site.oauth.ended
+
+
+async def _is_opened_by_the_bot(site: Site) -> None:
+    opened = await site.next(m.PullRequestOpened, STORED)
+
+    assert opened.author is not None
+    assert opened.author.login == "bot"
+    _holds_the_new_version(site, STORED, author="bot")
+
+
+def _holds_the_new_version(site: Site, pipeline: str, *, author: str) -> None:
+    pull = site.pull_of(pipeline)
+    commit = site.repository.git.commits[pull.commit]
+    written = commit.files[f"apps/{pipeline}/prod.yaml"][1].decode()
+    assert (pull.author, commit.author, pull.state) == (author, author, "open")
+    assert written == (RELEASE % pipeline).replace("6.8.4", "6.9.0")
+
+
+@pytest.mark.parametrize("site", KEEPING, indirect=True)
+@pytest.mark.parametrize("scope", ["", "read:user write:repository write:issue", "all"])
+async def test_consent_that_was_given_for_more_before_is_refused(site: Site, scope: str) -> None:
+    """A grant keeps the scope of the first consent there, whatever is asked for now."""
+    site.oauth.grants["ada"] = scope
+    site.lay(DELEGATED)
+
+    done = await site.consent(await site.next(m.PromotionRequested))
+
+    assert done.problem is not None
+    assert done.problem.code == "token_too_strong"
+    assert not site.repository.pulls
