@@ -66,6 +66,8 @@ class IdentityProvider:
     port: int = field(default_factory=free_port)
     key: RSAKey = field(default_factory=lambda: new_key("one"))
     process: asyncio.subprocess.Process | None = None
+    # Addresses other than its own, by what they are for.
+    routes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def issuer(self) -> str:
@@ -84,6 +86,7 @@ class IdentityProvider:
             "clients": [{**confidential, **there}, {**public, **there}],
             "jwks": {"keys": [self.key.as_dict(private=True)]},
             "people": PEOPLE,
+            "routes": dict(self.routes),
         }
         node = prerequisites.path_or_skip(prerequisites.NODE)
         self.process = await asyncio.create_subprocess_exec(
@@ -110,8 +113,10 @@ def new_key(kid: str) -> RSAKey:
 
 
 @asynccontextmanager
-async def provider(directory: Path, *, redirect_origin: str) -> AsyncIterator[IdentityProvider]:
-    made = IdentityProvider(directory, redirect_origin)
+async def provider(
+    directory: Path, *, redirect_origin: str, routes: Mapping[str, str] | None = None
+) -> AsyncIterator[IdentityProvider]:
+    made = IdentityProvider(directory, redirect_origin, routes=routes or {})
     await made.start()
     try:
         yield made
