@@ -25,6 +25,7 @@ UNDESCRIBED_ELSEWHERE = frozenset({400, 409, 412, 422, 423})
 # Below which the API is at the vendor, and is not in the description.
 PREFIXES = {
     "github": r"/api/v3(?=/)",
+    "github-ghes-3.19": r"/api/v3(?=/)",
     "gitea": r"/api/v1(?=/)",
     "forgejo": r"/api/v1(?=/)",
     "bitbucket-cloud": r"/2\.0(?=/)",
@@ -157,7 +158,9 @@ def check_response(
     request = _request(vendor, method, target, body)
     template, _ = _template(vendor, method.lower(), _path(vendor, target))
     described = _document(vendor)["paths"][template][method.lower()]["responses"]
-    undescribed = UNDESCRIBED | (frozenset() if vendor == "github" else UNDESCRIBED_ELSEWHERE)
+    undescribed = UNDESCRIBED | (
+        frozenset() if vendor.startswith("github") else UNDESCRIBED_ELSEWHERE
+    )
     if status in undescribed and str(status) not in described:
         told = MESSAGES.get(vendor, {"message"}) & json.loads(response).keys()
         assert told, f"{method} {target} {status}: no message"

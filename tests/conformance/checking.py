@@ -15,13 +15,21 @@ class CheckingTransport(httpx2.AsyncBaseTransport):
     Args:
         inner: what answers.
         vendor: whose description.
+        also: further descriptions that hold, of other products with the same API.
         graphql: the path of GraphQL documents; of those the document is checked alone.
 
     """
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport, *, vendor: str, graphql: str = "") -> None:
+    def __init__(
+        self,
+        inner: httpx2.AsyncBaseTransport,
+        *,
+        vendor: str,
+        also: tuple[str, ...] = (),
+        graphql: str = "",
+    ) -> None:
         self._inner = inner
-        self._vendor = vendor
+        self._vendors = (vendor, *also)
         self._graphql = graphql
         self._odd: dict[str, httpx2.Response] = {}
         self._faults: list[tuple[str, str, httpx2.Response]] = []
@@ -58,9 +66,10 @@ class CheckingTransport(httpx2.AsyncBaseTransport):
             vendor_api.check_graphql(asked["query"], asked.get("variables"))
         else:
             sent_type = request.headers.get("content-type", vendor_api.JSON)
-            vendor_api.check_request(
-                request.method, target, body, vendor=self._vendor, content_type=sent_type
-            )
+            for vendor in self._vendors:
+                vendor_api.check_request(
+                    request.method, target, body, vendor=vendor, content_type=sent_type
+                )
         fault = self._fault(request.method, body.decode() if is_graphql else target)
         if fault is not None:
             return fault
@@ -69,15 +78,16 @@ class CheckingTransport(httpx2.AsyncBaseTransport):
         content = self.edit(await answer.aread())
         content_type = answer.headers.get("content-type", "").partition(";")[0]
         if not is_graphql and content_type not in RAW:
-            vendor_api.check_response(
-                request.method,
-                target,
-                status=answer.status_code,
-                response=content,
-                body=body,
-                content_type=content_type,
-                vendor=self._vendor,
-            )
+            for vendor in self._vendors:
+                vendor_api.check_response(
+                    request.method,
+                    target,
+                    status=answer.status_code,
+                    response=content,
+                    body=body,
+                    content_type=content_type,
+                    vendor=vendor,
+                )
         headers = [(k, v) for k, v in answer.headers.raw if k.lower() != b"content-encoding"]
         return httpx2.Response(answer.status_code, headers=headers, content=content)
 

@@ -308,7 +308,10 @@ async def github_stage(directory: Path) -> AsyncIterator[GitHubStage]:
             running.person(login)
         running.repository(FULL_NAME, FILES, writers=[WRITER, OTHER], readers=[READER])
         transport = CheckingTransport(
-            httpx2.AsyncHTTPTransport(), vendor="github", graphql="/api/graphql"
+            httpx2.AsyncHTTPTransport(),
+            vendor="github",
+            also=("github-ghes-3.19",),
+            graphql="/api/graphql",
         )
         entry = Forge.model_validate(
             {"name": "Ours", "kind": "github", "origin": running.origin, "api": running.api}
