@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Final
 
 # What each prints is in its own docstring; the order puts what matters most first.
-NAMES: Final = ("writing", "watching", "merging", "board", "idle", "bus", "hints", "cluster")
+NAMES: Final = (
+    "writing",
+    "watching",
+    "merging",
+    "board",
+    "idle",
+    "bus",
+    "hints",
+    "cluster",
+    "forge_calls",
+)
 TOTAL_S: Final = 600.0
 
 

@@ -18,8 +18,8 @@ import nkeys
 from conformance.doubles import DOUBLES
 from doubles.forge.asgi import ForgeApi
 from doubles.forge.oauth import SmallOAuth
+from doubles.forge.served import served
 from doubles.forge.state import Pull, Repository, SmallForge
-from doubles.local_forge import free_socket
 from doubles.watched import pipeline_manifest, release, write
 from doubles.webhook_senders import BRANCH, COMMIT, SENDERS, Sender, signing_token
 
@@ -31,7 +31,6 @@ from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.message import Message
 from countersign.kube.access.http_api import KubeSettings
 from countersign.local.demo.layout import free_port
-from countersign.local.forge.serving import Server
 from countersign.messaging.administration.local_server import LocalServer, local_server
 from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, Received, open_bus
@@ -210,20 +209,6 @@ async def _provision(server: LocalServer) -> None:
     await close(client, state)
 
 
-@asynccontextmanager
-async def _serving(api: ForgeApi) -> AsyncIterator[str]:
-    listener = free_socket()
-    server = Server(api, signals=False)  # type: ignore[arg-type]
-    running = asyncio.ensure_future(server.serve(sockets=[listener]))
-    await server.serving.wait()
-    try:
-        yield f"http://localhost:{listener.getsockname()[1]}"
-    finally:
-        server.stop()
-        await running
-        listener.close()
-
-
 def _telemetry(service: str) -> Telemetry:
     return Telemetry(service=service, settings=TelemetrySettings())
 
@@ -305,7 +290,7 @@ async def site_of(kind: str, folder: Path) -> AsyncIterator[Site]:
     for name, text in written.items():
         (folder / name).write_text(text)
     async with AsyncExitStack() as stack:
-        origin = await stack.enter_async_context(_serving(api))
+        origin = await stack.enter_async_context(served(api))
         entry = Forge(
             name="Forge",
             kind=kind,

@@ -161,6 +161,28 @@ async def test_refused_look_has_its_reason(stage: SmallStage, case: str) -> None
     assert caught.value.reason == reason
 
 
+async def test_file_larger_than_any_answer_is_left_out_with_its_size(stage: SmallStage) -> None:
+    """GitLab tells no sizes in a listing, so it is asked for all the same."""
+    body = b"a: 1 # much of it\r\n" * 280_000
+    stage.push("main", {"large.yaml": body, "small.yaml": "a: 1\n"})
+    client, commit = stage.client(), stage.head("main")
+    listed = await client.list_tree(PLACE, commit=commit, path="")
+    files = [e for e in listed or () if e.path in {"large.yaml", "small.yaml"}]
+
+    read = await client.read_files(PLACE, commit=commit, files=files, bytes_max=256 * 1024)
+
+    assert (read["large.yaml"].body, read["large.yaml"].size_bytes) == (None, len(body))
+    assert read["small.yaml"].body == b"a: 1\n"
+
+
+async def test_file_of_five_megabytes_is_written_to_the_byte(stage: SmallStage) -> None:
+    body = "\ufeffname: k\u00f6ln \u2603\r\n".encode() * 240_000
+
+    made = await stage.client().commit(PLACE, change(stage, body=body))
+
+    assert stage.files(made)["apps/prod/release.yaml"][1] == body
+
+
 async def test_limit_is_waited_for_as_long_as_the_forge_says(stage: SmallStage) -> None:
     headers = {**JSON, "RateLimit-Remaining": "0", "Retry-After": "31"}
     answer = httpx2.Response(429, json={"message": "Too many requests"}, headers=headers)

@@ -33,6 +33,14 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Traffic:
+    """Bytes of one exchange, addresses and bodies without headers."""
+
+    sent: int
+    received: int
+
+
+@dataclass(frozen=True)
 class Reply:
     status: int
     body: Any = None
@@ -77,6 +85,7 @@ class ForgeApi:
         self.oauth = oauth
         self.calls: list[Call] = []
         self.api_calls: list[Call] = []
+        self.traffic: list[Traffic] = []
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -88,6 +97,7 @@ class ForgeApi:
         if signed_in is None:
             self.api_calls.append(call)
         reply = signed_in or self._answered(call)
+        self.traffic.append(Traffic(len(call.path) + len(call.body), len(reply.content)))
         date = format_datetime(self.forge.clock(), usegmt=True)
         headers = [("content-type", reply.content_type), ("date", date), *reply.headers]
         await send(

@@ -298,8 +298,9 @@ async def test_errors_never_hold_a_secret(oauth: OAuthClient, forge: GitHubDoubl
     assert CLIENT_SECRET not in repr(forge.requests[0])
 
 
+@pytest.mark.parametrize("vendor", ["github", "github-ghes-3.19"])
 async def test_requests_and_answers_are_as_github_describes_them(
-    oauth: OAuthClient, forge: GitHubDouble
+    oauth: OAuthClient, forge: GitHubDouble, vendor: str
 ) -> None:
     delegated = await delegate(oauth, forge)
     await oauth.whose(delegated.token)
@@ -311,7 +312,7 @@ async def test_requests_and_answers_are_as_github_describes_them(
         target = request.url.raw_path.decode().removeprefix("/api/v3")
         if target.startswith("/login/"):
             continue
-        vendor_api.check_request(request.method, target, request.content)
+        vendor_api.check_request(request.method, target, request.content, vendor=vendor)
         # The double gives much less of a repository than GitHub does.
         if not target.partition("?")[0].endswith("/repositories"):
             vendor_api.check_response(
@@ -320,6 +321,7 @@ async def test_requests_and_answers_are_as_github_describes_them(
                 status=answer.status_code,
                 response=answer.content,
                 body=request.content,
+                vendor=vendor,
             )
         assert request.headers["x-github-api-version"] == "2022-11-28"
         checked += 1

@@ -89,6 +89,10 @@ class Forge(BaseModel):
         "told with the forge's own secret no more.",
     )
     ca_file: str = Field(default="", alias="caFile")
+    proxy: Origin | Literal[""] = Field(
+        default="",
+        description="What connections to it go through (CONNECT); never taken from variables.",
+    )
     minutes: int = Field(default=15, ge=1, le=480, description="A delegation's longest stay, min.")
     repositories: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
@@ -113,6 +117,9 @@ class Forge(BaseModel):
         names = [webhook.name for webhook in self.webhooks]
         if len(set(names)) != len(names):
             raise ValueError(f"{self.name}: two webhooks have one name")
+        addresses = (self.origin, self.api or self.origin, *self.sign_in_origins)
+        if self.proxy and not all(url.startswith("https://") for url in addresses):
+            raise ValueError(f"{self.name}: a proxy would see what goes to it without https")
         for origin in self.sign_in_origins:
             if not _may_get_a_token(origin):
                 raise ValueError(f"{origin}: people only sign in over https, at a name")

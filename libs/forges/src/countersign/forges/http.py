@@ -1,7 +1,7 @@
 """The one HTTP client: all that ever goes to a forge goes through here.
 
-It sends a token only to the origin that the administrator listed, follows no redirect, reads no
-proxy or netrc variables, bounds time and size, and logs nothing.
+It sends a token only to the origin that the administrator listed, through the proxy that they name
+there or none, follows no redirect, reads no variables, bounds time and size, and logs nothing.
 """
 
 import asyncio
@@ -61,6 +61,8 @@ class ForgeHttp:
             trust_env=False,
             follow_redirects=False,
             limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
+            # It passes on what is encrypted for the forge, and sees neither tokens nor paths.
+            proxy=forge.proxy or None,
             headers={"User-Agent": _USER_AGENT, "Accept-Encoding": ACCEPTED},
             transport=transport,
         )
