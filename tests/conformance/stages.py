@@ -82,6 +82,8 @@ class Stage(Protocol):
 
     def author(self, revision: str) -> str: ...
 
+    def message(self, revision: str) -> str: ...
+
     def open(self, head: str, *, base: str = "main", by: str = OTHER) -> int: ...
 
     def open_from_fork(self, head: str) -> int:
@@ -136,6 +138,9 @@ class SmallStage:
 
     def author(self, revision: str) -> str:
         return self.repository.git.commits[revision].author
+
+    def message(self, revision: str) -> str:
+        return self.repository.git.commits[revision].message
 
     def open(self, head: str, *, base: str = "main", by: str = OTHER) -> int:
         return self.forge.open(self.repository, head=head, base=base, by=by).number
@@ -272,6 +277,10 @@ class GitHubStage:
 
     def author(self, revision: str) -> str:
         return self.running.author(FULL_NAME, revision).partition(" ")[0]
+
+    def message(self, revision: str) -> str:
+        text: bytes = self._git[revision.encode()].message
+        return text.decode()
 
     def open(self, head: str, *, base: str = "main", by: str = OTHER) -> int:
         return self.running.open(FULL_NAME, head=head, base=base, by=by).number

@@ -1,6 +1,7 @@
 """Committing, opening, closing and commenting, at every kind of forge that is written to."""
 
 import asyncio
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -65,6 +66,14 @@ async def test_commit_writes_to_the_byte(stage: Stage, path: str, body: bytes) -
     made = await stage.client().commit(PLACE, change(stage, path, body))
 
     assert stage.files(made)[path][1] == body
+
+
+async def test_commit_says_what_it_does_and_who_approved(stage: Stage) -> None:
+    new = replace(change(stage), trailers=("Approved-by: Ada",))
+
+    made = await stage.client().commit(PLACE, new)
+
+    assert stage.message(made).rstrip() == f"{new.headline}\n\nApproved-by: Ada"
 
 
 async def test_commit_of_several_files_is_one(stage: Stage) -> None:

@@ -16,20 +16,25 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.promotion import Approval, Promotion, State
 from countersign.dialects.repositories.pulls import PullText
-from countersign.pr_writer.executor.describing import BODY_CHARACTERS_MAX, describe
-from countersign.pr_writer.jobs.model import Access, opening
+from countersign.pr_writer.executor.describing import BODY_CHARACTERS_MAX, describe, trailers
+from countersign.pr_writer.jobs.model import Access, OpenJob, opening
 
 EVIL = "@org/team ` Closes #1 " + "x" * 120
 
 
-def described(mode: CredentialMode = CredentialMode.DELEGATED, **changes: Any) -> PullText:
+def job_of(
+    mode: CredentialMode = CredentialMode.DELEGATED, *, name: str = EVIL, **changes: Any
+) -> OpenJob:
     promotion = Promotion(request=stories.requested(**changes), state=State.OPENING)
     forge = Forge(name="Forge", kind="github", origin="https://forge.example")
     access = Access(mode=mode, forge=forge)
-    approval = Approval(approval_id="a", by=Person(id="p", name=EVIL), consent_digest="0" * 64)
-    job = opening(promotion, access=access, approval=approval)
+    approval = Approval(approval_id="a", by=Person(id="p", name=name), consent_digest="0" * 64)
+    return opening(promotion, access=access, approval=approval)
+
+
+def described(mode: CredentialMode = CredentialMode.DELEGATED, **changes: Any) -> PullText:
     return describe(
-        job,
+        job_of(mode, **changes),
         author=ForgeUser(id="1", login=EVIL),
         files=[EVIL] * 30,
         skipped=[EVIL] * 5,
@@ -74,3 +79,30 @@ def test_body_names_the_stored_token_and_its_owner() -> None:
     body = described(CredentialMode.STORED, secret=secret).body
 
     assert "the stored token `shop/flux-bot` of `" in body
+
+
+@pytest.mark.parametrize("mode", [CredentialMode.STORED, CredentialMode.APP])
+def test_commit_in_anothers_name_names_the_approver(mode: CredentialMode) -> None:
+    assert trailers(job_of(mode, name="Ada Lovelace")) == ("Approved-by: Ada Lovelace",)
+
+
+def test_commit_in_the_approvers_own_name_needs_no_trailer() -> None:
+    assert trailers(job_of(CredentialMode.DELEGATED)) == ()
+
+
+def test_trailer_is_one_line_whatever_the_approver_is_called() -> None:
+    (line,) = trailers(job_of(CredentialMode.STORED, name="Ada\nSigned-off-by: <eve> @org #1"))
+
+    assert "\n" not in line
+    assert not {"@", "#", "<", ">"} & set(line)
+
+
+@pytest.mark.parametrize("text", ["/merge", "x\n/merge", "\r/close", "\u2028/approve"])
+def test_no_line_of_a_body_is_an_order_to_the_forge(text: str) -> None:
+    """GitLab takes a line that begins with a slash for one."""
+    content = Content(identity=text, revision=Revision(recorded=text))
+    body = described(
+        from_environment=text, marker_key=text, current=content.revision, content=content
+    ).body
+
+    assert not [line for line in body.splitlines() if line.lstrip().startswith("/")]

@@ -114,7 +114,7 @@ def commit(place: Place, new: NewCommit) -> Request:
         {
             "branch": place.base_branch,
             "new_branch": new.branch,
-            "message": new.headline,
+            "message": new.message,
             "files": files,
         },
         passes=frozenset({403, 404, 409, 422}),

@@ -135,7 +135,7 @@ def commit(new: NewCommit, *, place: Place, repository_id: str) -> Sent:
         },
         "commit": {
             "branch": {"repositoryNameWithOwner": place.name, "branchName": new.branch},
-            "message": {"headline": new.headline},
+            "message": {"headline": new.headline, "body": new.body},
             "expectedHeadOid": new.parent,
             "fileChanges": {"additions": additions},
         },

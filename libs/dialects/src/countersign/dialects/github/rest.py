@@ -101,7 +101,7 @@ def tree_creation(place: Place, new: NewCommit, *, base_tree: str) -> Request:
 
 def commit_creation(place: Place, new: NewCommit, *, tree: str) -> Request:
     """Source: https://docs.github.com/en/rest/git/commits#create-a-commit."""
-    body = {"message": new.headline, "tree": tree, "parents": [new.parent]}
+    body = {"message": new.message, "tree": tree, "parents": [new.parent]}
     return _writing(place, "commits", name="commit", body=body)
 
 

@@ -88,7 +88,7 @@ def commit(place: Place, new: NewCommit) -> Request:
     body = {
         "branch": new.branch,
         "start_sha": new.parent,
-        "commit_message": new.headline,
+        "commit_message": new.message,
         "actions": actions,
         "stats": False,
     }

@@ -98,12 +98,25 @@ class Replacement:
 
 @dataclass(frozen=True, kw_only=True)
 class NewCommit:
-    """One commit on a new branch: these files, and nothing else, replaced."""
+    """One commit on a new branch: these files, and nothing else, replaced.
+
+    `trailers` are the last lines of its message, `Approved-by: Ada`.
+    """
 
     branch: str
     parent: str
     headline: str
     files: Mapping[str, Replacement]
+    trailers: tuple[str, ...] = ()
+
+    @property
+    def body(self) -> str:
+        """The message below its first line."""
+        return "\n".join(self.trailers)
+
+    @property
+    def message(self) -> str:
+        return f"{self.headline}\n\n{self.body}" if self.trailers else self.headline
 
 
 @dataclass(frozen=True, kw_only=True)

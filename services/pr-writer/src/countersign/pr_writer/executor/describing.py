@@ -115,6 +115,14 @@ def headline(job: Job) -> str:
     return plain(f"Promote {ref.pipeline.name} to {ref.environment}: {after}")
 
 
+def trailers(job: OpenJob) -> tuple[str, ...]:
+    """Name the approver where the commit is in another's name, as a line that git knows."""
+    approver = job.consent.approver
+    if job.access.mode is CredentialMode.DELEGATED or approver is None:
+        return ()
+    return (f"Approved-by: {plain(approver.name or approver.id)}",)
+
+
 def replaced_by(job: Job, reference: str) -> str:
     """Tell an older pull request that a newer one took its place."""
     return f"Superseded by {reference}, which promotes {code(job.revision)}."

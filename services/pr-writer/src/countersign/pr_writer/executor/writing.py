@@ -141,6 +141,7 @@ class Writing:
             branch=self._job.branch,
             parent=base.commit,
             headline=describing.headline(self._job),
+            trailers=describing.trailers(self._job),
             files={
                 path: Replacement(
                     body=body,
