@@ -24,7 +24,7 @@ def test_overlay_is_taken_by_the_api_server(apiserver: ApiServer, overlay: str) 
     namespaces = [m for m in manifests if m["kind"] == "Namespace"]
     others = [m for m in manifests if m["kind"] != "Namespace"]
 
-    if overlay == BRIDGE:
+    if not namespaces:
         # It is put beside an installation.
         apiserver.kubectl("apply", "-k", str(K8S / "base"))
     else:
@@ -35,6 +35,23 @@ def test_overlay_is_taken_by_the_api_server(apiserver: ApiServer, overlay: str) 
     )  # fmt: skip
 
     assert len(said.splitlines()) == len(others)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_overlay_brings_every_config_map_that_its_pods_wait_for(
+    apiserver: ApiServer, overlay: str
+) -> None:
+    manifests = _built(apiserver, overlay)
+    there = {m["metadata"]["name"] for m in manifests if m["kind"] == "ConfigMap"}
+    pods = [
+        m["spec"]["template"]["spec"]
+        for m in manifests
+        if m["kind"] in {"Deployment", "StatefulSet", "Job"}
+    ]
+    volumes = [volume["configMap"] for pod in pods for volume in pod.get("volumes", ())
+               if "configMap" in volume]  # fmt: skip
+
+    assert {v["name"] for v in volumes if not v.get("optional")} <= there
 
 
 @pytest.mark.parametrize("overlay", [*OVERLAYS, BRIDGE])
