@@ -42,7 +42,7 @@ def _issuers(forge: Forge) -> frozenset[str]:
 
 
 def _authorize_url(at: Registration, challenge: Challenge) -> str:
-    """Without a challenge: Bitbucket documents no PKCE, and the secret proves who asks."""
+    """Ask without a challenge: Bitbucket documents no PKCE, and the secret proves who asks."""
     query = {
         "client_id": at.client_id,
         "redirect_uri": at.redirect_uri,
