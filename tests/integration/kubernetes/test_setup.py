@@ -1,6 +1,7 @@
 """An installation's Secrets, made by the very account that the manifests give."""
 
 import base64
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -51,7 +52,12 @@ async def installation_fixture(
     kube = await settings_of(admin, apiserver, "countersign-setup", namespace=namespace)
     settings = Settings(kube=kube, namespace=namespace)
     async with cluster_api(kube) as api:
-        setup = Setup(api=api, settings=settings, now=lambda: datetime.now(UTC))
+        setup = Setup(
+            api=api,
+            settings=settings,
+            now=lambda: datetime.now(UTC),
+            dice=secrets.token_bytes,
+        )
         yield Installation(admin, setup, namespace)
 
 

@@ -129,6 +129,7 @@ class Scene:
     access: Access = field(default_factory=LocalAccess)
     provider: Provider | None = None
     sequences: dict[str, int] = field(default_factory=dict)
+    session_key: bytes = b""
 
     def __post_init__(self) -> None:
         self.links = ForgeLinks(self.forges)
@@ -144,7 +145,7 @@ class Scene:
             pause=asyncio.sleep,
         )
         self.visibility = Visibility(self.projection, self.access)
-        self.sessions = Sessions(clock=self.clock, dice=secrets.token_bytes)
+        self.sessions = Sessions(clock=self.clock, dice=secrets.token_bytes, key=self.session_key)
         self.site = Site(
             address=Address(self.public_url),
             accounts=Accounts(

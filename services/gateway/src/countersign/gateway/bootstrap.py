@@ -175,7 +175,7 @@ async def _run(
     site = Site(
         address=Address(public_url(settings, listener)),
         accounts=Accounts(
-            sessions=Sessions(clock=now, dice=secrets.token_bytes),
+            sessions=Sessions(clock=now, dice=secrets.token_bytes, key=settings.session_key),
             sign_in=sign_in,
             provider=provider,
         ),

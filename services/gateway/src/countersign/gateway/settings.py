@@ -7,8 +7,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from countersign.process.configuration import ExistingFile
 from countersign.process.http.listening import is_loopback
 
+SESSION_KEY_BYTES_MIN: Final = 32
+SESSION_KEY_BYTES_MAX: Final = 1024
 LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -51,6 +54,12 @@ class GatewaySettings(BaseSettings):
         "{namespace}, {kind}, {resource} or {name} in them; several with spaces between",
     )
 
+    session_key_file: ExistingFile | None = Field(
+        default=None,
+        description="file with a key that all replicas share, so that a session outlives the one "
+        "that began it; 32 bytes or more, made by chance",
+    )
+
     @model_validator(mode="after")
     def _local_means_local(self) -> Self:
         if self.public_url:
@@ -72,6 +81,21 @@ class GatewaySettings(BaseSettings):
                 "COUNTERSIGN_PUBLIC_URL to a loopback address"
             )
         return self
+
+    @model_validator(mode="after")
+    def _key_is_one(self) -> Self:
+        file = self.session_key_file
+        least, most = SESSION_KEY_BYTES_MIN, SESSION_KEY_BYTES_MAX
+        if file is not None and not least <= file.stat().st_size <= most:
+            raise ValueError(
+                f"COUNTERSIGN_SESSION_KEY_FILE: {str(file)!r} does not hold {least} to {most} bytes"
+            )
+        return self
+
+    @property
+    def session_key(self) -> bytes:
+        """The key of all replicas; empty where each makes its own."""
+        return self.session_key_file.read_bytes() if self.session_key_file else b""
 
     @property
     def is_local(self) -> bool:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import secrets
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -61,7 +62,12 @@ async def _make(settings: Settings) -> list[str]:
             ClusterRefusal.NO_CLUSTER, "COUNTERSIGN_KUBE_URL is not set; say which cluster"
         )
     async with cluster_api(settings.kube) as api:
-        setup = Setup(api=api, settings=settings, now=lambda: datetime.now(UTC))
+        setup = Setup(
+            api=api,
+            settings=settings,
+            now=lambda: datetime.now(UTC),
+            dice=secrets.token_bytes,
+        )
         for left in reversed(range(TRIES)):
             try:
                 return await setup.make()

@@ -37,6 +37,8 @@ CERTIFICATE: Final = "countersign-nats-tls"
 CONFIGURATION: Final = "countersign-nats-config"
 READERS: Final = "countersign-reader-nkeys"
 WRITERS: Final = "countersign-writer-nkeys"
+SESSIONS: Final = "countersign-session-key"
+SESSION_KEY_BYTES: Final = 64
 _WRITER: Final = "pr-writer"
 _FIELD_MANAGER: Final = "countersign-setup"
 
@@ -46,6 +48,7 @@ class Setup:
     api: ClusterApi
     settings: Settings
     now: Callable[[], datetime]
+    dice: Callable[[int], bytes]
 
     async def make(self) -> list[str]:
         """Make what is missing; returns the names of the Secrets that are new or changed.
@@ -61,6 +64,7 @@ class Setup:
             self._refuse_another_bus(before)
         public = await self._keys(changed)
         await self._certificate(changed)
+        await self._session_key(changed)
         settings = self.settings
         text_of = objects.configuration(
             public,
@@ -142,6 +146,12 @@ class Setup:
             }
         await self._keep(READERS, seeds, changed)
         return tuple(made)
+
+    async def _session_key(self, changed: list[str]) -> None:
+        """Make the key by which the gateway's replicas read each other's sessions."""
+        if await self._read(SESSIONS) is None:
+            await self._create(SESSIONS, {objects.SESSION_KEY: self.dice(SESSION_KEY_BYTES)})
+            changed.append(SESSIONS)
 
     async def _certificate(self, changed: list[str]) -> None:
         settings, now = self.settings, self.now()

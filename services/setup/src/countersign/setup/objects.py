@@ -21,6 +21,7 @@ LABELS: Final = {
 }
 SEED: Final = "seed"
 CONFIGURATION: Final = "nats.conf"
+SESSION_KEY: Final = "key"
 WRITER_KEYS: Final = "writer-nkeys"
 CONFIGURATION_ANNOTATION: Final = "countersign/configuration"
 BUS_PORT: Final = 4222

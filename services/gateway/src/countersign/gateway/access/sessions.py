@@ -1,5 +1,6 @@
 """Browser sessions: kept here, named by a signed cookie that says nothing else.
 
+A second cookie holds it encrypted, so that a replica that does not know a session takes it up.
 A new id is given at sign-in, so an id that somebody planted is worth nothing. An id of nobody
 (before sign-in) carries no state, only the token that its forms must bring back.
 """
@@ -16,6 +17,7 @@ from itsdangerous import BadSignature, Signer
 from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.consent.sign_in import session_digest
 from countersign.contracts.messages import Person
+from countersign.gateway.access.capsules import FRESH, Capsules
 from countersign.gateway.interfaces import Clock, Dice
 
 ID_BYTES: Final = 32
@@ -45,12 +47,21 @@ class Session:
 
 
 class Sessions:
-    """Owns who is signed in."""
+    """Owns who is signed in.
 
-    def __init__(self, *, clock: Clock, dice: Dice) -> None:
+    Args:
+        clock: tells when a session was used.
+        dice: random bytes.
+        key: of all replicas; without one, sessions are of this process alone.
+
+    """
+
+    def __init__(self, *, clock: Clock, dice: Dice, key: bytes = b"") -> None:
         self._clock = clock
         self._dice = dice
-        self._key = dice(ID_BYTES)
+        self._key = key or dice(ID_BYTES)
+        self._capsules = Capsules(self._key, clock=clock, dice=dice)
+        self._closed = BoundedDict[str, datetime](SESSIONS_MAX)
         self._signer = Signer(self._key, salt="countersign.session", digest_method=hashlib.sha256)
         self._sessions = BoundedDict[str, Session](SESSIONS_MAX)
 
@@ -81,8 +92,39 @@ class Sessions:
             self._sessions[session_id] = session
         return session
 
+    def take_up(self, session_id: str, capsule: str) -> Session | None:
+        """The session of another replica, or of this one before it was started again."""
+        found = self._capsules.open(capsule)
+        if found is None or found.session_id != session_id or session_id in self._closed:
+            return None
+        self._sessions[session_id] = Session(
+            id=session_id,
+            person=found.person,
+            created_at=found.created_at,
+            seen_at=found.sealed_at,
+        )
+        return self.find(session_id)
+
+    def encapsulate(self, session_id: str, capsule: str) -> str | None:
+        """The other cookie as it should be now; none where it is that, empty where it should go."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return "" if capsule else None
+        found = self._capsules.open(capsule)
+        current = found is not None and found.session_id == session_id
+        if found is not None and current and self._clock() - found.sealed_at < FRESH:
+            return None
+        sealed = self._capsules.seal(
+            session_id=session_id, person=session.person, created_at=session.created_at
+        )
+        return sealed or None
+
     def close(self, session_id: str) -> None:
+        """Forget it; what is still in a cookie is not taken up again here."""
         self._sessions.pop(session_id, None)
+        now = self._clock()
+        self._closed.discard_while(lambda at: now - at > ABSOLUTE)
+        self._closed[session_id] = now
 
     def seal(self, session_id: str) -> str:
         """Sign a session's id for the cookie."""

@@ -28,7 +28,20 @@ class Address:
         port = urlsplit(self.url).port
         return f"countersign-{port}" if port else "countersign"
 
+    @property
+    def capsule_name(self) -> str:
+        """The name of the cookie that holds a session for other replicas."""
+        return f"{self.cookie_name}-session"
+
     def cookie(self, value: str) -> str:
         """The `Set-Cookie` that names a session."""
-        flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self.secure else "")
-        return f"{self.cookie_name}={value}{flags}"
+        return f"{self.cookie_name}={value}{self._flags}"
+
+    def capsule(self, value: str) -> str:
+        """The `Set-Cookie` that holds a session; an empty one takes it away."""
+        ended = "" if value else "; Max-Age=0"
+        return f"{self.capsule_name}={value}{self._flags}{ended}"
+
+    @property
+    def _flags(self) -> str:
+        return "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self.secure else "")

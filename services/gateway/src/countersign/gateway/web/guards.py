@@ -7,6 +7,7 @@ a code.
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -94,8 +95,8 @@ class Guard:
         started = clock()
         # What the provider says of itself is learnt while we run.
         policy = {"Content-Security-Policy": content_security_policy(self._links, self._accounts)}
-        answer = _Answer(self._headers | policy, send)
         request = Request(scope, receive)
+        answer = _Answer(self._headers | policy, send, capsule=partial(self._capsule, request))
         self._know_session(request)
         trouble = self._refused(request)
         if trouble is None:
@@ -124,10 +125,19 @@ class Guard:
         session_id = sessions.unseal(request.cookies.get(self._address.cookie_name, ""))
         live = not request.url.path.startswith("/events")
         session = sessions.find(session_id, touch=live) if session_id else None
+        if session is None and session_id:
+            held = request.cookies.get(self._address.capsule_name, "")
+            session = sessions.take_up(session_id, held)
         state["session_id"] = session_id or sessions.new_id()
         state["session"] = session
         state["is_new"] = not session_id
         state["form_token"] = sessions.form_token(state["session_id"])
+
+    def _capsule(self, request: Request) -> str:
+        """The `Set-Cookie` for other replicas, as the session is when the answer leaves."""
+        held = request.cookies.get(self._address.capsule_name, "")
+        wanted = self._accounts.sessions.encapsulate(request.scope["state"]["session_id"], held)
+        return "" if wanted is None else self._address.capsule(wanted)
 
     def _refused(self, request: Request) -> Trouble | None:
         if request.headers.get("host", "") != self._address.host:
@@ -186,10 +196,15 @@ class _Answer:
     """Passes an answer on with our headers."""
 
     def __init__(
-        self, headers: dict[str, str], send: Callable[[MutableMapping[str, Any]], Awaitable[None]]
+        self,
+        headers: dict[str, str],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+        *,
+        capsule: Callable[[], str],
     ) -> None:
         self._headers = headers
         self._send = send
+        self._capsule = capsule
         self.started = False
         self.status = 500
 
@@ -201,6 +216,8 @@ class _Answer:
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-store")
+            if cookie := self._capsule():
+                headers.append("Set-Cookie", cookie)
         await self._send(message)
 
 
