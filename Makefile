@@ -93,6 +93,7 @@ go: $(BIN)/.ready # that of its wheel, where the machine has none that is new en
 generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python proto/generate.py
 	$(BIN)/python tests/metrics_page.py
+	$(BIN)/python tests/settings_page.py
 	$(BIN)/python k8s/monitoring/generate.py
 
 chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20)

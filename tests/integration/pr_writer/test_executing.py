@@ -486,6 +486,22 @@ def _kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+async def test_zygote_is_started_again_without_a_job(runner: Runner) -> None:
+    """A replica that is not ready gets no work, and would wait for it without end."""
+    old = runner.pool.zygote_pid
+    ticks: asyncio.Queue[None] = asyncio.Queue()
+    _kill(old)
+    async with asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(runner.pool.keep(sleep=lambda _: ticks.get()))
+        async with asyncio.timeout(60):
+            while runner.pool.zygote_pid == old or runner.pool.not_ready() is not None:
+                ticks.put_nowait(None)
+                await asyncio.sleep(0.05)
+        keeping.cancel()
+
+    assert runner.pool.not_ready() is None
+
+
 async def test_zygote_that_was_killed_is_started_again(story: Story, runner: Runner) -> None:
     _kill(runner.pool.zygote_pid)
     async with asyncio.timeout(10):

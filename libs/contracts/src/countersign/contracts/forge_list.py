@@ -37,7 +37,9 @@ class RepositoryWebhook(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     name: str = Field(pattern="^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$", description="In its address.")
-    secret_file: str = Field(alias="secretFile", min_length=1)
+    secret_file: str = Field(
+        alias="secretFile", min_length=1, description="What proves it; as `webhookSecretFile`."
+    )
     repositories: tuple[str, ...] = Field(
         min_length=1, description="`owner/pattern` of what it tells of; no `*` reaches over a `/`."
     )
@@ -62,7 +64,7 @@ class Forge(BaseModel):
         "azure-devops",
         "gitea",
         "forgejo",
-    ]
+    ] = Field(description="`github`, `gitlab`, `gitea` and so on; docs/forges has a page of each.")
     origin: Origin = Field(description="Where people and git go.")
     api: str = Field(
         default="",
@@ -75,8 +77,14 @@ class Forge(BaseModel):
         max_length=ORIGINS_MAX,
         description="Further origins that a sign-in there leads a browser through.",
     )
-    client_id: str = Field(default="", alias="clientId")
-    client_secret_file: str = Field(default="", alias="clientSecretFile")
+    client_id: str = Field(
+        default="",
+        alias="clientId",
+        description="Of our application there; without one nobody can promote as themselves.",
+    )
+    client_secret_file: str = Field(
+        default="", alias="clientSecretFile", description="File with the application's secret."
+    )
     webhook_secret_file: str = Field(
         default="",
         alias="webhookSecretFile",
@@ -88,7 +96,11 @@ class Forge(BaseModel):
         description="Of single repositories, at addresses of their own. What one of them covers is "
         "told with the forge's own secret no more.",
     )
-    ca_file: str = Field(default="", alias="caFile")
+    ca_file: str = Field(
+        default="",
+        alias="caFile",
+        description="PEM file with who vouches for it, if not the usual.",
+    )
     proxy: Origin | Literal[""] = Field(
         default="",
         description="What connections to it go through (CONNECT); never taken from variables.",
@@ -98,9 +110,18 @@ class Forge(BaseModel):
         default_factory=dict,
         description="Namespace to `owner/pattern` of what it may use; no `*` reaches over a `/`.",
     )
-    broad_tokens: Literal["refuse", "accept"] = Field(default="refuse", alias="broadTokens")
-    app_id: str = Field(default="", alias="appId")
-    app_key_file: str = Field(default="", alias="appKeyFile")
+    broad_tokens: Literal["refuse", "accept"] = Field(
+        default="refuse",
+        alias="broadTokens",
+        description="Whether a token may reach further than one repository, where the forge gives "
+        "nothing narrower.",
+    )
+    app_id: str = Field(
+        default="", alias="appId", description="Of a GitHub App that opens pull requests itself."
+    )
+    app_key_file: str = Field(
+        default="", alias="appKeyFile", description="File with that App's private key."
+    )
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:

@@ -5,9 +5,11 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
+from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from countersign.contracts.errors import Rejected
@@ -41,22 +43,52 @@ def refusals_told(program: str) -> Iterator[None]:
     raise SystemExit(EXIT_SETTINGS)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One variable of an environment, as `--help` and the documents list it."""
+
+    variable: str
+    meaning: str
+    # Empty where it is required, or made when the process starts.
+    default: str
+    required: bool
+
+    @property
+    def told(self) -> str:
+        """Its meaning, and what holds without it."""
+        if self.required:
+            return f"{self.meaning} (required)"
+        return f"{self.meaning} (default: {self.default})" if self.default else self.meaning
+
+
+def settings_of(*models: type[BaseSettings]) -> Iterator[Setting]:
+    """List the variables; settings within settings have variables, and a prefix, of their own."""
+    for model in models:
+        prefix = model.model_config.get("env_prefix", "")
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if inspect.isclass(inner) and issubclass(inner, BaseSettings):
+                yield from settings_of(inner)
+                continue
+            yield Setting(
+                variable=f"{prefix}{name}".upper(),
+                meaning=str(field.description),
+                default=_written(field.default),
+                required=field.is_required(),
+            )
+
+
+def _written(default: object) -> str:
+    if default is PydanticUndefined or default is None or default in ("", {}, ()):
+        return ""
+    return str(default).lower() if isinstance(default, bool) else f"{default}"
+
+
 def _describe(settings: tuple[type[BaseSettings], ...]) -> str:
-    described = [line for model in settings for line in _fields(model)]
-    width = max(len(name) for name, _ in described)
-    lines = (f"  {name:<{width}}  {text}" for name, text in described)
+    described = list(settings_of(*settings))
+    width = max(len(one.variable) for one in described)
+    lines = (f"  {one.variable:<{width}}  {one.told}" for one in described)
     return "\n".join(("settings are environment variables:", *lines))
-
-
-def _fields(model: type[BaseSettings]) -> Iterator[tuple[str, str]]:
-    """Settings within settings have variables, and a prefix, of their own."""
-    prefix = model.model_config.get("env_prefix", "")
-    for name, field in model.model_fields.items():
-        inner = field.annotation
-        if inspect.isclass(inner) and issubclass(inner, BaseSettings):
-            yield from _fields(inner)
-        else:
-            yield f"{prefix}{name}".upper(), str(field.description)
 
 
 def _faults(error: ValidationError) -> str:

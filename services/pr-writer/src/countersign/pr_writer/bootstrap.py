@@ -84,6 +84,8 @@ async def run(
         health.add("streams", lambda: None if caught_up.is_set() else "reading the past")
         with single_error():
             async with asyncio.TaskGroup() as tasks:
+                keep = partial(pool.keep, sleep=asyncio.sleep)
+                tasks.create_task(in_background("writer-zygote", keep, health=health))
                 project = partial(_project, bus, projection, caught_up)
                 tasks.create_task(in_background("writer-projection", project, health=health))
                 await caught_up.wait()

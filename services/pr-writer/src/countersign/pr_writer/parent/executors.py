@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -34,7 +34,9 @@ from countersign.telemetry.logs import get_logger
 
 log = get_logger()
 
-START_S: Final = 20.0
+# On a machine that is busy with starting everything at once.
+START_S: Final = 45.0
+KEPT_S: Final = 5.0
 STOP_S: Final = 3.0
 REPORTS_MAX: Final = 1_000
 # All that it needs to start Python and to check certificates; no credential is in any of them.
@@ -70,6 +72,15 @@ class ExecutorPool:
             if self._spare is not None:
                 await self._spare.close()
             await self._start()
+
+    async def keep(self, *, sleep: Callable[[float], Awaitable[object]]) -> None:
+        """Start the zygote whenever it is not running, also while no job wants it."""
+        while True:
+            await sleep(KEPT_S)
+            try:
+                await self.start()
+            except Retryable as error:
+                log.warning("zygote.not_started", reason=error.reason)
 
     async def _start(self) -> None:
         if self._control is not None:
@@ -203,7 +214,7 @@ async def executor_pool(*, at_once: int) -> AsyncIterator[ExecutorPool]:
         try:
             await pool.start()
         except Retryable as error:
-            # Not ready says so; the first job starts it again.
+            # Not ready says so, and `keep` or the first job starts it again.
             log.warning("zygote.not_started", reason=error.reason)
         yield pool
     finally:
