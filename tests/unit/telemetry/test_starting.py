@@ -34,7 +34,7 @@ def test_help_describes_every_variable(
     assert ended.value.code == 0
     assert "Does x." in said
     assert "  COUNTERSIGN_FORGES_FILE  YAML file with the list of forges (required)\n" in said
-    assert "  COUNTERSIGN_LOG_LEVEL    lowest level that is logged\n" in said
+    assert "  COUNTERSIGN_LOG_LEVEL    lowest level that is logged (default: info)\n" in said
 
 
 def test_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
