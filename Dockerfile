@@ -19,7 +19,6 @@ RUN tools/bin/pip wheel -q --no-deps --no-build-isolation -w wheels libs/* servi
 
 FROM tools AS build
 ARG SERVICE
-ARG SOURCE_DATE_EPOCH=0
 COPY */${SERVICE}/requirements.lock ./
 RUN --mount=type=secret,id=pip-ca,target=/run/secrets/pip-ca \
     if [ -s /run/secrets/pip-ca ]; then export PIP_CERT=/run/secrets/pip-ca; fi; \
@@ -29,6 +28,7 @@ RUN --mount=type=bind,from=wheels,source=/build/wheels,target=/build/wheels \
     tools/bin/pip --python /app/bin/python install -q --no-index --find-links wheels \
     countersign-${SERVICE}
 COPY LICENSE /app/LICENSE
+ARG SOURCE_DATE_EPOCH=0
 # Bytecode is checked by nobody, and files are of one time, so that a build depends on no clock.
 RUN rm -f /app/bin/[Aa]ctivate* && mkdir /state \
     && ln -s countersign-${SERVICE} /app/bin/countersign-service \

@@ -10,6 +10,19 @@ from packaging.utils import canonicalize_name
 from reference import ROOT
 
 SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
+MEMBERS = {"services": SERVICES, "libs": ["local"]}
+IMAGES = [(folder, name) for folder, names in MEMBERS.items() for name in names]
+WATCHING = {"kubernetes-asyncio", "aiohttp"}
+# What must not be inside of an image: who asks the cluster single questions needs no client that
+# watches, and who holds no token has nothing that speaks to forges.
+BARRED = {
+    "pr-writer": WATCHING,
+    "approval": WATCHING,
+    "auditor": WATCHING,
+    "gateway": {*WATCHING, "countersign-forges"},
+    "watcher": {"countersign-forges"},
+    "setup": WATCHING,
+}
 LINE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
@@ -19,6 +32,10 @@ def _locked(path: Path) -> dict[str, str]:
 
 def _needed(name: str) -> set[str]:
     """Return all that a member needs here, directly or not, without our own members."""
+    return {one for one in _closure(name) if not one.startswith("countersign-")}
+
+
+def _closure(name: str) -> set[str]:
     found: set[str] = set()
     asked = [(name, frozenset[str]())]
     seen = set(asked)
@@ -34,7 +51,12 @@ def _needed(name: str) -> set[str]:
             if key not in seen:
                 seen.add(key)
                 asked.append(key)
-    return {one for one in found if not one.startswith("countersign-")}
+    return found
+
+
+@pytest.mark.parametrize("service", BARRED)
+def test_image_holds_nothing_that_its_service_must_not_have(service: str) -> None:
+    assert _closure(f"countersign-{service}") & BARRED[service] == set()
 
 
 @pytest.mark.parametrize("service", SERVICES)

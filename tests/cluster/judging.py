@@ -18,7 +18,7 @@ from countersign.contracts.subjects import inbox_prefix
 from countersign.local.demo.layout import free_port
 
 ANSWER_S_MAX: Final = 20.0
-LOOK_S: Final = 2.0
+LOOK_S: Final = 5.0
 STREAM: Final = "PROMOTIONS"
 # Whose key is borrowed: it may read the stream, and nothing more.
 AS: Final = "gateway"
@@ -38,11 +38,16 @@ async def judge(machine: Machine, folder: Path) -> None:
 
 
 def pulls(machine: Machine) -> tuple[Pull, ...]:
+    """Every pull request that the forge has, of all pages."""
     token = machine.secret("flux-bot-token", "token", namespace="shop").decode()
-    url = f"http://{machine.address('forge')}:3001/api/v3/repos/shop/gitops/pulls"
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/api/v3/repos/shop/gitops/pulls"
     headers = {"Authorization": f"Bearer {token}", "Host": f"localhost:{machine.forge_port}"}
     found: list[Pull] = []
-    with httpx2.Client(trust_env=False, timeout=ANSWER_S_MAX) as client:
+    with (
+        machine.forwarded("deployment/forge", port, machine.forge_port),
+        httpx2.Client(trust_env=False, timeout=ANSWER_S_MAX) as client,
+    ):
         for page in range(1, 100):
             query: dict[str, Any] = {"state": "all", "per_page": PULLS_A_PAGE, "page": page}
             items = client.get(url, params=query, headers=headers).raise_for_status().json()

@@ -98,10 +98,6 @@ class Machine:
         )
         return base64.b64decode(found["data"][key])
 
-    def address(self, service: str) -> str:
-        """Where a Service is reached from this machine."""
-        return str(self.json("get", "service", service)["spec"]["clusterIP"])
-
     @contextmanager
     def forwarded(self, target: str, here: int, there: int) -> Iterator[None]:
         """Hand connections to a port of this machine on to a Service's or Deployment's Pod."""

@@ -52,11 +52,11 @@ spec:
         secretRef: {name: flux-bot-token}
 '''
 files = {}
-for n in range(%(count)d):
+for n in range(@COUNT@):
     for stage, version in (("dev", "6.9.0"), ("prod", "6.8.0")):
-        text = RELEASE %% {"n": n, "stage": stage, "version": version}
-        files["apps/many-%%03d/%%s/release.yaml" %% (n, stage)] = text
-    files["pipelines/many-%%03d.yaml" %% n] = PIPELINE %% {"n": n, "url": "%(url)s"}
+        text = RELEASE % {"n": n, "stage": stage, "version": version}
+        files["apps/many-%03d/%s/release.yaml" % (n, stage)] = text
+    files["pipelines/many-%03d.yaml" % n] = PIPELINE % {"n": n, "url": "@URL@"}
 with Repo("/state/forge/repositories/shop/gitops.git") as repo:
     head = objects.branch_sha(repo, "main")
     changes = {path: (objects.MODE_FILE, objects.write_blob(repo, text.encode()))
@@ -78,7 +78,8 @@ def release(machine: Machine) -> str:
 def many(machine: Machine) -> None:
     """Commit a hundred applications more, each with something to promote."""
     url = f"http://localhost:{machine.forge_port}"
-    assert _in_forge(machine, _MANY % {"count": MANY, "url": url}) == str(3 * MANY)
+    code = _MANY.replace("@COUNT@", str(MANY)).replace("@URL@", url)
+    assert _in_forge(machine, code) == str(3 * MANY)
 
 
 def _in_forge(machine: Machine, code: str) -> str:

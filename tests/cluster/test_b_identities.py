@@ -80,7 +80,7 @@ def test_process_is_nobody_and_writes_nowhere(installed: Machine, service: str) 
 def test_pod_holds_its_own_secrets_only(installed: Machine, service: str) -> None:
     seen = json.loads(installed.run_in(service, _PROCESS))
 
-    others = {"watcher": {"webhooks"}, "approval": {"clients"}, "gateway": {"oidc"}}
+    others = {"watcher": {"webhooks"}, "approval": {"clients"}, "gateway": {"oidc", "sessions"}}
     assert set(seen["mounted"]) == {"nkey", "bus"} | others.get(service, set())
     own = installed.run_in(service, "print(open('/var/run/countersign/nkey/seed').read())").strip()
     assert own == installed.secret(f"countersign-nkey-{service}", "seed").decode().strip()
@@ -130,7 +130,7 @@ def test_namespace_admits_no_pod_that_is_less_restricted(installed: Machine) -> 
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "loose"},
+        "metadata": {"name": "loose", "namespace": HOME},
         "spec": {"containers": [{"name": "it", "image": "countersign/local:0.1.0"}]},
     }
 

@@ -23,8 +23,7 @@ def install(server: ApiServer, *crds: Path) -> None:
     server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
 
 
-def loose_crd(kind: str, plural: str) -> Json:
-    group = "source.toolkit.fluxcd.io"
+def loose_crd(kind: str, plural: str, *, group: str = "source.toolkit.fluxcd.io") -> Json:
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version = {
         "name": "v1",

@@ -6,10 +6,22 @@ from typing import Any
 import pytest
 import yaml
 from apiserver import ApiServer
+from e2e.mirroring import loose_crd
 
 K8S = Path(__file__).parents[3] / "k8s"
 OVERLAYS = sorted(path.parent.name for path in K8S.glob("overlays/*/kustomization.yaml"))
 BRIDGE = "bridge"
+# Of the Prometheus operator, whose schemas are not ours to copy.
+OPERATOR = {"PodMonitor": "podmonitors", "PrometheusRule": "prometheusrules"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def operator(apiserver: ApiServer) -> None:
+    group = "monitoring.coreos.com"
+    kinds = [loose_crd(kind, plural, group=group) for kind, plural in OPERATOR.items()]
+    apiserver.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(kinds))
+    names = [f"crd/{plural}.{group}" for plural in OPERATOR.values()]
+    apiserver.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
 
 
 def _built(server: ApiServer, overlay: str) -> list[dict[str, Any]]:
@@ -63,10 +75,47 @@ def test_pod_has_no_right_that_it_does_not_need(apiserver: ApiServer, overlay: s
         assert pod["securityContext"]["runAsNonRoot"], manifest["metadata"]["name"]
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["enableServiceLinks"] is False
-        for container in pod["containers"]:
+        for container in (*pod["containers"], *pod.get("initContainers", ())):
             context = container["securityContext"]
             assert context["readOnlyRootFilesystem"], manifest["metadata"]["name"]
             assert context["capabilities"] == {"drop": ["ALL"]}
             assert "memory" in container["resources"]["limits"]
             assert ":" in container["image"], container["image"]
             assert not container["image"].endswith(":latest")
+
+
+def test_example_of_an_ingress_is_taken_by_the_api_server(apiserver: ApiServer) -> None:
+    apiserver.kubectl("apply", "-k", str(K8S / "base"))
+    file = K8S / "examples" / "ingress.yaml"
+
+    said = apiserver.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", str(file))
+
+    assert len(said.splitlines()) == len(list(yaml.safe_load_all(file.read_text())))
+
+
+@pytest.mark.parametrize("path", sorted(K8S.glob("examples/*.yaml")), ids=lambda p: p.stem)
+def test_example_names_services_and_ports_that_are_there(path: Path) -> None:
+    services = {
+        manifest["metadata"]["name"]: {p["port"] for p in manifest["spec"]["ports"]}
+        | {p["name"] for p in manifest["spec"]["ports"]}
+        for file in (K8S / "services").glob("*.yaml")
+        for manifest in yaml.safe_load_all(file.read_text())
+        if manifest["kind"] == "Service"
+    }
+    for example in yaml.safe_load_all(path.read_text()):
+        for name, port in _backends(example["spec"]):
+            assert port in services[name], name
+
+
+def _backends(spec: dict[str, Any]) -> list[tuple[str, Any]]:
+    rules = spec.get("rules", ())
+    ingress = [
+        path["backend"]["service"]
+        for rule in rules
+        for path in rule.get("http", {}).get("paths", ())
+    ]
+    routes = [ref for rule in rules for ref in rule.get("backendRefs", ())]
+    return [
+        *((one["name"], one["port"]["name"]) for one in ingress),
+        *((ref["name"], ref["port"]) for ref in routes),
+    ]
