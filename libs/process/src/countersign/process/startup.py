@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
-from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from countersign.contracts.errors import Rejected
@@ -73,13 +72,15 @@ def settings_of(*models: type[BaseSettings]) -> Iterator[Setting]:
             yield Setting(
                 variable=f"{prefix}{name}".upper(),
                 meaning=str(field.description),
-                default=_written(field.default),
+                default=""
+                if field.is_required() or field.default_factory
+                else _written(field.default),
                 required=field.is_required(),
             )
 
 
 def _written(default: object) -> str:
-    if default is PydanticUndefined or default is None or default in ("", {}, ()):
+    if default is None or default in ("", {}, ()):
         return ""
     return str(default).lower() if isinstance(default, bool) else f"{default}"
 
