@@ -5,12 +5,12 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS tools
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 COPY images.lock ./
 RUN --mount=type=secret,id=pip-ca,target=/run/secrets/pip-ca \
     if [ -s /run/secrets/pip-ca ]; then export PIP_CERT=/run/secrets/pip-ca; fi; \
-    python3 -m venv tools && tools/bin/pip install -q --require-hashes -r images.lock
+    python3 -m venv tools && tools/bin/pip install -q --no-compile --require-hashes -r images.lock
 
 FROM tools AS wheels
 COPY libs libs
@@ -23,9 +23,9 @@ COPY */${SERVICE}/requirements.lock ./
 RUN --mount=type=secret,id=pip-ca,target=/run/secrets/pip-ca \
     if [ -s /run/secrets/pip-ca ]; then export PIP_CERT=/run/secrets/pip-ca; fi; \
     python3 -m venv --without-pip /app \
-    && tools/bin/pip --python /app/bin/python install -q --require-hashes -r requirements.lock
+    && tools/bin/pip --python /app/bin/python install -q --no-compile --require-hashes -r requirements.lock
 RUN --mount=type=bind,from=wheels,source=/build/wheels,target=/build/wheels \
-    tools/bin/pip --python /app/bin/python install -q --no-index --find-links wheels \
+    tools/bin/pip --python /app/bin/python install -q --no-compile --no-index --find-links wheels \
     countersign-${SERVICE}
 COPY LICENSE /app/LICENSE
 ARG SOURCE_DATE_EPOCH=0
@@ -34,7 +34,7 @@ RUN rm -f /app/bin/[Aa]ctivate* && mkdir /state \
     && ln -s countersign-${SERVICE} /app/bin/countersign-service \
     && tools/bin/cyclonedx-py environment --output-reproducible --of JSON \
        -o /app/sbom.cdx.json /app/bin/python \
-    && /app/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app/lib \
+    && /app/bin/python -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /app/lib \
     && chown 65532:65532 /state && mkdir /image && mv /app /state /image/ \
     && find /image -exec touch -h -d @${SOURCE_DATE_EPOCH} {} +
 
