@@ -15,6 +15,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.record.attempts import PromotionRecord, fold
+from countersign.contracts.record.decisions import Heard
+from countersign.contracts.record.rows import rows_of
+from countersign.contracts.record.tables import csv_head, csv_line
 
 GRAM = 8  # characters in a row; shorter ones repeat by chance
 
@@ -114,6 +118,16 @@ async def walk(house: House, seen: list[str]) -> list[str]:
     return secrets
 
 
+def exports(house: House) -> list[str]:
+    """The record of all that happened, as people and programs take it away."""
+    record: PromotionRecord | None = None
+    for sequence, event in enumerate(house.stream.events, start=1):
+        record = fold(record, event, Heard(sequence, house.clock()))
+    rows = list(rows_of(record)) if record else []
+    assert any(row.decisions for row in rows)
+    return [csv_head(), *map(csv_line, rows), *(row.line() for row in rows)]
+
+
 async def test_nothing_secret_is_seen_anywhere(
     house: House,
     logged: io.StringIO,
@@ -126,6 +140,7 @@ async def test_nothing_secret_is_seen_anywhere(
     seen.append(logged.getvalue())
     seen += [span.to_json() for span in spans.get_finished_spans()]
     seen += [event.to_json().decode() for event in house.stream.events]
+    seen += exports(house)
     secrets = [*house.forge.secrets, *codes]
     everything = "\n".join(seen)
     assert len(secrets) > 12

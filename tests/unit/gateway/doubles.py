@@ -20,6 +20,7 @@ from countersign.contracts.messages import (
     RejectResponse,
     RetryResponse,
 )
+from countersign.contracts.record.decisions import Heard
 from countersign.contracts.subjects import stream_of
 from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.people import LocalAccess, LocalSignIn
@@ -32,7 +33,6 @@ from countersign.gateway.interfaces import Access, FeedStatus, Provider
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.routes import Site, application
 from countersign.gateway.text.forge_links import ForgeLinks
-from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.view.projection import Projection
 from countersign.gateway.web.address import Address
 from countersign.gateway.web.frames import Screen

@@ -17,7 +17,7 @@ from countersign.gateway.text import ages
 
 PAGES = (
     "/", "/p/shop/checkout", "/p/shop/checkout/prod", "/p/shop/checkout/prod/promote",
-    f"/promotions/{REF.promotion_id}", "/credentials", "/record", "/record.csv",
+    f"/promotions/{REF.promotion_id}", "/credentials", "/record", "/record.csv", "/record.jsonl",
     "/api/v1/pipelines", "/api/v1/promotions", "/api/v1/credentials", "/api/v1/record",
 )  # fmt: skip
 

@@ -38,8 +38,10 @@ MATRIX = {
     ("GET", "/oauth/callback/{forge}"): Who.SIGNED_IN,
     ("GET", "/credentials"): Who.SIGNED_IN,
     ("GET", "/credentials/{namespace}/{secret}"): Who.SIGNED_IN,
+    ("GET", "/p/{namespace}/{name}/{environment}/history"): Who.SIGNED_IN,
     ("GET", "/record"): Who.SIGNED_IN,
     ("GET", "/record.csv"): Who.SIGNED_IN,
+    ("GET", "/record.jsonl"): Who.SIGNED_IN,
     ("GET", "/help"): Who.SIGNED_IN,
     ("GET", "/events"): Who.SIGNED_IN_PROGRAM,
     ("GET", "/sign-in"): Who.EVERYBODY,
@@ -61,6 +63,10 @@ MATRIX = {
     ("POST", "/api/v1/promotions/{promotion_id}/retry"): Who.SIGNED_IN_PROGRAM,
     ("GET", "/api/v1/credentials"): Who.SIGNED_IN_PROGRAM,
     ("GET", "/api/v1/credentials/{namespace}/{secret}"): Who.SIGNED_IN_PROGRAM,
+    (
+        "GET",
+        "/api/v1/pipelines/{namespace}/{name}/environments/{environment}/history",
+    ): Who.SIGNED_IN_PROGRAM,
     ("GET", "/api/v1/record"): Who.SIGNED_IN_PROGRAM,
 }
 ROUTES = sorted(MATRIX)

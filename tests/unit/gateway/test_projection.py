@@ -20,9 +20,9 @@ from countersign.contracts.messages import (
     TokenKind,
     TokenUsed,
 )
+from countersign.contracts.record.decisions import Heard
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL, stream_of
 from countersign.gateway.model import PipelineKey
-from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.view.projection import HISTORY_PER_GATE_MAX, Position, Projection
 
 
@@ -53,6 +53,7 @@ def test_event_that_is_stored_twice_changes_nothing(at: st.DataObject) -> None:
     once, twice = told(events), told(doubled)
 
     assert once.timelines == twice.timelines
+    assert once.records == twice.records
 
 
 @given(seed=st.integers(0, 10_000))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 from starlette.requests import Request
 from unit.gateway.browsing import browser, token_of
 from unit.gateway.doubles import Scene
@@ -85,6 +86,15 @@ async def test_board_offers_what_one_may_promote_and_no_more() -> None:
     assert "ledger" not in board
     gates = {e["name"]: e["gate"]["mayPromote"] for e in items[0]["environments"] if e["gate"]}
     assert gates == {"staging": True, "prod": False}
+
+
+@pytest.mark.parametrize("path", ["/record", "/record.csv", "/record.jsonl", "/api/v1/record"])
+async def test_record_holds_nothing_of_a_hidden_pipeline(path: str) -> None:
+    async with browser(furnished(Table())) as client:
+        text = (await client.get(path)).text
+
+    assert "checkout" in text
+    assert "ledger" not in text
 
 
 async def test_action_beyond_ones_rights_is_refused_with_what_grants_it() -> None:

@@ -25,13 +25,13 @@ from countersign.contracts.messages import (
     TokenValidity,
 )
 from countersign.contracts.promotion import State
+from countersign.contracts.record.decisions import Outcome
 from countersign.dialects.capabilities import Reach
 from countersign.gateway import model
 from countersign.gateway.gate_states import STATES, GateState, Show, Verb
 from countersign.gateway.gates import actions, fixes, gates, hindrances, sentences
 from countersign.gateway.refusals import Delay, Refusal
 from countersign.gateway.timeline import moments
-from countersign.gateway.timeline.timelines import Outcome
 from countersign.gateway.view import boards, consents, records, risks
 from countersign.gateway.web import troubles
 

@@ -102,7 +102,6 @@ class Row:
 def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
     seen: Shown = {"visibility": site.visibility, "screen": site.screen}
     board, promotions, record = BoardPages(**seen), PromotionPages(**seen), RecordPages(**seen)
-    consent = ConsentPages(**seen)
     credentials, history = CredentialPages(**seen), HistoryPages(**seen)
     actions = Actions(
         visibility=site.visibility,
@@ -132,7 +131,7 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("GET", "/", board.board),
         Row("GET", "/p/{namespace}/{name}", promotions.pipeline),
         Row("GET", "/p/{namespace}/{name}/{environment}", promotions.gate),
-        Row("GET", "/p/{namespace}/{name}/{environment}/promote", consent.consent),
+        Row("GET", "/p/{namespace}/{name}/{environment}/promote", ConsentPages(**seen).consent),
         Row("POST", "/p/{namespace}/{name}/{environment}/promote", actions.begin),
         Row("POST", "/p/{namespace}/{name}/{environment}/cancel", actions.cancel),
         Row("POST", "/p/{namespace}/{name}/{environment}/approve", actions.approve),
@@ -145,6 +144,7 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("GET", "/credentials/{namespace}/{secret}", credentials.credential),
         Row("GET", "/record", record.record),
         Row("GET", "/record.csv", record.record_csv),
+        Row("GET", "/record.jsonl", record.record_jsonl),
         Row("GET", "/help", board.help, by_rights=False),
         Row("GET", "/events", events.stream, program),
         Row("GET", "/sign-in", entrance.sign_in, open_to_all),

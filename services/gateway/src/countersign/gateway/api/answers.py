@@ -1,8 +1,8 @@
 """The projection in the JSON API's shapes."""
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
+from countersign.contracts.record.decisions import Decision
 from countersign.contracts.revision import short
 from countersign.gateway.api.shapes import (
     CredentialShape,
@@ -17,9 +17,8 @@ from countersign.gateway.api.shapes import (
 from countersign.gateway.model import EnvironmentView, GateView, Track
 from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.moments import Moment, name_of
-from countersign.gateway.timeline.timelines import Decision, Timeline
+from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.view.histories import Ran
-from countersign.gateway.view.records import Row
 from countersign.gateway.view.risks import CredentialView
 from countersign.gateway.view.tracks import plain
 
@@ -158,7 +157,3 @@ def credential_shape(view: CredentialView) -> CredentialShape:
         findings=tuple(f.message for f in view.findings),
         used_by=tuple("/".join((*(u.pipeline or ()), u.environment)) for u in view.uses),
     )
-
-
-def record_items(found: Sequence[Row]) -> tuple[dict[str, str], ...]:
-    return tuple(row.values() for row in found)

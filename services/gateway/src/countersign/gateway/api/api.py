@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import PipelineRef
+from countersign.contracts.record.rows import row_of
 from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.api import answers, shapes
@@ -18,11 +19,12 @@ from countersign.gateway.approval_client import ApprovalClient, Said
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.pages.history import history_at
 from countersign.gateway.pages.promotions import gate_of, track_of
+from countersign.gateway.pages.record import entries_of
 from countersign.gateway.refusals import Refusal
 from countersign.gateway.text import addresses
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.view.boards import matches, read_query
-from countersign.gateway.view.records import rows
+from countersign.gateway.view.records import read_query as read_record_query
 from countersign.gateway.view.risks import (
     CredentialView,
     credential_view,
@@ -240,19 +242,10 @@ class Api:
         return _json(answers.credential_shape(view))
 
     async def record(self, request: Request) -> Response:
-        words = request.query_params.get("q", "")[:200]
-        found = [
-            r
-            for r in rows(
-                self._visibility.projection.timelines.values(),
-                links=self._visibility.projection.links,
-                words=words,
-            )
-            if self._sees(request, r.key)
-        ]
-        items = answers.record_items(found)
-        frame = self._frame(len(found))
-        return _json(shapes.RecordList.model_validate({**frame, "items": items}))
+        query = read_record_query(request.query_params)
+        found = entries_of(self._visibility, request, query)
+        items = tuple(row_of(*entry) for entry in found[:ITEMS_MAX])
+        return _json(shapes.RecordList.model_validate({**self._frame(len(found)), "items": items}))
 
 
 async def _read(request: Request, shape: type[_Body]) -> _Body:

@@ -28,6 +28,7 @@ class Operation(NamedTuple):
 
 
 _BOARD: Final = ("show", "q", "namespace", "page")
+_RECORD: Final = ("q", "since", "until", "environment", "person", "credential")
 _NARROW: Final = ("state", "namespace", "pipeline", "environment")
 _ONE: Final = "/api/v1/promotions/{promotion_id}"
 OPERATIONS: Final = (
@@ -56,7 +57,7 @@ OPERATIONS: Final = (
         "One stored credential",
         shapes.CredentialShape,
     ),
-    Operation("get", "/api/v1/record", "The record", shapes.RecordList, query=("q",)),
+    Operation("get", "/api/v1/record", "The record", shapes.RecordList, query=_RECORD),
 )
 
 

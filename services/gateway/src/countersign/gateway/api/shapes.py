@@ -5,6 +5,8 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from countersign.contracts.record.rows import RecordRow
+
 
 class Shape(BaseModel):
     """Base of all: frozen, names in lowerCamelCase."""
@@ -197,9 +199,9 @@ class CredentialList(ListShape):
 
 
 class RecordList(ListShape):
-    """Decisions, newest first."""
+    """Attempts at promotions, newest first; at most a thousand, all are in `/record.jsonl`."""
 
-    items: tuple[dict[str, str], ...]
+    items: tuple[RecordRow, ...]
 
 
 class BeginShape(Shape):

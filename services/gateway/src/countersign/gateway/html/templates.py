@@ -40,7 +40,14 @@ from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.view.boards import LABELS, Query, Waiting
 from countersign.gateway.view.histories import HOW_WORDS
 from countersign.gateway.view.lanes import lane
-from countersign.gateway.view.records import decided, state_words, token_word
+from countersign.gateway.view.records import (
+    MODE_WORDS,
+    REVOCATION_WORDS,
+    TOKEN_KIND_WORDS,
+    decided,
+    state_words,
+    token_word,
+)
 from countersign.gateway.view.sheets import Sheet
 from countersign.gateway.view.tracks import plain
 
@@ -107,6 +114,9 @@ class Templates:
             decided=decided,
             state_words=state_words,
             token_word=token_word,
+            token_kind=TOKEN_KIND_WORDS.__getitem__,
+            token_end=REVOCATION_WORDS.__getitem__,
+            mode_words=MODE_WORDS.__getitem__,
             prose=prose,
             unquoted=unquoted,
             as_sentence=as_sentence,

@@ -5,9 +5,9 @@ from datetime import datetime
 from itertools import cycle
 from typing import Final, Protocol
 
+from countersign.contracts.record.decisions import Heard
 from countersign.gateway.interfaces import Clock, FeedStatus, Pause
 from countersign.gateway.live.hub import Hub
-from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.view.projection import STREAMS, Projection, Update
 from countersign.messaging.bus import Received
 from countersign.process.health import Health

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
@@ -30,6 +30,7 @@ from countersign.contracts.messages import (
     RevocationOutcome,
 )
 from countersign.contracts.promotion import Promotion
+from countersign.contracts.record.decisions import Heard
 from countersign.gateway.timeline.failures import failure_words
 
 STEP_NAMES: Final = {
@@ -54,14 +55,6 @@ class Moment:
     at: datetime | None
     who: str = ""
     attempt: int = 1
-
-
-class Heard(NamedTuple):
-    """The envelope of an event."""
-
-    sequence: int
-    recorded_at: datetime
-    traceparent: str = ""
 
 
 def moment_of(event: Message, promotion: Promotion, heard: Heard) -> Moment:

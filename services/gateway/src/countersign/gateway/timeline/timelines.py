@@ -5,75 +5,48 @@ Pure: `fold` takes what is known and one event, and gives what is known after it
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
-from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
-    ApprovalBegun,
-    ApprovalExpired,
-    ApprovalGranted,
-    ApprovalLost,
-    ApprovalRejected,
     ApprovalRevoked,
-    CredentialMode,
-    ForgeUser,
-    Person,
     PullRequestClosed,
     PullRequestMerged,
     PullRequestUpdated,
-    RevocationOutcome,
 )
 from countersign.contracts.promotion import Promotion, State
+from countersign.contracts.record import attempts
+from countersign.contracts.record.attempts import PromotionRecord
+from countersign.contracts.record.decisions import Decisions, Heard, Outcome, find
 from countersign.gateway.model import GateKey, PipelineKey
-from countersign.gateway.timeline.moments import Heard, Moment, moment_of
+from countersign.gateway.timeline.moments import Moment, moment_of
 
 MOMENTS_MAX: Final = 200  # a promotion tried a dozen times has about a hundred
-DECISIONS_MAX: Final = 100
-
-
-class Outcome(StrEnum):
-    """The outcome of an approval."""
-
-    ASKED = "asked"
-    GRANTED = "granted"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """A person's consent or refusal, for the record."""
-
-    approval_id: str
-    by: Person
-    outcome: Outcome
-    at: datetime | None
-    attempt: int
-    mode: CredentialMode = CredentialMode.UNSPECIFIED
-    forge_user: ForgeUser | None = None
-    reason: str = ""
-    consent_digest: str = ""
-    narrowed: bool = False
-    revocation: RevocationOutcome = RevocationOutcome.UNSPECIFIED
-    revocation_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
     """A promotion with its history."""
 
-    promotion: Promotion
+    record: PromotionRecord
     moments: tuple[Moment, ...] = ()
-    decisions: tuple[Decision, ...] = ()
     checks: str = ""
     checked_at: datetime | None = None
     pull_request_ended: bool = False
     traceparent: str = ""
-    # Where in the stream it began; later ones follow.
-    sequence: int = 0
+
+    @property
+    def promotion(self) -> Promotion:
+        return self.record.promotion
+
+    @property
+    def decisions(self) -> Decisions:
+        return self.record.decisions
+
+    @property
+    def sequence(self) -> int:
+        """Place in the stream at which it began; later ones follow."""
+        return self.record.sequence
 
     @property
     def promotion_id(self) -> str:
@@ -114,8 +87,7 @@ class Timeline:
 
     @property
     def trace_id(self) -> str:
-        parts = self.traceparent.split("-")
-        return parts[1] if len(parts) == 4 else ""  # noqa: PLR2004 - W3C trace context
+        return self.record.trace_id
 
     @property
     def carrier(self) -> dict[str, str]:
@@ -124,27 +96,30 @@ class Timeline:
 
 def fold(timeline: Timeline | None, event: Message, heard: Heard) -> Timeline | None:
     """The timeline after the event; the same object when the event changes nothing."""
-    before = timeline.promotion if timeline else None
-    after = advance(before, event)
-    if after is None:
+    known = timeline.record if timeline else None
+    record = attempts.fold(known, event, heard)
+    if record is None:
         return None
     if timeline is None:
-        timeline = Timeline(promotion=after, traceparent=heard.traceparent, sequence=heard.sequence)
-    known = _same_revocation(timeline, event)
+        timeline = Timeline(record=record, traceparent=heard.traceparent)
+    before, after = known.promotion if known else None, record.promotion
     timeline = _remember(timeline, event, heard)
-    if after is before and not (isinstance(event, ApprovalRevoked) and not known):
+    if record is not timeline.record:
+        timeline = replace(timeline, record=record)
+    if after is before and not _is_news(known, event):
         return timeline
     if before is not None and after.attempt > before.attempt:
         timeline = replace(timeline, pull_request_ended=False, checks="")
     moments = (*timeline.moments, moment_of(event, after, heard))[-MOMENTS_MAX:]
-    return replace(timeline, promotion=after, moments=moments)
+    return replace(timeline, moments=moments)
 
 
-def _same_revocation(timeline: Timeline, event: Message) -> bool:
-    if not isinstance(event, ApprovalRevoked):
-        return True
-    found = _decision(timeline, event.approval_id)
-    return found is not None and found.revocation is event.outcome
+def _is_news(record: PromotionRecord | None, event: Message) -> bool:
+    """Tell whether the end of a token, which changes no state, was not told before."""
+    if record is None or not isinstance(event, ApprovalRevoked):
+        return False
+    found = find(record.decisions, event.approval_id)
+    return found is None or found.delegation is None or found.delegation.end is not event.outcome
 
 
 def _remember(timeline: Timeline, event: Message, heard: Heard) -> Timeline:
@@ -153,11 +128,7 @@ def _remember(timeline: Timeline, event: Message, heard: Heard) -> Timeline:
         return _checked(timeline, event, heard)
     if isinstance(event, PullRequestMerged | PullRequestClosed) and not timeline.pull_request_ended:
         return replace(timeline, pull_request_ended=True)
-    decided = _decide(timeline, event, heard)
-    if decided is None or decided in timeline.decisions:
-        return timeline
-    others = tuple(d for d in timeline.decisions if d.approval_id != decided.approval_id)
-    return replace(timeline, decisions=(*others, decided)[-DECISIONS_MAX:])
+    return timeline
 
 
 def _checked(timeline: Timeline, event: PullRequestUpdated, heard: Heard) -> Timeline:
@@ -167,69 +138,3 @@ def _checked(timeline: Timeline, event: PullRequestUpdated, heard: Heard) -> Tim
     if stale or max(1, event.promotion.attempt) != timeline.promotion.attempt:
         return timeline
     return replace(timeline, checks=event.summary, checked_at=at)
-
-
-def _decision(timeline: Timeline, approval_id: str) -> Decision | None:
-    return next((d for d in timeline.decisions if d.approval_id == approval_id), None)
-
-
-def _decide(timeline: Timeline, event: Message, heard: Heard) -> Decision | None:
-    if isinstance(event, ApprovalRejected):
-        attempt = max(1, event.promotion.attempt)
-        return Decision(
-            approval_id=f"rejected-{attempt}-{event.by.id}",
-            by=event.by,
-            outcome=Outcome.REJECTED,
-            at=event.rejected_at or heard.recorded_at,
-            attempt=attempt,
-            reason=event.reason,
-        )
-    if isinstance(event, ApprovalBegun | ApprovalGranted):
-        return _consent(timeline, event, heard)
-    if isinstance(event, ApprovalExpired | ApprovalLost | ApprovalRevoked):
-        return _ended(_decision(timeline, event.approval_id), event)
-    return None
-
-
-def _consent(
-    timeline: Timeline, event: ApprovalBegun | ApprovalGranted, heard: Heard
-) -> Decision | None:
-    known = _decision(timeline, event.approval_id)
-    attempt = max(1, event.promotion.attempt)
-    if isinstance(event, ApprovalBegun):
-        fresh = Decision(
-            approval_id=event.approval_id,
-            by=event.by,
-            outcome=Outcome.ASKED,
-            at=event.begun_at or heard.recorded_at,
-            attempt=attempt,
-            mode=CredentialMode.DELEGATED,
-        )
-        return known or fresh
-    if known is not None and known.outcome is not Outcome.ASKED:
-        return known
-    return Decision(
-        approval_id=event.approval_id,
-        by=event.by,
-        outcome=Outcome.GRANTED,
-        at=event.granted_at or heard.recorded_at,
-        attempt=attempt,
-        mode=event.mode,
-        forge_user=event.forge_user,
-        consent_digest=event.consent_digest,
-        narrowed=event.narrowed,
-    )
-
-
-def _ended(
-    known: Decision | None, event: ApprovalExpired | ApprovalLost | ApprovalRevoked
-) -> Decision | None:
-    if known is None:
-        return None
-    if isinstance(event, ApprovalRevoked):
-        return replace(known, revocation=event.outcome, revocation_reason=event.reason)
-    if known.outcome in {Outcome.REJECTED, Outcome.EXPIRED, Outcome.LOST}:
-        return known
-    if isinstance(event, ApprovalExpired):
-        return replace(known, outcome=Outcome.EXPIRED, reason=event.reason)
-    return replace(known, outcome=Outcome.LOST, reason="the service that held it was restarted")

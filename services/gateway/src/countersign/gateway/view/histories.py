@@ -17,9 +17,10 @@ from countersign.contracts.messages import (
     PullRequestRef,
     Revision,
 )
+from countersign.contracts.record.decisions import Outcome
 from countersign.contracts.revision import short
 from countersign.gateway.timeline.moments import Moment, name_of
-from countersign.gateway.timeline.timelines import Outcome, Timeline
+from countersign.gateway.timeline.timelines import Timeline
 
 
 class How(StrEnum):

@@ -19,18 +19,21 @@ from countersign.contracts.messages import (
     TokenUsed,
 )
 from countersign.contracts.promotion import OVER
+from countersign.contracts.record import attempts
+from countersign.contracts.record.attempts import PromotionRecord
+from countersign.contracts.record.decisions import Heard, Outcome
 from countersign.contracts.subjects import DELEGATED_CREDENTIAL
 from countersign.gateway.gates.gates import follow_note, gate_view
 from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
 from countersign.gateway.text.forge_links import ForgeLinks
-from countersign.gateway.timeline.moments import Heard
-from countersign.gateway.timeline.timelines import Outcome, Timeline, fold
+from countersign.gateway.timeline.timelines import Timeline, fold
 from countersign.gateway.view.tracks import broken_track, track_view
 from countersign.process.tasks.entries import one_entry
 
 STREAMS: Final = ("PROMOTIONS", "PIPELINES", "TOKENS")
 HISTORY_PER_GATE_MAX: Final = 50  # promotions; what a page shows, the stream keeps the rest
 TIMELINES_MAX: Final = 100_000  # promotions, of all pipelines
+RECORDS_MAX: Final = 100_000  # promotions; beyond, the stream and its archive are the record
 _POSITION_PARTS: Final = len(STREAMS)
 
 
@@ -76,6 +79,9 @@ class Projection:
     latest_at: datetime | None = None
     pipelines: dict[PipelineKey, PipelineObserved] = field(default_factory=dict)
     timelines: OrderedDict[str, Timeline] = field(default_factory=OrderedDict)
+    records: OrderedDict[str, PromotionRecord] = field(default_factory=OrderedDict)
+    # Whether nothing that the stream holds is left out of the records.
+    record_is_whole: bool = True
     gates: dict[GateKey, list[str]] = field(default_factory=dict)
     credentials: dict[PipelineKey, TokenChecked] = field(default_factory=dict)
     used: dict[PipelineKey, TokenUsed] = field(default_factory=dict)
@@ -102,7 +108,7 @@ class Projection:
         """Forget what a stream told: it was made anew, and tells all again."""
         self.position = self.position.passed(stream, 0)
         told: dict[str, tuple[dict[Any, Any], ...]] = {
-            "PROMOTIONS": (self.timelines, self.gates),
+            "PROMOTIONS": (self.timelines, self.records, self.gates),
             "PIPELINES": (self.pipelines, self.born),
             "TOKENS": (self.credentials, self.used),
         }
@@ -148,14 +154,32 @@ class Projection:
         if ref is None:
             return None
         before = self.timelines.get(ref.promotion_id)
+        if before is None and ref.promotion_id in self.records:
+            return self._file(ref, event, heard)
         after = fold(before, event, heard)
         if after is None or after is before:
             return None
         self.timelines[ref.promotion_id] = after
+        self._keep(after.record)
         key = PipelineKey(ref.pipeline.namespace, ref.pipeline.name)
         if before is None:
             self._index(GateKey(key, ref.environment), after)
         return Update(pipeline=key, promotion_id=ref.promotion_id)
+
+    def _file(self, ref: PromotionRef, event: Message, heard: Heard) -> Update | None:
+        """Take in what is told of a promotion that no page of a gate shows any more."""
+        before = self.records[ref.promotion_id]
+        after = attempts.fold(before, event, heard)
+        if after is None or after is before:
+            return None
+        self.records[ref.promotion_id] = after
+        return Update(promotion_id=ref.promotion_id)
+
+    def _keep(self, record: PromotionRecord) -> None:
+        self.records[record.promotion.promotion_id] = record
+        if len(self.records) > RECORDS_MAX:
+            self.records.popitem(last=False)
+            self.record_is_whole = False
 
     def _index(self, gate: GateKey, timeline: Timeline) -> None:
         ids = self.gates.setdefault(gate, [])

@@ -1,27 +1,26 @@
-"""The record: who decided what, with whose token, and what became of it. Pure."""
+"""The record as pages and exports show it: one entry for each attempt, filtered. Pure."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import (
     CredentialMode,
-    PullRequestRef,
     RevocationOutcome,
+    TokenKind,
 )
 from countersign.contracts.promotion import State
-from countersign.contracts.revision import short
+from countersign.contracts.record.attempts import Attempt, PromotionRecord
+from countersign.contracts.record.decisions import Decision, Outcome
+from countersign.contracts.record.rows import mode_name
 from countersign.gateway.model import PipelineKey
-from countersign.gateway.text import ages
-from countersign.gateway.text.forge_links import ForgeLinks
-from countersign.gateway.timeline.moments import name_of
-from countersign.gateway.timeline.timelines import Decision, Outcome, Timeline
+from countersign.gateway.refusals import Refusal
 
 PAGE_ROWS: Final = 100
-EXPORT_ROWS_MAX: Final = 50_000
+QUERY_CHARACTERS_MAX: Final = 200
 MODE_WORDS: Final = {
     CredentialMode.UNSPECIFIED: "",
     CredentialMode.DELEGATED: "own token, delegated",
@@ -33,6 +32,16 @@ REVOCATION_WORDS: Final = {
     RevocationOutcome.REVOKED: "revoked",
     RevocationOutcome.FORGOTTEN: "forgotten",
     RevocationOutcome.FAILED: "not revoked",
+}
+TOKEN_KIND_WORDS: Final = {
+    TokenKind.UNSPECIFIED: "",
+    TokenKind.CLASSIC: "classic token",
+    TokenKind.FINE_GRAINED: "fine-grained token",
+    TokenKind.OAUTH_APP: "token of an OAuth application",
+    TokenKind.APP_USER: "user token of an app",
+    TokenKind.APP_INSTALLATION: "installation token",
+    TokenKind.OTHER: "other token",
+    TokenKind.PERSONAL: "personal token",
 }
 STATE_WORDS: Final = {
     State.WAITING: "waiting for approval",
@@ -55,32 +64,10 @@ OUTCOME_WORDS: Final = {
     Outcome.EXPIRED: ("sign-in ended", "approval ran out"),
     Outcome.LOST: ("sign-in lost", "approval lost"),
 }
-# A cell that begins so is a formula to a spreadsheet.
-# https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-COLUMNS: Final = (
-    "decided_at",
-    "decision",
-    "person_id",
-    "person",
-    "forge_login",
-    "token",
-    "token_end",
-    "namespace",
-    "pipeline",
-    "environment",
-    "revision_from",
-    "revision_to",
-    "repository",
-    "pull_request",
-    "state",
-    "attempt",
-    "reason",
-    "approval_id",
-    "promotion_id",
-    "consent_digest",
-    "trace_id",
-)
+# As the filter names them.
+CREDENTIALS: Final = {
+    mode_name(mode): words for mode, words in MODE_WORDS.items() if mode_name(mode)
+}
 
 
 def state_words(state: State) -> str:
@@ -91,7 +78,7 @@ def state_words(state: State) -> str:
 def decided(decision: Decision) -> str:
     """A decision as people say it."""
     words = OUTCOME_WORDS.get(decision.outcome, (decision.outcome.value,) * 2)
-    return words[decision.forge_user is not None]
+    return words[decision.was_given or decision.forge_user is not None]
 
 
 def token_word(decision: Decision) -> str:
@@ -100,113 +87,165 @@ def token_word(decision: Decision) -> str:
     return "" if delegated and decision.forge_user is None else MODE_WORDS.get(decision.mode, "")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One decision of one person."""
+class Entry(NamedTuple):
+    """One attempt, and the promotion that it is of."""
 
-    decision: Decision
-    key: PipelineKey
-    environment: str
-    promotion_id: str
-    revision_from: str
-    revision_to: str
-    repository: str
-    pull_request: PullRequestRef | None
-    pull_request_page: str
-    state: State
-    trace_id: str
+    record: PromotionRecord
+    attempt: Attempt
 
     @property
-    def person(self) -> str:
-        return name_of(self.decision.by)
+    def key(self) -> PipelineKey:
+        ref = self.record.promotion.request.promotion
+        return PipelineKey(ref.pipeline.namespace, ref.pipeline.name)
 
     @property
-    def login(self) -> str:
-        return name_of(self.decision.forge_user)
+    def environment(self) -> str:
+        return self.record.promotion.request.promotion.environment
 
     @property
-    def token(self) -> str:
-        return token_word(self.decision)
-
-    @property
-    def token_end(self) -> str:
-        return REVOCATION_WORDS.get(self.decision.revocation, "")
+    def promotion_id(self) -> str:
+        return self.record.promotion.promotion_id
 
     @property
     def at(self) -> datetime | None:
-        return self.decision.at
+        return self.attempt.at
 
-    def values(self) -> dict[str, str]:
-        """Return the row as an export has it."""
-        d = self.decision
-        cells = (
-            ages.machine(d.at) if d.at else "",
-            d.outcome.value,
-            d.by.id,
-            d.by.name,
-            self.login,
-            self.token,
-            self.token_end,
-            self.key.namespace,
-            self.key.name,
+    @property
+    def secret(self) -> str:
+        """The Secret of a stored or an application's credential, as `namespace/name`."""
+        found = self.record.promotion.request.secret
+        stored = self.attempt.mode in {CredentialMode.STORED, CredentialMode.APP}
+        return f"{found.namespace}/{found.name}" if found and stored else ""
+
+    @property
+    def people(self) -> Iterator[str]:
+        """Everybody who had a part in it, by every name that they are known by."""
+        if self.attempt.requested_by:
+            yield from (self.attempt.requested_by.id, self.attempt.requested_by.name)
+        for d in self.attempt.decisions:
+            yield from (d.by.id, d.by.name, d.forge_user.login if d.forge_user else "")
+        pull = self.attempt.pull_request
+        accounts = (pull.author, pull.merged_by, pull.closed_by) if pull else ()
+        yield from (a.login for a in accounts if a)
+
+    @property
+    def text(self) -> str:
+        """Everything that a search looks at."""
+        request, pull = self.record.promotion.request, self.attempt.pull_request
+        to, current = request.destination, request.current
+        parts = [
+            *self.key,
             self.environment,
-            self.revision_from,
-            self.revision_to,
-            self.repository,
-            self.pull_request_page,
-            self.state.value,
-            str(d.attempt),
-            d.reason,
-            "" if d.outcome is Outcome.REJECTED else d.approval_id,
             self.promotion_id,
-            d.consent_digest,
-            self.trace_id,
+            self.record.trace_id,
+            f"{to.origin}/{to.owner}/{to.repository}",
+            current.recorded if current else "",
+            request.content.revision.recorded,
+            request.content.identity,
+            state_words(self.attempt.state),
+            self.attempt.reason,
+            MODE_WORDS.get(self.attempt.mode, ""),
+            self.secret,
+            f"#{pull.ref.number} {pull.merge_commit}" if pull else "",
+            *self.people,
+        ]
+        for d in self.attempt.decisions:
+            parts += [decided(d), d.reason, d.approval_id, d.consent_digest]
+        return "\n".join(parts).lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordQuery:
+    """The filters of the record; days are of UTC, and both belong to it."""
+
+    words: str = ""
+    since: date | None = None
+    until: date | None = None
+    environment: str = ""
+    person: str = ""
+    credential: str = ""
+
+    @property
+    def is_all(self) -> bool:
+        return self == RecordQuery()
+
+    def address(self) -> str:
+        """As a query of an address."""
+        given = {
+            "q": self.words,
+            "since": self.since.isoformat() if self.since else "",
+            "until": self.until.isoformat() if self.until else "",
+            "environment": self.environment,
+            "person": self.person,
+            "credential": self.credential,
+        }
+        return urlencode({name: value for name, value in given.items() if value})
+
+    def matches(self, entry: Entry) -> bool:
+        person = self.person.lower()
+        return (
+            self._has_day(entry.at)
+            and self.environment in {"", entry.environment}
+            and self.credential in {"", mode_name(entry.attempt.mode), entry.secret}
+            and (not person or any(person in name.lower() for name in entry.people))
+            and (not self.words or _has_words(entry, self.words))
         )
-        return dict(zip(COLUMNS, cells, strict=True))
+
+    def _has_day(self, at: datetime | None) -> bool:
+        if self.since is None and self.until is None:
+            return True
+        if at is None:
+            return False
+        day = at.astimezone(UTC).date()
+        return (self.since or date.min) <= day <= (self.until or date.max)
 
 
-def rows(timelines: Iterable[Timeline], *, links: ForgeLinks, words: str = "") -> list[Row]:
-    """Decisions that match all words, newest first."""
-    wanted = words.lower().split()
-    made = (_row(timeline, d, links) for timeline in timelines for d in timeline.decisions)
-    found = [r for r in made if all(w in _search_text(r) for w in wanted)]
-    found.sort(key=lambda r: r.at.timestamp() if r.at else 0.0, reverse=True)
-    return found[:EXPORT_ROWS_MAX]
+def _has_words(entry: Entry, words: str) -> bool:
+    text = entry.text
+    return all(word in text for word in words.lower().split())
 
 
-def _row(timeline: Timeline, decision: Decision, links: ForgeLinks) -> Row:
-    request = timeline.promotion.request
-    ref, to = request.promotion, request.destination
-    this_attempt = decision.attempt == timeline.promotion.attempt
-    pull = timeline.promotion.pull_request if this_attempt else None
-    return Row(
-        decision=decision,
-        key=PipelineKey(ref.pipeline.namespace, ref.pipeline.name),
-        environment=ref.environment,
-        promotion_id=ref.promotion_id,
-        revision_from=short(request.current),
-        revision_to=short(request.content.revision),
-        repository=f"{to.owner}/{to.repository}",
-        pull_request=pull,
-        pull_request_page=links.pull_request(pull),
-        state=timeline.promotion.state,
-        trace_id=timeline.trace_id,
+def read_query(given: Mapping[str, str]) -> RecordQuery:
+    """Read the filters of an address.
+
+    Raises:
+        Rejected: `bad_request`; a day is none.
+
+    """
+
+    def text(name: str) -> str:
+        return given.get(name, "").strip()[:QUERY_CHARACTERS_MAX]
+
+    return RecordQuery(
+        words=text("q"),
+        since=_day(text("since"), "since"),
+        until=_day(text("until"), "until"),
+        environment=text("environment"),
+        person=text("person"),
+        credential=text("credential"),
     )
 
 
-def _search_text(row: Row) -> str:
-    words = (decided(row.decision), state_words(row.state))
-    return "\n".join((*row.values().values(), *words)).lower()
+def _day(text: str, name: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Rejected(
+            Refusal.BAD_REQUEST, f"{name} is a day such as 2026-11-30, and not {text!r}"
+        ) from None
 
 
-def as_csv(found: Sequence[Row]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for row in found:
-        writer.writerow({k: _harmless(v) for k, v in row.values().items()})
-    return out.getvalue()
+def entries(
+    records: Iterable[PromotionRecord], query: RecordQuery, *, sees: Callable[[PipelineKey], bool]
+) -> list[Entry]:
+    """The attempts that match and that one person may see, newest first."""
+    seen = (r for r in records if sees(Entry(r, r.attempts[0]).key))
+    found = [e for r in seen for a in r.attempts if query.matches(e := Entry(r, a))]
+    found.sort(key=_place, reverse=True)
+    return found
 
 
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+def _place(entry: Entry) -> tuple[float, str, int]:
+    return entry.at.timestamp() if entry.at else 0.0, entry.promotion_id, entry.attempt.number
