@@ -244,3 +244,13 @@ def test_text_that_is_no_users_nkey_is_refused(change: str) -> None:
 
     with pytest.raises(ValueError, match="public nkey"):
         public_key_of(wrong)
+
+
+@pytest.mark.parametrize("key", [bytes(32), b"\x01" + bytes(31)], ids=["zero", "one"])
+async def test_key_of_zeros_is_refused(house: House, approval: Service, key: bytes) -> None:
+    """Sealed to a point of small order it would open for everybody (CVE-2023-46129 of NATS)."""
+    await house.request()
+    begun = await house.grant(approval)
+
+    with pytest.raises(Rejected, match="bad_request"):
+        await house.redeem(approval, house.redemption(begun.approval_id, public_key=key))

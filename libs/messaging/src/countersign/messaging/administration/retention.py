@@ -7,7 +7,6 @@ link is in the status of each Pipeline. Of a Pipeline that was deleted nothing i
 
 import json
 import os
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,8 +20,9 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.life.folding import advance
 from countersign.contracts.messages import PipelineDeleted, PipelineObserved, PromotionRef
 from countersign.contracts.promotion import OVER, Promotion
+from countersign.messaging.administration.stored_events import messages_up_to, stored_event
 from countersign.messaging.connection import ask
-from countersign.messaging.direct_get import Reader, reader
+from countersign.messaging.direct_get import reader
 from countersign.messaging.envelope import SUBJECT, Place, Received, place_of_answer, read_event
 from countersign.messaging.leader_reads import stream_state
 from countersign.messaging.refusals import BusRefusal
@@ -113,10 +113,10 @@ async def retain_promotions(
     record, count = Record(before=before), 0
     state = await stream_state(client, PROMOTIONS)
     async with reader(client, stream=PROMOTIONS) as stream:
-        async for message in _messages(stream, last=state.last_sequence):
+        async for message in messages_up_to(stream, last=state.last_sequence):
             record.add(place_of_answer(message.headers or {}), _parsed(message))
         keep, held_by = record.end()
-        async for message in _messages(stream, last=keep - 1):
+        async for message in messages_up_to(stream, last=keep - 1):
             count += 1
             if archive is not None and not dry_run:
                 _append(archive, message)
@@ -138,7 +138,7 @@ async def retain_pipelines(client: Client, *, before: datetime, dry_run: bool = 
     last: dict[tuple[str, str], Received] = {}
     observed: dict[tuple[str, str], str] = {}
     async with reader(client, stream=PIPELINES) as stream:
-        async for message in _messages(stream, last=state.last_sequence):
+        async for message in messages_up_to(stream, last=state.last_sequence):
             received = _parsed(message)
             if received is None or not isinstance(received.message, _ABOUT_PIPELINES):
                 continue
@@ -158,20 +158,6 @@ async def retain_pipelines(client: Client, *, before: datetime, dry_run: bool = 
     return len(gone)
 
 
-async def _messages(stream: Reader, *, last: int) -> AsyncIterator[Msg]:
-    """Read from the first message to that sequence."""
-    sequence = 1
-    while sequence <= last:
-        batch = await stream.batch(sequence=sequence)
-        if not batch:
-            # Nothing left, or a node that is behind: what was not read is not dropped.
-            return
-        for message in batch:
-            sequence = place_of_answer(message.headers or {}).sequence + 1
-            if sequence <= last + 1:
-                yield message
-
-
 def _parsed(message: Msg) -> Received | None:
     headers = message.headers or {}
     try:
@@ -186,18 +172,9 @@ def _parsed(message: Msg) -> Received | None:
 
 
 def _append(archive: Path, message: Msg) -> None:
-    headers = message.headers or {}
-    place = place_of_answer(headers)
-    line = {
-        "subject": headers[SUBJECT],
-        "sequence": place.sequence,
-        "recordedAt": place.recorded_at.isoformat(),
-        "id": headers.get("ce-id", ""),
-        "body": message.data.decode(errors="replace"),
-    }
     try:
         with archive.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(stored_event(message).line() + "\n")
     except OSError as error:
         raise Rejected(BusRefusal.REFUSED, f"{archive}: {error.strerror}") from None
 
