@@ -22,27 +22,29 @@ from countersign.contracts.record.attempts import Attempt, PromotionRecord, Pull
 from countersign.contracts.record.decisions import Decision, DelegationRecord
 
 
-class _Shape(BaseModel):
+class Shape(BaseModel):
+    """The base of what programs read: frozen, names in lowerCamelCase."""
+
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
     )
 
 
-class PersonRow(_Shape):
+class PersonRow(Shape):
     """Somebody who signed in at the gateway."""
 
     id: str
     name: str = ""
 
 
-class AccountRow(_Shape):
+class AccountRow(Shape):
     """An account at the forge; `id` never changes, `login` may."""
 
     id: str
     login: str
 
 
-class DelegationRow(_Shape):
+class DelegationRow(Shape):
     """The token that came with an approval. `scopes` is empty where the forge names none."""
 
     account: AccountRow | None = None
@@ -55,7 +57,7 @@ class DelegationRow(_Shape):
     end_reason: str = ""
 
 
-class DecisionRow(_Shape):
+class DecisionRow(Shape):
     """A person's consent or refusal."""
 
     approval_id: str = ""
@@ -69,7 +71,7 @@ class DecisionRow(_Shape):
     delegation: DelegationRow | None = None
 
 
-class ChangeRow(_Shape):
+class ChangeRow(Shape):
     """The exact change that was asked for."""
 
     revision_from: str = ""
@@ -82,7 +84,7 @@ class ChangeRow(_Shape):
     path: str = ""
 
 
-class PullRequestRow(_Shape):
+class PullRequestRow(Shape):
     """A pull request and its fate."""
 
     number: int
@@ -99,7 +101,7 @@ class PullRequestRow(_Shape):
     closed_by: AccountRow | None = None
 
 
-class RecordRow(_Shape):
+class RecordRow(Shape):
     """One attempt at one promotion."""
 
     promotion_id: str

@@ -2,18 +2,9 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, Field
 
-from countersign.contracts.record.rows import RecordRow
-
-
-class Shape(BaseModel):
-    """Base of all: frozen, names in lowerCamelCase."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
-    )
+from countersign.contracts.record.rows import RecordRow, Shape
 
 
 class SessionShape(Shape):

@@ -170,7 +170,7 @@ class RecordQuery:
         return self == RecordQuery()
 
     def address(self) -> str:
-        """As a query of an address."""
+        """Return the filters as the query of an address."""
         given = {
             "q": self.words,
             "since": self.since.isoformat() if self.since else "",
