@@ -100,9 +100,10 @@ async def test_program_that_is_not_signed_in_gets_a_problem_and_no_page() -> Non
     ("answer", "status"),
     [
         (RetryResponse(problem=Problem(code=ConsentRefusal.NOT_WAITING, message="open")), 409),
+        (RetryResponse(problem=Problem(code=ConsentRefusal.STREAM_REFUSED, message="full")), 503),
         (Retryable(Delay.TIMEOUT, "approval.retry"), 503),
     ],
-    ids=["refused", "no answer"],
+    ids=["refused", "full stream", "no answer"],
 )
 async def test_problem_of_an_action_names_the_page_where_it_stands(
     answer: Any, status: int

@@ -367,6 +367,21 @@ async def test_refusal_is_a_page_that_says_what_to_do(code: str, status: int) ->
     assert 'class="button' in answer.text
 
 
+async def test_full_stream_is_a_page_that_says_so() -> None:
+    scene, promotion_id = await waiting_scene()
+    problem = Problem(code="stream_refused", message="maximum bytes exceeded")
+    scene.requests.answers["approval.begin"] = BeginResponse(problem=problem)
+
+    async with browser(scene) as client:
+        data = {"form_token": await token_of(client), "promotion_id": promotion_id}
+        answer = await client.post("/p/shop/checkout/prod/promote", data=data)
+
+    assert answer.status_code == 503
+    assert "503 · stream_refused" in answer.text
+    assert "it is full" in answer.text
+    assert "maximum bytes" not in answer.text
+
+
 async def test_silent_approval_service_is_said_so() -> None:
     scene, promotion_id = await waiting_scene()
     scene.requests.answers["approval.begin"] = Retryable(BusRefusal.NO_RESPONDER, "nobody")
