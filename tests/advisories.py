@@ -7,10 +7,9 @@ the reason. Source: https://docs.pypi.org/api/json/#known-vulnerabilities
 
 import argparse
 import json
-import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ FRESH_DAYS: Final = 14
 ACCEPTED: Final[Mapping[str, str]] = {}
 _LINE: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", re.MULTILINE)
 Json = dict[str, Any]
+Ask = Callable[["Release"], Json | None]
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -78,16 +78,20 @@ def judge(copy: Json, releases: set[Release], *, now: datetime) -> Iterator[tupl
                 yield True, f"{release}: {one['id']} {' '.join(one['aliases'])}; fixed in {fixed}"
 
 
-def fetch(releases: set[Release], *, index: str, now: datetime) -> Json:
-    """Ask the index for each release, one after another."""
-    found = {str(release): found_in(_ask(index, release)) for release in sorted(releases)}
-    return {"at": now.isoformat(timespec="seconds"), "index": index, "releases": found}
+def fetch(releases: set[Release], *, ask: Ask, now: datetime) -> Json:
+    """Ask for each release, one after another; one that the index does not have is left out."""
+    answers = {str(release): ask(release) for release in sorted(releases)}
+    found = {name: found_in(answer) for name, answer in answers.items() if answer is not None}
+    return {"at": now.isoformat(timespec="seconds"), "releases": found}
 
 
-def _ask(index: str, release: Release) -> Json:
-    url = f"{index}/pypi/{release.name}/{release.version}/json"
-    answer = httpx2.get(url, timeout=TIMEOUT_S).raise_for_status()
-    body: Json = answer.json()
+def ask_index(release: Release) -> Json | None:
+    """Ask the package index; mirrors of it may have the newest release of each alone."""
+    url = f"{INDEX}/pypi/{release.name}/{release.version}/json"
+    answer = httpx2.get(url, timeout=TIMEOUT_S)
+    if answer.status_code == httpx2.codes.NOT_FOUND:
+        return None
+    body: Json = answer.raise_for_status().json()
     return body
 
 
@@ -99,8 +103,7 @@ def main() -> int:
     copy: Json = json.loads(COPY.read_text()) if COPY.is_file() else {}
     if given.fetch:
         wanted = {r for r in locked() if not given.only or r.name in given.only}
-        index = os.environ.get("ADVISORIES_INDEX", INDEX)
-        made = fetch(wanted, index=index, now=datetime.now(UTC))
+        made = fetch(wanted, ask=ask_index, now=datetime.now(UTC))
         if given.only:
             made["releases"] = {**copy.get("releases", {}), **made["releases"]}
         copy = made

@@ -6,7 +6,7 @@ from typing import Any
 
 import advisories
 import pytest
-from advisories import Release, found_in, judge, locked
+from advisories import Release, fetch, found_in, judge, locked
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ONE = Release(name="starlette", version="1.10.0")
@@ -49,6 +49,16 @@ def test_withdrawn_advisory_is_none() -> None:
     found = found_in({"vulnerabilities": [kept, withdrawn]})
 
     assert [one["id"] for one in found] == ["PYSEC-1"]
+
+
+def test_release_that_the_index_does_not_have_is_not_taken_for_sound() -> None:
+    other = Release(name="uvicorn", version="0.54.0")
+    answers = {ONE: {"vulnerabilities": []}, other: None}
+
+    copy = fetch({ONE, other}, ask=answers.__getitem__, now=NOW)
+
+    assert copy["releases"] == {str(ONE): []}
+    assert "make advisories" in next(judge(copy, {ONE, other}, now=NOW))[1]
 
 
 def test_locks_name_what_images_hold(tmp_path: Path) -> None:

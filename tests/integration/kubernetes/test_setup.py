@@ -15,7 +15,7 @@ from doubles.service_accounts import make_account, secrets_path, settings_of
 
 from countersign.contracts.errors import Rejected
 from countersign.kube.access.http_api import HttpClusterApi, cluster_api
-from countersign.setup.keys import AUTHORITY, CERTIFICATE, CONFIGURATION, READERS, Setup
+from countersign.setup.keys import AUTHORITY, CERTIFICATE, CONFIGURATION, READERS, SESSIONS, Setup
 from countersign.setup.refusals import SetupRefusal
 from countersign.setup.settings import Settings
 
@@ -75,7 +75,9 @@ async def test_setup_makes_what_is_missing_and_nothing_twice(installation: Insta
 
     again = await installation.setup.make()
 
-    assert {AUTHORITY, CERTIFICATE, CONFIGURATION, "countersign-nkey-pr-writer"} <= set(made)
+    assert {AUTHORITY, CERTIFICATE, CONFIGURATION, "countersign-nkey-pr-writer", SESSIONS} <= set(
+        made
+    )
     assert again == []
     assert await installation.secret("countersign-nkey-watcher") == seeds
 
