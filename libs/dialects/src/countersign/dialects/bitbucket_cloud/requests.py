@@ -88,7 +88,7 @@ def commit(place: Place, new: NewCommit) -> Request:
     parts = [
         _part(f'name="{name}"', value.encode())
         for name, value in (
-            ("message", new.headline),
+            ("message", new.message),
             ("branch", new.branch),
             ("parents", new.parent),
         )
