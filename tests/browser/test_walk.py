@@ -158,7 +158,7 @@ async def test_reader_at_the_forge_is_told_that_it_refuses(started: Running) -> 
         olga.forgive(REFUSED)
         await expect(main.get_by_role("link", name="Promote")).to_have_count(0)
         await main.get_by_role("link", name="Show the promotion").click()
-        await expect(main).to_contain_text("Olga Ladyzhenskaya may not write to shop/gitops")
+        await expect(main).to_contain_text("Olga Ladyzhenskaya cannot write to shop/gitops")
 
 
 async def test_viewer_is_told_which_right_is_missing(started: Running) -> None:

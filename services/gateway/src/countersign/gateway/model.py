@@ -6,6 +6,7 @@ Nothing here knows the time of day: relative times are made where a page is rend
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from countersign.contracts.messages import (
@@ -157,7 +158,7 @@ class GateView:
     def needs_person(self) -> bool:
         return STATES[self.state].needs_person
 
-    @property
+    @cached_property
     def chips(self) -> frozenset[Show]:
         """The filters of the board that show it."""
         found = {STATES[self.state].chip} - {None}
