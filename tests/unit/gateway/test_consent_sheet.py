@@ -4,15 +4,19 @@ import re
 
 import pytest
 from doubles.extremes import example
-from unit.gateway.browsing import browser
+from unit.gateway.browsing import browser, form_token
 from unit.gateway.doubles import FORGE, FORGES, Scene
 from unit.gateway.stories import Pipeline
 
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.messages import (
+    ApproveRequest,
+    BeginRequest,
+    CredentialMode,
     EnvironmentCondition,
     EnvironmentObserved,
     ForgeKind,
+    Gate,
     GateState,
     ObjectRef,
     PipelineObserved,
@@ -20,7 +24,7 @@ from countersign.contracts.messages import (
 )
 from countersign.dialects.kinds import KINDS
 from countersign.gateway.text import lettering
-from countersign.gateway.view.consents import delegation_at, unwell_below
+from countersign.gateway.view.consents import delegation_at, obstacle
 
 OVERRIDE, JOINER = "\u202e", "\u200b"
 BEGIN = "Continue to GitHub as yourself"
@@ -146,15 +150,18 @@ async def test_forge_without_an_application_says_so_instead_of_a_dead_button() -
 
 
 @pytest.mark.parametrize(
-    ("condition", "runs", "unwell"),
+    ("condition", "runs", "blocked_for", "named"),
     [
-        (EnvironmentCondition.HEALTHY, "6.9.1", ""),
-        (EnvironmentCondition.FAILED, "6.9.1", "staging"),
-        (EnvironmentCondition.HEALTHY, "6.9.2", "staging"),
+        (EnvironmentCondition.HEALTHY, "6.9.1", None, ""),
+        (EnvironmentCondition.FAILED, "6.9.1", None, "staging"),
+        (EnvironmentCondition.HEALTHY, "6.9.2", None, "staging"),
+        (EnvironmentCondition.HEALTHY, "6.9.1", "this", "prod"),
+        (EnvironmentCondition.HEALTHY, "6.9.1", "", "prod"),
+        (EnvironmentCondition.HEALTHY, "6.9.1", "another", ""),
     ],
 )
-def test_environment_below_is_named_where_it_is_not_well(
-    condition: EnvironmentCondition, runs: str, unwell: str
+def test_environment_is_named_where_something_speaks_against_promoting(
+    condition: EnvironmentCondition, runs: str, blocked_for: str | None, named: str
 ) -> None:
     request = example(PromotionRequested)
     below = EnvironmentObserved(
@@ -162,7 +169,12 @@ def test_environment_below_is_named_where_it_is_not_well(
         condition=condition,
         content=request.content.model_copy(update={"identity": runs}),
     )
-    here = EnvironmentObserved(name=request.promotion.environment)
+    ids = {"this": request.promotion.promotion_id}
+    gate = Gate(
+        state=GateState.PENDING if blocked_for is None else GateState.BLOCKED,
+        promotion_id=ids.get(blocked_for or "", blocked_for or ""),
+    )
+    here = EnvironmentObserved(name=request.promotion.environment, gate=gate)
     observed = PipelineObserved(
         pipeline=request.promotion.pipeline,
         app=ObjectRef(kind="HelmRelease", name="x"),
@@ -172,8 +184,47 @@ def test_environment_below_is_named_where_it_is_not_well(
         update={"content": request.content.model_copy(update={"identity": "6.9.1"})}
     )
 
-    assert unwell_below(observed, wanted) == unwell
-    assert unwell_below(None, wanted) == ""
+    said = obstacle(observed, wanted)
+
+    assert (named in said) if named else said == ""
+    assert obstacle(None, wanted) == ""
+
+
+@pytest.mark.parametrize("verb", ["promote", "approve"])
+async def test_blocked_gate_leads_to_a_box_that_confirms_it(verb: str) -> None:
+    """A fix could not go out while prod hung in an upgrade: approval wanted a word not offered."""
+    scene = Scene()
+    pipeline = Pipeline("checkout", mode=CredentialMode.STORED)
+    story = pipeline.promotion("prod", "6.9.0", current="6.8.4", secret="bot")
+    scene.tell(
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment(
+                "prod",
+                "6.8.4",
+                gate=GateState.BLOCKED,
+                gate_message="prod hangs",
+                promotion_id=story.id,
+            ),
+        ),
+        story.requested,
+    )
+
+    async with browser(scene) as client:
+        gate = (await client.get("/p/shop/checkout/prod")).text
+        page = (await client.get("/p/shop/checkout/prod/promote")).text
+        data = {
+            "form_token": form_token(page),
+            "promotion_id": story.id,
+            "despite_blocked": "yes",
+        }
+        await client.post(f"/p/shop/checkout/prod/{verb}", data=data)
+
+    assert "/p/shop/checkout/prod/promote" in gate
+    assert 'name="despite_blocked"' in page
+    asked = scene.requests.asked[-1][1]
+    assert isinstance(asked, BeginRequest | ApproveRequest)
+    assert asked.despite_blocked
 
 
 @pytest.mark.parametrize("wanted", [True, False])

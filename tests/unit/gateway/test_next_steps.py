@@ -1,14 +1,19 @@
 """Every state of a gate leads on: to an action, or to who can act."""
 
+from datetime import timedelta
+
 import pytest
 from unit.gateway.browsing import browser, token_of
 from unit.gateway.doubles import Scene
-from unit.gateway.stories import GRACE, Pipeline, Story
+from unit.gateway.stories import GRACE, Pipeline, Story, ago
 from unit.gateway.test_gates import CASES, Told, asked
 
 from countersign.contracts.messages import GateState as Observed
 from countersign.contracts.messages import RevokeRequest
+from countersign.contracts.promotion import ATTEMPTS_MAX, OVERDUE, State
 from countersign.gateway.gate_states import STATES, GateState
+from countersign.gateway.gates.actions import RETRY
+from countersign.gateway.model import PipelineKey
 
 PEOPLE = ("grace", "ada", "alan")
 BOARD = "/p/shop/checkout/prod"
@@ -65,6 +70,53 @@ async def test_sign_in_under_way_leads_each_person_on(
     assert all(text in html for text in there)
     assert not any(text in html for text in absent)
     assert ("Nothing is waiting for you" in board) == (person != "grace")
+
+
+LONG = OVERDUE[State.OPEN] + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_open_pull_request_that_is_blocked_is_marked_and_may_be_given_up_in_time(
+    late: bool,
+) -> None:
+    scene, pipeline = Scene(), Pipeline("checkout")
+    story = pipeline.promotion("prod", "6.9.0", at=ago(hours=1) - LONG if late else None)
+    prod = pipeline.environment(
+        "prod", "6.8.4", gate=Observed.BLOCKED, gate_message="dev is ill", promotion_id=story.id
+    )
+    scene.tell(
+        *story.to_open(41),
+        pipeline.observed(pipeline.environment("staging", "6.9.0", gate=None), prod),
+    )
+
+    async with browser(scene) as client:
+        page, board = (await client.get(BOARD)).text, (await client.get("/?show=blocked")).text
+
+    assert "dev is ill" in page
+    assert 'href="/p/shop/checkout"' in board
+    assert ("Give up" in page, "Ask again" in page) == (late, late)
+
+
+@pytest.mark.parametrize(("attempt", "offered"), [(1, True), (ATTEMPTS_MAX, False)])
+def test_another_try_is_offered_as_often_as_approval_takes_it(attempt: int, offered: bool) -> None:
+    scene, pipeline = Scene(), Pipeline("checkout")
+    story = pipeline.promotion("prod", "6.9.0")
+    scene.tell(
+        story.requested,
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=Observed.PENDING),
+        ),
+        *(e for _ in range(1, attempt) for e in (story.failed(), story.retried())),
+        story.failed(),
+    )
+
+    track = scene.projection.track(PipelineKey("shop", "checkout"))
+
+    assert track is not None
+    gate = track.gate("prod")
+    assert gate is not None
+    assert (RETRY in {a.verb for a in gate.actions}) == offered
 
 
 async def test_cancelling_ends_ones_own_sign_in_for_that_promotion() -> None:

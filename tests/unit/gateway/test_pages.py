@@ -382,6 +382,18 @@ async def test_full_stream_is_a_page_that_says_so() -> None:
     assert "maximum bytes" not in answer.text
 
 
+async def test_refusal_that_passes_says_after_how_long() -> None:
+    scene, promotion_id = await waiting_scene()
+    problem = Problem(code="limit", message="ten times", retry_after_s=417)
+    scene.requests.answers["approval.begin"] = BeginResponse(problem=problem)
+
+    async with browser(scene) as client:
+        data = {"form_token": await token_of(client), "promotion_id": promotion_id}
+        answer = await client.post("/p/shop/checkout/prod/promote", data=data)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "417")
+
+
 async def test_silent_approval_service_is_said_so() -> None:
     scene, promotion_id = await waiting_scene()
     scene.requests.answers["approval.begin"] = Retryable(BusRefusal.NO_RESPONDER, "nobody")

@@ -25,7 +25,7 @@ from countersign.contracts.messages import (
     RevokeRequest,
 )
 from countersign.gateway.interfaces import Requests
-from countersign.gateway.refusals import Refusal, refusal_of
+from countersign.gateway.refusals import Refusal, rejection_of
 
 REQUEST_TIMEOUT_S: Final = 10.0
 # The approval service asks the forge whose token it is before it answers.
@@ -165,5 +165,5 @@ def _answered(answer: Message, expected: type[_Response]) -> _Response:
         raise TypeError(f"expected {expected.__name__}, got {type(answer).__name__}")
     problem: Problem | None = getattr(answer, "problem", None)
     if problem is not None:
-        raise Rejected(refusal_of(problem.code), problem.message)
+        raise rejection_of(problem)
     return answer

@@ -140,6 +140,8 @@ class GateView:
     notes: tuple[Sentence, ...] = ()
     # An older pull request is overtaken, and can still be merged.
     left_open: bool = False
+    # It waits or is open, and something speaks against it now.
+    is_blocked: bool = False
     steps: tuple[StepView, ...] = ()
     from_environment: str = ""
     environment: str = ""
@@ -164,6 +166,8 @@ class GateView:
         found = {STATES[self.state].chip} - {None}
         if self.left_open:
             found.add(Show.IN_PULL_REQUEST)
+        if self.is_blocked:
+            found.add(Show.BLOCKED)
         if self.begun_by:
             found.add(Show.NEEDS_ME)
         return frozenset(chip for chip in found if chip)

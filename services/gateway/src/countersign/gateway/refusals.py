@@ -3,6 +3,8 @@
 from enum import StrEnum
 
 from countersign.contracts.consent.refusals import ConsentRefusal
+from countersign.contracts.errors import Rejected
+from countersign.contracts.messages import Problem
 
 
 class Refusal(StrEnum):
@@ -43,6 +45,22 @@ class Delay(StrEnum):
     NO_RESPONDER = "no_responder"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     TIMEOUT = "timeout"
+
+
+class Postponed(Rejected):
+    """Refused for now: after so many seconds it may work."""
+
+    def __init__(self, reason: StrEnum, message: str, *, after_s: int) -> None:
+        super().__init__(reason, message)
+        self.after_s = after_s
+
+
+def rejection_of(problem: Problem) -> Rejected:
+    """Return the refusal of the approval service as ours."""
+    reason = refusal_of(problem.code)
+    if problem.retry_after_s > 0:
+        return Postponed(reason, problem.message, after_s=problem.retry_after_s)
+    return Rejected(reason, problem.message)
 
 
 def refusal_of(code: str) -> StrEnum:

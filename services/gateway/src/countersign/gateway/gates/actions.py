@@ -10,6 +10,8 @@ from countersign.gateway.gates.sentences import brief
 from countersign.gateway.model import Action, PipelineKey
 from countersign.gateway.text import addresses
 
+RETRY: Final = "retry"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -20,6 +22,8 @@ class Place:
     revision: Revision | None = None
     # The page of its pull request, if there is one.
     pull_request: str = ""
+    # There are not so many tries yet that approval takes no other.
+    may_retry: bool = True
 
     @property
     def address(self) -> str:
@@ -42,7 +46,7 @@ class Offer(NamedTuple):
 
 
 def _retry(label: str) -> Offer:
-    return Offer(label, lambda p: p.address, form="retry", needs_right=True)
+    return Offer(label, lambda p: p.address, form=RETRY, needs_right=True)
 
 
 OFFERS: Final = {
@@ -85,7 +89,8 @@ def own_actions_at(place: Place, state: GateState) -> tuple[Action, ...]:
 
 
 def _offered(place: Place, verbs: tuple[Verb, ...]) -> tuple[Action, ...]:
-    made = (_action(place, OFFERS[verb]) for verb in verbs)
+    offers = (OFFERS[verb] for verb in verbs)
+    made = (_action(place, o) for o in offers if place.may_retry or o.form != RETRY)
     return tuple(action for action in made if action.href)
 
 

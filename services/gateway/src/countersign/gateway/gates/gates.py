@@ -16,11 +16,11 @@ from countersign.contracts.messages import (
     Person,
     PipelineObserved,
 )
-from countersign.contracts.promotion import OVER, Note, Promotion, State
+from countersign.contracts.promotion import ATTEMPTS_MAX, OVER, Note, Promotion, State
 from countersign.gateway.gate_states import STATES, GateState
 from countersign.gateway.gates.actions import Place, actions_at, own_actions_at
 from countersign.gateway.gates.fixes import how_to_fix
-from countersign.gateway.gates.hindrances import hindered_gate
+from countersign.gateway.gates.hindrances import hindered_gate, is_blocked
 from countersign.gateway.gates.sentences import Current, code, said_of
 from countersign.gateway.model import GateView, PipelineKey, Sentence, StepView
 from countersign.gateway.text.forge_links import ForgeLinks
@@ -59,7 +59,7 @@ def gate_view(
     if timeline is None:
         view = hindered_gate(observed, index)
     else:
-        view = _promoting(key, Current(timeline, links, gate))
+        view = _promoting(key, Current(timeline, links, gate, observed.observed_at))
     overtaken = [t for t in ours if t is not timeline and t.is_left_open]
     request = timeline.promotion.request if timeline else None
     return replace(
@@ -114,11 +114,12 @@ def follow_note(view: GateView, promotion: Promotion, *, links: ForgeLinks) -> G
     return replace(view, notes=(*view.notes, (_NO_WEBHOOK,)))
 
 
-# A state of which the watcher says that it lasts too long.
-_OVERDUE: Final = {
-    (State.OPEN, GateReason.OPEN_FOR_LONG): GateState.OPEN_FOR_LONG,
-    (State.DEPLOYING, GateReason.NOT_ARRIVED): GateState.NOT_ARRIVED,
+# States that last too long: as the watcher says, or where something else is in the way as well.
+OVERDUE_STATES: Final = {
+    State.OPEN: (GateReason.OPEN_FOR_LONG, GateState.OPEN_FOR_LONG),
+    State.DEPLOYING: (GateReason.NOT_ARRIVED, GateState.NOT_ARRIVED),
 }
+_BEFORE_MERGE: Final = frozenset({State.WAITING, State.ASKED, State.OPENING, State.OPEN})
 
 
 def state_of(at: Current) -> GateState:
@@ -131,7 +132,13 @@ def state_of(at: Current) -> GateState:
         lost = promotion.note is not Note.NONE and not at.timeline.only_a_sign_in_ended
         return GateState.LOST if lost else GateState.WAITING
     usual = GATE_STATES.get(promotion.state, GateState.UNKNOWN)
-    return _OVERDUE.get((promotion.state, at.gate.reason), usual)
+    reason, overdue = OVERDUE_STATES.get(promotion.state, (None, usual))
+    return overdue if at.gate.reason is reason or _is_overdue(at) else usual
+
+
+def _is_overdue(at: Current) -> bool:
+    """Tell whether approval takes a retry or an end, by the time of the observation."""
+    return at.seen_at is not None and at.promotion.may_be_given_up_at(at.seen_at)
 
 
 def _caution_notes(at: Current) -> tuple[Sentence, ...]:
@@ -148,16 +155,25 @@ def _caution_notes(at: Current) -> tuple[Sentence, ...]:
     return tuple(words[c] for c in request.cautions if c in words)
 
 
+def _blocked_notes(at: Current) -> tuple[Sentence, ...]:
+    """Say of what waits or is open what speaks against it now."""
+    is_held = is_blocked(at.gate, at.promotion.promotion_id) and bool(at.gate.message)
+    return ((f"blocked now: {at.gate.message}",),) if is_held else ()
+
+
 def _promoting(key: PipelineKey, at: Current) -> GateView:
     promotion = at.promotion
     state = state_of(at)
     sentence, brief = said_of(state, at)
     begun = frozenset(a.by.id for a in promotion.approvals if not a.is_given)
+    cautioned = _caution_notes(at) if STATES[state].consents else ()
+    blocked = _blocked_notes(at) if promotion.state in _BEFORE_MERGE else ()
     place = Place(
         pipeline=key,
         environment=promotion.request.promotion.environment,
         revision=promotion.request.content.revision,
         pull_request=at.links.pull_request(promotion.pull_request),
+        may_retry=promotion.attempt < ATTEMPTS_MAX,
     )
     return GateView(
         state=state,
@@ -166,7 +182,8 @@ def _promoting(key: PipelineKey, at: Current) -> GateView:
         actions=actions_at(place, state),
         own_actions=own_actions_at(place, state),
         begun_by=begun if state is GateState.ASKED else frozenset(),
-        notes=_caution_notes(at) if STATES[state].consents else (),
+        notes=(*cautioned, *blocked),
+        is_blocked=bool(blocked),
         fix=how_to_fix(promotion) if state is GateState.FAILED else "",
         steps=_steps(promotion) if state is GateState.OPENING else (),
         promotion_id=promotion.promotion_id,

@@ -49,6 +49,8 @@ class Current:
     timeline: Timeline
     links: ForgeLinks
     gate: Gate
+    # When the gate was so.
+    seen_at: datetime | None = None
 
     @property
     def promotion(self) -> Promotion:

@@ -13,7 +13,7 @@ from countersign.gateway.gate_states import STATES
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import Action, PipelineKey
 from countersign.gateway.pages.actions import HEARD_TIMEOUT_S
-from countersign.gateway.refusals import Refusal, refusal_of
+from countersign.gateway.refusals import Refusal, rejection_of
 from countersign.gateway.text import addresses
 from countersign.gateway.view.projection import Projection
 from countersign.gateway.web.frames import Screen
@@ -65,10 +65,8 @@ class Callbacks:
         if problem is None and ref is not None:
             await self._hub.wait_for(ref.promotion_id, timeout_s=HEARD_TIMEOUT_S)
             return RedirectResponse(addresses.promotion(ref.promotion_id), status_code=303)
-        error = Rejected(
-            refusal_of(problem.code) if problem else Refusal.STATE_MISMATCH,
-            problem.message if problem else "the sign-in leads to no promotion",
-        )
+        nowhere = Rejected(Refusal.STATE_MISMATCH, "the sign-in leads to no promotion")
+        error = rejection_of(problem) if problem else nowhere
         log.info("callback.refused", reason=error.reason)
         actions = self._ways_on(ref, reason=error.reason) if ref else ()
         return respond(self._screen, request, problem_of(error, actions=actions))

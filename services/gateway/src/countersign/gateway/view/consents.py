@@ -15,6 +15,7 @@ from countersign.dialects.capabilities import Reach, Revoker
 from countersign.dialects.delegation.fitness import refuse_unaccepted
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.kinds import kind_of
+from countersign.gateway.gates.hindrances import is_blocked
 from countersign.gateway.text.lettering import alike, hidden
 
 REACH_WORDS: Final = {
@@ -78,16 +79,20 @@ def refusal_at(forge: Forge) -> DelegationRefusal | None:
     return None
 
 
-def unwell_below(observed: PipelineObserved | None, request: PromotionRequested) -> str:
-    """Name the environment below if it does not run the content healthily any more."""
+def obstacle(observed: PipelineObserved | None, request: PromotionRequested) -> str:
+    """Say what speaks against promoting it now: a person must confirm that they want to."""
     environments = observed.environments if observed else ()
     names = [e.name for e in environments]
     if request.promotion.environment not in names[1:]:
         return ""
-    below = environments[names.index(request.promotion.environment) - 1]
+    index = names.index(request.promotion.environment)
+    below, here = environments[index - 1], environments[index]
     runs_it = below.content is not None and below.content.identity == request.content.identity
-    well = below.condition is EnvironmentCondition.HEALTHY and runs_it
-    return "" if well else below.name
+    if below.condition is not EnvironmentCondition.HEALTHY or not runs_it:
+        return f"{below.name} does not run this healthily now"
+    if is_blocked(here.gate, request.promotion.promotion_id):
+        return f"the way into {here.name} is blocked"
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from countersign.gateway.view.consents import (
     deceptions,
     delegation_at,
     doubts,
-    unwell_below,
+    obstacle,
 )
 from countersign.gateway.view.projection import Projection
 
@@ -43,7 +43,7 @@ class Sheet:
     deceptions: tuple[Doubt, ...]
     doubts: tuple[Doubt, ...]
     # The environment below, if it does not run this healthily.
-    unwell: str
+    obstacle: str
     # Whether a rule of the forge list lets the namespace use the repository.
     allowed: bool
     login: str
@@ -95,7 +95,7 @@ def sheet_of(
         delegation=delegation_at(forge) if forge else None,
         deceptions=deceptions(request),
         doubts=doubts(request),
-        unwell=unwell_below(projection.pipelines.get(key), request),
+        obstacle=obstacle(projection.pipelines.get(key), request),
         allowed=forge is not None
         and forge.allows(namespace=key.namespace, owner=to.owner, repository=to.repository),
         login=projection.login_of(person.id, origin=to.origin),

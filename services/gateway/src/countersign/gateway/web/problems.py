@@ -1,6 +1,7 @@
 """Refusals and failures as pages that a person can act on, and as `problem+json` for programs."""
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Final
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.access.denials import Denied
 from countersign.gateway.model import Action
+from countersign.gateway.refusals import Postponed
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.troubles import DELAYS, REFUSALS, UNKNOWN_DELAY, UNKNOWN_REFUSAL
 
@@ -29,6 +31,13 @@ class Trouble:
     instance: str = ""
     # What somebody wrote, which is not lost by this.
     kept: str = ""
+    # It may work then; 0 where that is not known.
+    retry_after_s: int = 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
+        return {"Retry-After": str(self.retry_after_s)} if self.retry_after_s else {}
 
 
 TO_BOARD: Final = Action(label="Go to the board", href="/")
@@ -56,7 +65,13 @@ def problem_of(
         actions=actions or (TO_BOARD,),
         instance=instance,
         kept=kept,
+        retry_after_s=_after_s(error),
     )
+
+
+def _after_s(error: Rejected | Retryable) -> int:
+    told = error.after_s if isinstance(error, Postponed | Retryable) else None
+    return ceil(told or 0)
 
 
 BUG: Final = Trouble(
@@ -75,7 +90,7 @@ def respond(screen: Screen, request: Request, trouble: Trouble) -> Response:
         instance = trouble.instance or request.scope["state"].get("instance", "")
         return problem_json(replace(trouble, instance=instance))
     html = screen.page(request, "trouble.html", trouble=trouble)
-    return HTMLResponse(html, status_code=trouble.status)
+    return HTMLResponse(html, status_code=trouble.status, headers=trouble.headers)
 
 
 def problem_json(trouble: Trouble) -> Response:
@@ -89,4 +104,6 @@ def problem_json(trouble: Trouble) -> Response:
         **({"grant": trouble.manifest} if trouble.manifest else {}),
         **({"instance": trouble.instance} if trouble.instance else {}),
     }
-    return JSONResponse(body, trouble.status, media_type="application/problem+json")
+    return JSONResponse(
+        body, trouble.status, headers=trouble.headers, media_type="application/problem+json"
+    )
