@@ -32,6 +32,21 @@ def matches(pattern: re.Pattern[str], *globs: str) -> list[str]:
     ]
 
 
+def test_every_program_says_how_it_logs() -> None:
+    """By default structlog prints tracebacks with the values of variables: tokens among them."""
+    programs = [
+        path
+        for path in sources.python_files("libs", "services")
+        if '__name__ == "__main__"' in path.read_text() or path.name in {"__main__.py", "cli.py"}
+    ]
+    called = ("configure_logs(", "telemetry(")
+
+    silent = [p for p in programs if not any(call in p.read_text() for call in called)]
+
+    assert programs
+    assert [sources.name(path) for path in silent] == []
+
+
 def test_every_task_left_names_its_issue() -> None:
     assert matches(NAKED_TODO, "*.py", "*.proto", "Makefile", "*.html", "*.css") == []
 

@@ -77,6 +77,7 @@ LONG = OVERDUE[State.OPEN] + timedelta(hours=1)
 
 @pytest.mark.parametrize("late", [False, True])
 async def test_open_pull_request_that_is_blocked_is_marked_and_may_be_given_up_in_time(
+    *,
     late: bool,
 ) -> None:
     scene, pipeline = Scene(), Pipeline("checkout")
@@ -98,7 +99,9 @@ async def test_open_pull_request_that_is_blocked_is_marked_and_may_be_given_up_i
 
 
 @pytest.mark.parametrize(("attempt", "offered"), [(1, True), (ATTEMPTS_MAX, False)])
-def test_another_try_is_offered_as_often_as_approval_takes_it(attempt: int, offered: bool) -> None:
+def test_another_try_is_offered_as_often_as_approval_takes_it(
+    *, attempt: int, offered: bool
+) -> None:
     scene, pipeline = Scene(), Pipeline("checkout")
     story = pipeline.promotion("prod", "6.9.0")
     scene.tell(

@@ -7,6 +7,7 @@ from doubles import stories
 
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import (
+    Caution,
     Content,
     CredentialMode,
     ForgeUser,
@@ -16,7 +17,12 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.promotion import Approval, Promotion, State
 from countersign.dialects.repositories.pulls import PullText
-from countersign.pr_writer.executor.describing import BODY_CHARACTERS_MAX, describe, trailers
+from countersign.pr_writer.executor.describing import (
+    BODY_CHARACTERS_MAX,
+    CAUTIONS,
+    describe,
+    trailers,
+)
 from countersign.pr_writer.jobs.model import Access, OpenJob, opening
 
 EVIL = "@org/team ` Closes #1 " + "x" * 120
@@ -32,11 +38,16 @@ def job_of(
     return opening(promotion, access=access, approval=approval)
 
 
-def described(mode: CredentialMode = CredentialMode.DELEGATED, **changes: Any) -> PullText:
+def described(
+    mode: CredentialMode = CredentialMode.DELEGATED,
+    *,
+    files: dict[str, str] | None = None,
+    **changes: Any,
+) -> PullText:
     return describe(
         job_of(mode, **changes),
         author=ForgeUser(id="1", login=EVIL),
-        files=[EVIL] * 30,
+        files=files or {f"{EVIL}{n}": EVIL for n in range(30)},
         skipped=[EVIL] * 5,
         replaces=["#1", "#2", "#3"],
     )
@@ -106,3 +117,27 @@ def test_no_line_of_a_body_is_an_order_to_the_forge(text: str) -> None:
     ).body
 
     assert not [line for line in body.splitlines() if line.lstrip().startswith("/")]
+
+
+@pytest.mark.parametrize("caution", CAUTIONS)
+def test_body_says_every_caution_that_the_gate_shows(caution: Caution) -> None:
+    body = described(cautions=(caution,)).body
+
+    assert CAUTIONS[caution] in body
+    assert CAUTIONS[caution] not in described().body
+
+
+def test_every_caution_has_words() -> None:
+    assert set(CAUTIONS) == set(Caution)
+
+
+def test_title_calls_a_downgrade_by_its_name() -> None:
+    assert "downgrade" in described(cautions=(Caution.DOWNGRADE,)).title
+    assert "downgrade" not in described(cautions=(Caution.HINDERED,)).title
+
+
+def test_body_says_what_the_file_said() -> None:
+    """Prod ran 6.8.0 while the file named 6.8.5 already: a reviewer sees what is taken back."""
+    body = described(files={"apps/prod.yaml": "6.8.5"}).body
+
+    assert "`apps/prod.yaml`, which said `6.8.5`" in body

@@ -248,7 +248,7 @@ def test_body_shows_what_comes_from_elsewhere_as_code_alone() -> None:
     text = describe(
         job(consent=Consent(digest="0" * 64, approver=person)),
         author=None,
-        files=[hostile],
+        files={hostile: hostile},
         skipped=[],
     )
 

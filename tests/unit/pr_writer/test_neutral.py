@@ -120,8 +120,8 @@ def test_texts_of_a_pull_request_give_no_order(text: str) -> None:
     job = opening(promotion, access=access, approval=approval)
     author = m.ForgeUser(id="1", login=text)
 
-    written = describing.describe(job, author=author, files=[text], skipped=[text])
+    written = describing.describe(job, author=author, files={text: text}, skipped=[text])
 
     lines = [line for line in written.body.splitlines() if line]
-    said = [written.title, describing.headline(job), describing.superseded(text), *lines]
+    said = [written.title, describing.headline(job), describing.over(text), *lines]
     assert [found for line in said for found in orders(line)] == []

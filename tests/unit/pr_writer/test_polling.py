@@ -8,12 +8,13 @@ from doubles import stories as s
 
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.message import Message
-from countersign.contracts.messages import CredentialMode, PullRequestUpdated
+from countersign.contracts.messages import CredentialMode, PullRequestClosed, PullRequestUpdated
 from countersign.contracts.promotion import State
-from countersign.pr_writer.jobs.model import FollowJob, Job, SecretSource
-from countersign.pr_writer.jobs.outcomes import Fate, Followed
+from countersign.pr_writer.jobs.model import FollowJob, Job, LookJob, SecretSource
+from countersign.pr_writer.jobs.outcomes import Fate, Followed, Looked, SeenPull
 from countersign.pr_writer.parent.announcing import Announcer
 from countersign.pr_writer.parent.dispatching import AccessBook
+from countersign.pr_writer.parent.looking import Looking
 from countersign.pr_writer.parent.polling import CONFIRMED_AFTER_S, Polling
 from countersign.pr_writer.parent.projection import Projection
 
@@ -36,12 +37,15 @@ class Answering:
     """Executors that answer every question alike."""
 
     fate: Fate
-    asked: list[FollowJob] = field(default_factory=list)
+    asked: list[FollowJob | LookJob] = field(default_factory=list)
 
-    async def run(self, job: Job) -> Followed:
-        assert isinstance(job, FollowJob)
+    async def run(self, job: Job) -> Followed | Looked:
+        assert isinstance(job, FollowJob | LookJob)
         self.asked.append(job)
-        return Followed(fate=self.fate, version="v")
+        if isinstance(job, FollowJob):
+            return Followed(fate=self.fate, version="v")
+        pull = SeenPull(attempt=1, pull_request=s.opened().pull_request, fate=self.fate)
+        return Looked(pulls=(pull,))
 
 
 @dataclass
@@ -52,23 +56,34 @@ class World:
     polling: Polling
 
 
-def world(fate: Fate, *, mode: CredentialMode = CredentialMode.STORED) -> World:
-    """A promotion that was told to be merged, at second zero."""
+def world(
+    fate: Fate, *, mode: CredentialMode = CredentialMode.STORED, end: Message | None = None
+) -> World:
+    """A promotion that was told to be merged, at second zero, or ended otherwise."""
     opened = s.opened().model_copy(update={"mode": mode})
     origin = s.DESTINATION.origin
     forges = ForgeList(forges=(Forge(name="Forge", kind="github", origin=origin),))
     merged = s.merged().model_copy(update={"merged_at": s.START})
     now = s.START + timedelta(minutes=10)
     projection = Projection(clock=lambda: now, monotonic=lambda: 0.0)
-    for event in (s.requested(mode=CredentialMode.STORED), opened, merged):
+    for event in (s.requested(mode=CredentialMode.STORED), opened, end or merged):
         projection.fold(event, trace={})
     publisher, executors = Forgetful(), Answering(fate)
+    announcer = Announcer(publisher, clock=lambda: now)  # type: ignore[arg-type]
+    accesses = AccessBook(forges, secrets=SecretSource(folder="x"))
+    looking = Looking(
+        projection,
+        dispatcher=executors,  # type: ignore[arg-type]
+        announcer=announcer,
+        accesses=accesses,
+        monotonic=lambda: 0.0,
+    )
     polling = Polling(
         projection,
         dispatcher=executors,  # type: ignore[arg-type]
-        announcer=Announcer(publisher, clock=lambda: now),  # type: ignore[arg-type]
-        looking=None,  # type: ignore[arg-type]
-        accesses=AccessBook(forges, secrets=SecretSource(folder="x")),
+        announcer=announcer,
+        looking=looking,
+        accesses=accesses,
     )
     return World(projection, publisher, executors, polling)
 
@@ -106,6 +121,29 @@ async def test_merge_is_not_doubted_while_a_forge_may_be_behind() -> None:
 @pytest.mark.parametrize("mode", [CredentialMode.DELEGATED, CredentialMode.UNSPECIFIED])
 async def test_nobody_is_asked_without_a_credential_for_it(mode: CredentialMode) -> None:
     made = world(Fate.OPEN, mode=mode)
+
+    await made.polling.poll(now_s=LATER_S)
+
+    assert made.executors.asked == []
+
+
+async def test_pull_request_that_was_given_up_is_closed_once_where_a_token_can() -> None:
+    made = world(Fate.CLOSED, end=s.rejected())
+
+    await made.polling.poll(now_s=LATER_S)
+    await made.polling.poll(now_s=LATER_S)
+
+    (job,) = made.executors.asked
+    assert isinstance(job, LookJob)
+    assert job.closes
+    (event,) = made.publisher.events
+    assert isinstance(event, PullRequestClosed)
+    (record,) = made.projection.records()
+    assert (record.promotion.state, record.pull_over) == (State.REJECTED, True)
+
+
+async def test_pull_request_of_a_person_that_was_given_up_is_left_to_people() -> None:
+    made = world(Fate.CLOSED, end=s.rejected(), mode=CredentialMode.DELEGATED)
 
     await made.polling.poll(now_s=LATER_S)
 

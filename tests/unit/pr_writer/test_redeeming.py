@@ -160,8 +160,9 @@ async def test_redemption_that_is_refused_says_to_approve_again() -> None:
         await redeemer.redeem(job(), public_key=b"k" * 32)
 
 
-async def test_right_that_was_withdrawn_is_told_as_approval_tells_it() -> None:
-    bus = Bus(RedeemResponse(problem=Problem(code="not_allowed", message="a right was withdrawn")))
+@pytest.mark.parametrize("code", ["not_allowed", "not_healthy"])
+async def test_refusal_of_what_was_consented_to_is_told_as_approval_tells_it(code: str) -> None:
+    bus = Bus(RedeemResponse(problem=Problem(code=code, message="staging has failed")))
     redeemer = SigningRedeemer(
         bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT, random_bytes=os.urandom
     )
@@ -169,11 +170,12 @@ async def test_right_that_was_withdrawn_is_told_as_approval_tells_it() -> None:
     with pytest.raises(Rejected) as caught:
         await redeemer.redeem(job(), public_key=b"k" * 32)
 
-    assert (caught.value.reason, caught.value.message) == ("not_allowed", "a right was withdrawn")
+    assert (caught.value.reason, caught.value.message) == (code, "staging has failed")
 
 
-async def test_redemption_is_tried_again_while_the_cluster_cannot_be_asked() -> None:
-    bus = Bus(RedeemResponse(problem=Problem(code="cluster_unavailable", message="away")))
+@pytest.mark.parametrize("code", ["cluster_unavailable", "forge_unavailable"])
+async def test_redemption_is_tried_again_while_somebody_cannot_be_asked(code: str) -> None:
+    bus = Bus(RedeemResponse(problem=Problem(code=code, message="away")))
     redeemer = SigningRedeemer(
         bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT, random_bytes=os.urandom
     )
@@ -181,7 +183,7 @@ async def test_redemption_is_tried_again_while_the_cluster_cannot_be_asked() -> 
     waits_s = []
     for tries in range(1, DELEGATED_TRIES_MAX):
         tried = job().model_copy(update={"tries": tries})
-        with pytest.raises(Retryable, match="cluster_unavailable") as caught:
+        with pytest.raises(Retryable, match=code) as caught:
             await redeemer.redeem(tried, public_key=b"k" * 32)
         waits_s.append(caught.value.after_s or 0.0)
 

@@ -18,6 +18,7 @@ from countersign.pr_writer.executor import executing
 from countersign.pr_writer.jobs.frames import JOB, READY
 from countersign.pr_writer.parser import parsing
 from countersign.process.processes import forbid_dumps
+from countersign.telemetry.logs import configure_logs
 
 # What the HTTP client imports as late as its first request: 30 ms that no job should wait for.
 _LATE_IMPORTS: Final = (
@@ -35,6 +36,7 @@ def main() -> None:
     """Serve until the parent closes its end."""
     control = socket.socket(fileno=int(sys.argv[1]))
     forbid_dumps()
+    configure_logs(service="pr-writer", level="warning")
     # Children are nobody's to wait for; their channels tell how they ended.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,6 +15,7 @@ from countersign.kube.access.http_api import cluster_api
 from countersign.kube.refusals import ClusterRefusal
 from countersign.setup.keys import Setup
 from countersign.setup.settings import Settings
+from countersign.telemetry.logs import configure_logs
 
 PROGRAM: Final = "countersign-setup"
 EXIT_FAILED: Final = 1
@@ -25,6 +26,7 @@ PAUSE_S: Final = 3.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    configure_logs(service=PROGRAM, level="warning")
     if options.command is None:
         _parser().print_help()
         return EXIT_USAGE

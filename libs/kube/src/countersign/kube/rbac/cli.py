@@ -17,6 +17,7 @@ from countersign.kube.objects import Manifest, mapping, sequence, text
 from countersign.kube.rbac.secret_roles import LABELS, NamedSecrets, named_secrets, secret_roles
 from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.yaml_documents import documents
+from countersign.telemetry.logs import configure_logs
 
 PROGRAM: Final = "countersign-rbac"
 EXIT_FAILED: Final = 1
@@ -45,6 +46,7 @@ after which what is needed is applied anew.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    configure_logs(service=PROGRAM, level="warning")
     try:
         named = named_secrets(_read(options))
     except ValidationError as error:

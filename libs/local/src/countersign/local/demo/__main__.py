@@ -19,13 +19,16 @@ from countersign.local.demo.walk.releasing import release
 from countersign.local.demo.walk.walking import Venue, walk_all
 from countersign.local.demo.welcome import welcome
 from countersign.local.refusals import LocalRefusal
+from countersign.telemetry.logs import configure_logs
 
+PROGRAM = "countersign-demo"
 _PORT_MAX = 65535
 _CANARY_TIMEOUT_S = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
+    configure_logs(service=PROGRAM, level="warning")
     layout = Layout(given.dir.resolve())
     try:
         if given.release:
@@ -35,12 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ports = choose_ports(layout, gateway=given.port)
             return asyncio.run(_auto(layout, ports) if given.auto else _stay(layout, ports))
     except (Rejected, Retryable) as error:
-        print(f"countersign-demo: {error.message}", file=sys.stderr)
+        print(f"{PROGRAM}: {error.message}", file=sys.stderr)
     except ExceptionGroup as group:
         for reason in _reasons(group):
-            print(f"countersign-demo: {reason}", file=sys.stderr)
+            print(f"{PROGRAM}: {reason}", file=sys.stderr)
     except asyncio.CancelledError:
-        print("countersign-demo: interrupted", file=sys.stderr)
+        print(f"{PROGRAM}: interrupted", file=sys.stderr)
     return 1
 
 
@@ -132,7 +135,7 @@ def _reasons(group: BaseExceptionGroup[BaseException]) -> Iterator[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="countersign-demo",
+        prog=PROGRAM,
         description="Countersign on this machine: a bus, five services, a forge and a cluster, "
         "all for demonstrations only. State is kept, so a second start goes on.",
     )

@@ -10,7 +10,9 @@ from countersign.local.forge.app import build_app
 from countersign.local.forge.serving import Server
 from countersign.local.forge.state.seeding import Seed, SeedError, apply_seed, read_seed
 from countersign.local.forge.state.store import open_store
+from countersign.telemetry.logs import configure_logs
 
+PROGRAM = "countersign-forge"
 LISTEN_BACKLOG = 128
 PORT_MAX = 65_535
 ABOUT = (
@@ -28,7 +30,7 @@ def _port(text: str) -> int:
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="countersign-forge",
+        prog=PROGRAM,
         description=ABOUT,
         epilog="REST is at /api/v3, GraphQL at /api/graphql, git at /<owner>/<repository>.git."
         " Faults: PUT /_local/faults; what was called: GET /_local/requests.",
@@ -53,15 +55,16 @@ def _listen(port: int) -> socket.socket:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _arguments(arguments)
+    configure_logs(service=PROGRAM, level="warning")
     try:
         seed = read_seed(given.seed) if given.seed else Seed()
         listener = _listen(given.port)
     except SeedError as error:
-        print(f"countersign-forge: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         text = f"cannot listen on 127.0.0.1:{given.port}: {error.strerror}; give another --port"
-        print(f"countersign-forge: {text}", file=sys.stderr)
+        print(f"{PROGRAM}: {text}", file=sys.stderr)
         return 3
     with listener:
         return _serve(given.dir, seed, listener)
@@ -74,7 +77,7 @@ def _serve(directory: Path, seed: Seed, listener: socket.socket) -> int:
         try:
             apply_seed(forge.service, seed)
         except SeedError as error:
-            print(f"countersign-forge: {error}", file=sys.stderr)
+            print(f"{PROGRAM}: {error}", file=sys.stderr)
             return 2
         print(f"local forge (for demonstrations and tests) at {origin}", flush=True)
         Server(forge.app, signals=True).run(sockets=[listener])

@@ -31,7 +31,9 @@ from countersign.messaging.topology.readers import Reader
 from countersign.messaging.topology.readers import durables as reader_durables
 from countersign.messaging.topology.streams import DURABLES, STREAMS, with_replicas
 from countersign.process.clocks import MACHINE
+from countersign.telemetry.logs import configure_logs
 
+PROGRAM: Final = "countersign-topology"
 CONNECT_TIMEOUT_S: Final = 60.0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
@@ -43,24 +45,25 @@ DAYS_MAX: Final = 36_500
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    configure_logs(service=PROGRAM, level="warning")
     if options.command == "reader":
         return reader_commands.run(options)
     try:
         settings = BusSettings()
     except ValidationError as error:
         places = "; ".join(str(d["msg"]) for d in error.errors(include_input=False))
-        print(f"countersign-topology: settings: {places}", file=sys.stderr)
+        print(f"{PROGRAM}: settings: {places}", file=sys.stderr)
         return EXIT_USAGE
     try:
         return asyncio.run(_run(settings, options))
     except (Rejected, Retryable) as error:
-        print(f"countersign-topology: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return EXIT_FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="countersign-topology",
+        prog=PROGRAM,
         description="Streams and durables of Countersign: create, update, show.",
         epilog="Connects to COUNTERSIGN_NATS_URL with the nkey seed in COUNTERSIGN_NKEY_FILE.",
     )

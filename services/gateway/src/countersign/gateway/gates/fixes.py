@@ -75,6 +75,10 @@ BY_REASON: Final = {
         "Nothing was opened. Ask for the right that is named above, or let somebody approve who has"
         " it; then ask again."
     ),
+    FailureReason.NOT_HEALTHY: (
+        "Nothing was opened. Wait until the environment below is well; or try again, and confirm on"
+        " the sheet that you promote anyway."
+    ),
     FailureReason.REFUSED: (
         "A rule of {repository} refuses it, or a branch whose name is part of ours; the message"
         " above says which. Let the approver create branches below countersign/, or rename that"

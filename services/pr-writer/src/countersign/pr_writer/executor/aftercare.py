@@ -25,7 +25,7 @@ async def look(job: LookJob, *, forge: Repository, reporter: Reporter) -> Looked
     pulls = []
     for pull in sorted(ours, key=lambda p: p.number):
         if pull.state is PullState.OPEN and job.closes:
-            comment = describing.superseded(job.reason)
+            comment = describing.over(job.reason)
             await forge.close_pull(place, pull.number, comment=comment)
             closed = replace(pull, state=PullState.CLOSED, ended_by=view.viewer)
             pulls.append(seen(closed, view, job))

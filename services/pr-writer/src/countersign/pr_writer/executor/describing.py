@@ -1,11 +1,11 @@
 """Title and body of a pull request. All that comes from elsewhere is shown as code or cut. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
-from countersign.contracts.messages import CredentialMode, ForgeUser
+from countersign.contracts.messages import Caution, CredentialMode, ForgeUser
 from countersign.contracts.revision import short
 from countersign.dialects.pages import comparison_page
 from countersign.dialects.repositories.pulls import PullText
@@ -21,19 +21,26 @@ _PAGE: Final = re.compile(
     r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_=.%-]+)*(?:\?[A-Za-z0-9_=.&%-]+)?"
 )
 _PAGE_CHARACTERS_MAX: Final = 500
+CAUTIONS: Final[Mapping[Caution, str]] = {
+    Caution.UNSPECIFIED: "Look at it closely.",
+    Caution.DOWNGRADE: "This is a downgrade: a higher version runs there.",
+    Caution.FOREIGN_CONTENT: "It replaces what no promotion brought there.",
+    Caution.HINDERED: "It overtakes an upgrade that hangs there.",
+}
 
 
 def describe(
     job: OpenJob,
     *,
     author: ForgeUser | None,
-    files: Sequence[str],
+    files: Mapping[str, str],
     skipped: Sequence[str],
     replaces: Sequence[str] = (),
 ) -> PullText:
     """Say what a reviewer needs, and at the end what a program needs.
 
-    `replaces` is how the forge refers to the pull requests that this one replaces.
+    `files` says by path what stood there, `replaces` how the forge refers to the pull requests that
+    this one replaces.
     """
     request = job.request
     ref = request.promotion
@@ -47,6 +54,7 @@ def describe(
         f"| before | {cell(request.current.recorded if request.current else before)} |",
         f"| after | {cell(job.revision)} |",
         "",
+        *[f"**{CAUTIONS[caution]}**" for caution in request.cautions if caution in CAUTIONS],
         *_consent(job, author),
         *[f"Replaces {reference}." for reference in replaces],
         *_link("Where it stands, and who approved", ref.url),
@@ -58,7 +66,7 @@ def describe(
         *_link("What changes", comparison_page(job.access.forge, request)),
         "",
         f"Changes the marked values of {code(request.marker_key)} in:",
-        *[f"- {code(path)}" for path in files[:FILES_SHOWN_MAX]],
+        *[_file(path, said) for path, said in list(files.items())[:FILES_SHOWN_MAX]],
         *([f"- and {len(files) - FILES_SHOWN_MAX} more"] if len(files) > FILES_SHOWN_MAX else []),
         *[f"- not looked into, too large: {code(path)}" for path in skipped[:3]],
     ]
@@ -72,6 +80,10 @@ def describe(
         "```",
     ]
     return PullText(title=headline(job), body="\n".join([*_fitting(lines, footer), *footer]))
+
+
+def _file(path: str, said: str) -> str:
+    return f"- {code(path)}, which said {code(said)}" if said else f"- {code(path)}"
 
 
 def _fitting(lines: list[str], footer: list[str]) -> list[str]:
@@ -112,7 +124,8 @@ def headline(job: Job) -> str:
     """Write the first line of the commit, and the pull request's title."""
     ref = job.request.promotion
     after = short(job.request.content.revision)
-    return plain(f"Promote {ref.pipeline.name} to {ref.environment}: {after}")
+    caution = " (downgrade)" if Caution.DOWNGRADE in job.request.cautions else ""
+    return plain(f"Promote {ref.pipeline.name} to {ref.environment}: {after}{caution}")
 
 
 def trailers(job: OpenJob) -> tuple[str, ...]:
@@ -128,9 +141,9 @@ def replaced_by(job: Job, reference: str) -> str:
     return f"Superseded by {reference}, which promotes {code(job.revision)}."
 
 
-def superseded(reason: str) -> str:
-    """Tell a pull request that its promotion is over."""
-    return f"Superseded: {code(reason or 'a newer content took its place')}."
+def over(reason: str) -> str:
+    """Tell a pull request that its promotion is over: replaced, or given up by a person."""
+    return f"Closed by Countersign: {code(reason or 'it is not wanted any more')}."
 
 
 def code(text: str) -> str:

@@ -4,7 +4,8 @@ The commit is the lock: who made it opens the pull request. A commit that waits 
 over only when who made it is old enough to be dead, and all that it may have sent too.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import CredentialMode, ForgeUser
@@ -24,7 +25,8 @@ class Commit:
     """A commit of ours, and the pull request that shows it, if there is one."""
 
     commit: str
-    files: tuple[str, ...] = ()
+    # By file, what it said before.
+    files: Mapping[str, str] = field(default_factory=dict)
     pull: Pull | None = None
 
 
@@ -130,7 +132,8 @@ class Remains:
             return None
         if await self._bodies(commit, compared.modified) != edits.files:
             return None
-        return Commit(commit=commit, files=tuple(sorted(edits.files)))
+        said = {path: edits.said.get(path, "") for path in sorted(edits.files)}
+        return Commit(commit=commit, files=said)
 
     async def _bodies(self, commit: str, paths: tuple[str, ...]) -> dict[str, bytes]:
         entries = [TreeEntry(path=path, kind=EntryKind.FILE) for path in paths]

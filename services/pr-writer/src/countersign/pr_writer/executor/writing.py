@@ -3,7 +3,7 @@
 Creating the branch is the lock: who created it and committed onto it opens the pull request.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -83,7 +83,7 @@ class Writing:
         left = await self._remains.find(view, base)
         if left is not None and left.pull is not None:
             found = seen(left.pull, view, job, author=view.viewer)
-            return Result(outcome=Opened(pull=found, found=True, files=left.files))
+            return Result(outcome=Opened(pull=found, found=True, files=tuple(left.files)))
         if job.opens_in_s > 0:
             message = f"an earlier try of branch {job.branch!r} may still open its pull request"
             raise Retryable(JobRefusal.IN_FLIGHT, message, after_s=job.opens_in_s + 1)
@@ -131,8 +131,9 @@ class Writing:
         self._check_edits(edits, skipped)
         await self._reporter.step(OpeningStep.COMMITTING)
         commit = await self._commit(base, edits, surveyed.read)
+        said = {path: edits.said.get(path, "") for path in edits.files}
         return await self._open_from(
-            view, commit=commit, files=tuple(edits.files), learned=learned, skipped=skipped
+            view, commit=commit, files=said, learned=learned, skipped=skipped
         )
 
     async def _commit(self, base: Tip, edits: Edits, read: tuple[TreeEntry, ...]) -> str:
@@ -183,7 +184,7 @@ class Writing:
         view: View,
         *,
         commit: str,
-        files: tuple[str, ...],
+        files: Mapping[str, str],
         learned: Known,
         skipped: tuple[str, ...],
     ) -> Result:
@@ -209,7 +210,7 @@ class Writing:
             )
         outcome = Opened(
             pull=seen(pull, view, job, author=view.viewer),
-            files=files,
+            files=tuple(files),
             learned=learned,
             closed=tuple(p.number for p in older),
         )

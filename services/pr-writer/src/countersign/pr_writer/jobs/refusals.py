@@ -19,6 +19,8 @@ class JobRefusal(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     NOT_ALLOWED = "not_allowed"
+    NOT_HEALTHY = "not_healthy"
+    FORGE_UNAVAILABLE = "forge_unavailable"
     CONSENT_MISMATCH = "consent_mismatch"
     CREDENTIAL_MISSING = "credential_missing"
     REPOSITORY_NOT_ALLOWED = "repository_not_allowed"
@@ -51,6 +53,8 @@ JOB_FAILURES: Final[Mapping[JobRefusal, FailureReason]] = {
     JobRefusal.FORBIDDEN: FailureReason.FORBIDDEN,
     JobRefusal.NOT_FOUND: FailureReason.NOT_FOUND,
     JobRefusal.NOT_ALLOWED: FailureReason.NOT_ALLOWED,
+    JobRefusal.NOT_HEALTHY: FailureReason.NOT_HEALTHY,
+    JobRefusal.FORGE_UNAVAILABLE: FailureReason.FORGE_UNAVAILABLE,
     JobRefusal.CONSENT_MISMATCH: FailureReason.CONSENT_MISMATCH,
     JobRefusal.CREDENTIAL_MISSING: FailureReason.CREDENTIAL_MISSING,
     JobRefusal.REPOSITORY_NOT_ALLOWED: FailureReason.REPOSITORY_NOT_ALLOWED,

@@ -67,6 +67,8 @@ class Polling:
             elif self._is_uncertain(record, now_s=now_s):
                 self._looked_for[record.promotion_id, record.promotion.attempt] = None
                 await self._guarded(record, self._look)
+            elif _is_left_open(record):
+                await self._guarded(record, self._close)
             elif _is_stuck(record, now_s=now_s):
                 await self._guarded(record, self._give_up)
 
@@ -84,6 +86,9 @@ class Polling:
 
     async def _look(self, record: PromotionRecord) -> None:
         await self._looking.look(record, closes=False)
+
+    async def _close(self, record: PromotionRecord) -> None:
+        await self._looking.look(record, closes=True)
 
     async def _follow(self, record: PromotionRecord) -> None:
         last = self._last.get(record.promotion_id, Followed())
@@ -167,6 +172,13 @@ class Polling:
 def _is_followed(record: PromotionRecord) -> bool:
     is_open = record.pull is not None and not record.pull_over
     return is_open and may_use_stored(record.pull_mode) and record.promotion.state is State.OPEN
+
+
+def _is_left_open(record: PromotionRecord) -> bool:
+    """Return whether a person gave it up while its pull request was open."""
+    is_open = record.pull is not None and not record.pull_over
+    given_up = record.promotion.state is State.REJECTED
+    return is_open and given_up and may_use_stored(record.pull_mode)
 
 
 def _is_stuck(record: PromotionRecord, *, now_s: float) -> bool:

@@ -48,9 +48,11 @@ _SENT_NOTHING: Final = frozenset(
         FailureReason.DELEGATION_EXPIRED,
         FailureReason.FORGE_NOT_LISTED,
         FailureReason.NOT_ALLOWED,
+        FailureReason.NOT_HEALTHY,
         FailureReason.REPOSITORY_NOT_ALLOWED,
     }
 )
+_LEFT_OPEN: Final = frozenset({State.OPEN, State.SUPERSEDED, State.REJECTED})
 Lane = tuple[str, str, str]
 
 
@@ -85,7 +87,9 @@ class PromotionRecord:
 
     @property
     def lane(self) -> Lane:
-        return lane_of(self.promotion.request.promotion)
+        """Pipeline and environment, in which one pull request may be open."""
+        ref = self.promotion.request.promotion
+        return ref.pipeline.namespace, ref.pipeline.name, ref.environment
 
     @property
     def promotion_id(self) -> str:
@@ -106,11 +110,6 @@ class PromotionRecord:
     def may_be_looked_for(self) -> bool:
         """Return whether the forge may be asked about it with nobody's consent."""
         return may_use_stored(self.mode)
-
-
-def lane_of(ref: PromotionRef) -> Lane:
-    """Return pipeline and environment, in which one pull request may be open."""
-    return ref.pipeline.namespace, ref.pipeline.name, ref.environment
 
 
 def late_until(record: PromotionRecord, event: Message, *, after: Promotion, at_s: float) -> float:
@@ -249,7 +248,7 @@ class Projection:
             for other in self._others(record)
             if other.pull is not None
             and not other.pull_over
-            and other.promotion.state in {State.OPEN, State.SUPERSEDED}
+            and other.promotion.state in _LEFT_OPEN
             and _repository(other.promotion.request) == ours
         ]
         return tuple(sorted(numbers, reverse=True)[:PREVIOUS_MAX])
@@ -291,8 +290,8 @@ class Projection:
         return 0.0
 
     def _others(self, record: PromotionRecord) -> list[PromotionRecord]:
-        ids = self._lanes.get(record.lane, ())
-        return [self._records[i] for i in ids if i != record.promotion_id]
+        ids = self._lanes.get(record.lane, {}).keys() - {record.promotion_id}
+        return [self._records[i] for i in ids]
 
 
 def _repository(request: PromotionRequested) -> tuple[str, str, str]:

@@ -19,6 +19,10 @@ from countersign.pr_writer.parent.interfaces import Clock
 REDEEM_S: Final = 10.0
 # After each try: an API server is away for about as long as it takes to restart.
 ASK_AGAIN_S: Final = (4.0, 16.0)
+# Whether the approver may still promote, or a narrower token: known as soon as those are back.
+PASSING: Final = frozenset({JobRefusal.CLUSTER_UNAVAILABLE, JobRefusal.FORGE_UNAVAILABLE})
+# Told as approval tells them; whatever else it refuses, the delegation cannot be had any more.
+OWN_WORDS: Final = frozenset({JobRefusal.NOT_ALLOWED, JobRefusal.NOT_HEALTHY})
 _SEED_BYTES: Final = 36  # two of prefix, 32 of seed, two of checksum
 
 
@@ -100,12 +104,11 @@ class SigningRedeemer:
 
 
 def _refusal(problem: Problem, *, tries: int) -> Rejected | Retryable:
-    if problem.code == JobRefusal.CLUSTER_UNAVAILABLE:
-        # Whether the approver may still promote; it is known as soon as the cluster is back.
+    if problem.code in PASSING:
         after_s = ASK_AGAIN_S[min(tries, len(ASK_AGAIN_S)) - 1]
-        return Retryable(JobRefusal.CLUSTER_UNAVAILABLE, problem.message, after_s=after_s)
-    if problem.code == JobRefusal.NOT_ALLOWED:
-        return Rejected(JobRefusal.NOT_ALLOWED, problem.message)
+        return Retryable(JobRefusal(problem.code), problem.message, after_s=after_s)
+    if problem.code in OWN_WORDS:
+        return Rejected(JobRefusal(problem.code), problem.message)
     return Rejected(
         JobRefusal.DELEGATION_EXPIRED,
         f"the delegation cannot be had any more: {problem.message}; approve again",

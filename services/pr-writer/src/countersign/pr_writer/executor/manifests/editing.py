@@ -1,14 +1,14 @@
 """Edits many files: asks the parser where, writes the approved value, has it verified."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import FailureDetail, Revision
 from countersign.contracts.revision import marker_value
 from countersign.pr_writer.executor.manifests.parser_client import Parser
-from countersign.pr_writer.executor.manifests.scalars import apply
+from countersign.pr_writer.executor.manifests.scalars import apply, values_at
 from countersign.pr_writer.jobs.files import check_path
 from countersign.pr_writer.jobs.markers import Marked, Misplacement, suffix_of
 from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
@@ -19,12 +19,16 @@ _NEAR_MISS: Final = b"$promotion"
 
 @dataclass(frozen=True, kw_only=True)
 class Edits:
-    """`files` are those that change, `places` how many values are ours, `markers` what all hold."""
+    """`files` are those that change, `places` how many values are ours, `markers` what all hold.
+
+    `said` is by file what its values were.
+    """
 
     files: dict[str, bytes]
     places: int
     markers: dict[str, tuple[str, ...]]
     notes: tuple[str, ...]
+    said: dict[str, str] = field(default_factory=dict)
 
 
 class Editor(Protocol):
@@ -51,6 +55,7 @@ class MarkerEditor:
         files: dict[str, bytes] = {}
         markers: dict[str, tuple[str, ...]] = dict.fromkeys(bodies, ())
         notes: list[str] = []
+        said: dict[str, str] = {}
         places = 0
         suspects = {path: body for path, body in bodies.items() if _NEAR_MISS in body}
         found = await self._parser.find(suspects) if suspects else {}
@@ -67,22 +72,22 @@ class MarkerEditor:
                 continue
             check_path(path, root=root)
             places += len(ours)
-            after = await self._write(bodies[path], ours)
-            if after != bodies[path]:
-                files[path] = after
+            after, changed = await self._write(bodies[path], ours)
+            if changed:
+                files[path], said[path] = after, values_at(bodies[path], changed)
         if len(files) > FILES_MAX:
             raise Rejected(
                 JobRefusal.LIMIT_EXCEEDED, f"{len(files)} files would change, more than {FILES_MAX}"
             )
-        return Edits(files=files, places=places, markers=markers, notes=tuple(notes))
+        return Edits(files=files, places=places, markers=markers, notes=tuple(notes), said=said)
 
-    async def _write(self, body: bytes, ours: list[Marked]) -> bytes:
+    async def _write(self, body: bytes, ours: list[Marked]) -> tuple[bytes, tuple[Marked, ...]]:
         suffixes = {self._suffix(m.marker) or "" for m in ours}
         values = {suffix: marker_value(self._revision, suffix) for suffix in suffixes}
         after, changed = apply(body, ours, key=self._key, values=values)
         if changed:
             await self._parser.verify(body, after, places=changed, key=self._key, values=values)
-        return after
+        return after, changed
 
     def _suffix(self, marker: str) -> str | None:
         return suffix_of(marker, key=self._key)

@@ -97,6 +97,12 @@ def apply(
     return after, tuple(reversed(changed))
 
 
+def values_at(body: bytes, places: Sequence[Marked]) -> str:
+    """Return what a file says at the places, without repetitions, for people."""
+    texts = (body[p.start : p.end].decode().strip("'\"") for p in places)
+    return ", ".join(dict.fromkeys(text for text in texts if text))
+
+
 def _refuse_unpinning(old: str, new: str, *, line: int) -> None:
     """Refuse to write a tag alone where a digest pinned it: the image could be replaced then."""
     if _PIN in old and _PIN not in new:
