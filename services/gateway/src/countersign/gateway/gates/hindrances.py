@@ -20,8 +20,9 @@ from countersign.gateway.model import GateView, PipelineKey, Sentence, When
 
 def is_blocked(gate: Gate | None, promotion_id: str) -> bool:
     """Tell whether a gate is blocked for this promotion; one that names none is so for all."""
-    blocked = gate is not None and gate.state is Observed.BLOCKED
-    return blocked and gate.promotion_id in {"", promotion_id}
+    if gate is None or gate.state is not Observed.BLOCKED:
+        return False
+    return gate.promotion_id in {"", promotion_id}
 
 
 @dataclass(frozen=True, kw_only=True)
