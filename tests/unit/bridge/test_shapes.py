@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from doubles.extremes import can_arrive, events
+from hypothesis import given as fed_with
+from hypothesis import settings
 from reference import ROOT
 
 from countersign.bridge.delivery import SHAPES
@@ -15,7 +19,7 @@ from countersign.bridge.shapes.cloud_events import binary, structured
 from countersign.bridge.shapes.slack import slack
 from countersign.contracts import messages
 from countersign.contracts.message import Message
-from countersign.contracts.messages import EVENTS
+from countersign.contracts.messages import EVENTS, PromotionRequested
 from countersign.messaging.envelope import event_headers
 
 EXAMPLES = ROOT / "proto/examples"
@@ -184,3 +188,12 @@ def test_shape_takes_every_event_or_has_no_word_for_it(model: type[Message], sha
 
 def test_every_shape_is_there() -> None:
     assert set(SHAPES) == set(Shape)
+
+
+@settings(max_examples=100, deadline=None)
+@fed_with(message=events().filter(can_arrive))
+def test_no_event_is_beyond_any_shape(message: Message) -> None:
+    given = replace(event(PromotionRequested), message=message)
+
+    for shape in SHAPES.values():
+        shape(given)

@@ -165,3 +165,49 @@ def test_day_before_the_first_is_none(at: str) -> None:
     state = read_helm_release(release(status__history__0__lastDeployed=at)).state
 
     assert (state.condition, state.since) == (Is.HEALTHY, None)
+
+
+def test_stalled_release_says_why_and_not_only_what_broke_it_off() -> None:
+    told = conditions(
+        ("Ready", "False", 2, "New reconciliation triggered"),
+        ("Released", "False", 2, "timed out waiting for Deployment podinfo"),
+        ("TestSuccess", "False", 1, "of an older generation"),
+        ("Stalled", "True", 2, "Failed to upgrade after 2 attempts"),
+    )
+
+    state = read_helm_release(release(status__conditions=told)).state
+
+    assert state.condition is Is.FAILED
+    assert "timed out waiting for Deployment podinfo" in state.message
+    assert "Failed to upgrade after 2 attempts" in state.message
+    assert "of an older generation" not in state.message
+
+
+def test_cause_is_said_once() -> None:
+    told = conditions(
+        ("Ready", "False", 2, "upgrade failed"), ("Released", "False", 2, "upgrade failed")
+    )
+
+    state = read_helm_release(release(status__conditions=told)).state
+
+    assert state.message.count("upgrade failed") == 1
+
+
+@pytest.mark.parametrize("running", ["healthily", "again"])
+@pytest.mark.parametrize(("ignored", "last"), [(True, "6.9.0"), (False, "6.8.4")])
+def test_release_whose_failed_tests_are_ignored_is_what_ran_last(
+    running: str, *, ignored: bool, last: str
+) -> None:
+    """The content said 6.9.0, the target and `kubectl` the version before."""
+    hooks = {"podinfo-test": {"phase": "Failed"}}
+    changes: dict[str, Any] = {
+        "status__history__0__testHooks": hooks,
+        "spec": {"test": {"enable": True, "ignoreFailures": ignored}},
+    }
+    if running == "again":
+        changes["metadata__generation"] = 3
+
+    state = read_helm_release(release(**changes)).state
+
+    assert state.last is not None
+    assert state.last.recorded == last

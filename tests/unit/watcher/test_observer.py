@@ -99,8 +99,8 @@ def objects() -> dict[ObjectKey, Record]:
 
 
 @asynccontextmanager
-async def watching(bus: Bus) -> AsyncIterator[Observer]:
-    service = Observer(publisher=bus, links=Memory(), clocks=CLOCKS)
+async def watching(bus: Bus, *, links: Memory | None = None) -> AsyncIterator[Observer]:
+    service = Observer(publisher=bus, links=links or Memory(), clocks=CLOCKS)
     job = asyncio.create_task(service.run())
     try:
         yield service

@@ -61,7 +61,7 @@ def _state(
         condition=found,
         message="" if healthy else sentence(KIND, text(manifest, "metadata", "name"), message),
         content=_content(history[0]) if healthy else None,
-        last=_last(history),
+        last=_last(history, manifest),
         attempted=text(manifest, "status", "lastAttemptedRevision"),
         rolled_back=_rolled_back(manifest, ready=ready, history=history),
         trials=_trials(history),
@@ -87,9 +87,23 @@ def _condition(
     of_now = ready.observed_generation == generation
     retrying = reconciling.reason == "ProgressingWithRetry" or not reconciling.is_true
     if ready.is_false and of_now and (retrying or condition(manifest, "Stalled").is_true):
-        return EnvironmentCondition.FAILED, ready.message
+        return EnvironmentCondition.FAILED, _why(manifest, ready=ready)
     progress = reconciling.message if reconciling.is_true else ""
     return EnvironmentCondition.PROGRESSING, progress or "is being reconciled"
+
+
+def _why(manifest: Manifest, *, ready: Condition) -> str:
+    """Say all that Flux says of a failure.
+
+    `Ready` alone may only tell what was done about it, or what a newer request broke off.
+    """
+    named = (condition(manifest, name) for name in ("Released", "TestSuccess", "Remediated"))
+    of_now = (c for c in named if c.observed_generation == ready.observed_generation)
+    told = [ready.message, *(c.message for c in of_now if c.is_false)]
+    stalled = condition(manifest, "Stalled")
+    told += [stalled.message] if stalled.is_true else []
+    kept = [m for i, m in enumerate(told) if m and not any(m in before for before in told[:i])]
+    return "; ".join(kept)
 
 
 def _content(entry: Manifest) -> Content | None:
@@ -102,9 +116,12 @@ def _content(entry: Manifest) -> Content | None:
     )
 
 
-def _last(history: list[Manifest]) -> Revision | None:
+def _last(history: list[Manifest], manifest: Manifest) -> Revision | None:
     """The newest release that Helm finished; the list is not sorted beyond its first entry."""
-    ran = [entry for entry in history if text(entry, "status") in _RAN and _tests_passed(entry)]
+    # Where failures of tests are ignored, the release counts as it does for `content`.
+    ignored = mapping(manifest, "spec", "test").get("ignoreFailures") is True
+    finished = [entry for entry in history if text(entry, "status") in _RAN]
+    ran = [entry for entry in finished if ignored or _tests_passed(entry)]
     if not ran:
         return None
     return _revision(max(ran, key=lambda entry: integer(entry, "version") or 0))

@@ -15,6 +15,7 @@ from countersign.pr_writer.parent.failures import failure_of
 from countersign.pr_writer.parent.interfaces import MonotonicClock, Sleep
 from countersign.pr_writer.parent.looking import Looking
 from countersign.pr_writer.parent.projection import Projection, PromotionRecord
+from countersign.process.tasks.isolation import isolated
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import span
@@ -75,14 +76,14 @@ class Polling:
     async def _guarded(
         self, record: PromotionRecord, ask: Callable[[PromotionRecord], Awaitable[None]]
     ) -> None:
-        try:
-            await ask(record)
-        except (Retryable, Rejected) as error:
-            log.warning(
-                "pull_request.not_followed",
-                promotion_id=record.promotion_id,
-                reason=error.reason,
-            )
+        promotion_id = record.promotion_id
+        with isolated("poll", promotion_id=promotion_id):
+            try:
+                await ask(record)
+            except (Retryable, Rejected) as error:
+                log.warning(
+                    "pull_request.not_followed", promotion_id=promotion_id, reason=error.reason
+                )
 
     async def _look(self, record: PromotionRecord) -> None:
         await self._looking.look(record, closes=False)
