@@ -35,6 +35,7 @@ from countersign.gateway.interfaces import FeedStatus
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.text import addresses
 from countersign.messaging.refusals import BusRefusal
+from countersign.messaging.stream_health import FILL_WARNS
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -575,6 +576,19 @@ async def test_stale_data_are_marked_with_their_age() -> None:
 
     assert "banner wait lost" in html
     assert ">3 min</time>" in html
+
+
+@pytest.mark.parametrize(("fullness", "told"), [(FILL_WARNS - 0.01, False), (FILL_WARNS, True)])
+async def test_board_says_that_a_stream_fills_well_before_it_is_full(
+    fullness: float, *, told: bool
+) -> None:
+    scene = Scene()
+    scene.feed.status = FeedStatus(caught_up=True, connected=True, fullness=fullness)
+
+    async with browser(scene) as client:
+        html = (await client.get("/")).text
+
+    assert ("banner wait" in html) == told
 
 
 async def test_api_says_what_the_pages_say_and_is_described() -> None:

@@ -9,7 +9,6 @@ from countersign.approval.consent.admission import Admission
 from countersign.approval.consent.consents import Consents
 from countersign.approval.consent.decisions import Decisions
 from countersign.approval.consent.grants import Grants
-from countersign.approval.consent.pace import Pace
 from countersign.approval.consent.sign_in_flow import SignInFlow
 from countersign.approval.delegation.delegations import Delegations
 from countersign.approval.delegation.proofs import Nonces, Proofs
@@ -24,6 +23,7 @@ from countersign.approval.interfaces import (
 )
 from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.environments import Environments
+from countersign.approval.promotions.pace import Pace
 from countersign.approval.promotions.projection import Promotions
 from countersign.approval.revocation.endings import Endings
 from countersign.approval.revocation.reactions import Reactions
@@ -85,7 +85,8 @@ def build(
     dice: Dice,
 ) -> Service:
     replica = neighbours.replica
-    cipher, promotions, caught_up = Cipher(), Promotions(), asyncio.Event()
+    cipher, caught_up = Cipher(), asyncio.Event()
+    promotions = Promotions(pace=Pace(monotonic_s=clocks.monotonic, now=clocks.wall))
     vault, sign_ins = Vault(clocks=clocks), SignIns(clocks=clocks)
     announcements = Announcements(neighbours.publisher, replica=replica, now=clocks.wall)
     revocations = Revocations(
@@ -113,7 +114,6 @@ def build(
     admission = Admission(
         promotions=promotions,
         environments=environments,
-        pace=Pace(monotonic_s=clocks.monotonic),
         authorizer=permissions.authorizer,
         announcements=announcements,
     )

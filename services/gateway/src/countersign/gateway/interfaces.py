@@ -4,11 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import Person
 from countersign.gateway.model import GateKey, May, PipelineKey
+
+# As for the metric and its alert.
+FILLS_FROM: Final = 0.8
 
 
 class Requests(Protocol):
@@ -179,6 +182,11 @@ class FeedStatus:
     behind: bool = False
     # How full the fullest stream is; none takes any more at 1.
     fullness: float = 0.0
+
+    @property
+    def fills(self) -> bool:
+        """Tell whether a stream will be full before long; the services say so from here on too."""
+        return self.fullness >= FILLS_FROM
 
     @property
     def current(self) -> bool:

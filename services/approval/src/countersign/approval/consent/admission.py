@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from countersign.approval.consent.pace import Pace
 from countersign.approval.interfaces import Authorizer
 from countersign.approval.model import Entry, NotPermitted
 from countersign.approval.promotions.announcements import Announcements
@@ -24,7 +23,6 @@ class Admission:
 
     promotions: Promotions
     environments: Environments
-    pace: Pace
     authorizer: Authorizer
     announcements: Announcements
 
@@ -48,7 +46,7 @@ class Admission:
             Retryable: `limit`; the person does so too often.
 
         """
-        self.pace.take(person.id, entry.promotion.promotion_id)
+        self.promotions.pace.take(person.id, entry.promotion.promotion_id)
 
     def refuse_hindered(self, promotion: Promotion, *, despite_blocked: bool) -> None:
         """Refuse what the environment below does not run healthily any more.

@@ -11,6 +11,7 @@ from typing import Final
 from countersign.approval.interfaces import ReceivedEvent
 from countersign.approval.model import Entry
 from countersign.approval.promotions.accounts import Accounts
+from countersign.approval.promotions.pace import Pace
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.life import advance
@@ -31,7 +32,8 @@ class Change:
 
 
 class Promotions:
-    def __init__(self) -> None:
+    def __init__(self, *, pace: Pace) -> None:
+        self.pace = pace
         self._entries: dict[str, Entry] = {}
         self._changed = asyncio.Condition()
         self.accounts = Accounts()
@@ -42,7 +44,9 @@ class Promotions:
         if ref is None:
             return None
         before = self._entries.get(ref.promotion_id)
-        after = advance(before.promotion if before else None, received.message)
+        known = before.promotion if before else None
+        self.pace.hear(received.message, known, promotion_id=ref.promotion_id)
+        after = advance(known, received.message)
         if after is None:
             return None
         entry = Entry(promotion=after, trace=before.trace if before else dict(received.trace))
