@@ -21,6 +21,7 @@ NAMES: Final = (
     "board",
     "idle",
     "bus",
+    "replaying",
     "hints",
     "cluster",
     "forge_calls",
