@@ -17,6 +17,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import EVENTS
 from countersign.kube.objects import Manifest
 from countersign.kube.refusals import ClusterRefusal
+from countersign.watcher.pulls.sources import without_foreign_page
 from countersign.watcher.status.events import PIPELINE_STEPS_MAX, QUEUE_MAX, RECENT, StepEvents
 from countersign.watcher.status.steps import NOTE_BYTES_MAX, event_object, step_of
 
@@ -191,3 +192,21 @@ async def test_more_than_the_queue_holds_is_dropped() -> None:
 
     assert len(api.bodies) <= QUEUE_MAX
     assert json.dumps(api.bodies[0])
+
+
+@pytest.mark.parametrize("kind", [m.PullRequestOpened, m.PullRequestMerged, m.PullRequestClosed])
+@pytest.mark.parametrize(
+    ("origins", "linked"),
+    [(frozenset({"https://other.example"}), False), (None, True)],
+    ids=["not listed", "no list"],
+)
+def test_only_listed_forges_are_linked(
+    kind: type[Message], origins: frozenset[str] | None, *, linked: bool
+) -> None:
+    event = golden(kind)
+    origin = event.pull_request.origin  # type: ignore[attr-defined]
+
+    note = made(without_foreign_page(event, origins))["note"]
+
+    assert (origin in note) == linked
+    assert origin in made(without_foreign_page(event, frozenset({origin})))["note"]

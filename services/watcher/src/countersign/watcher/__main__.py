@@ -3,9 +3,7 @@
 import sys
 from typing import Final
 
-from countersign.contracts.forge_list import ForgeList
 from countersign.messaging.settings import BusSettings
-from countersign.process.configuration import read_document
 from countersign.process.processes import forbid_dumps, run_until_signal
 from countersign.process.setup import TelemetrySettings, telemetry
 from countersign.process.startup import read_arguments, refusals_told
@@ -22,9 +20,8 @@ def main() -> int:
     forbid_dumps()
     with refusals_told(PROGRAM):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
-        listed = settings.forges_file
-        forges = read_document(listed, ForgeList) if listed else ForgeList()
-        sources = read_sources(forges.forges)
+        listed = bootstrap.listed(settings)
+        sources = read_sources(listed.forges if listed else ())
     with telemetry(bootstrap.SERVICE, watched) as t:
         return run_until_signal(bootstrap.run(settings, bus, t, sources=sources))
 

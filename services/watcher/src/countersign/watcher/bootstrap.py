@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from countersign.contracts.forge_list import ForgeList
 from countersign.kube.access.http_api import cluster_api
 from countersign.kube.flux.rules import read_object
 from countersign.kube.watches.watching_api import watching_api
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.settings import BusSettings
 from countersign.process.clocks import MACHINE
+from countersign.process.configuration import read_document
 from countersign.process.health import Health
 from countersign.process.http.asgi import App
 from countersign.process.http.listening import LoopbackHosts, is_loopback, listen
@@ -95,7 +97,12 @@ async def serve(
             work: dict[str, Callable[[], Awaitable[None]]] = {
                 "objects": partial(ground.source.follow, observer.on_changes),
                 "streams": partial(
-                    follow_streams, bus, observer=observer, news=news, tell=ground.tell
+                    follow_streams,
+                    bus,
+                    observer=observer,
+                    news=news,
+                    origins=_origins(settings),
+                    tell=ground.tell,
                 ),
                 "hints": partial(follow_hints, bus, hints, monotonic_s=MACHINE.monotonic),
                 "observer": observer.run,
@@ -108,6 +115,21 @@ async def serve(
                 work["webhooks"] = partial(_serve_webhooks, app, settings)
             for name, job in work.items():
                 tasks.create_task(in_background(f"watcher-{name}", job, health=health))
+
+
+def listed(settings: Settings) -> ForgeList | None:
+    """Read the administrator's list of forges.
+
+    Raises:
+        Rejected: it cannot be understood.
+
+    """
+    return read_document(settings.forges_file, ForgeList) if settings.forges_file else None
+
+
+def _origins(settings: Settings) -> frozenset[str] | None:
+    forges = listed(settings)
+    return None if forges is None else frozenset(forge.origin for forge in forges.forges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

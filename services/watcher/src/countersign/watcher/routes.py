@@ -19,6 +19,7 @@ from countersign.watcher.hints.reception import Hints
 from countersign.watcher.metrics import HINTS
 from countersign.watcher.observation.observer import Observer
 from countersign.watcher.pulls.news import PullRequestNews
+from countersign.watcher.pulls.sources import without_foreign_page
 
 log = get_logger()
 
@@ -33,12 +34,17 @@ class Tell(Protocol):
 
 
 async def follow_streams(
-    bus: Bus, *, observer: Observer, news: PullRequestNews, tell: Tell | None = None
+    bus: Bus,
+    *,
+    observer: Observer,
+    news: PullRequestNews,
+    origins: frozenset[str] | None,
+    tell: Tell | None = None,
 ) -> None:
-    """Follow the streams from their beginning, until cancelled."""
+    """Follow the streams from their beginning; `origins` are of forges that may be linked."""
 
     async def apply(received: Received) -> None:
-        event = received.message
+        event = without_foreign_page(received.message, origins)
         names: dict[str, str | int] = {
             "message": type(event).__name__,
             "sequence": received.sequence,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge, RepositoryWebhook
-from countersign.contracts.messages import PullRequestRef
+from countersign.contracts.message import Message
+from countersign.contracts.messages import ForgeKind, PullRequestRef
 from countersign.contracts.secret import Secret
 from countersign.dialects.kinds import KINDS
 from countersign.process.secret_files import read_secret
@@ -37,6 +38,23 @@ class Source:
         if self.webhook is not None:
             return self.webhook.covers(name)
         return not any(webhook.covers(name) for webhook in self.forge.webhooks)
+
+
+def without_foreign_page(event: Message, origins: frozenset[str] | None) -> Message:
+    """Return an event whose pull request has a page only at a forge that is listed.
+
+    Who can publish in the pr-writer's name must not lead people elsewhere by our status.
+
+    Args:
+        event: any.
+        origins: of listed forges; none where there is no list.
+
+    """
+    ref: PullRequestRef | None = getattr(event, "pull_request", None)
+    if origins is None or ref is None or ref.origin in origins:
+        return event
+    pageless = ref.model_copy(update={"kind": ForgeKind.UNSPECIFIED})
+    return event.model_copy(update={"pull_request": pageless})
 
 
 def read_sources(forges: Iterable[Forge]) -> Mapping[Address, Source]:
