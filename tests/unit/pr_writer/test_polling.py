@@ -8,7 +8,12 @@ from doubles import stories as s
 
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.message import Message
-from countersign.contracts.messages import CredentialMode, PullRequestClosed, PullRequestUpdated
+from countersign.contracts.messages import (
+    CredentialMode,
+    PullRequestClosed,
+    PullRequestMerged,
+    PullRequestUpdated,
+)
 from countersign.contracts.promotion import State
 from countersign.pr_writer.jobs.model import FollowJob, Job, LookJob, SecretSource
 from countersign.pr_writer.jobs.outcomes import Fate, Followed, Looked, SeenPull
@@ -148,3 +153,17 @@ async def test_pull_request_of_a_person_that_was_given_up_is_left_to_people() ->
     await made.polling.poll(now_s=LATER_S)
 
     assert made.executors.asked == []
+
+
+@pytest.mark.parametrize("fate", [Fate.MERGED, Fate.CLOSED])
+async def test_end_that_nobody_told_is_asked_for_once_its_content_runs(fate: Fate) -> None:
+    made = world(fate, end=s.completed())
+
+    await made.polling.poll(now_s=CONFIRMED_AFTER_S)
+    assert made.executors.asked == []
+    await made.polling.poll(now_s=LATER_S)
+    await made.polling.poll(now_s=LATER_S)
+
+    assert [type(job) for job in made.executors.asked] == [LookJob]
+    kind = PullRequestMerged if fate is Fate.MERGED else PullRequestClosed
+    assert [type(event) for event in made.publisher.events] == [kind]

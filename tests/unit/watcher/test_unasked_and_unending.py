@@ -369,3 +369,17 @@ def test_time_is_asked_for_again_only_where_it_matters() -> None:
     world.step()
 
     assert decide(replace(world.situation(), now=NOW)).again_at is None
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_completion_says_whether_its_merge_was_told_or_follows(*, told: bool) -> None:
+    world = cluster()
+    request = request_of(world)
+    world.hear(opened(request), *([merged(request)] if told else []))
+    before = [e for e in world.step() if isinstance(e, m.PromotionCompleted)]
+
+    world.apply(release("prod", "6.9.0"))
+    (completed,) = [e for e in world.step() if isinstance(e, m.PromotionCompleted)]
+
+    assert before == []
+    assert completed.merge_inferred is not told

@@ -794,6 +794,8 @@ class PromotionCompleted(Message):
     promotion: PromotionRef
     revision: Revision | None = None
     completed_at: Timestamp | None = Field(alias="completedAt", default=None)
+    merge_inferred: bool = Field(alias="mergeInferred", default=False)
+    """Nobody told that its pull request was merged; that follows from what runs."""
 
 
 class PromotionUndone(Message):
@@ -862,6 +864,8 @@ class PullRequestUpdated(Message):
     """As whom it was opened."""
     approver: Person | None = None
     """The person who consented, where somebody did."""
+    warned: bool = False
+    """A comment there says since then that the way is blocked; once for each attempt."""
 
 
 class PullRequestMerged(Message):

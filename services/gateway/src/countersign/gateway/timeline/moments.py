@@ -123,7 +123,12 @@ MOMENTS: Final[dict[type[Message], _Words]] = {
         "",
         e.superseded_at,
     ),
-    PromotionCompleted: lambda e: ("completed", "running in all targets", "", e.completed_at),
+    PromotionCompleted: lambda e: (
+        "completed",
+        "running in all targets" + (", so it was merged" if e.merge_inferred else ""),
+        "",
+        e.completed_at,
+    ),
     PromotionUndone: lambda e: ("undone", e.reason or "undone", "", e.undone_at),
     ApprovalBegun: lambda e: (
         "asked",

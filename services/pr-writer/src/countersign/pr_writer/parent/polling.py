@@ -68,7 +68,7 @@ class Polling:
             elif self._is_uncertain(record, now_s=now_s):
                 self._looked_for[record.promotion_id, record.promotion.attempt] = None
                 await self._guarded(record, self._look)
-            elif _is_left_open(record):
+            elif _is_left_open(record, now_s=now_s):
                 await self._guarded(record, self._close)
             elif _is_stuck(record, now_s=now_s):
                 await self._guarded(record, self._give_up)
@@ -175,11 +175,16 @@ def _is_followed(record: PromotionRecord) -> bool:
     return is_open and may_use_stored(record.pull_mode) and record.promotion.state is State.OPEN
 
 
-def _is_left_open(record: PromotionRecord) -> bool:
-    """Return whether a person gave it up while its pull request was open."""
-    is_open = record.pull is not None and not record.pull_over
-    given_up = record.promotion.state is State.REJECTED
-    return is_open and given_up and may_use_stored(record.pull_mode)
+def _is_left_open(record: PromotionRecord, *, now_s: float) -> bool:
+    """Return whether a pull request is thought to be open that nobody wants any more.
+
+    A person gave it up; or what it brings runs already, so that it was merged, most likely: of that
+    a forge is asked only when all its copies know.
+    """
+    state, is_open = record.promotion.state, record.pull is not None and not record.pull_over
+    given_up = state is State.REJECTED
+    arrived = state is State.COMPLETED and now_s - record.heard_at_s > CONFIRMED_AFTER_S
+    return is_open and (given_up or arrived) and may_use_stored(record.pull_mode)
 
 
 def _is_stuck(record: PromotionRecord, *, now_s: float) -> bool:

@@ -52,7 +52,7 @@ _SENT_NOTHING: Final = frozenset(
         FailureReason.REPOSITORY_NOT_ALLOWED,
     }
 )
-_LEFT_OPEN: Final = frozenset({State.OPEN, State.SUPERSEDED, State.REJECTED})
+_LEFT_OPEN: Final = frozenset({State.OPEN, State.SUPERSEDED, State.REJECTED, State.COMPLETED})
 Lane = tuple[str, str, str]
 
 

@@ -33,6 +33,8 @@ def arrivals(
                 promotion=promotion.ref,
                 revision=stage.content.revision if stage.content else None,
                 completed_at=situation.now,
+                # The webhook may have been lost; it is asked for where a token allows it.
+                merge_inferred=promotion.state is State.OPEN,
             )
         elif promotion.state is State.DEPLOYING and promotion.promotion_id == link.promotion_id:
             yield from _undone(situation, stage=stage, promotion=promotion, link=link)

@@ -184,7 +184,9 @@ def _(event: PullRequestClosed) -> Step:
 @step_of.register
 def _(event: PromotionCompleted) -> Step:
     revision = f"{event.revision.recorded} runs" if event.revision else "it runs"
-    return Step(reason="PromotionCompleted", note=f"{revision} healthily")
+    unsaid = ", so its pull request was merged, of which nobody told"
+    note = f"{revision} healthily{unsaid if event.merge_inferred else ''}"
+    return Step(reason="PromotionCompleted", note=note)
 
 
 @step_of.register
