@@ -170,7 +170,7 @@ async def test_board_takes_no_place_in_a_lost_stream_for_one_in_the_new() -> Non
     with pytest.raises(TimeoutError):
         await board.reached(received(2, at=later), timeout_s=0.01)
 
-    board.restart()
+    board.restart("PROMOTIONS")
     await board.apply(received(2, at=later))
     await board.reached(received(2, at=later), timeout_s=5)
 

@@ -6,7 +6,8 @@ import pytest
 from doubles import stories
 
 from countersign.contracts.messages import FailureReason, OpeningStep
-from countersign.pr_writer.parent.projection import Projection, PromotionRecord
+from countersign.pr_writer.parent.projection import Projection
+from countersign.pr_writer.parent.records import PromotionRecord
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -1,7 +1,8 @@
 """A merge that somebody told is asked about once, where a credential may be used for that."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from doubles import stories as s
@@ -10,6 +11,11 @@ from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     CredentialMode,
+    EnvironmentObserved,
+    Gate,
+    GateState,
+    OpeningStep,
+    PipelineObserved,
     PullRequestClosed,
     PullRequestMerged,
     PullRequestUpdated,
@@ -167,3 +173,57 @@ async def test_end_that_nobody_told_is_asked_for_once_its_content_runs(fate: Fat
     assert [type(job) for job in made.executors.asked] == [LookJob]
     kind = PullRequestMerged if fate is Fate.MERGED else PullRequestClosed
     assert [type(event) for event in made.publisher.events] == [kind]
+
+
+def gate(state: GateState) -> PipelineObserved:
+    request = s.requested()
+    ref = request.promotion
+    here = EnvironmentObserved(
+        name=ref.environment,
+        gate=Gate(state=state, promotion_id=ref.promotion_id, message="staging is not healthy"),
+    )
+    return PipelineObserved(pipeline=ref.pipeline, app=request.app, environments=(here,))
+
+
+@dataclass(frozen=True)
+class Received:
+    message: Message
+    sequence: int = 99
+    recorded_at: datetime = s.START
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+
+def warnings(made: World) -> list[str]:
+    return [job.warning for job in made.executors.asked if isinstance(job, LookJob)]
+
+
+async def test_open_pull_request_is_told_once_that_its_way_is_blocked() -> None:
+    made = world(Fate.OPEN, end=s.progressed(OpeningStep.OPENING))
+    await made.polling.poll(now_s=LATER_S)
+    assert warnings(made) == []
+    await made.projection.apply(Received(gate(GateState.BLOCKED)))
+
+    await made.polling.poll(now_s=LATER_S)
+    await made.polling.poll(now_s=LATER_S)
+
+    assert warnings(made) == ["staging is not healthy"]
+    told = [e for e in made.publisher.events if isinstance(e, PullRequestUpdated) and e.warned]
+    assert len(told) == 1
+    # Whoever starts anew knows it from the stream.
+    fresh = world(Fate.OPEN, end=told[0])
+    await fresh.projection.apply(Received(gate(GateState.BLOCKED)))
+    await fresh.polling.poll(now_s=LATER_S)
+    assert warnings(fresh) == []
+
+
+async def test_nothing_is_said_where_the_way_is_free_again_or_a_person_opened_it() -> None:
+    free = world(Fate.OPEN, end=s.progressed(OpeningStep.OPENING))
+    await free.projection.apply(Received(gate(GateState.BLOCKED)))
+    await free.projection.apply(Received(gate(GateState.PENDING)))
+    theirs = world(Fate.OPEN, end=s.progressed(OpeningStep.OPENING), mode=CredentialMode.DELEGATED)
+    await theirs.projection.apply(Received(gate(GateState.BLOCKED)))
+
+    for made in (free, theirs):
+        await made.polling.poll(now_s=LATER_S)
+
+        assert warnings(made) == []

@@ -106,10 +106,10 @@ def _secrets(settings: Settings) -> SecretSource:
 async def _project(bus: Bus, projection: Projection, caught_up: asyncio.Event) -> None:
     await follow(
         bus,
-        streams=("PROMOTIONS",),
+        streams=("PROMOTIONS", "PIPELINES"),
         apply=projection.apply,
         caught_up=caught_up,
-        restarted=lambda _: projection.restart(),
+        restarted=projection.restart,
     )
 
 

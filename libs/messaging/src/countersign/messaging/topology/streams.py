@@ -171,7 +171,7 @@ DURABLES: Final[Mapping[str, Durable]] = {
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     "watcher": ("PROMOTIONS", "PIPELINES", "TOKENS"),
     "approval": ("PROMOTIONS", "PIPELINES"),
-    "pr-writer": ("PROMOTIONS",),
+    "pr-writer": ("PROMOTIONS", "PIPELINES"),
     "auditor": ("PIPELINES", "TOKENS"),
     "gateway": ("PROMOTIONS", "PIPELINES", "TOKENS"),
 }

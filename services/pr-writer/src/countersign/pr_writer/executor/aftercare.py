@@ -30,5 +30,7 @@ async def look(job: LookJob, *, forge: Repository, reporter: Reporter) -> Looked
             closed = replace(pull, state=PullState.CLOSED, ended_by=view.viewer)
             pulls.append(seen(closed, view, job))
         else:
+            if pull.state is PullState.OPEN and job.warning:
+                await forge.comment(place, pull.number, comment=describing.blocked(job.warning))
             pulls.append(seen(pull, view, job))
     return Looked(pulls=tuple(pulls))

@@ -146,6 +146,11 @@ def over(reason: str) -> str:
     return f"Closed by Countersign: {code(reason or 'it is not wanted any more')}."
 
 
+def blocked(reason: str) -> str:
+    """Tell a pull request that what it brings is not to be merged without another look."""
+    return f"Look again before you merge this: {code(reason)}."
+
+
 def code(text: str) -> str:
     """Return text as a code span, in which nothing is a mention, a keyword, a link or HTML.
 

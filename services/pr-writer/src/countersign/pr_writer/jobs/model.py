@@ -116,6 +116,8 @@ class LookJob(_Job):
     numbers: tuple[int, ...] = ()
     closes: bool = False
     reason: str = ""
+    # Said at what is open, and left open.
+    warning: str = ""
 
 
 class FollowJob(_Job):

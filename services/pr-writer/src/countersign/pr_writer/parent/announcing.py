@@ -23,7 +23,7 @@ from countersign.contracts.subjects import DELEGATED_CREDENTIAL, fact_id
 from countersign.pr_writer.jobs.model import Job, OpenJob
 from countersign.pr_writer.jobs.outcomes import Failure, Fate, Followed, Opened, SeenPull
 from countersign.pr_writer.parent.interfaces import Clock, Publisher
-from countersign.pr_writer.parent.projection import PromotionRecord
+from countersign.pr_writer.parent.records import PromotionRecord
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter
 
@@ -171,18 +171,22 @@ class Announcer:
         await self._publisher.publish(event, message_id=fact_id(event))
         return event
 
-    async def updated(self, record: PromotionRecord, summary: str) -> None:
+    async def updated(
+        self, record: PromotionRecord, summary: str, *, warned: bool = False
+    ) -> PullRequestUpdated | None:
         if record.pull is None:
-            return
+            return None
         now = self._clock()
         event = PullRequestUpdated(
             promotion=record.promotion.ref,
             pull_request=record.pull,
             summary=summary,
             updated_at=now,
+            warned=warned,
         )
         name = f"{fact_id(event)}:{record.pull.number}:{_stamp(now)}"
         await self._publisher.publish(event, message_id=name)
+        return event
 
 
 def _of_attempt(record: PromotionRecord, attempt: int) -> PromotionRef:

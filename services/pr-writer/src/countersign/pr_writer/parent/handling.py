@@ -18,7 +18,8 @@ from countersign.pr_writer.parent.failures import failure_of
 from countersign.pr_writer.parent.interfaces import ReceivedEvent
 from countersign.pr_writer.parent.looking import Looking
 from countersign.pr_writer.parent.memory import Memory
-from countersign.pr_writer.parent.projection import Lane, Projection, PromotionRecord
+from countersign.pr_writer.parent.projection import Projection
+from countersign.pr_writer.parent.records import Lane, PromotionRecord
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span

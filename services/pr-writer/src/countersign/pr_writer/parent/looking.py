@@ -14,7 +14,8 @@ from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.pr_writer.parent.announcing import Announcer
 from countersign.pr_writer.parent.dispatching import AccessBook, Dispatcher
 from countersign.pr_writer.parent.interfaces import MonotonicClock
-from countersign.pr_writer.parent.projection import Projection, PromotionRecord
+from countersign.pr_writer.parent.projection import Projection
+from countersign.pr_writer.parent.records import PromotionRecord
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span
@@ -63,7 +64,7 @@ class Looking:
             message = f"promotion {record.promotion_id!r} may still get a pull request"
             raise Retryable(JobRefusal.IN_FLIGHT, message, after_s=left_s + 1)
 
-    async def look(self, record: PromotionRecord, *, closes: bool) -> None:
+    async def look(self, record: PromotionRecord, *, closes: bool, warning: str = "") -> None:
         """Ask the forge once, and tell what was never told, in order."""
         promotion = record.promotion
         origin = promotion.request.destination.origin
@@ -74,6 +75,7 @@ class Looking:
             numbers=(record.pull.number,) if record.pull else (),
             closes=closes,
             reason=promotion.reason,
+            warning=warning,
         )
         with span(
             names.SPAN_FOLLOW_PULL_REQUEST,

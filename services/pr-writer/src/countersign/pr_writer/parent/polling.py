@@ -14,7 +14,8 @@ from countersign.pr_writer.parent.dispatching import AccessBook, Dispatcher
 from countersign.pr_writer.parent.failures import failure_of
 from countersign.pr_writer.parent.interfaces import MonotonicClock, Sleep
 from countersign.pr_writer.parent.looking import Looking
-from countersign.pr_writer.parent.projection import Projection, PromotionRecord
+from countersign.pr_writer.parent.projection import Projection
+from countersign.pr_writer.parent.records import PromotionRecord
 from countersign.process.tasks.isolation import isolated
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
@@ -62,6 +63,7 @@ class Polling:
         records = self._projection.records()
         for record in [r for r in records if _is_followed(r)][-FOLLOWED_MAX:]:
             await self._guarded(record, self._follow)
+            await self._guarded(record, self._warn)
         for record in records:
             if self._is_unconfirmed(record, now_s=now_s):
                 await self._guarded(record, self._confirm)
@@ -87,6 +89,19 @@ class Polling:
 
     async def _look(self, record: PromotionRecord) -> None:
         await self._looking.look(record, closes=False)
+
+    async def _warn(self, record: PromotionRecord) -> None:
+        """Say at an open pull request, once, that its way is blocked now."""
+        now = self._projection.get(record.promotion_id) or record
+        why = self._projection.blocked.why(now.promotion)
+        if not why or now.warned or not _is_followed(now):
+            return
+        # Told first: what is said twice is worse than what is not said.
+        summary = self._last.get(now.promotion_id, Followed()).summary
+        warned = await self._announcer.updated(now, summary, warned=True)
+        if warned is not None:
+            self._projection.fold(warned, trace={})
+            await self._looking.look(now, closes=False, warning=why)
 
     async def _close(self, record: PromotionRecord) -> None:
         await self._looking.look(record, closes=True)
