@@ -1,7 +1,13 @@
-"""What goes wrong on purpose: processes die or stand still, the forge fails, the bus forgets."""
+"""What goes wrong on purpose: processes die or stand still, the forge fails, the bus forgets.
+
+No clock is stepped: all processes of a machine share the one that it has. What stepped clocks do is
+tested where clocks are handed in. Nor is a disk filled, which would be everybody's: to who
+publishes, a stream that takes nothing any more is the same.
+"""
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -16,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
+import nats.errors
 from e2e.systems import bus_pid
 from e2e.witnessing import REPEATED, Witness, connected
 
@@ -27,7 +34,14 @@ from countersign.local.demo.running import Running
 from countersign.local.demo.supervisor import run_once
 from countersign.local.demo.walk.scanning import with_descendants
 from countersign.messaging.publishing import AlreadyExists, Stamp, publish_event
+from countersign.messaging.refusals import BusRefusal
+from countersign.messaging.topology.streams import STREAMS
 
+_PROMOTIONS: Final = "PROMOTIONS"
+_BUS_S: Final = 2.0
+_ROOM_S_MAX: Final = 60.0
+# What a bus that is killed meanwhile may do to us.
+_AWAY: Final = (TimeoutError, Retryable, OSError, nats.errors.Error)
 BUS: Final = "bus"
 WRITER: Final = "pr-writer"
 _PAUSE_S: Final = (0.3, 2.5)
@@ -59,6 +73,8 @@ class Nemeses:
     started: Running
     witness: Witness
     faults: tuple[dict[str, Any], ...] = FAULTS
+    # The forge takes several pull requests for one branch, and the stream is full at times.
+    harsh: bool = False
     killed: Counter[str] = field(default_factory=Counter)
     forgot: bool = False
     _pids: set[int] = field(default_factory=set)
@@ -99,8 +115,9 @@ class Nemeses:
 
     async def fail_forge(self, *faults: dict[str, Any]) -> None:
         url = f"{self.started.ports.forge_url}/_local/faults"
+        plan = {"rules": list(faults), "duplicates": "allow" if self.harsh else "refuse"}
         async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
-            answer = await client.put(url, json={"rules": list(faults)})
+            answer = await client.put(url, json=plan)
         assert answer.is_success, answer.text
 
     async def repeat(self, chance: random.Random, *, kind: type[Any], after: int = 0) -> None:
@@ -115,6 +132,31 @@ class Nemeses:
             async with asyncio.timeout(1), connected(self.started, service) as client:
                 stamp = Stamp(source="/chaos", message_id=name, at=datetime.now(UTC))
                 await publish_event(client, event, stamp=stamp, create_once=False)
+
+    async def fill_stream(self, chance: random.Random) -> None:
+        """Let the stream of promotions take nothing for a while, and lose nothing."""
+        try:
+            with contextlib.suppress(*_AWAY):
+                await self._limit_stream(bytes_max=1)
+            await asyncio.sleep(chance.uniform(*_PAUSE_S))
+        finally:
+            await self.make_room()
+
+    async def make_room(self) -> None:
+        """Give the stream its room again; the bus may have to come back first."""
+        async with asyncio.timeout(_ROOM_S_MAX):
+            while True:
+                with contextlib.suppress(*_AWAY):
+                    return await self._limit_stream(bytes_max=STREAMS[_PROMOTIONS].bytes_max)
+                await asyncio.sleep(_LOOK_S)
+
+    async def _limit_stream(self, *, bytes_max: int) -> None:
+        config = {**STREAMS[_PROMOTIONS].config(), "max_bytes": bytes_max}
+        subject = f"$JS.API.STREAM.UPDATE.{_PROMOTIONS}"
+        async with asyncio.timeout(_BUS_S), connected(self.started, "topology") as client:
+            answer = await client.request(subject, json.dumps(config).encode(), timeout=_BUS_S)
+        if "error" in json.loads(answer.data):
+            raise Retryable(BusRefusal.UNAVAILABLE, "the bus has no stream yet")
 
     async def forget_everything(self) -> None:
         """Lose the bus with its whole store, and make the streams anew."""
@@ -141,7 +183,7 @@ class Nemeses:
 
     async def torment(self, chance: random.Random) -> str:
         """One misfortune; returns its name."""
-        match chance.randrange(8):
+        match chance.randrange(9 if self.harsh else 8):
             case 0 | 1 | 2:
                 self.kill(chance.choice((*SERVICES, BUS)))
                 return "kills"
@@ -155,6 +197,9 @@ class Nemeses:
             case 5:
                 await self.repeat(chance, kind=chance.choice((ApprovalGranted, PromotionRequested)))
                 return "repetitions"
+            case 8:
+                await self.fill_stream(chance)
+                return "full streams"
             case _:
                 await self.fail_forge(chance.choice(self.faults))
                 return "failures of the forge"

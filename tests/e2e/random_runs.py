@@ -76,14 +76,19 @@ def outside(started: Running) -> System:
 
 
 async def run(root: Path, *, seed: int, seconds: float, late: bool = False) -> Account:
-    """Let everything go wrong for so long; with `late`, requests also take effect afterwards."""
+    """Let everything go wrong for so long; with `late`, requests also take effect afterwards.
+
+    Then the forge also takes several pull requests for one branch, and the stream fills up.
+    """
     chance = random.Random(seed)  # noqa: S311 - a seed names the run
     async with (
         system(root) as started,
         witnessing(started) as witness,
         listening(outside(started)) as listener,
     ):
-        nemeses = Nemeses(started, witness, faults=(*FAULTS, *(LATE if late else ())))
+        faults = (*FAULTS, *(LATE if late else ()))
+        nemeses = Nemeses(started, witness, faults=faults, harsh=late)
+        await nemeses.fail_forge()
         walks = [Perseverance(route, started.ports, Browser()) for route in (DELEGATED, STORED)]
         misfortunes: Counter[str] = Counter()
         async with asyncio.TaskGroup() as group:
@@ -95,6 +100,7 @@ async def run(root: Path, *, seed: int, seconds: float, late: bool = False) -> A
             ]
             await asyncio.sleep(seconds)
             await _ended(busy)
+            await nemeses.make_room()
             await nemeses.fail_forge()
             account = await _at_rest(started, seed=seed)
             await _ended(living)

@@ -190,6 +190,7 @@ class Received:
     message: Message
     sequence: int = 99
     recorded_at: datetime = s.START
+    deliveries: int = 1
     trace: Mapping[str, str] = field(default_factory=dict)
 
 
