@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from countersign.contracts import identity
 from countersign.contracts.messages import Content, PipelineRef, PromotionRef, Revision
+from countersign.contracts.promotion import ATTEMPTS_MAX
 
 FREE_TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80)
 IDS = st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=16, max_size=16)
@@ -213,3 +214,17 @@ def test_branches_of_all_attempts_are_in_one_folder() -> None:
 
 def test_page_of_a_repository_is_built_from_its_parts() -> None:
     assert identity.repository_url(stories.DESTINATION) == "https://github.com/shop/gitops"
+
+
+def test_branch_is_below_the_folder_that_the_forge_list_names_and_never_too_long() -> None:
+    pipeline = PipelineRef(namespace="n" * 63, name="p" * 253, uid="u", generation=1)
+    ref = PromotionRef(promotion_id="a" * 16, pipeline=pipeline, environment="e" * 63, attempt=1)
+    prefix = "x" * identity.BRANCH_PREFIX_CHARACTERS_MAX
+
+    branch = identity.head_branch(
+        stories.requested(promotion=ref), attempt=ATTEMPTS_MAX, prefix=prefix
+    )
+
+    assert branch.startswith(f"{prefix}/n")
+    assert len(branch) <= identity.BRANCH_BYTES_MAX
+    assert len(branch.split("/")) == 5

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from doubles import stories
 
-from countersign.contracts.forge_list import Forge
+from countersign.contracts.forge_list import Forge, PullRequestNames
 from countersign.contracts.messages import (
     Caution,
     Content,
@@ -29,10 +29,19 @@ EVIL = "@org/team ` Closes #1 " + "x" * 120
 
 
 def job_of(
-    mode: CredentialMode = CredentialMode.DELEGATED, *, name: str = EVIL, **changes: Any
+    mode: CredentialMode = CredentialMode.DELEGATED,
+    *,
+    name: str = EVIL,
+    names: dict[str, str] | None = None,
+    **changes: Any,
 ) -> OpenJob:
     promotion = Promotion(request=stories.requested(**changes), state=State.OPENING)
-    forge = Forge(name="Forge", kind="github", origin="https://forge.example")
+    forge = Forge(
+        name="Forge",
+        kind="github",
+        origin="https://forge.example",
+        pull_requests=PullRequestNames.model_validate(names or {}),
+    )
     access = Access(mode=mode, forge=forge)
     approval = Approval(approval_id="a", by=Person(id="p", name=name), consent_digest="0" * 64)
     return opening(promotion, access=access, approval=approval)
@@ -42,10 +51,11 @@ def described(
     mode: CredentialMode = CredentialMode.DELEGATED,
     *,
     files: dict[str, str] | None = None,
+    names: dict[str, str] | None = None,
     **changes: Any,
 ) -> PullText:
     return describe(
-        job_of(mode, **changes),
+        job_of(mode, names=names, **changes),
         author=ForgeUser(id="1", login=EVIL),
         files=files or {f"{EVIL}{n}": EVIL for n in range(30)},
         skipped=[EVIL] * 5,
@@ -141,3 +151,11 @@ def test_body_says_what_the_file_said() -> None:
     body = described(files={"apps/prod.yaml": "6.8.5"}).body
 
     assert "`apps/prod.yaml`, which said `6.8.5`" in body
+
+
+def test_title_is_as_the_forge_list_says_with_names_as_values() -> None:
+    ref = stories.requested().promotion.model_copy(update={"environment": "{pipeline}"})
+
+    title = described(names={"title": "chore({pipeline}): {environment}"}, promotion=ref).title
+
+    assert title == f"chore({ref.pipeline.name}): {{pipeline}}"

@@ -8,6 +8,9 @@ from typing import Final
 from countersign.contracts.messages import Destination, PromotionRequested
 
 BRANCH_BYTES_MAX: Final = 100
+BRANCH_PREFIX: Final = "countersign"
+# What is left then holds the shortest name of a namespace that has to be cut.
+BRANCH_PREFIX_CHARACTERS_MAX: Final = 17
 _PIPELINE_CHARACTERS_MAX: Final = 30
 _ENVIRONMENT_CHARACTERS_MAX: Final = 20
 _ATTEMPT_CHARACTERS_MAX: Final = 5
@@ -59,7 +62,7 @@ def repository_url(to: Destination) -> str:
     return f"{to.origin}/{to.owner}/{to.repository}"
 
 
-def head_branch(request: PromotionRequested, *, attempt: int) -> str:
+def head_branch(request: PromotionRequested, *, attempt: int, prefix: str = BRANCH_PREFIX) -> str:
     """Return the branch of a promotion, valid for `git check-ref-format`, at most 100 bytes.
 
     The id identifies a promotion, and the folder its pipeline and environment: what cannot be
@@ -73,9 +76,9 @@ def head_branch(request: PromotionRequested, *, attempt: int) -> str:
     environment = _readable(ref.environment, characters_max=_ENVIRONMENT_CHARACTERS_MAX)
     # Not of what this attempt's number leaves: all branches of an environment are in one folder.
     tail_max = len(ref.promotion_id) + _ATTEMPT_CHARACTERS_MAX
-    left = BRANCH_BYTES_MAX - len(f"countersign//{pipeline}/{environment}/") - tail_max
+    left = BRANCH_BYTES_MAX - len(f"{prefix}//{pipeline}/{environment}/") - tail_max
     namespace = _readable(ref.pipeline.namespace, characters_max=left)
-    return f"countersign/{namespace}/{pipeline}/{environment}{tail}"
+    return f"{prefix}/{namespace}/{pipeline}/{environment}{tail}"
 
 
 def _readable(text: str, *, characters_max: int) -> str:

@@ -125,7 +125,14 @@ def headline(job: Job) -> str:
     ref = job.request.promotion
     after = short(job.request.content.revision)
     caution = " (downgrade)" if Caution.DOWNGRADE in job.request.cautions else ""
-    return plain(f"Promote {ref.pipeline.name} to {ref.environment}: {after}{caution}")
+    # Names are values here, never templates.
+    title = job.access.forge.pull_requests.title.format(
+        namespace=ref.pipeline.namespace,
+        pipeline=ref.pipeline.name,
+        environment=ref.environment,
+        revision=after,
+    )
+    return plain(f"{title}{caution}")
 
 
 def trailers(job: OpenJob) -> tuple[str, ...]:

@@ -81,7 +81,8 @@ class _Job(BaseModel):
 
     @property
     def branch(self) -> str:
-        return head_branch(self.request, attempt=self.attempt)
+        prefix = self.access.forge.pull_requests.branch_prefix
+        return head_branch(self.request, attempt=self.attempt, prefix=prefix)
 
     @property
     def revision(self) -> str:
