@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from doubles.watched import NOW, Cluster, pipeline_manifest, release
+from doubles.watched import NOW, Cluster, condition, namespace, pipeline_manifest, release
 
 from countersign.contracts import messages as m
 from countersign.contracts.promotion import OVERDUE, State
@@ -383,3 +383,46 @@ def test_completion_says_whether_its_merge_was_told_or_follows(*, told: bool) ->
 
     assert before == []
     assert completed.merge_inferred is not told
+
+
+def applied(environment: str, commit: str, *, built: str) -> dict[str, Any]:
+    """A Kustomization that runs a commit, and what it built of that."""
+    recorded = f"main@sha1:{commit * 40}"
+    return {
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": {"name": "podinfo", "namespace": namespace(environment), "generation": 2},
+        "spec": {"sourceRef": {"kind": "GitRepository", "name": "podinfo"}},
+        "status": {
+            "observedGeneration": 2,
+            "lastAppliedRevision": recorded,
+            "lastAttemptedRevision": recorded,
+            "conditions": [condition("Ready", "True", reason="Succeeded")],
+            "history": [{"digest": f"sha256:{built * 64}"}],
+        },
+    }
+
+
+@pytest.mark.parametrize("phase", [State.WAITING, State.OPEN, State.DEPLOYING])
+def test_commit_that_the_environment_below_names_no_more_is_replaced_until_it_is_merged(
+    phase: State,
+) -> None:
+    """A force-push amended the commit; the pull request kept the one that is gone."""
+    world = Cluster(
+        pipeline_manifest("dev", "prod", kind="Kustomization"),
+        applied("dev", "b", built="2"),
+        applied("prod", "a", built="1"),
+    )
+    request = request_of(world)
+    told = [opened(request), merged(request)]
+    world.hear(*told[: {State.WAITING: 0, State.OPEN: 1, State.DEPLOYING: 2}[phase]])
+
+    world.apply(applied("dev", "c", built="2"))
+    asked = requests(world.step())
+
+    if phase is State.DEPLOYING:
+        assert asked == []
+        return
+    (again,) = asked
+    assert again.content.revision.commit == "c" * 40
+    assert world.promotions[request.promotion.promotion_id].state is State.SUPERSEDED
