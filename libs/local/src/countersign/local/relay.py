@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.local.refusals import LocalRefusal
+from countersign.telemetry.logs import configure_logs
 
 CONNECT_S: Final = 5.0
 # Longer than any answer that is waited for, event streams included.
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("ways", nargs="+", type=read_way, metavar="HOST:PORT=HOST:PORT")
     given = parser.parse_args(arguments)
+    configure_logs(service="countersign-relay", level="warning")
     try:
         asyncio.run(_run(given.ways))
     except OSError as error:

@@ -27,6 +27,7 @@ from countersign.messaging.administration.server_config import (
     make_keys,
     server_config,
 )
+from countersign.telemetry.logs import configure_logs
 
 PROGRAM: Final = "countersign-furnish"
 FORGE_PORT: Final = 3000
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=GATEWAY_PORT, help="of the board, in browsers")
     parser.add_argument("--forge-port", type=int, default=FORGE_PORT, help="of the forge")
     given = parser.parse_args(arguments)
+    configure_logs(service=PROGRAM, level="warning")
     layout = Layout(given.dir.resolve())
     # Containers share a loopback, or relays make it look so: the other ports are nobody else's.
     ports = Ports(gateway=given.port, forge=given.forge_port, webhooks=WEBHOOKS_PORT, bus=BUS_PORT)

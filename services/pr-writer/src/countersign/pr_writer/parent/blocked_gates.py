@@ -1,4 +1,4 @@
-"""Which promotions are blocked at their gates, as Pipelines were last observed."""
+"""Keeps which promotions are blocked at their gates, as Pipelines were last observed."""
 
 from countersign.contracts.messages import GateState, PipelineDeleted, PipelineObserved
 from countersign.contracts.promotion import Promotion

@@ -22,6 +22,7 @@ from countersign.setup.checks.model import Finding
 from countersign.setup.checks.provider import check_provider
 from countersign.setup.checks.settings import CheckSettings
 from countersign.setup.checks.words import line
+from countersign.telemetry.logs import configure_logs
 
 PROGRAM: Final = "countersign-check"
 EXIT_FAULTS: Final = 1
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "the bus's user `topology` in COUNTERSIGN_NKEY_FILE.",
     )
     parser.parse_args(arguments)
+    configure_logs(service=PROGRAM, level="warning")
     try:
         settings, bus = CheckSettings(), BusSettings()
         forges = read_document(settings.forges_file, ForgeList)
