@@ -1,0 +1,98 @@
+"""Pull requests that are closed because their promotion is over, and what is told of them."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from doubles import stories as s
+
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.messages import CredentialMode, ForgeUser
+from countersign.dialects.repositories.interface import LookScope, View
+from countersign.dialects.repositories.pulls import Pull, PullState
+from countersign.pr_writer.executor import aftercare
+from countersign.pr_writer.jobs.model import Access, LookJob
+from countersign.pr_writer.jobs.outcomes import Fate
+
+BOT = ForgeUser(id="9", login="bot")
+
+
+def job(*, closes: bool = False, warning: str = "") -> LookJob:
+    request = s.requested(mode=CredentialMode.STORED)
+    forge = Forge(name="Forge", kind="github", origin=request.destination.origin)
+    access = Access(mode=CredentialMode.STORED, forge=forge)
+    return LookJob(request=request, attempt=1, access=access, closes=closes, warning=warning)
+
+
+@dataclass
+class AForge:
+    """Has one pull request; somebody may merge it just before it is closed."""
+
+    merged_meanwhile: bool = False
+    state: PullState = PullState.OPEN
+    comments: list[str] = field(default_factory=list)
+
+    async def look(self, _place: object, scope: LookScope) -> View:
+        pull = Pull(
+            number=7,
+            state=self.state,
+            head_branch=job().branch,
+            head_commit="c" * 40,
+            head_repository_id="1",
+            base_branch="main",
+        )
+        return View(
+            repository_id="1",
+            viewer=BOT,
+            may_write=True,
+            archived=False,
+            base=None,
+            head=None,
+            pulls=(),
+            previous=(pull,) if 7 in scope.pulls else (),
+            open_pulls=(pull,) if self.state is PullState.OPEN else (),
+            read_at_s=0.0,
+        )
+
+    async def close_pull(self, _place: object, _number: int, *, comment: str) -> None:
+        self.comments.append(comment)
+        if self.merged_meanwhile:
+            self.state = PullState.MERGED
+        self.state = PullState.CLOSED if self.state is PullState.OPEN else self.state
+
+    async def comment(self, _place: object, _number: int, *, comment: str) -> None:
+        self.comments.append(comment)
+
+
+class Reports:
+    async def user(self, user: ForgeUser | None) -> None:
+        assert user == BOT
+
+
+@pytest.mark.parametrize(("merged", "fate"), [(True, Fate.MERGED), (False, Fate.CLOSED)])
+async def test_what_was_merged_before_it_could_be_closed_is_told_as_merged(
+    *, merged: bool, fate: Fate
+) -> None:
+    forge = AForge(merged_meanwhile=merged)
+
+    looked = await aftercare.look(job(closes=True), forge=forge, reporter=Reports())  # type: ignore[arg-type]
+
+    (pull,) = looked.pulls
+    assert pull.fate is fate
+    assert pull.ended_by == (None if merged else BOT)
+
+
+async def test_warning_is_said_at_what_is_open_and_leaves_it_open() -> None:
+    forge = AForge()
+    warned = job(warning="staging has failed")
+
+    await aftercare.look(warned, forge=forge, reporter=Reports())  # type: ignore[arg-type]
+    forge.state = PullState.MERGED
+    numbered = _with_its_number(warned)
+    looked = await aftercare.look(numbered, forge=forge, reporter=Reports())  # type: ignore[arg-type]
+
+    assert [warned.warning in comment for comment in forge.comments] == [True]
+    assert [p.fate for p in looked.pulls] == [Fate.MERGED]
+
+
+def _with_its_number(asked: LookJob) -> LookJob:
+    return asked.model_copy(update={"numbers": (7,)})
