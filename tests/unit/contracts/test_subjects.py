@@ -1,6 +1,7 @@
 """Subjects: what is published where, and that names cannot break out of their place."""
 
 import pytest
+from doubles import stories
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +112,12 @@ def test_request_is_addressed_exactly_where_its_method_is(method: object) -> Non
     assert subjects.rpc_subject(known, replica=replica).startswith(subjects.RPC_ROOT)
     with pytest.raises(ValueError, match="replica needed"):
         subjects.rpc_subject(known, replica="" if known.addressed else "approval-0")
+
+
+def test_fact_of_an_attempt_has_one_id_whoever_tells_it_and_however() -> None:
+    """Webhook and polling told a merge under ids of their own, so that it was heard twice."""
+    hooked = stories.merged().model_copy(update={"by": None, "merge_commit": ""})
+
+    assert subjects.fact_id(hooked) == subjects.fact_id(stories.merged())
+    others = (stories.merged(attempt=2), stories.closed(), stories.completed())
+    assert len({subjects.fact_id(e) for e in (hooked, *others)}) == 1 + len(others)
