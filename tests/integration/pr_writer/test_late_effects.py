@@ -52,3 +52,17 @@ async def test_commit_that_comes_late_is_nobody_elses(story: Story, runner: Runn
     assert (first.retryable, second.retryable) == (True, True)
     assert second.after_s is not None
     assert story.open_pulls() == []
+
+
+async def test_next_job_of_a_lane_finds_what_opened_when_nobody_could_look(
+    story: Story, runner: Runner
+) -> None:
+    """A person's token is revoked with their promotion; what it sent may open after that."""
+    before = story.job()
+    await runner.open(before)
+    story.forge.merge(REPOSITORY, 1, by="ada")
+
+    outcome = await runner.open(story.job(story.requested("6.9.1"), uncertain=(before.branch,)))
+
+    assert [(p.pull_request.number, p.fate) for p in outcome.others] == [(1, Fate.MERGED)]
+    assert outcome.pull.pull_request.number == 2

@@ -67,7 +67,7 @@ class Taking:
 class Service:
     """The parent, without a bus and without executors of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, executors: Executors | None = None) -> None:
         self.bus, self.now_s = Taking(), 0.0
         self.projection = Projection(clock=lambda: NOW, monotonic=lambda: self.now_s)
         forges = tuple(
@@ -76,7 +76,7 @@ class Service:
             if name == "ours" or origin != s.DESTINATION.origin
         )
         parts = {
-            "dispatcher": Executors(),
+            "dispatcher": executors or Executors(),
             "announcer": Announcer(self.bus, clock=lambda: NOW),  # type: ignore[arg-type]
             "accesses": AccessBook(ForgeList(forges=forges), secrets=SecretSource(folder="x")),
         }

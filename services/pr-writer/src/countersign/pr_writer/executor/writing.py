@@ -25,7 +25,7 @@ from countersign.pr_writer.executor.manifests.reading import read_candidates
 from countersign.pr_writer.executor.remains import Remains, beside
 from countersign.pr_writer.executor.sightings import place_of, seen
 from countersign.pr_writer.jobs.model import OpenJob
-from countersign.pr_writer.jobs.outcomes import Failure, Followed, Known, Looked, Opened
+from countersign.pr_writer.jobs.outcomes import Failure, Followed, Known, Looked, Opened, SeenPull
 from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
 
 IN_FLIGHT_S: Final = 2.0  # another try of the same job is at it
@@ -80,6 +80,23 @@ class Writing:
         known = {p.number: p for p in (*view.previous, *beside(view, job))}
         view = replace(view, previous=tuple(known.values()))
         base = self._check(view)
+        result = await self._opened(view, base)
+        if not (self._job.uncertain and isinstance(result.outcome, Opened)):
+            return result
+        others = await self._others()
+        return replace(result, outcome=result.outcome.model_copy(update={"others": others}))
+
+    async def _others(self) -> tuple[SeenPull, ...]:
+        """Look for what came of attempts of the lane with which nobody else may look any more."""
+        found: list[SeenPull] = []
+        for branch in self._job.uncertain:
+            view = await self._forge.look(self._place, LookScope(head_branch=branch))
+            ours = (p for p in view.own_pulls if p.base_branch == self._place.base_branch)
+            found += [seen(pull, view, self._job) for pull in ours]
+        return tuple(found)
+
+    async def _opened(self, view: View, base: Tip) -> Result:
+        job = self._job
         left = await self._remains.find(view, base)
         if left is not None and left.pull is not None:
             found = seen(left.pull, view, job, author=view.viewer)

@@ -107,6 +107,8 @@ class OpenJob(_Job):
     known: Known = Known()
     # What an earlier try sent may take so long; what it did is found, and nothing new is opened.
     opens_in_s: float = 0.0
+    # Branches of the lane whose pull request may have opened with nobody left who could look.
+    uncertain: tuple[str, ...] = ()
 
 
 class LookJob(_Job):

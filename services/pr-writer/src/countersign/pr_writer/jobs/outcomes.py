@@ -94,6 +94,8 @@ class Opened(BaseModel):
     # Numbers of older ones that were closed for it.
     closed: tuple[int, ...] = ()
     learned: Known = Known()
+    # Those of uncertain branches, as the forge has them.
+    others: tuple[SeenPull, ...] = ()
 
 
 class Looked(BaseModel):

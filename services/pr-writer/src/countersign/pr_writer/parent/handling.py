@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.identity import head_branch
 from countersign.contracts.message import Message
 from countersign.contracts.messages import ApprovalGranted
 from countersign.contracts.promotion import Approval, State
@@ -136,6 +137,14 @@ class Handling:
                 "tries": tries,
                 "previous": self._projection.previous_pulls(record),
                 "opens_in_s": self._projection.opens_in_s(record),
+                "uncertain": tuple(
+                    head_branch(
+                        other.promotion.request,
+                        attempt=other.promotion.attempt,
+                        prefix=access.forge.pull_requests.branch_prefix,
+                    )
+                    for other in self._projection.uncertain(record)
+                ),
             }
         )
         consent = job.consent.model_copy(update={"delegates": tuple(sorted(record.delegates))})
@@ -176,6 +185,7 @@ class Handling:
                     self._projection.fold(ended, trace={})
             elif after.promotion.state is State.SUPERSEDED:
                 await self._looking.settle(after)
+            await self._looking.tell_others(record, outcome.others)
             return
         if not isinstance(outcome, Failure):
             raise TypeError("an opening ends as opened or failed")

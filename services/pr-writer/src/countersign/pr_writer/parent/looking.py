@@ -92,6 +92,14 @@ class Looking:
                 for pull in outcome.pulls:
                     await self._tell(record.promotion_id, pull)
 
+    async def tell_others(self, record: PromotionRecord, pulls: tuple[SeenPull, ...]) -> None:
+        """Tell what came of uncertain attempts of the lane, and of no other that is named."""
+        uncertain = {other.promotion_id for other in self._projection.uncertain(record)}
+        for pull in pulls:
+            promotion_id = pull.pull_request.head_branch.rpartition("/")[2].partition("-")[0]
+            if promotion_id in uncertain:
+                await self._tell(promotion_id, pull)
+
     async def _tell(self, promotion_id: str, pull: SeenPull) -> None:
         record = self._projection.get(promotion_id)
         if record is None:

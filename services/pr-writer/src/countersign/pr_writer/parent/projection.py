@@ -20,7 +20,7 @@ from countersign.contracts.messages import (
     PullRequestOpened,
     PullRequestUpdated,
 )
-from countersign.contracts.promotion import State
+from countersign.contracts.promotion import OVER, State
 from countersign.pr_writer.jobs.model import PREVIOUS_MAX
 from countersign.pr_writer.parent.blocked_gates import BlockedGates
 from countersign.pr_writer.parent.interfaces import Clock, MonotonicClock, ReceivedEvent
@@ -33,6 +33,8 @@ from countersign.pr_writer.parent.records import (
     sent_at,
 )
 
+# Each costs a question to the forge.
+UNCERTAIN_MAX: Final = 2
 PIPELINES: Final = "PIPELINES"
 # Late events are about the newest few of an environment; older ones change nothing any more.
 PROMOTIONS_PER_ENVIRONMENT_MAX: Final = 20
@@ -154,6 +156,23 @@ class Projection:
             and _repository(other.promotion.request) == ours
         ]
         return tuple(sorted(numbers, reverse=True)[:PREVIOUS_MAX])
+
+    def uncertain(self, record: PromotionRecord) -> tuple[PromotionRecord, ...]:
+        """Return promotions of the lane whose last attempt may have opened something, untold.
+
+        With a person's token nobody may look once it is revoked; the next who comes may.
+        """
+        ours = _repository(record.promotion.request)
+        found = (
+            other
+            for other in self._others(record)
+            if other.pull is None
+            and other.late_until_s > 0
+            and other.promotion.state in OVER
+            and not other.may_be_looked_for
+            and _repository(other.promotion.request) == ours
+        )
+        return tuple(sorted(found, key=lambda r: -r.late_until_s)[:UNCERTAIN_MAX])
 
     def waits_until_s(self, record: PromotionRecord) -> float:
         """Return when the lane is free for the record's attempt, by the monotonic clock.
