@@ -44,10 +44,18 @@ class Finding(Executors):
 async def test_pull_request_that_nobody_could_look_for_is_told_by_the_next_job_once() -> None:
     executors = Finding()
     service = Service(executors)
+    service.now_s = 100.0
     older = s.requested(mode=CredentialMode.DELEGATED)
     past = (older, s.begun("a1"), s.granted("a1"), s.progressed(OpeningStep.OPENING))
     for sequence, event in enumerate((*past, s.superseded()), 1):
         await service.projection.apply(Received(event, sequence))
+    # Overtaken before it had sent anything, as many are that only waited for the lane.
+    for number in range(8):
+        ref = older.promotion.model_copy(update={"promotion_id": f"w{number:015d}"})
+        waited = s.requested(mode=CredentialMode.DELEGATED, promotion=ref)
+        told = (waited, s.granted("a2"), s.superseded())
+        for event in (told[0], *(e.model_copy(update={"promotion": ref}) for e in told[1:])):
+            await service.projection.apply(Received(event, 6))
     service.now_s = 10_000.0
     for sequence, promotion_id in enumerate((NEWER, "d" * 16), 10):
         ref: PromotionRef = older.promotion.model_copy(update={"promotion_id": promotion_id})

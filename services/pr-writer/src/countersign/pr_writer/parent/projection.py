@@ -34,7 +34,7 @@ from countersign.pr_writer.parent.records import (
 )
 
 # Each costs a question to the forge.
-UNCERTAIN_MAX: Final = 2
+UNCERTAIN_MAX: Final = 4
 PIPELINES: Final = "PIPELINES"
 # Late events are about the newest few of an environment; older ones change nothing any more.
 PROMOTIONS_PER_ENVIRONMENT_MAX: Final = 20
@@ -167,12 +167,12 @@ class Projection:
             other
             for other in self._others(record)
             if other.pull is None
-            and other.late_until_s > 0
+            and other.sent_at_s != 0
             and other.promotion.state in OVER
             and not other.may_be_looked_for
             and _repository(other.promotion.request) == ours
         )
-        return tuple(sorted(found, key=lambda r: -r.late_until_s)[:UNCERTAIN_MAX])
+        return tuple(sorted(found, key=lambda r: -r.sent_at_s)[:UNCERTAIN_MAX])
 
     def waits_until_s(self, record: PromotionRecord) -> float:
         """Return when the lane is free for the record's attempt, by the monotonic clock.
