@@ -147,7 +147,7 @@ class Nemeses:
         async with asyncio.timeout(_ROOM_S_MAX):
             while True:
                 with contextlib.suppress(*_AWAY):
-                    return await self._limit_stream(bytes_max=STREAMS[_PROMOTIONS].bytes_max)
+                    return await self._limit_stream(bytes_max=STREAMS[_PROMOTIONS].bounds.bytes_max)
                 await asyncio.sleep(_LOOK_S)
 
     async def _limit_stream(self, *, bytes_max: int) -> None:

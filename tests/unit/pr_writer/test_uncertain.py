@@ -6,7 +6,6 @@ from unit.pr_writer.test_bad_entries import NOW, Executors, Received, Service
 from countersign.contracts.messages import (
     CredentialMode,
     OpeningStep,
-    PromotionRef,
     PullRequestMerged,
     PullRequestOpened,
 )
@@ -53,12 +52,12 @@ async def test_pull_request_that_nobody_could_look_for_is_told_by_the_next_job_o
     for number in range(8):
         ref = older.promotion.model_copy(update={"promotion_id": f"w{number:015d}"})
         waited = s.requested(mode=CredentialMode.DELEGATED, promotion=ref)
-        told = (waited, s.granted("a2"), s.superseded())
-        for event in (told[0], *(e.model_copy(update={"promotion": ref}) for e in told[1:])):
+        after = (e.model_copy(update={"promotion": ref}) for e in (s.granted("a2"), s.superseded()))
+        for event in (waited, *after):
             await service.projection.apply(Received(event, 6))
     service.now_s = 10_000.0
     for sequence, promotion_id in enumerate((NEWER, "d" * 16), 10):
-        ref: PromotionRef = older.promotion.model_copy(update={"promotion_id": promotion_id})
+        ref = older.promotion.model_copy(update={"promotion_id": promotion_id})
         job = Received(s.requested(mode=CredentialMode.STORED, promotion=ref), sequence, NOW)
         await service.projection.apply(job)
         await service.handling.on_work(job)

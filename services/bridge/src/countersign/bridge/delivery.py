@@ -12,7 +12,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import EVENTS
 from countersign.messaging.reading import ReaderDurable, Reading
 from countersign.process.clocks import MACHINE, Clocks
-from countersign.process.tasks.isolation import isolated
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import counter
 from countersign.telemetry.tracing import SpanKind, span
@@ -88,7 +88,7 @@ class Delivery:
             body=reading.body,
         )
         parcel = None
-        with isolated("bridge", sequence=reading.received.sequence):
+        with one_entry("bridge", sequence=reading.received.sequence):
             parcel = self._shape(event) if not self._wanted or name in self._wanted else None
         if parcel is None:
             await reading.done()

@@ -11,7 +11,7 @@ from datetime import datetime
 from math import ceil
 from typing import Final
 
-from countersign.contracts.bounded import BoundedDict
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Retryable
 from countersign.contracts.message import Message

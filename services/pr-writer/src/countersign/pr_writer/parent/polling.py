@@ -16,7 +16,7 @@ from countersign.pr_writer.parent.interfaces import MonotonicClock, Sleep
 from countersign.pr_writer.parent.looking import Looking
 from countersign.pr_writer.parent.projection import Projection
 from countersign.pr_writer.parent.records import PromotionRecord
-from countersign.process.tasks.isolation import isolated
+from countersign.process.tasks.entries import one_entry
 from countersign.telemetry import attributes as names
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import span
@@ -79,7 +79,7 @@ class Polling:
         self, record: PromotionRecord, ask: Callable[[PromotionRecord], Awaitable[None]]
     ) -> None:
         promotion_id = record.promotion_id
-        with isolated("poll", promotion_id=promotion_id):
+        with one_entry("poll", promotion_id=promotion_id):
             try:
                 await ask(record)
             except (Retryable, Rejected) as error:

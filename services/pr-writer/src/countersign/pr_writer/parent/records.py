@@ -84,7 +84,7 @@ class PromotionRecord:
 
     @property
     def mode(self) -> CredentialMode:
-        """With which kind of credential its attempt is made."""
+        """Return the kind of credential that its attempt is made with."""
         if self.pull is not None:
             return self.pull_mode
         granted = self.promotion.granted
