@@ -31,8 +31,17 @@ class Trouble:
     instance: str = ""
     # What somebody wrote, which is not lost by this.
     kept: str = ""
-    # It may work then; 0 where that is not known.
-    retry_after_s: int = 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassingTrouble(Trouble):
+    """A failure that may be over after so many seconds; 0 where that is not known."""
+
+    retry_after_s: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -55,7 +64,7 @@ def problem_of(
         words = REFUSALS.get(error.reason, UNKNOWN_REFUSAL)
     else:
         words = DELAYS.get(error.reason, UNKNOWN_DELAY)
-    return Trouble(
+    return PassingTrouble(
         status=words.status,
         code=error.reason,
         title=words.title,

@@ -94,7 +94,7 @@ class Polling:
         """Say at an open pull request, once, that its way is blocked now."""
         now = self._projection.get(record.promotion_id) or record
         why = self._projection.blocked.why(now.promotion)
-        if not why or now.warned or not _is_followed(now):
+        if not why or not _is_followed(now):
             return
         # Told first: what is said twice is worse than what is not said.
         summary = self._last.get(now.promotion_id, Followed()).summary

@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from countersign.contracts.bounds.dictionaries import BoundedDict
 from countersign.contracts.life import advance
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     ApprovalGranted,
+    GateState,
     PipelineDeleted,
     PipelineObserved,
     PromotionRef,
@@ -20,9 +22,8 @@ from countersign.contracts.messages import (
     PullRequestOpened,
     PullRequestUpdated,
 )
-from countersign.contracts.promotion import OVER, State
+from countersign.contracts.promotion import OVER, Promotion, State
 from countersign.pr_writer.jobs.model import PREVIOUS_MAX
-from countersign.pr_writer.parent.blocked_gates import BlockedGates
 from countersign.pr_writer.parent.interfaces import Clock, MonotonicClock, ReceivedEvent
 from countersign.pr_writer.parent.records import (
     ATTEMPT_S,
@@ -35,11 +36,50 @@ from countersign.pr_writer.parent.records import (
 
 # Each costs a question to the forge.
 UNCERTAIN_MAX: Final = 4
+# A comment that is forgotten is made once more.
+WARNED_MAX: Final = 10_000
 PIPELINES: Final = "PIPELINES"
 # Late events are about the newest few of an environment; older ones change nothing any more.
 PROMOTIONS_PER_ENVIRONMENT_MAX: Final = 20
 _LONG_AGO: Final = datetime.fromtimestamp(0, tz=UTC)
 _LEFT_OPEN: Final = frozenset({State.OPEN, State.SUPERSEDED, State.REJECTED, State.COMPLETED})
+
+
+class BlockedGates:
+    """Promotions that are blocked at their gates, and those whose pull request says so already.
+
+    Grows with the number of Pipelines, which the cluster bounds.
+    """
+
+    def __init__(self) -> None:
+        self._messages: dict[tuple[str, str], dict[str, str]] = {}
+        self._warned: BoundedDict[tuple[str, int], None] = BoundedDict(WARNED_MAX)
+
+    def apply(self, event: PipelineObserved | PipelineDeleted) -> None:
+        key = (event.pipeline.namespace, event.pipeline.name)
+        self._messages.pop(key, None)
+        if isinstance(event, PipelineDeleted):
+            return
+        gates = (e.gate for e in event.environments if e.gate is not None)
+        blocked = [g for g in gates if g.state is GateState.BLOCKED and g.promotion_id]
+        if blocked:
+            self._messages[key] = {g.promotion_id: g.message for g in blocked}
+
+    def warn(self, ref: PromotionRef) -> None:
+        """Remember that the pull request of an attempt says it."""
+        self._warned[ref.promotion_id, max(1, ref.attempt)] = None
+
+    def forget(self) -> None:
+        """Forget the gates: their stream was made anew."""
+        self._messages.clear()
+
+    def why(self, promotion: Promotion) -> str:
+        """Say why a promotion is blocked; empty where it is not, or where that is said already."""
+        ref = promotion.ref
+        if (ref.promotion_id, ref.attempt) in self._warned:
+            return ""
+        known = self._messages.get((ref.pipeline.namespace, ref.pipeline.name), {})
+        return known.get(ref.promotion_id, "")
 
 
 class Projection:
@@ -107,6 +147,8 @@ class Projection:
         ref: PromotionRef | None = getattr(event, "promotion", None)
         if ref is None:
             return
+        if isinstance(event, PullRequestUpdated) and event.warned:
+            self.blocked.warn(ref)
         record = self._records.get(ref.promotion_id)
         after = advance(record.promotion if record else None, event)
         if after is None:
@@ -122,7 +164,6 @@ class Projection:
             late_until_s=late_until(record, event, after=after, at_s=at_s),
             sent_at_s=sent_at(record, event, at_s=at_s, is_new_try=is_new_try),
             heard_at_s=at_s,
-            warned=record.warned and not is_new_try,
         )
         if isinstance(event, ApprovalGranted) and event.forge_user is not None:
             record = replace(record, delegates=record.delegates | {event.forge_user.id})
@@ -134,7 +175,7 @@ class Projection:
         elif isinstance(event, PullRequestMerged | PullRequestClosed):
             record = replace(record, pull=record.pull or event.pull_request, pull_over=True)
         elif isinstance(event, PullRequestUpdated) and after.state is State.OPEN:
-            record = replace(record, pull_over=False, warned=record.warned or event.warned)
+            record = replace(record, pull_over=False)
         self._records[ref.promotion_id] = record
 
     def _remember(self, record: PromotionRecord) -> None:

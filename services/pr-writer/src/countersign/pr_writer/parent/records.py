@@ -57,7 +57,6 @@ class PromotionRecord:
             pull request. Zero where none was.
         delegates: ids of all who delegated for it.
         heard_at_s: by the monotonic clock; when anything was last heard of it.
-        warned: a comment at its pull request says that its way is blocked.
 
     """
 
@@ -70,7 +69,6 @@ class PromotionRecord:
     sent_at_s: float = 0.0
     delegates: frozenset[str] = frozenset()
     heard_at_s: float = 0.0
-    warned: bool = False
 
     @property
     def lane(self) -> Lane:
