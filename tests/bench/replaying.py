@@ -38,8 +38,8 @@ from countersign.contracts.messages import (
     PullRequestOpened,
     PullRequestProgressed,
 )
+from countersign.contracts.record.decisions import Heard
 from countersign.contracts.subjects import INTAKE_ROOT, event_subject
-from countersign.gateway.timeline.moments import Heard
 from countersign.gateway.view.projection import Projection as Shown
 from countersign.messaging.administration.local_server import LocalServer, local_server
 from countersign.messaging.administration.provisioning import apply_topology
