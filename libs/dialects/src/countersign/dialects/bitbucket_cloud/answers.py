@@ -176,6 +176,16 @@ def pulls_in(pages: Sequence[Answer]) -> tuple[Pull, ...]:
     return tuple(found[number] for number in sorted(found, reverse=True))
 
 
+def is_open_here(answer: Answer) -> bool:
+    """Say if one of them is open whose branch is in the repository itself, not in a fork."""
+    return any(
+        pull.state is PullState.OPEN
+        and pull.head_repository_id == shapes.text_at(node, "destination", "repository", "uuid")
+        for node in values_in(answer)
+        for pull in [pull_of(node)]
+    )
+
+
 def status_of(node: Json) -> PullStatus:
     told = shapes.text(node, "state")
     state = _STATES.get(told)

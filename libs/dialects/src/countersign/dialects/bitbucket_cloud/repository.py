@@ -142,7 +142,7 @@ class BitbucketCloudRepository:
         """Look first: a second one for a branch would change the text of the one that is open."""
         (there,) = yield from self._ask(requests.pulls(place, head_branch=head))
         with shapes.reading("list pull requests"):
-            if any(p.state is PullState.OPEN for p in answers.pulls_in([there])):
+            if answers.is_open_here(there):
                 raise Rejected(
                     ForgeRefusal.PULL_EXISTS,
                     f"{place.name}: a pull request is open for branch {head!r}",
