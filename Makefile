@@ -34,7 +34,7 @@ demo: $(BIN)/.ready ## start everything on loopback (AUTO=1: walk a promotion by
 	@$(BIN)/countersign-demo $(if $(AUTO),--auto) $(if $(DIR),--dir $(DIR)) $(if $(PORT),--port $(PORT))
 
 test: $(BIN)/.ready go ## all tests
-	@.ci/provide git browser node
+	@.ci/provide git browser node promtool
 	$(BIN)/python tests/prerequisites.py
 	$(BIN)/pytest -n auto --no-loadscope-reorder
 

@@ -84,7 +84,8 @@ BROWSER = Prerequisite(
 )
 NODE = Prerequisite(("node",), "nodejs", "an identity provider to sign in at")
 NPM = Prerequisite(("npm",), "npm", "the packages of that provider and of axe, and for buf")
-PREREQUISITES = (GIT, BROWSER, NODE, NPM)
+PROMTOOL = Prerequisite(("promtool",), "prometheus", "the alert rules, tried")
+PREREQUISITES = (GIT, BROWSER, NODE, NPM, PROMTOOL)
 # As tests/subscribers/go.mod asks for.
 GO_VERSION = (1, 26)
 _FOLDER = f"{reference.VARIABLE}=a folder"

@@ -128,6 +128,32 @@ CREDENTIALS: Final = Board(
             kind="bargauge",
         ),
         Panel(
+            title="Stored credentials, by validity",
+            queries={"{{validity}}": "max by (validity) (countersign_credentials)"},
+            kind="bargauge",
+        ),
+        Panel(
+            title="Days until the first credential of an environment ends",
+            queries={
+                "{{environment}}": "min by (environment) "
+                "(countersign_credentials_soonest_expiry_days)"
+            },
+            kind="bargauge",
+        ),
+        Panel(
+            title="Promotions in a day, by flow",
+            queries={
+                "{{flow}}": "sum by (flow) (increase(countersign_promotions_opened_total[1d]))"
+            },
+        ),
+        Panel(
+            title="Redemptions refused in an hour",
+            queries={
+                "{{outcome}}": "sum by (outcome) (increase(countersign_rpc_answered_total"
+                '{method="approval.redeem",outcome!="ok"}[1h]))'
+            },
+        ),
+        Panel(
             title="Checks in an hour, by what was found",
             queries={
                 "{{validity}}": "sum by (validity) (increase(countersign_auditor_checks_total[1h]))"

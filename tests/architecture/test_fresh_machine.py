@@ -149,6 +149,6 @@ def test_absent_program_skips_with_the_command_to_type(monkeypatch: pytest.Monke
 def test_what_tests_ask_for_is_what_is_installed(
     machine: Path, wanted: prerequisites.Prerequisite
 ) -> None:
-    done = _run(machine, PROVIDE, "git", "browser", "node")
+    done = _run(machine, PROVIDE, "git", "browser", "node", "promtool")
 
     assert wanted.package in done.stdout.splitlines()[-1].split()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from doubles.local_forge import RunningForge, running_forge
+from unit.gateway.browsing import browser
+from unit.gateway.doubles import Scene
 
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
@@ -35,6 +37,7 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.secret import Secret
 from countersign.contracts.subjects import event_subject
+from countersign.local.demo.walk.scanning import Scanner
 from countersign.messaging.administration.local_server import LocalServer, local_server
 from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, open_bus
@@ -45,6 +48,7 @@ from countersign.process.health import Health
 REF = SecretRef(namespace="apps", name="promotion")
 SUBJECT = event_subject(TokenChecked(credential=REF))
 DEADLINE_S = 30.0
+CANARY_CHARACTERS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +239,25 @@ async def test_auditor_checks_at_once_after_a_refusal_in_use_and_then_rests(worl
     assert event.findings[0].code == "token_invalid"
 
 
+async def assert_token_is_nowhere(world: World, event: TokenChecked, token: Secret) -> None:
+    """Scan all that the auditor wrote, and all that the gateway exports of it."""
+    scanner = Scanner(token.reveal()[-CANARY_CHARACTERS:])
+    written = [world.log, *(p for p in (world.directory / "bus").rglob("*") if p.is_file())]
+    scene = Scene()
+    scene.tell(event)
+    exports = ("/credentials.csv", "/credentials.json", "/credentials", "/api/v1/credentials")
+    async with browser(scene) as client:
+        answers = {path: (await client.get(path)).content for path in exports}
+
+    found = [f.place for path in written for f in scanner.search_file(path)]
+    found += [f.place for path, body in answers.items() for f in scanner.search(body, path)]
+    assert found == []
+    assert all(REF.name.encode() in body for body in answers.values())
+    # What finds nothing must be able to find it.
+    control = world.directory / "secrets" / REF.namespace / REF.name / "token"
+    assert [f.place for f in scanner.search_file(control)] == [str(control)]
+
+
 async def test_auditor_looks_when_somebody_asks_it_to(world: World) -> None:
     token = world.forge.token("ada", scopes=["repo"])
     world.store(token)
@@ -254,6 +277,7 @@ async def test_auditor_looks_when_somebody_asks_it_to(world: World) -> None:
 
     assert isinstance(answer, CheckResponse)
     assert answer.problem is None
+    await assert_token_is_nowhere(world, event, token)
     assert [change.kind for change in event.history] == [
         TokenChangeKind.FIRST_CHECKED,
         TokenChangeKind.VALIDITY,

@@ -12,14 +12,18 @@ from unit.gateway.browsing import browser, form_token
 from unit.gateway.doubles import Scene
 from unit.gateway.stories import Pipeline
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import Person
 from countersign.gateway.access.cluster_access import FRESH_S, HELD_S, ClusterAccess
+from countersign.gateway.access.holdings import ClusterReviewer
+from countersign.gateway.interfaces import Evidence
 from countersign.gateway.live.hub import Client
 from countersign.gateway.live.rendition import View
-from countersign.gateway.model import PipelineKey
+from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.schedule import recheck
 from countersign.kube.access.http_api import HttpClusterApi, cluster_api
 from countersign.kube.objects import Manifest
+from countersign.kube.refusals import ClusterRefusal
 
 ROLE = """
 apiVersion: rbac.authorization.k8s.io/v1
@@ -346,3 +350,34 @@ async def test_api_server_that_is_away_allows_nothing_and_is_named(
     assert program.json()["code"] == "access_unknown"
     assert "checkout" not in page.text
     assert out.status_code == 303
+
+
+class WithoutBindings(Switch):
+    """An API server that lets us ask about groups, and read no bindings."""
+
+    async def call(self, method: str, path: str, **how: Any) -> Manifest:
+        if "rbac.authorization.k8s.io" in path:
+            raise Rejected(ClusterRefusal.FORBIDDEN, path)
+        return await super().call(method, path, **how)
+
+
+async def test_review_finds_the_same_groups_by_bindings_and_by_asking(
+    rules: Rules, admin: HttpClusterApi, namespace: str
+) -> None:
+    rules.allow("promote", "pipelines/prod", kind="Group", who="oidc:platform")
+    rules.allow("promote", "pipelines/dev", kind="Group", who="oidc:juniors")
+    gate = GateKey(PipelineKey(namespace, "checkout"), "prod")
+    groups = ("oidc:platform", "oidc:juniors")
+    asking = ClusterReviewer(WithoutBindings(admin), groups=groups)
+
+    bound = (await ClusterReviewer(admin, groups=()).reach(gate, ("fleet",))).promoters
+    async with asyncio.timeout(10):
+        # The API server hears of its own Roles by a watch, a moment later.
+        while not (asked := (await asking.reach(gate, ()))).promoters.holders:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+
+    assert bound.evidence is Evidence.BINDINGS
+    assert {h.name for h in bound.holders if h.name in groups} == {"oidc:platform"}
+    assert "system:masters" in {h.name for h in bound.holders}
+    assert asked.promoters.evidence is Evidence.GROUPS
+    assert [h.name for h in asked.promoters.holders] == ["oidc:platform"]

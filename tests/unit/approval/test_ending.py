@@ -127,6 +127,37 @@ async def test_sign_out_ends_a_sign_in_under_way(house: House, approval: Service
     assert house.state(approval) == "waiting"
 
 
+async def test_revoking_now_ends_the_delegation_and_what_it_was_made_from(
+    house: House, approval: Service
+) -> None:
+    await house.request()
+    await house.grant(approval)
+    wanted = m.RevokeRequest(
+        person=person("ada"), promotion_id=requested().promotion.promotion_id, delegations=True
+    )
+
+    response = await approval.handlers.on_revoke(wanted, Call("gateway"))
+    await settle(approval)
+
+    assert response.revoked == 2
+    assert house.forge.living == []
+    assert house.stream.of(m.ApprovalExpired)[0].cause is m.ExpiryCause.WITHDRAWN
+    assert house.state(approval) == "waiting"
+
+
+async def test_revoking_now_of_somebody_else_ends_nothing(house: House, approval: Service) -> None:
+    await house.request()
+    await house.grant(approval)
+    wanted = m.RevokeRequest(
+        person=person("grace"), promotion_id=requested().promotion.promotion_id, delegations=True
+    )
+
+    await approval.handlers.on_revoke(wanted, Call("gateway"))
+    await settle(approval)
+
+    assert len(house.forge.living) == 2
+
+
 async def test_superseded_promotion_ends_its_tokens(house: House, approval: Service) -> None:
     await house.request()
     await house.grant(approval)

@@ -23,13 +23,15 @@ from countersign.contracts.messages import (
 from countersign.contracts.record.decisions import Heard
 from countersign.contracts.subjects import stream_of
 from countersign.gateway.access.accounts import Accounts
+from countersign.gateway.access.holdings import LocalReviewer
 from countersign.gateway.access.people import LocalAccess, LocalSignIn
 from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
+from countersign.gateway.auditor_client import AuditorClient
 from countersign.gateway.html.static_files import StaticFiles, read_static_files
 from countersign.gateway.html.templates import Templates
-from countersign.gateway.interfaces import Access, FeedStatus, Provider
+from countersign.gateway.interfaces import Access, FeedStatus, Provider, Reviewer
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.routes import Site, application
 from countersign.gateway.text.forge_links import ForgeLinks
@@ -128,6 +130,7 @@ class Scene:
     people: tuple[Person, ...] = PEOPLE
     access: Access = field(default_factory=LocalAccess)
     provider: Provider | None = None
+    reviewer: Reviewer | None = None
     sequences: dict[str, int] = field(default_factory=dict)
     session_key: bytes = b""
 
@@ -157,6 +160,8 @@ class Scene:
             screen=Screen(templates=self.templates, projection=self.projection, feed=self.feed),
             hub=self.hub,
             approval=ApprovalClient(self.requests),
+            auditor=AuditorClient(self.requests),
+            reviewer=self.reviewer or LocalReviewer(self.people),
             links=self.links,
         )
 

@@ -18,9 +18,15 @@ from countersign.contracts.messages import (
     FailureReason,
     Finding,
     FindingLevel,
+    ForgeUser,
     GateState,
     OpeningStep,
+    SecretRef,
+    TokenChange,
+    TokenChangeKind,
     TokenKind,
+    TokenOwnerKind,
+    TokenOwnerStanding,
     TokenRisk,
     TokenValidity,
 )
@@ -41,6 +47,27 @@ spec:
     - name: dev
     - name: staging
     - name: prod
+"""
+STORED_MANIFEST = """apiVersion: pipelines.weave.works/v1alpha1
+kind: Pipeline
+metadata:
+  name: cart
+  namespace: shop
+spec:
+  appRef: {apiVersion: helm.toolkit.fluxcd.io/v2, kind: HelmRelease, name: cart}
+  environments:
+    - name: dev
+    - name: staging
+    - name: prod
+  promotion:
+    strategy:
+      pull-request:
+        type: github
+        url: http://localhost:3000/acme/gitops
+        baseBranch: main
+        credential: stored
+        secretRef:
+          name: flux-bot
 """
 
 
@@ -72,6 +99,9 @@ def _shop(scene: Scene) -> None:
     )  # fmt: skip
     cart = Pipeline("cart", mode=CredentialMode.STORED)
     stored = cart.promotion("prod", "2.14.0", current="2.13.2", at=ago(hours=3), secret="flux-bot")
+    bot = ForgeUser(id="9", login="flux-bot")
+    past = cart.promotion("prod", "2.13.2", current="2.13.1", at=ago(days=21), secret="flux-bot")
+    scene.tell(past.requested, past.opened(22, author=bot), past.merged(22), past.completed())
     merged = cart.promotion("staging", "2.14.1", current="2.14.0", at=ago(minutes=7))
     scene.tell(
         cart.observed(
@@ -80,6 +110,7 @@ def _shop(scene: Scene) -> None:
                              condition=Condition.PROGRESSING, since=ago(hours=4)),
             cart.environment("prod", "2.13.2", gate=GateState.PENDING, since=ago(days=21)),
             credentials=(cart.use("flux-bot", "prod"), cart.use("flux-bot", "staging")),
+            manifest=STORED_MANIFEST,
         ),
         stored.requested,
         *merged.to_open(40),
@@ -246,9 +277,41 @@ def _credentials(scene: Scene) -> None:
             scopes=("repo", "workflow", "read:org"),
             expiry_known=True,
             last_used_by_us_at=ago(minutes=7),
+            last_used_reported_at=ago(minutes=3),
+            used_elsewhere_at=ago(minutes=3),
+            owner_kind=TokenOwnerKind.PERSON,
+            owner_standing=TokenOwnerStanding.ACTIVE,
+            created_at=ago(days=400),
+            written_at=ago(days=399),
+            shared_with=(SecretRef(namespace="shop", name="grace-laptop"),),
+            shared_elsewhere=2,
             findings=(
+                warning(
+                    "somebody else used it: that was no use of ours", "used_elsewhere"
+                ).model_copy(update={"remedy": "find out who, and revoke it"}),
                 warning("its scope `repo` reads and writes every repository that its owner can"),
-                warning("never expires", "no_expiry"),
+                warning("never expires", "never_expires").model_copy(
+                    update={"remedy": "replace it by one that expires"}
+                ),
+            ),
+            history=(
+                TokenChange(
+                    at=ago(days=399),
+                    kind=TokenChangeKind.FIRST_CHECKED,
+                    validity=TokenValidity.VALID,
+                    owner=ForgeUser(id="9", login="flux-bot"),
+                ),
+                TokenChange(
+                    at=ago(days=30),
+                    kind=TokenChangeKind.VALIDITY,
+                    validity=TokenValidity.INVALID,
+                ),
+                TokenChange(
+                    at=ago(days=29),
+                    kind=TokenChangeKind.REPLACED,
+                    validity=TokenValidity.VALID,
+                    owner=ForgeUser(id="9", login="flux-bot"),
+                ),
             ),
             risk=TokenRisk.HIGH,
         ),

@@ -173,6 +173,7 @@ class ExpiryCause(ProtoEnum):
     CANNOT_WRITE = "EXPIRY_CAUSE_CANNOT_WRITE"
     DENIED = "EXPIRY_CAUSE_DENIED"
     REFUSED = "EXPIRY_CAUSE_REFUSED"
+    WITHDRAWN = "EXPIRY_CAUSE_WITHDRAWN"
 
 
 class RevocationOutcome(ProtoEnum):
@@ -558,6 +559,8 @@ class RevokeRequest(Message):
     """Only what this browser session delegated; empty means all of the person's."""
     promotion_id: str = Field(alias="promotionId", default="")
     """Only for this promotion; empty means for all."""
+    delegations: bool = False
+    """With `promotion_id`: what was delegated for it, too, not only sign-ins under way."""
 
 
 class CheckRequest(Message):
@@ -637,13 +640,15 @@ class TokenChecked(Message):
     written_at: Timestamp | None = Field(alias="writtenAt", default=None)
     """The time at which its Secret was last written: the token has not been renewed since."""
     shared_with: tuple[SecretRef, ...] = Field(alias="sharedWith", default=())
-    """Other Secrets that hold the same token. They are compared inside of the auditor; nothing by which a token could be guessed leaves it."""
+    """Other Secrets of this namespace that hold the same token. They are compared inside of the auditor; nothing by which a token could be guessed leaves it."""
     used_elsewhere_at: Timestamp | None = Field(alias="usedElsewhereAt", default=None)
     """The forge tells of a use at this time, and it was none of ours."""
     history: tuple[TokenChange, ...] = ()
     """Changes from one check to the next, oldest first; at most 50."""
     repositories: tuple[str, ...] = ()
     """The only repositories that it reaches, `owner/name`; empty where it reaches others or the forge does not tell."""
+    shared_elsewhere: Int32 = Field(alias="sharedElsewhere", default=0)
+    """The number of Secrets of other namespaces that hold the same token. Their names are not for who may read here."""
 
 
 class ApprovalBegun(Message):

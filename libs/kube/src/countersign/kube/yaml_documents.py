@@ -54,3 +54,9 @@ def documents(body: str | bytes) -> Iterator[Any]:
         raise Rejected(ClusterRefusal.BAD_YAML, f"is no YAML{place}: {problem}") from None
     except _NO_YAML as error:
         raise Rejected(ClusterRefusal.BAD_YAML, f"is no YAML: {type(error).__name__}") from None
+
+
+def written(document: Any) -> str:
+    """One document as YAML, in the order of its keys, in ASCII."""
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=False)
+    return text

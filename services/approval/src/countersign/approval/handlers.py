@@ -108,6 +108,10 @@ class Handlers:
             session=request.session,
             promotion_id=request.promotion_id,
         )
+        if request.promotion_id and request.delegations:
+            revoked += await self.endings.withdraw(
+                person_id=request.person.id, promotion_id=request.promotion_id
+            )
         return RevokeResponse(revoked=revoked)
 
     async def on_ping(self, _: PingRequest, __: Caller) -> PingResponse:

@@ -151,6 +151,13 @@ class ApprovalClient:
             RevokeRequest(person=person, session=session, promotion_id=promotion_id),
         )
 
+    async def withdraw(self, *, person: Person, promotion_id: str) -> None:
+        """End what a person delegated for one promotion."""
+        await self._requests.broadcast(
+            "approval.revoke",
+            RevokeRequest(person=person, promotion_id=promotion_id, delegations=True),
+        )
+
 
 def _bounded(reason: str) -> str:
     if len(reason) > REASON_CHARACTERS_MAX:

@@ -15,13 +15,15 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
 from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.cluster_access import ClusterAccess
+from countersign.gateway.access.holdings import ClusterReviewer, LocalReviewer
 from countersign.gateway.access.people import LocalAccess, LocalSignIn, NoLocalSignIn, read_people
 from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
+from countersign.gateway.auditor_client import AuditorClient
 from countersign.gateway.html.static_files import read_static_files
 from countersign.gateway.html.templates import Templates
-from countersign.gateway.interfaces import Access, Provider, SignIn
+from countersign.gateway.interfaces import Access, Provider, Reviewer, SignIn
 from countersign.gateway.live.feed import BusFeed
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.live.late_bus import LateBus
@@ -93,13 +95,20 @@ class Configuration:
 
 
 @asynccontextmanager
-async def access_of(kube: KubeSettings) -> AsyncIterator[Access]:
+async def access_of(
+    kube: KubeSettings, settings: GatewaySettings
+) -> AsyncIterator[tuple[Access, Reviewer]]:
     """Yield the rights as the cluster grants them, or the local ones where there is no cluster."""
     if not kube.in_use:
-        yield LocalAccess()
+        people = read_people(settings.people_file) if settings.sign_in == "local" else ()
+        yield LocalAccess(), LocalReviewer(people)
         return
+    groups = [name for part in settings.review_groups.split(",") if (name := part.strip())]
     async with cluster_api(kube) as api:
-        yield ClusterAccess(api, elapsed=time.monotonic)
+        yield (
+            ClusterAccess(api, elapsed=time.monotonic),
+            ClusterReviewer(api, groups=groups),
+        )
 
 
 @asynccontextmanager
@@ -142,18 +151,22 @@ async def run(configuration: Configuration, told: Telemetry) -> None:
 
     """
     configuration.check()
-    async with access_of(configuration.kube) as access, entrance_of(configuration) as entrance:
-        await _run(configuration, access, entrance, told)
+    async with (
+        access_of(configuration.kube, configuration.gateway) as rights,
+        entrance_of(configuration) as entrance,
+    ):
+        await _run(configuration, rights, entrance, told)
 
 
 async def _run(
     configuration: Configuration,
-    access: Access,
+    rights: tuple[Access, Reviewer],
     entrance: tuple[SignIn, Provider | None],
     told: Telemetry,
 ) -> None:
     settings = configuration.gateway
     sign_in, provider = entrance
+    access, reviewer = rights
     listed = settings.forges_file
     links = ForgeLinks(read_document(listed, ForgeList) if listed else ForgeList())
     listener = listen(settings.host, settings.port)
@@ -183,6 +196,8 @@ async def _run(
         screen=Screen(templates=templates, projection=projection, feed=feed),
         hub=hub,
         approval=ApprovalClient(bus),
+        auditor=AuditorClient(bus),
+        reviewer=reviewer,
         links=links,
     )
     app = application(site, static)

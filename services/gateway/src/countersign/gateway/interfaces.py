@@ -1,6 +1,6 @@
 """Interfaces to the outside, in as few methods as the gateway needs."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -137,6 +137,58 @@ class Missing:
     words: str
     # What grants exactly that, to be applied; empty where it is not granted so.
     manifest: str = ""
+
+
+class Evidence(StrEnum):
+    """The way in which it was learned who holds a right."""
+
+    # Roles and bindings were read: nobody else has it by RBAC.
+    BINDINGS = "bindings"
+    # Groups that the administrator lists were asked about; others may have it too.
+    GROUPS = "groups"
+    # No cluster: everybody who may sign in and is no viewer.
+    LOCAL = "local"
+    # Nobody could be asked.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Holder:
+    """Somebody who holds a right: a user, a group or a service account."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+    # The binding that gives it.
+    through: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holders:
+    """Those who hold one right, as far as can be told."""
+
+    evidence: Evidence
+    holders: tuple[Holder, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """Those who can bring something into an environment, and who can read its Secrets."""
+
+    promoters: Holders
+    readers: Mapping[str, Holders]
+
+
+class Reviewer(Protocol):
+    """Finds out who holds rights, for a person who reviews them."""
+
+    async def reach(self, gate: GateKey, secrets: Sequence[str]) -> Reach:
+        """Say who may promote there, and who may read those Secrets of its namespace.
+
+        Raises:
+            Retryable: `access_unknown`.
+
+        """
 
 
 class Access(Protocol):

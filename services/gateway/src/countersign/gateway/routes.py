@@ -22,7 +22,9 @@ from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.api.api import Api
 from countersign.gateway.approval_client import ApprovalClient
+from countersign.gateway.auditor_client import AuditorClient
 from countersign.gateway.html.static_files import StaticFiles
+from countersign.gateway.interfaces import Reviewer
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.pages.actions import Actions
@@ -36,6 +38,7 @@ from countersign.gateway.pages.files import Files
 from countersign.gateway.pages.history import HistoryPages
 from countersign.gateway.pages.promotions import PromotionPages
 from countersign.gateway.pages.record import RecordPages
+from countersign.gateway.pages.reviews import DelegationForms, ReviewPages
 from countersign.gateway.refusals import Refusal
 from countersign.gateway.text import addresses
 from countersign.gateway.text.forge_links import ForgeLinks
@@ -69,6 +72,8 @@ class Site:
     screen: Screen
     hub: Hub
     approval: ApprovalClient
+    auditor: AuditorClient
+    reviewer: Reviewer
     links: ForgeLinks
 
 
@@ -102,7 +107,7 @@ class Row:
 def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
     seen: Shown = {"visibility": site.visibility, "screen": site.screen}
     board, promotions, record = BoardPages(**seen), PromotionPages(**seen), RecordPages(**seen)
-    credentials, history = CredentialPages(**seen), HistoryPages(**seen)
+    history = HistoryPages(**seen)
     actions = Actions(
         visibility=site.visibility,
         approval=site.approval,
@@ -140,8 +145,7 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("GET", "/p/{namespace}/{name}/{environment}/history", history.history),
         Row("GET", "/promotions/{promotion_id}", promotions.promotion),
         Row("GET", "/oauth/callback/{forge}", callbacks.callback, by_rights=False),
-        Row("GET", "/credentials", credentials.credentials),
-        Row("GET", "/credentials/{namespace}/{secret}", credentials.credential),
+        *_reviewing(site, seen),
         Row("GET", "/record", record.record),
         Row("GET", "/record.csv", record.record_csv),
         Row("GET", "/record.jsonl", record.record_jsonl),
@@ -152,6 +156,7 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("GET", "/sign-in/begin", entrance.begin, open_to_all),
         Row("GET", "/sign-in/callback", entrance.complete, open_to_all),
         Row("POST", "/sign-out", way_out.sign_out, by_rights=False),
+        Row("POST", "/sign-out/everywhere", way_out.sign_out_everywhere, by_rights=False),
         Row("GET", "/static/{path:path}", files.static, open_to_all),
         Row("GET", "/favicon.ico", files.favicon, open_to_all),
         Row("GET", "/api/v1/openapi.json", api.openapi, open_to_all),
@@ -168,6 +173,27 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("GET", "/api/v1/credentials", api.credentials, program),
         Row("GET", "/api/v1/credentials/{namespace}/{secret}", api.credential, program),
         Row("GET", "/api/v1/record", api.record, program),
+    )
+
+
+def _reviewing(site: Site, seen: Shown) -> tuple[Row, ...]:
+    """Return the rows by which a reviewer learns who could bring something where."""
+    credentials = CredentialPages(**seen, accounts=site.accounts, auditor=site.auditor)
+    reviews = ReviewPages(**seen, reviewer=site.reviewer)
+    delegations = DelegationForms(
+        **seen, accounts=site.accounts, approval=site.approval, hub=site.hub
+    )
+    environment = "/p/{namespace}/{name}/{environment}"
+    return (
+        Row("GET", "/credentials", credentials.credentials),
+        Row("GET", "/credentials.csv", credentials.credentials_csv),
+        Row("GET", "/credentials.json", credentials.credentials_json),
+        Row("GET", "/credentials/{namespace}/{secret}", credentials.credential),
+        Row("POST", "/credentials/{namespace}/{secret}/check", credentials.check),
+        Row("POST", "/delegations/revoke", delegations.revoke, by_rights=False),
+        Row("GET", f"{environment}/access", reviews.environment),
+        Row("GET", f"{environment}/access.csv", reviews.environment_csv),
+        Row("GET", f"{environment}/access.json", reviews.environment_json),
     )
 
 

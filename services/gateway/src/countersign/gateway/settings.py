@@ -38,6 +38,11 @@ class GatewaySettings(BaseSettings):
     people_file: Path = Field(
         default=Path("people.yaml"), description="who may sign in locally (YAML)"
     )
+    review_groups: str = Field(
+        default="",
+        description="groups, separated by commas, that a review of an environment asks about where "
+        "bindings cannot be read",
+    )
     forges_file: Path | None = Field(
         default=None, description="the forge list (YAML); only names and addresses are used"
     )

@@ -50,6 +50,7 @@ class DelegationRecord:
     kind: TokenKind = TokenKind.UNSPECIFIED
     scopes: tuple[str, ...] = ()
     narrowed: bool = False
+    expires_at: datetime | None = None
     redeemed_at: datetime | None = None
     ended_at: datetime | None = None
     end: RevocationOutcome = RevocationOutcome.UNSPECIFIED
@@ -137,6 +138,7 @@ def _granted(event: ApprovalGranted, heard: Heard) -> Decision:
             kind=event.token_kind,
             scopes=event.scopes,
             narrowed=event.narrowed,
+            expires_at=event.expires_at,
         )
     return Decision(
         approval_id=event.approval_id,

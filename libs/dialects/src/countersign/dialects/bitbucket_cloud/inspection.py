@@ -64,6 +64,26 @@ SCOPES: Final = ScopeRules(
             "read:workspace:bitbucket",
         }
     ),
+    meanings={
+        "account:write": "change its owner's account",
+        "project:admin": "administer projects",
+        "repository:admin": "change settings and rights of every repository that it reaches",
+        "repository:delete": "delete any repository that it reaches",
+        "webhook": "make and delete webhooks",
+        "pipeline:write": "run pipelines, which see their secrets",
+        "pipeline:variable": "read and change variables of pipelines",
+        "runner:write": "make and delete runners",
+        "admin:project:bitbucket": "administer projects",
+        "admin:repository:bitbucket": "change settings and rights of every repository",
+        "admin:workspace:bitbucket": "administer workspaces",
+        "admin:pipeline:bitbucket": "change settings and variables of pipelines",
+        "delete:repository:bitbucket": "delete any repository that its owner administers",
+        "write:webhook:bitbucket": "make and change webhooks",
+        "write:pipeline:bitbucket": "run pipelines, which see their secrets",
+        "write:ssh-key:bitbucket": "add SSH keys to its owner's account, and so push as them",
+        "pullrequest:write": "write pull requests of every repository that it reaches",
+        "repository:write": "push to every repository that it reaches",
+    },
 )
 SCOPES_MAX: Final = 64
 _SCOPE: Final = re.compile(r"[a-z0-9:_-]{1,64}")

@@ -18,6 +18,10 @@ SCOPES: Final = ScopeRules(
         "repo": "read and write code, settings and pull requests of every repository that its "
         "owner can",
         "admin:org": "manage members, teams and settings of every organization of its owner",
+        "read:org": "list members and teams of every organization of its owner",
+        "read:user": "read its owner's profile",
+        "user:email": "read its owner's mail addresses",
+        "repo:status": "set statuses of commits",
         "write:org": "change members and teams of every organization of its owner",
         "workflow": "change workflows, which run with the secrets of a repository",
         "delete_repo": "delete any repository that its owner administers, of organizations too",

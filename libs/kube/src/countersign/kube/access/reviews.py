@@ -6,6 +6,7 @@ asked for by that name, so that such a Role means what it says.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,8 +96,22 @@ async def may(api: ClusterApi, subject: Subject, act: Act) -> bool:
             "resourceAttributes": {k: v for k, v in attributes.items() if v},
         },
     }
-    status = mapping(mapping(await api.call("POST", REVIEWS_PATH, body=body)).get("status"))
+    return _is_yes(await api.call("POST", REVIEWS_PATH, body=body))
+
+
+def _is_yes(answer: Manifest) -> bool:
+    status = mapping(mapping(answer).get("status"))
     return status.get("allowed") is True and status.get("denied") is not True
+
+
+async def group_may(api: ClusterApi, group: str, act: Mapping[str, str]) -> bool:
+    """Ask whether members of a group may do it by being members; errors as of `may`."""
+    body: Manifest = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"groups": [group], "resourceAttributes": {k: v for k, v in act.items() if v}},
+    }
+    return _is_yes(await api.call("POST", REVIEWS_PATH, body=body))
 
 
 async def may_promote(

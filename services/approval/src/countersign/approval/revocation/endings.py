@@ -71,6 +71,16 @@ class Endings:
         log.info("delegations.signed_out", count=len(spent))
         return len(spent)
 
+    async def withdraw(self, *, person_id: str, promotion_id: str) -> int:
+        """End what a person delegated for one promotion; returns how many tokens."""
+        spent, jobs = self.vault.end_for(promotion_id, person_id=person_id, reason=Ending.WITHDRAWN)
+        await self.revocations.add(*spent)
+        for job in jobs:
+            with one_entry("withdraw delegations", approval_id=job.consent.approval_id):
+                await self._announce(job.consent, ExpiryCause.WITHDRAWN)
+        log.info("delegations.withdrawn", count=len(spent))
+        return len(spent)
+
     async def await_outcomes(self) -> None:
         """Give executors that hold a token a moment; the news must still be read meanwhile."""
         deadline_s = self.clocks.monotonic() + OUTCOME_WAIT_S

@@ -212,6 +212,25 @@ class Vault:
         over = [o for o, d in self._delegations.items() if self._clocks.is_over(d.until)]
         return [_own(self._delegations.pop(owner), Ending.EXPIRED) for owner in over]
 
+    def end_for(
+        self, promotion_id: str, *, person_id: str, reason: Ending
+    ) -> tuple[list[Spent], list[Job]]:
+        """End all of a person for one promotion, and the own tokens that it was made from.
+
+        Else the next approval would use those again, and ask nobody.
+        """
+
+        def concerns(consent: Consent) -> bool:
+            return consent.person.id == person_id and (
+                consent.promotion.promotion_id == promotion_id
+            )
+
+        jobs = [job for job in self._jobs.values() if concerns(job.consent)]
+        owners = {job.consent.owner for job in jobs}
+        owners |= {o for o, held in self._delegations.items() if concerns(held.consent)}
+        spent = [one for job in jobs for one in self.end(job.consent.approval_id, reason)]
+        return [*spent, *(one for o in owners for one in self.drop(o, reason))], jobs
+
     def end_all(
         self, reason: Ending, *, person_id: str = "", session: str = ""
     ) -> tuple[list[Spent], list[Job]]:

@@ -114,7 +114,7 @@ class Checker:
         facts = self._facts(look, told, before)
         used = self.projection.last_used(key)
         probe = self.inspector.own_probe(key) or look.probe
-        judged = judge(facts)
+        judged, others = judge(facts), self.sharing.others(key)
         return TokenChecked(
             credential=key.ref,
             origin=_origin(grant),
@@ -141,7 +141,8 @@ class Checker:
             owner_standing=told.standing,
             created_at=told.created_at,
             written_at=facts.written_at,
-            shared_with=tuple(other.ref for other in self.sharing.others(key)),
+            shared_with=tuple(other.ref for other in others if other.namespace == key.namespace),
+            shared_elsewhere=sum(other.namespace != key.namespace for other in others),
             used_elsewhere_at=facts.used_elsewhere_at,
         )
 

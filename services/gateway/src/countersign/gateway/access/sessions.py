@@ -126,6 +126,13 @@ class Sessions:
         self._closed.discard_while(lambda at: now - at > ABSOLUTE)
         self._closed[session_id] = now
 
+    def close_all(self, person_id: str) -> list[str]:
+        """End every session of a person here; returns their ids."""
+        found = [i for i, session in self._sessions.items() if session.person.id == person_id]
+        for session_id in found:
+            self.close(session_id)
+        return found
+
     def seal(self, session_id: str) -> str:
         """Sign a session's id for the cookie."""
         return self._signer.sign(session_id).decode()

@@ -97,6 +97,7 @@ class Templates:
         links: ForgeLinks,
         viewers: Viewers = _NO_VIEWERS,
     ) -> None:
+        self.clock = clock
         # Stands for the form token in what is rendered once for many; nobody can guess it.
         self.form_token_mark = dice(MARK_BYTES).hex()
         self._environment = Environment(

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.gateway.access.accounts import Accounts
+from countersign.gateway.access.sessions import Session
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.interfaces import Provider
 from countersign.gateway.live.hub import Hub
@@ -137,6 +138,15 @@ class Exit:
         self._approval = approval
         self._hub = hub
 
+    async def sign_out_everywhere(self, request: Request) -> Response:
+        """End all sessions of the person at this gateway, and all that they delegated."""
+        session, sessions = session_of(request), self._accounts.sessions
+        await read_form(sessions, request)
+        for session_id in sessions.close_all(session.person.id):
+            self._hub.sign_out(session_id)
+        log.info("session.all_closed", person_id=session.person.id)
+        return await self._left(request, session, delegated_in="")
+
     async def sign_out(self, request: Request) -> Response:
         """End the session, its open pages, and what it delegated."""
         session, sessions = session_of(request), self._accounts.sessions
@@ -144,11 +154,15 @@ class Exit:
         sessions.close(session.id)
         self._hub.sign_out(session.id)
         log.info("session.closed", person_id=session.person.id)
-        provider = self._accounts.provider
+        return await self._left(request, session, delegated_in=session.digest)
+
+    async def _left(self, request: Request, session: Session, *, delegated_in: str) -> Response:
+        """Have what was delegated ended, in one session or with none named in all, and lead out."""
+        sessions, provider = self._accounts.sessions, self._accounts.provider
         farewell = provider.farewell() if provider else ""
         answer: Response = RedirectResponse(farewell or "/sign-in", status_code=303)
         try:
-            await self._approval.revoke(person=session.person, session=session.digest)
+            await self._approval.revoke(person=session.person, session=delegated_in)
         except Retryable as error:
             log.warning("revocation.untold", reason=error.reason)
             answer = respond(self._screen, request, _UNTOLD)

@@ -44,6 +44,10 @@ def gate(key: PipelineKey, environment: str) -> str:
     return f"{pipeline(key)}/{segment(environment)}"
 
 
+def access(key: PipelineKey, environment: str) -> str:
+    return f"{gate(key, environment)}/access"
+
+
 def consent(key: PipelineKey, environment: str) -> str:
     return f"{gate(key, environment)}/promote"
 

@@ -13,6 +13,7 @@ class ForgeLinks:
         self.sign_in_origins = tuple(
             dict.fromkeys(origin for f in forges.forges for origin in sign_in_origins(f))
         )
+        self.forges = forges.forges
         self._by_origin = {f.origin: f for f in forges.forges}
 
     def entry(self, origin: str) -> Forge | None:

@@ -12,10 +12,13 @@ from countersign.contracts.messages import (
     PipelineObserved,
     TokenChecked,
     TokenKind,
+    TokenOwnerKind,
+    TokenOwnerStanding,
     TokenRisk,
     TokenUsed,
     TokenValidity,
 )
+from countersign.dialects.kinds import KINDS
 from countersign.gateway.gate_states import Look, Tone
 from countersign.gateway.model import PipelineKey
 
@@ -49,6 +52,27 @@ RISK_LOOKS: Final = {
 _ORDER: Final = tuple(RISK_LOOKS)
 
 
+OWNER_KIND_WORDS: Final = {
+    TokenOwnerKind.UNSPECIFIED: "",
+    TokenOwnerKind.PERSON: "a person",
+    TokenOwnerKind.BOT: "a bot or an application",
+}
+STANDING_WORDS: Final = {
+    TokenOwnerStanding.UNSPECIFIED: "",
+    TokenOwnerStanding.ACTIVE: "active",
+    TokenOwnerStanding.DEACTIVATED: "deactivated",
+    TokenOwnerStanding.NOT_A_MEMBER: "not in the organization",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ability:
+    """A scope of a token, and what it lets somebody do where that is known in words."""
+
+    scope: str
+    meaning: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Use:
     """An environment of a pipeline whose promotions may use a credential."""
@@ -76,6 +100,20 @@ class CredentialView:
     @property
     def kind(self) -> str:
         return KIND_WORDS.get(self.checked.kind, KIND_WORDS[TokenKind.OTHER])
+
+    @property
+    def owner_words(self) -> str:
+        """Say what the owner is and if the account is in use; empty where nobody tells."""
+        kind = OWNER_KIND_WORDS.get(self.checked.owner_kind, "")
+        standing = STANDING_WORDS.get(self.checked.owner_standing, "")
+        return ", ".join(word for word in (kind, standing) if word)
+
+    @property
+    def abilities(self) -> tuple[Ability, ...]:
+        """Its scopes, each in words."""
+        row = KINDS.get(self.checked.forge_kind)
+        told = row.inspection.scopes.meanings if row and row.inspection else {}
+        return tuple(Ability(scope=s, meaning=told.get(s, "")) for s in self.checked.scopes)
 
     @property
     def look(self) -> Look:

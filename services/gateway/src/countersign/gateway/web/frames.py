@@ -1,6 +1,7 @@
 """The frame of every page: who is signed in, the token of its forms, and how the bus is."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -34,6 +35,11 @@ class Screen:
     @property
     def status(self) -> FeedStatus:
         return self._feed.status
+
+    @property
+    def now(self) -> datetime:
+        """The time that pages are made for."""
+        return self._templates.clock()
 
     def page(
         self, request: Request, name: str, *, view: dict[str, str] | None = None, **values: object

@@ -1,0 +1,1 @@
+"""Questions of a security reviewer, answered as data: who, with what, until when."""
