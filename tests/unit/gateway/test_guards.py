@@ -75,10 +75,6 @@ MATRIX = {
     ("POST", "/api/v1/promotions/{promotion_id}/retry"): Who.SIGNED_IN_PROGRAM,
     ("GET", "/api/v1/credentials"): Who.SIGNED_IN_PROGRAM,
     ("GET", "/api/v1/credentials/{namespace}/{secret}"): Who.SIGNED_IN_PROGRAM,
-    (
-        "GET",
-        "/api/v1/pipelines/{namespace}/{name}/environments/{environment}/history",
-    ): Who.SIGNED_IN_PROGRAM,
     ("GET", "/api/v1/record"): Who.SIGNED_IN_PROGRAM,
 }
 ROUTES = sorted(MATRIX)
