@@ -21,6 +21,7 @@ from countersign.messaging.administration.stored_events import open_promotions
 from countersign.messaging.settings import BusSettings
 from countersign.process.clocks import MACHINE
 from countersign.setup.record import files, keys, sealing
+from countersign.telemetry.logs import configure_logs
 
 PROGRAM: Final = "countersign-record"
 EXIT_FAILED: Final = 1
@@ -31,6 +32,7 @@ FLAWS_MAX: Final = 100
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    configure_logs(service=PROGRAM, level="warning")
     work = {"seal": _seal, "verify": _verify, "rows": _rows}.get(options.command)
     if work is None:
         _parser().print_help()
