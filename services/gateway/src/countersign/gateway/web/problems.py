@@ -29,6 +29,8 @@ class Trouble:
     actions: tuple[Action, ...] = ()
     # The page of what it is about, if there is one.
     instance: str = ""
+    # For whoever runs this, what the message says otherwise to people.
+    details: str = ""
     # What somebody wrote, which is not lost by this.
     kept: str = ""
 
@@ -60,8 +62,10 @@ def problem_of(
     kept: str = "",
 ) -> Trouble:
     """Put an error into words; one that is new keeps its own message."""
+    details = ""
     if isinstance(error, Rejected):
         words = REFUSALS.get(error.reason, UNKNOWN_REFUSAL)
+        details = error.message if words.message else ""
     else:
         words = DELAYS.get(error.reason, UNKNOWN_DELAY)
     return PassingTrouble(
@@ -73,6 +77,7 @@ def problem_of(
         manifest=error.missing.manifest if isinstance(error, Denied) else "",
         actions=actions or (TO_BOARD,),
         instance=instance,
+        details=details,
         kept=kept,
         retry_after_s=_after_s(error),
     )
