@@ -8,7 +8,7 @@ from email.policy import HTTP
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from doubles.bitbucket_cloud.answers import Answers, error
+from doubles.bitbucket_cloud.answers import Answers, error, uuid_of
 from doubles.forge.asgi import Call, ForgeApi, RefusedError, Reply, SignIn
 from doubles.forge.git import EXECUTABLE, FILE, FOLDER, Commit
 from doubles.forge.state import Pull, Repository, SmallForge, Token
@@ -42,6 +42,9 @@ class BitbucketCloudApi(ForgeApi):
             ("POST", _path("/pullrequests/([0-9]+)/decline"), WRITE, self._decline),
             ("POST", _path("/pullrequests/([0-9]+)/comments"), WRITE, self._comment),
         ]
+
+    def repository_id(self, repository: Repository) -> str:
+        return uuid_of(2, repository.id)
 
     def answer(self, call: Call) -> Reply:
         token = self._token(call)
