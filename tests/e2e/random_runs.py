@@ -34,8 +34,8 @@ from countersign.local.demo.walk.walking import DELEGATED, STORED
 RELEASE_PAUSE_S: Final = (4.0, 20.0)
 TORMENT_PAUSE_S: Final = (0.2, 3.0)
 MERGE_PAUSE_S: Final = (0.05, 2.0)
-# After the last misfortune: leases of 30 s end, late requests arrive, sign-ins are asked again.
-REST_S: Final = 120.0
+# After the last misfortune: late requests arrive, lanes wait 105 s for them, people sign in again.
+REST_S: Final = 200.0
 LOOK_S: Final = 1.0
 
 

@@ -150,7 +150,9 @@ class Forge(BaseModel):
         description="Namespace to `owner/pattern` of what it may use; no `*` reaches over a `/`.",
     )
     pull_requests: PullRequestNames = Field(
-        default=PullRequestNames(), alias="pullRequests", description="Names of what is opened."
+        default=PullRequestNames(),
+        alias="pullRequests",
+        description="Its `title` and `branchPrefix`: see the page on marked repositories.",
     )
     broad_tokens: Literal["refuse", "accept"] = Field(
         default="refuse",
