@@ -33,6 +33,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneSyst
     return OneSystemAtATime(config, log)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one more than there are cores: those that start the whole system mostly wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """With `COUNTERSIGN_NO_SKIPS=1` a skipped test is a failure of the run.
 
