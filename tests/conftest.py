@@ -1,9 +1,12 @@
 """What all tests share. Fixtures of one component live beside its tests."""
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
 import reference
+import structlog
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -31,6 +34,17 @@ class OneSystemAtATime(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneSystemAtATime:
     return OneSystemAtATime(config, log)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """Commands that are called in a test configure logs, for this process as for their own."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers = handlers
+    root.setLevel(level)
 
 
 def pytest_xdist_auto_num_workers() -> int:

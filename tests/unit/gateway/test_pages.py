@@ -380,7 +380,8 @@ async def test_full_stream_is_a_page_that_says_so() -> None:
     assert answer.status_code == 503
     assert "503 · stream_refused" in answer.text
     assert "it is full" in answer.text
-    assert "maximum bytes" not in answer.text
+    # What the bus said is for who looks after it.
+    assert "maximum bytes" not in answer.text.partition("<details")[0]
 
 
 async def test_refusal_that_passes_says_after_how_long() -> None:

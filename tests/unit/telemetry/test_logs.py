@@ -5,20 +5,9 @@ import logging
 from typing import Any
 
 import pytest
-import structlog
 
 from countersign.telemetry.logs import configure_logs, get_logger
 from countersign.telemetry.tracing import span
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Any:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture

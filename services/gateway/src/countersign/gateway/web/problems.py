@@ -31,8 +31,6 @@ class Trouble:
     instance: str = ""
     # For whoever runs this, what the message says otherwise to people.
     details: str = ""
-    # What somebody wrote, which is not lost by this.
-    kept: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -44,6 +42,8 @@ class PassingTrouble(Trouble):
     """A failure that may be over after so many seconds; 0 where that is not known."""
 
     retry_after_s: int
+    # What somebody wrote, which is not lost by this.
+    kept: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
