@@ -347,7 +347,7 @@ async def test_person_who_may_not_write_is_told_so_and_another_can_go_on(
 
     assert page.status == 403
     assert "You cannot write to that repository" in page.text
-    assert "no permission to write to 'shop/gitops'" in html.unescape(page.text)
+    assert "You cannot write to 'shop/gitops'" in html.unescape(page.text)
     await ada.until("readonly", "waiting")
     assert await pulls_of(started, "readonly") == 0
     await ada.promote("readonly")
