@@ -41,6 +41,7 @@ from countersign.local.demo.walk.leaks import Places, look_for_leaks
 from countersign.local.demo.walk.releasing import release
 from countersign.local.demo.walk.walking import DELEGATED, STORED, Route
 from countersign.messaging.envelope import Received
+from countersign.pr_writer.parent.records import ATTEMPT_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -100,14 +101,14 @@ async def test_no_promotion_is_lost_or_opened_twice_when_everything_goes_wrong_a
 
 
 @asynccontextmanager
-async def _in_time(on: Scene) -> AsyncIterator[None]:
+async def _in_time(on: Scene, *, seconds_max: float = RECOVERY_S) -> AsyncIterator[None]:
     """Says of one who waits in vain what was seen last."""
     try:
-        async with asyncio.timeout(RECOVERY_S):
+        async with asyncio.timeout(seconds_max):
             yield
     except TimeoutError:
         stuck = [f"{route.pipeline} at {walk.stuck}" for route, walk in on.walks.items()]
-        pytest.fail(f"after {RECOVERY_S} s still {stuck}")
+        pytest.fail(f"after {seconds_max:g} s still {stuck}")
 
 
 async def _torment(nemeses: Nemeses, chance: random.Random) -> None:
@@ -116,16 +117,19 @@ async def _torment(nemeses: Nemeses, chance: random.Random) -> None:
         await nemeses.torment(chance)
 
 
+@pytest.mark.timeout(420)
 async def test_promotions_outlive_the_bus_their_consent_and_their_writer(tmp_path: Path) -> None:
     async with scene(tmp_path) as on:
         delegated, by_bot = on.walks[DELEGATED], on.walks[STORED]
         delegated.merges = by_bot.merges = False
-        async with _in_time(on), asyncio.TaskGroup() as group:
+        seconds_max = RECOVERY_S + ATTEMPT_S
+        async with _in_time(on, seconds_max=seconds_max), asyncio.TaskGroup() as group:
             await _refuse_first_attempt(on)
             walking = group.create_task(delegated.run(NEW))
             bot_walking = group.create_task(by_bot.run(NEW))
             await _lose_consent(on)
-            before = await _open_pulls(on)
+            # Of a consent that is lost while it is redeemed, the attempt's time has to pass.
+            before = await _open_pulls(on, seconds_max=STEP_S + ATTEMPT_S)
             bot_walking.cancel()
             lost = len(on.witness.heard)
             await _forget_and_release(on)
@@ -158,7 +162,7 @@ async def _lose_consent(on: Scene) -> None:
     on.nemeses.kill("approval")
 
 
-async def _open_pulls(on: Scene, *, after: int = 0) -> list[Pull]:
+async def _open_pulls(on: Scene, *, after: int = 0, seconds_max: float = STEP_S) -> list[Pull]:
     """Of both walks, as the forge has them, once the bus told of both after so many events."""
     for route in on.walks:
         await on.witness.until(
@@ -166,7 +170,7 @@ async def _open_pulls(on: Scene, *, after: int = 0) -> list[Pull]:
                 isinstance(m, PullRequestOpened) and m.promotion.pipeline.name == name
             ),
             after=after,
-            seconds_max=STEP_S,
+            seconds_max=seconds_max,
         )
     found = await pulls(on.started)
     assert_never_twice(found)
