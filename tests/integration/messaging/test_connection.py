@@ -32,6 +32,19 @@ async def test_lost_bus_is_not_ready_and_recovers(
     assert published.sequence == 1
 
 
+async def test_answer_that_nobody_waits_for_any_more_leaves_the_connection_hearing(
+    server: Any, bus_of: Any
+) -> None:
+    async with bus_of("watcher") as bus:
+        waiting = asyncio.create_task(bus.client.flush())
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+        await bus.client.flush(5)
+
+    assert waiting.cancelled()
+
+
 async def test_publishing_while_the_bus_is_away_fails_in_time_and_can_be_repeated(
     *, server: Any, bus_of: Any, requested: Any, until: Any, monkeypatch: Any
 ) -> None:

@@ -4,6 +4,9 @@ import asyncio
 from typing import Any, Never
 
 import pytest
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription
+from nats.errors import FlushTimeoutError
 
 from countersign.contracts.message import Message
 from countersign.messaging.bus import Answer, Bus, Call, Work
@@ -57,6 +60,21 @@ async def test_connection_of_what_did_not_get_to_serve_is_closed(
     async with bus_of("approval") as bus:
         with pytest.RaisesGroup(KeyError):
             await serve_beside(bus, fail_within(0.002))
+    await asyncio.sleep(0)
+
+    assert len(asyncio.all_tasks()) == before
+
+
+async def test_connection_that_cannot_be_drained_is_closed(
+    server: Any, bus_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_self: object) -> Never:
+        raise FlushTimeoutError
+
+    before = len(asyncio.all_tasks())
+    async with bus_of("approval") as bus, bus.serving(answers=[Answer("approval.begin", unused)]):
+        monkeypatch.setattr(Subscription, "drain", fail)
+        monkeypatch.setattr(Client, "drain", fail)
     await asyncio.sleep(0)
 
     assert len(asyncio.all_tasks()) == before

@@ -160,6 +160,15 @@ class BusClient(Client):
             self._transport = PromptTransport()  # type: ignore[no-untyped-call]  # theirs
         await super()._connect_to_server(server)
 
+    async def _process_pong(self) -> None:
+        """Take the answer to a flush that was cancelled or timed out as any other.
+
+        The client library would fail at it, and read no more of the connection.
+        """
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
         parsed: dict[str, str] | None = await super()._process_headers(headers)
         if parsed is not None and headers and headers.count(b"\r\nNats-Stream:") > 1:

@@ -24,6 +24,7 @@ from countersign.messaging.connection import (
     ConnectionState,
     Identity,
     barrier,
+    close,
     connect,
 )
 from countersign.messaging.requests import responder
@@ -121,16 +122,22 @@ class _Broker(NatsBroker):
         super().__init__(logger=None, apply_types=False, graceful_timeout=GRACE_S)
         self._identity = identity
         self._state = state
+        self._client: Client | None = None
 
     async def _connect(self) -> Client:
         client = await connect(
             self._identity.settings, service=self._identity.service, state=self._state
         )
         self.config.connect(client)
+        self._client = client
         return client
 
+    async def close(self) -> None:
+        if self._client is not None:
+            await close(self._client, self._state)
 
-async def _stop(broker: NatsBroker) -> None:
+
+async def _stop(broker: _Broker) -> None:
     try:
         async with asyncio.timeout(GRACE_S + CLOSE_TIMEOUT_S):
             for subscriber in broker.subscribers:
@@ -138,13 +145,18 @@ async def _stop(broker: NatsBroker) -> None:
             await broker.stop()
     except (TimeoutError, NatsError) as error:
         log.warning("bus.stop_failed", reason=type(error).__name__)
+        # FastStream closes a connection only after all else went well.
+        await broker.close()
 
 
 async def _end_subscription(subscriber: Any) -> None:
     """Take what is on its way first: once FastStream stops, it drops what still comes, unsaid."""
     subscription, subscriber.subscription = subscriber.subscription, None
     if subscription is not None:
-        await subscription.drain()
+        try:
+            await subscription.drain()
+        except NatsError as error:
+            log.warning("bus.drain_failed", reason=type(error).__name__)
 
 
 async def _as_it_is(message: NatsMessage) -> Msg:
