@@ -17,6 +17,9 @@ settings.register_profile(
 )
 settings.load_profile("countersign")
 
+# Hypothesis makes a failing example smaller for five minutes at most, and only then shows it.
+SHRINKING_S = 400
+
 NO_SKIPS = "COUNTERSIGN_NO_SKIPS"
 # They start the whole system, which two of them at once would slow down beyond what they wait for.
 WHOLE_SYSTEM = ("tests/e2e/", "tests/browser/test_", "tests/integration/demo/")
@@ -34,6 +37,12 @@ class OneSystemAtATime(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneSystemAtATime:
     return OneSystemAtATime(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.timeout(SHRINKING_S))
 
 
 @pytest.fixture(autouse=True)

@@ -172,10 +172,8 @@ async def test_wrong_key_is_told_by_readiness(server: Any, tmp_path: Any, until:
 
     task = asyncio.create_task(connect())
     await until(lambda: "uthorization" in health.not_ready().get("bus", ""))
-    # Once may be lost: `wait_for` of Python 3.11 forgets it beside an answer of the same moment.
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _stranger(path: Any) -> Any:

@@ -49,3 +49,20 @@ async def test_work_without_end_is_cancelled_after_its_grace() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_work_that_forgets_a_cancellation_is_cancelled_again() -> None:
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            # As `wait_for` of Python 3.11 does beside an answer of the same moment.
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(uninterrupted(work(), grace_s=0))
+    await asyncio.sleep(0)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -44,7 +44,7 @@ class Note(StrEnum):
 
 
 # A try only moves forward; `waiting` is entered again from `asked` and `opening` by losing the
-# approval that had moved it on.
+# approval that had moved it on, and from `asked` by an approval that others must join.
 _RANK: Final = {
     State.WAITING: 0,
     State.ASKED: 1,

@@ -96,8 +96,9 @@ def assemble(
 async def run(
     settings: Settings, bus_settings: BusSettings, telemetry: Telemetry, *, forges: ForgeList
 ) -> None:
-    caught_up = asyncio.Event()
+    caught_up, answering = asyncio.Event(), asyncio.Event()
     telemetry.health.add("streams", lambda: None if caught_up.is_set() else "reading the past")
+    telemetry.health.add("answers", lambda: None if answering.is_set() else "not answering yet")
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serve_health(telemetry.health, telemetry.settings))
         clients = {
@@ -125,14 +126,14 @@ async def run(
             group.create_task(
                 in_background(
                     "auditor-schedule",
-                    partial(parts.schedule.run, caught_up),
+                    partial(parts.schedule.run, answering),
                     health=telemetry.health,
                 )
             )
             group.create_task(
                 in_background(
                     "auditor-answers",
-                    partial(_answer, bus, parts.schedule, caught_up),
+                    partial(_answer, bus, parts.schedule, caught_up, answering),
                     health=telemetry.health,
                 )
             )
@@ -145,10 +146,16 @@ async def run(
             )
 
 
-async def _answer(bus: Bus, schedule: Schedule, caught_up: asyncio.Event) -> None:
-    """Answer requests, once it is known what there is to ask about."""
+async def _answer(
+    bus: Bus, schedule: Schedule, caught_up: asyncio.Event, answering: asyncio.Event
+) -> None:
+    """Answer requests, once it is known what there is to ask about.
+
+    Whoever reads the first check may ask for another: the schedule waits for `answering`.
+    """
     await caught_up.wait()
     async with bus.serving(answers=answers(schedule), work=()):
+        answering.set()
         await asyncio.Event().wait()
 
 

@@ -62,9 +62,9 @@ class Schedule:
         self._wanted: dict[CredentialKey, datetime] = {}
         self._slots = asyncio.Semaphore(CHECKS_AT_ONCE_MAX)
 
-    async def run(self, caught_up: asyncio.Event) -> None:
+    async def run(self, ready: asyncio.Event) -> None:
         """Run until cancelled; nothing is checked before all that the streams hold was read."""
-        await caught_up.wait()
+        await ready.wait()
         self.begin()
         while True:
             wait_s = await self.step()

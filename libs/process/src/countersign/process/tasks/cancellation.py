@@ -26,13 +26,15 @@ async def uninterrupted(work: Coroutine[Any, Any, _Result], *, grace_s: float) -
     """Await short work that must not be interrupted half-way.
 
     A cancellation takes effect once the work has ended, or after `grace_s` seconds; then the work
-    is cancelled too.
+    is cancelled too, and again after each such time until it has ended: once may be forgotten, see
+    `keeping_cancellation`.
     """
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=grace_s)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not (await asyncio.wait({task}, timeout=grace_s))[0]:
+            task.cancel()
+        if not task.cancelled():
+            task.exception()
         raise
