@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
 
 from countersign.contracts.errors import Rejected
@@ -11,6 +12,7 @@ from countersign.dialects.refusals import ForgeRefusal
 
 BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # an answer larger than this is not one we asked for
 TIMEOUT_S: Final = 10.0
+OK: Final = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,14 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes = field(repr=False, default=b"")
     is_cut: bool = False
+
+    @property
+    def date_s(self) -> float:
+        """The time at which it was answered by the forge's clock; zero where it does not tell."""
+        try:
+            return parsedate_to_datetime(self.headers.get("date", "")).timestamp()
+        except (ValueError, OverflowError):
+            return 0.0
 
     def json(self) -> Any:
         """The body as JSON; none for an empty one.

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from countersign.contracts.messages import ForgeUser
 from countersign.dialects import shapes
-from countersign.dialects.exchange import Answer
+from countersign.dialects.exchange import OK, Answer
 from countersign.dialects.repositories.contents import (
     Comparison,
     EntryKind,
@@ -20,7 +19,6 @@ from countersign.dialects.repositories.contents import (
 from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus
 from countersign.dialects.shapes import Json, OddError
 
-OK: Final = 200
 _EXECUTABLE: Final = "executable"
 # Of a file these say what it is like, the others that it is none that could be edited.
 _PLAIN: Final = frozenset({"binary", _EXECUTABLE})
@@ -72,14 +70,6 @@ def may_write(answer: Answer) -> bool | None:
         return None
     told = [shapes.text(node, "permission") for node in values_in(answer)]
     return bool(_WRITING & set(told)) if told else None
-
-
-def date_s(answer: Answer) -> float:
-    """Return when it was answered by the forge's clock, or zero."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 def values_in(answer: Answer) -> list[Json]:

@@ -1,37 +1,19 @@
 """Trees and files at Bitbucket Cloud, as conversations without I/O."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
 from countersign.dialects.bitbucket_cloud import answers, requests
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.exchange import OK, Answer, Request
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import File, Place, TreeEntry
+from countersign.dialects.repositories.questions import Ask, Wanted, batches
 
 # One after the other, since each names the next: ten thousand files.
 PAGES_MAX: Final = 100
-# Sent side by side: twice as many as the transport has connections.
-BATCH: Final = 16
-_Item = TypeVar("_Item")
-
-
-class Ask(Protocol):
-    """Sends side by side, with a token."""
-
-    def __call__(self, *asked: Request) -> Conversation[Sequence[Answer]]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Files at a commit, and how large they may be."""
-
-    commit: str
-    files: Sequence[TreeEntry]
-    bytes_max: int
 
 
 def pages(
@@ -56,7 +38,7 @@ def list_tree(
         return requests.tree(place, commit=commit, path=path, after=after)
 
     (first,) = yield from ask(more(""))
-    if first.status != answers.OK:
+    if first.status != OK:
         return None
     listed, is_all = yield from pages(ask, first, more, most=PAGES_MAX)
     if not is_all:
@@ -78,7 +60,7 @@ def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[s
         for e in known
         if (e.size_bytes or 0) > wanted.bytes_max
     }
-    for batch in _batches([e for e in known if e.path not in found]):
+    for batch in batches([e for e in known if e.path not in found]):
         asked = yield from ask(
             *(
                 requests.file(place, commit=wanted.commit, path=e.path, bytes_max=wanted.bytes_max)
@@ -96,16 +78,11 @@ def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[s
 
 def _looked_at(ask: Ask, place: Place, wanted: Wanted) -> Conversation[list[TreeEntry]]:
     found: list[TreeEntry] = []
-    for batch in _batches([e for e in wanted.files if e.size_bytes is None]):
+    for batch in batches([e for e in wanted.files if e.size_bytes is None]):
         asked = yield from ask(
             *(requests.entry(place, commit=wanted.commit, path=e.path) for e in batch)
         )
         with shapes.reading("look at a file"):
-            told = [answers.entry_of(a.json()) for a in asked if a.status == answers.OK]
+            told = [answers.entry_of(a.json()) for a in asked if a.status == OK]
         found += [entry for entry in told if entry.is_file]
     return found
-
-
-def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]

@@ -17,7 +17,7 @@ from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.bitbucket_cloud import answers
 from countersign.dialects.conversation import Conversation, ask
-from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.exchange import OK, Answer, Request
 from countersign.dialects.inspection import (
     Inspection,
     InspectionDialect,
@@ -146,7 +146,7 @@ def _scopes(answer: Answer) -> tuple[str, ...] | None:
 
 def _account(answer: Answer) -> dict[str, object] | None:
     try:
-        body = answer.json() if answer.status == answers.OK else None
+        body = answer.json() if answer.status == OK else None
     except Rejected:
         return None
     return body if isinstance(body, dict) else None

@@ -10,10 +10,11 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
-from countersign.dialects.bitbucket_cloud import answers, requests, words
-from countersign.dialects.bitbucket_cloud.files import Wanted, list_tree, pages, read_files
+from countersign.dialects.bitbucket_cloud import answers, requests
+from countersign.dialects.bitbucket_cloud.files import list_tree, pages, read_files
+from countersign.dialects.bitbucket_cloud.words import COMMIT_REFUSALS
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Answer, Request, Sent, Token
+from countersign.dialects.exchange import OK, Answer, Request, Token
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import (
     Comparison,
@@ -25,6 +26,7 @@ from countersign.dialects.repositories.contents import (
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
+from countersign.dialects.repositories.questions import Wanted, ask_in_order, asking_with
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
 OPEN_PAGES_MAX: Final = 4
@@ -46,7 +48,7 @@ class BitbucketCloudRepository:
     """
 
     def __init__(self, token: Token) -> None:
-        self._token = token
+        self._ask = asking_with(token)
 
     def look(self, place: Place, scope: LookScope) -> Conversation[View]:
         """Everything in one round, but for further pages."""
@@ -85,7 +87,7 @@ class BitbucketCloudRepository:
             tip, head_tip = answers.tip_in(base), answers.tip_in(head)
             return View(
                 repository_id=answers.uuid(repository.json(), "uuid"),
-                viewer=answers.user_of(user.json()) if user.status == answers.OK else None,
+                viewer=answers.user_of(user.json()) if user.status == OK else None,
                 may_write=answers.may_write(permission),
                 # There is no such thing here.
                 archived=False,
@@ -95,11 +97,9 @@ class BitbucketCloudRepository:
                     replace(_with_whole(p, head_tip), merge_commit=whole.get(p.merge_commit, ""))
                     for p in our_pulls
                 ),
-                previous=tuple(
-                    answers.pull_of(a.json()) for a in previous if a.status == answers.OK
-                ),
+                previous=tuple(answers.pull_of(a.json()) for a in previous if a.status == OK),
                 open_pulls=tuple(_with_whole(p, head_tip) for p in answers.pulls_in(listed)),
-                read_at_s=answers.date_s(repository)
+                read_at_s=repository.date_s
                 or max(t.committed_at_s if t else 0.0 for t in (tip, head_tip)),
             )
 
@@ -118,23 +118,11 @@ class BitbucketCloudRepository:
         request = requests.commit(place, new)
         (answer,) = yield from self._ask(request)
         if answer.status != _CREATED:
-            (there,) = yield from self._ask(requests.branch(place, new.branch))
-            if there.status != answers.OK:
-                yield from self._refuse_in_the_way(place, new.branch)
-            raise words.commit_refusal(
-                answer, place=place, branch=new.branch, is_there=there.status == answers.OK
+            raise (
+                yield from COMMIT_REFUSALS.find(self._ask, answer, place=place, branch=new.branch)
             )
         with shapes.reading(request.name):
             return answers.commit_at(answer)
-
-    def _refuse_in_the_way(self, place: Place, branch: str) -> Conversation[None]:
-        """Refuse for good where a branch is named like a folder of ours."""
-        parts = branch.split("/")
-        above = ["/".join(parts[:n]) for n in range(1, len(parts))]
-        found = yield from self._ask(*(requests.branch(place, name) for name in above))
-        for name, answer in zip(above, found, strict=True):
-            if answer.status == answers.OK:
-                raise words.in_the_way(place=place, branch=branch, name=name)
 
     def open_pull(
         self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
@@ -150,7 +138,7 @@ class BitbucketCloudRepository:
         for number in replaces:
             yield from self._close(place, number)
         request = requests.open_pull(place, head=head, text=text)
-        answer, branch = yield from self._ask_in_order(request, requests.branch(place, head))
+        answer, branch = yield from ask_in_order(self._ask, request, requests.branch(place, head))
         if answer.status != _CREATED:
             raise Rejected(
                 ForgeRefusal.REFUSED,
@@ -204,7 +192,7 @@ class BitbucketCloudRepository:
             )
         )
         with shapes.reading("look at a file"):
-            told = [answers.entry_of(a.json()) if a.status == answers.OK else None for a in found]
+            told = [answers.entry_of(a.json()) if a.status == OK else None for a in found]
         same = {
             path
             for path, before, after in zip(paths, told[::2], told[1::2], strict=True)
@@ -228,7 +216,7 @@ class BitbucketCloudRepository:
     def _close(self, place: Place, number: int) -> Conversation[None]:
         request = requests.decline(place, number)
         (answer,) = yield from self._ask(request)
-        if answer.status != answers.OK:
+        if answer.status != OK:
             # It was closed already, or merged: the refusal does not say.
             (answer,) = yield from self._ask(requests.pull(place, number))
         with shapes.reading(request.name):
@@ -245,7 +233,7 @@ class BitbucketCloudRepository:
     def follow(self, place: Place, number: int, *, since: str) -> Conversation[PullStatus | None]:
         request = requests.pull(place, number)
         (answer,) = yield from self._ask(request)
-        if answer.status != answers.OK:
+        if answer.status != OK:
             raise Rejected(
                 ForgeRefusal.NOT_FOUND, f"{place.name}: there is no pull request #{number}"
             )
@@ -264,19 +252,8 @@ class BitbucketCloudRepository:
             return {
                 name: shapes.oid(a.json(), "hash")
                 for name, a in zip(short, found, strict=True)
-                if a.status == answers.OK
+                if a.status == OK
             }
-
-    def _ask(self, *asked: Request) -> Conversation[Sequence[Answer]]:
-        if not asked:
-            return ()
-        return (yield tuple(Sent(request=r, token=self._token) for r in asked))
-
-    def _ask_in_order(self, *asked: Request) -> Conversation[list[Answer]]:
-        found: list[Answer] = []
-        for request in asked:
-            found += yield from self._ask(request)
-        return found
 
 
 def _with_whole(pull: Pull, head: Tip | None) -> Pull:

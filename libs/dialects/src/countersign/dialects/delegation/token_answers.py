@@ -59,6 +59,12 @@ def lifetime_in(body: dict[str, Any]) -> int | None:
     return expires if type(expires) is int else None
 
 
+def scopes_in(body: dict[str, Any]) -> frozenset[str]:
+    """Return the scopes, by their name in OAuth or by Bitbucket's older one; none where untold."""
+    told = body.get("scope") or body.get("scopes")
+    return frozenset(told.replace(",", " ").split()) if isinstance(told, str) else frozenset()
+
+
 def error_word(body: dict[str, Any]) -> str:
     """Return OAuth's word for what is wrong, or `an error` for what is no such word."""
     error = body.get("error")

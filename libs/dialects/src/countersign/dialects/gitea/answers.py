@@ -3,12 +3,11 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from countersign.contracts.messages import ForgeUser
 from countersign.dialects import shapes
-from countersign.dialects.exchange import Answer
+from countersign.dialects.exchange import OK, Answer
 from countersign.dialects.repositories.contents import (
     EntryKind,
     File,
@@ -28,7 +27,6 @@ _KINDS: Final[Mapping[str, EntryKind]] = {
     _EXECUTABLE: EntryKind.FILE,
 }
 _SHA1_DIGITS: Final = 40
-_OK: Final = 200
 _TOTAL_DIGITS_MAX: Final = 9
 # Of a file that comes with a look; larger ones are read by themselves, if at all.
 FILE_BYTES_MAX: Final = 1024 * 1024
@@ -44,20 +42,21 @@ def user_of(node: Json) -> ForgeUser | None:
 
 def tip_in(answer: Answer) -> Tip | None:
     """Return a branch's newest commit; none where there is no such branch."""
-    if answer.status != _OK:
+    if answer.status != OK:
         return None
     commit = shapes.fields(answer.json(), "commit")
     return Tip(commit=shapes.oid(commit, "id"), committed_at_s=shapes.moment_s(commit, "timestamp"))
 
 
 def view_of(
-    repository: Json, *, viewer: ForgeUser | None, base: Tip | None, head: Tip | None, date: str
+    answer: Answer, *, viewer: ForgeUser | None, base: Tip | None, head: Tip | None
 ) -> View:
     """Return the view without what was listed besides.
 
     Without a date of the answer it was read when our branch was last committed to: then nobody
     counts as dead.
     """
+    repository = answer.json()
     permissions = shapes.fields(repository, "permissions")
     return View(
         repository_id=shapes.row_id(repository, "id"),
@@ -68,15 +67,8 @@ def view_of(
         head=head,
         pulls=(),
         previous=(),
-        read_at_s=_date_s(date) or max(t.committed_at_s if t else 0.0 for t in (base, head)),
+        read_at_s=answer.date_s or max(t.committed_at_s if t else 0.0 for t in (base, head)),
     )
-
-
-def _date_s(date: str) -> float:
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 def pull_of(node: Json) -> Pull:
@@ -183,7 +175,7 @@ def folders_in(answer: Answer, *, base: Tip | None) -> dict[str, Folder]:
     Both vendors give the id of the commit that was listed instead of the tree's own, which tells
     whether it is the base's. Nothing where it is not, or where there is more than a page.
     """
-    if answer.status != _OK or base is None:
+    if answer.status != OK or base is None:
         return {}
     body = answer.json()
     nodes, more = page_of(body)
@@ -203,7 +195,7 @@ def folders_in(answer: Answer, *, base: Tip | None) -> dict[str, Folder]:
 
 def files_in(found: Mapping[str, Answer]) -> dict[str, File]:
     """Return the files that came with their bytes."""
-    bodies = {path: answer.json() for path, answer in found.items() if answer.status == _OK}
+    bodies = {path: answer.json() for path, answer in found.items() if answer.status == OK}
     return {
         path: file_of(body, bytes_max=FILE_BYTES_MAX)
         for path, body in bodies.items()

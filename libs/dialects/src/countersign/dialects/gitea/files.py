@@ -1,36 +1,18 @@
 """Trees and files at Gitea and Forgejo, as conversations without I/O."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.exchange import OK
 from countersign.dialects.gitea import answers, requests
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import File, Place, TreeEntry
+from countersign.dialects.repositories.questions import Ask, Wanted, batches
 
 TREE_PAGES_MAX: Final = 100
-# Sent side by side: twice as many as the transport has connections.
-BATCH: Final = 16
-_OK: Final = 200
-
-
-class Ask(Protocol):
-    """Sends side by side, with a token."""
-
-    def __call__(self, *asked: Request) -> Conversation[Sequence[Answer]]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Files at a commit, and how large they may be."""
-
-    commit: str
-    files: Sequence[TreeEntry]
-    bytes_max: int
 
 
 def list_tree(
@@ -56,7 +38,7 @@ def _tree(
     for page in range(1, TREE_PAGES_MAX + 1):
         request = requests.tree(place, object_id=object_id, recursive=recursive, page=page)
         (answer,) = yield from ask(request)
-        if answer.status != _OK:
+        if answer.status != OK:
             raise Rejected(
                 ForgeRefusal.NOT_FOUND, f"{place.name}: there is no object {object_id!r}"
             )
@@ -80,7 +62,7 @@ def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[s
         if entry.object_id and entry.size_bytes is not None and entry.size_bytes > wanted.bytes_max
     }
     missing = [entry for entry in wanted.files if entry.path not in found]
-    for batch in _batches(missing):
+    for batch in batches(missing):
         asked = yield from ask(
             *(
                 requests.blob(place, entry.object_id)
@@ -91,7 +73,7 @@ def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[s
         )
         with shapes.reading("read a file"):
             for entry, answer in zip(batch, asked, strict=True):
-                body = answer.json() if answer.status == _OK else None
+                body = answer.json() if answer.status == OK else None
                 if body is not None and answers.is_file(body):
                     found[entry.path] = answers.file_of(body, bytes_max=wanted.bytes_max)
     return found
@@ -100,8 +82,3 @@ def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[s
 def leaves(ask: Ask, place: Place, commit: str) -> Conversation[dict[str, TreeEntry]]:
     entries = yield from _tree(ask, place, commit, below="", recursive=True)
     return {e.path: e for e in entries if not e.is_folder}
-
-
-def _batches(files: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
-    for start in range(0, len(files), BATCH):
-        yield files[start : start + BATCH]

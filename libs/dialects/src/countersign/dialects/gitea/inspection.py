@@ -19,7 +19,7 @@ from countersign.contracts.secret import Secret
 from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation, ask
-from countersign.dialects.exchange import Answer, Basic, Request
+from countersign.dialects.exchange import OK, Answer, Basic, Request
 from countersign.dialects.gitea import answers
 from countersign.dialects.inspection import (
     Inspection,
@@ -65,7 +65,7 @@ _REPOSITORY: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}")
 # To the token of whoever was deactivated or forbidden to sign in; other refusals speak of scopes.
 _PROHIBITED: Final = b"prohibited from signing in"
 _PROHIBITED_BYTES_MAX: Final = 1024
-_OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 _READ_HERE: Final = frozenset({401, 403, 404})
 
 
@@ -90,7 +90,7 @@ def _inspect(question: Question) -> Conversation[Inspection]:
             standing=TokenOwnerStanding.DEACTIVATED,
             expiry_known=endless,
         )
-    if answer.status != _OK:
+    if answer.status != OK:
         forbidden = answer.status == _FORBIDDEN
         return Inspection(
             kind=question.kind,
@@ -125,7 +125,7 @@ def _inspect(question: Question) -> Conversation[Inspection]:
 def _listed(answer: Answer, credential: Secret | Basic) -> Any:
     """Return the token among its owner's, found by its last characters; none if several fit."""
     token = credential.password if isinstance(credential, Basic) else credential
-    listed = _body(answer) if answer.status == _OK else None
+    listed = _body(answer) if answer.status == OK else None
     found = [
         row
         for row in (listed if isinstance(listed, list) else [])

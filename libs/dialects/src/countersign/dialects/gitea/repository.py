@@ -11,9 +11,10 @@ from typing import Final
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Answer, Request, Sent, Token
-from countersign.dialects.gitea import answers, requests, words
-from countersign.dialects.gitea.files import Wanted, leaves, list_tree, read_files
+from countersign.dialects.exchange import OK, Answer, Token
+from countersign.dialects.gitea import answers, requests
+from countersign.dialects.gitea.files import leaves, list_tree, read_files
+from countersign.dialects.gitea.words import COMMIT_REFUSALS
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import (
     Comparison,
@@ -25,12 +26,12 @@ from countersign.dialects.repositories.contents import (
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
+from countersign.dialects.repositories.questions import Wanted, asking_with
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
 OPEN_PAGES_MAX: Final = 4
 # A thousand pull requests made since the oldest of our branch.
 SIBLING_PAGES_MAX: Final = 20
-_OK: Final = 200
 _CREATED: Final = 201
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
@@ -48,7 +49,7 @@ class GiteaRepository:
     """
 
     def __init__(self, token: Token) -> None:
-        self._token = token
+        self._ask = asking_with(token)
 
     def look(self, place: Place, scope: LookScope) -> Conversation[View]:
         """Everything in one round, and pull requests that fill more than one page in a second."""
@@ -69,16 +70,15 @@ class GiteaRepository:
         pulls = yield from self._pulls_of_branch(place, oldest)
         with shapes.reading("look at the repository"):
             view = answers.view_of(
-                repository.json(),
-                viewer=answers.user_of(user.json()) if user.status == _OK else None,
+                repository,
+                viewer=answers.user_of(user.json()) if user.status == OK else None,
                 base=answers.tip_in(base),
                 head=answers.tip_in(head),
-                date=repository.headers.get("date", ""),
             )
             return replace(
                 view,
                 pulls=tuple(p for p in pulls if p.head_branch == scope.head_branch),
-                previous=tuple(answers.pull_of(a.json()) for a in previous if a.status == _OK),
+                previous=tuple(answers.pull_of(a.json()) for a in previous if a.status == OK),
                 open_pulls=open_pulls,
                 folders=answers.folders_in(tree, base=view.base),
                 files=answers.files_in(dict(zip(scope.files, files, strict=True))),
@@ -136,14 +136,13 @@ class GiteaRepository:
             (answer,) = yield from self._ask(request)
         except Retryable:
             # One of the two fails with 500 where a name is in the way.
-            yield from self._refuse_in_the_way(place, new.branch)
+            found = yield from COMMIT_REFUSALS.in_the_way(self._ask, place=place, branch=new.branch)
+            if found is not None:
+                raise found from None
             raise
         if answer.status != _CREATED:
-            (there,) = yield from self._ask(requests.branch(place, new.branch))
-            if there.status != _OK:
-                yield from self._refuse_in_the_way(place, new.branch)
-            raise words.commit_refusal(
-                answer, place=place, branch=new.branch, is_there=there.status == _OK
+            raise (
+                yield from COMMIT_REFUSALS.find(self._ask, answer, place=place, branch=new.branch)
             )
         with shapes.reading(request.name):
             made, written = answers.commit_of(answer.json()), answers.written_of(answer.json())
@@ -158,15 +157,6 @@ class GiteaRepository:
                 f"{place.name}: branch {new.branch!r} has not what was sent; delete it there",
             )
         return made
-
-    def _refuse_in_the_way(self, place: Place, branch: str) -> Conversation[None]:
-        """Refuse for good where a branch is named like a folder of ours."""
-        parts = branch.split("/")
-        above = ["/".join(parts[:n]) for n in range(1, len(parts))]
-        found = yield from self._ask(*(requests.branch(place, name) for name in above))
-        for name, answer in zip(above, found, strict=True):
-            if answer.status == _OK:
-                raise words.in_the_way(place=place, branch=branch, name=name)
 
     def open_pull(
         self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
@@ -228,7 +218,7 @@ class GiteaRepository:
         if answer.status != _FORBIDDEN:
             return
         (found,) = yield from self._ask(requests.pull(place, number))
-        if found.status != _OK:
+        if found.status != OK:
             return
         with shapes.reading("read the pull request"):
             body = answers.body_of(found.json())
@@ -246,11 +236,6 @@ class GiteaRepository:
         with shapes.reading(request.name):
             status = answers.status_of(answer.json())
         return None if status.version == since else status
-
-    def _ask(self, *asked: Request) -> Conversation[Sequence[Answer]]:
-        if not asked:
-            return ()
-        return (yield tuple(Sent(request=r, token=self._token) for r in asked))
 
 
 def _bytes_alone(before: TreeEntry | None, after: TreeEntry | None) -> bool:

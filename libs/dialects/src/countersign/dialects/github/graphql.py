@@ -4,7 +4,6 @@ Source: https://docs.github.com/en/graphql/guides/forming-calls-with-graphql
 """
 
 from collections.abc import Iterable
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected, Retryable
@@ -53,7 +52,7 @@ def data_of(answer: Answer, *, where: str) -> tuple[dict[str, Json], list[dict[s
         raise Retryable(
             ForgeRefusal.RATE_LIMITED,
             f"{where}: GitHub limits our requests",
-            after_s=LIMITS.wait_s(answer.headers, _date_s(answer)),
+            after_s=LIMITS.wait_s(answer.headers, answer.date_s),
         )
     data = body.get("data")
     if not isinstance(data, dict):
@@ -104,14 +103,6 @@ def at(errors: Iterable[dict[str, Json]], alias: str) -> list[dict[str, Json]]:
 def _is_limit(error: dict[str, Json]) -> bool:
     kind, sentence = str(error.get("type")), str(error.get("message"))
     return kind in _LIMITS or is_secondary(sentence.encode(errors="replace"))
-
-
-def _date_s(answer: Answer) -> float:
-    """The forge's own clock, by which it says until when; far behind where it does not tell."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 def _sentence(text: Json) -> str:

@@ -22,7 +22,7 @@ from countersign.contracts.secret import Secret
 from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation, ask
-from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.exchange import OK, Answer, Request
 from countersign.dialects.github.limits import LIMITS, SINGLE_SIGN_ON, is_spent
 from countersign.dialects.github.scopes import SCOPES, SEES_MEMBERS
 from countersign.dialects.inspection import Inspection, InspectionDialect, Question
@@ -47,7 +47,7 @@ _EXPIRY_HEADER: Final = "github-authentication-token-expiration"
 _EXPIRY_FORMATS: Final = ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S %z")
 _API_TYPE: Final = "application/vnd.github+json"
 _API_VERSION: Final = "2022-11-28"
-_OK, _MOVED, _UNAUTHORIZED, _FORBIDDEN, _BROKEN = 200, 300, 401, 403, 500
+_MOVED, _UNAUTHORIZED, _FORBIDDEN, _BROKEN = 300, 401, 403, 500
 _MEMBER, _NO_MEMBER, _UNCHANGED = 204, 302, 304
 
 
@@ -143,7 +143,7 @@ def read(answer: Answer, *, kind: TokenKind, now: datetime) -> Inspection:
     known = _of_headers(answer.headers, kind=kind, now=now)
     if answer.status == _UNAUTHORIZED:
         return Inspection(kind=kind, validity=TokenValidity.INVALID, why=TokenReason.REFUSED)
-    if answer.status == _OK:
+    if answer.status == OK:
         return _accepted(answer, known)
     why = _why_unknown(answer)
     plain = why in {TokenReason.LIMITED, TokenReason.SIGN_ON_WANTED, TokenReason.FORBIDDEN}
@@ -207,7 +207,7 @@ def _why_unknown(answer: Answer) -> TokenReason:
     if status == _FORBIDDEN:
         wanted = SINGLE_SIGN_ON in answer.headers
         return TokenReason.SIGN_ON_WANTED if wanted else TokenReason.FORBIDDEN
-    if status < _OK or _OK < status < _UNAUTHORIZED:
+    if status < OK or OK < status < _UNAUTHORIZED:
         return TokenReason.NOT_THE_FORGE
     return TokenReason.UNAVAILABLE if status >= _BROKEN else TokenReason.NOT_UNDERSTOOD
 

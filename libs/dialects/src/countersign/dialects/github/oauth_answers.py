@@ -13,7 +13,7 @@ from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.delegation.oauth import Delegated, Target
 from countersign.dialects.delegation.refusals import DelegationRefusal
-from countersign.dialects.exchange import Answer
+from countersign.dialects.exchange import OK, Answer
 from countersign.dialects.github.limits import LIMITS, SINGLE_SIGN_ON
 from countersign.dialects.limits import LIMIT_WAIT_S, retry_after_s
 
@@ -28,7 +28,6 @@ _WANTED: Final = frozenset({"access_token", "token_type", "expires_in", "error"}
 INVALID: Final = 422
 # All that a child may do. Source: https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
 PERMISSIONS: Final = {"contents": "write", "pull_requests": "write", "metadata": "read"}
-_OK: Final = 200
 _MISSING: Final = 404
 
 
@@ -79,7 +78,7 @@ def delegated(answer: Answer, *, where: str) -> Delegated:
             f"{where}: the exchange was answered with no object",
         )
     # Errors come with status 200. Source: https://docs.github.com/en/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-oauth-app-access-token-request-errors
-    if "error" in body or answer.status != _OK:
+    if "error" in body or answer.status != OK:
         raise _exchange_error(body.get("error"), where=where)
     token, expires = _token(body.get("access_token"), where=where), body.get("expires_in")
     ends = type(expires) is int and token.reveal().startswith(_APP_USER)
@@ -149,7 +148,7 @@ def child(answer: Answer, *, token: Secret, name: str, where: str) -> Child:
             f"the organization of {name!r} requires single sign-on; sign in there, then promote "
             "again",
         )
-    if answer.status != _OK:
+    if answer.status != OK:
         raise Rejected(
             DelegationRefusal.CANNOT_WRITE,
             f"the forge gives no token for {name!r}; is the App installed there, and can you "

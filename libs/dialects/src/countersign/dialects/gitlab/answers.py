@@ -3,12 +3,11 @@
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from countersign.contracts.messages import ForgeUser
 from countersign.dialects import shapes
-from countersign.dialects.exchange import Answer
+from countersign.dialects.exchange import OK, Answer
 from countersign.dialects.repositories.contents import (
     Comparison,
     EntryKind,
@@ -20,7 +19,6 @@ from countersign.dialects.repositories.contents import (
 from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, Readiness
 from countersign.dialects.shapes import Json, OddError
 
-OK: Final = 200
 _EXECUTABLE: Final = "100755"
 _KINDS: Final[Mapping[str, EntryKind]] = {
     "040000": EntryKind.FOLDER,
@@ -96,14 +94,6 @@ def role_in(project: Json) -> int:
         for name in ("project_access", "group_access")
     )
     return max((level for level in told if level is not None), default=0)
-
-
-def date_s(answer: Answer) -> float:
-    """Return when it was answered by the forge's clock, or zero."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 def listed(answer: Answer) -> list[Json]:

@@ -1,37 +1,19 @@
 """Trees and files at GitLab, as conversations without I/O."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.exchange import OK
 from countersign.dialects.gitlab import answers, requests
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import File, Folder, Place, Tip, TreeEntry
+from countersign.dialects.repositories.questions import Ask, Wanted, batches
 
 # Thirty thousand files.
 TREE_PAGES_MAX: Final = 300
-# Sent side by side: twice as many as the transport has connections.
-BATCH: Final = 16
-_Item = TypeVar("_Item")
-
-
-class Ask(Protocol):
-    """Sends side by side, with a token."""
-
-    def __call__(self, *asked: Request) -> Conversation[Sequence[Answer]]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Files at a commit, and how large they may be."""
-
-    commit: str
-    files: Sequence[TreeEntry]
-    bytes_max: int
 
 
 def list_tree(
@@ -39,7 +21,7 @@ def list_tree(
 ) -> Conversation[tuple[TreeEntry, ...] | None]:
     """List all pages; side by side where the first says how many there are."""
     (first,) = yield from ask(requests.tree(place, commit=commit, path=path, recursive=True))
-    if first.status != answers.OK:
+    if first.status != OK:
         # Newer versions say so, older ones list nothing.
         return None
     pages = [first]
@@ -89,7 +71,7 @@ def folders(
         found = {
             path: answers.entries_in(answer)
             for path, answer in zip(wanted, asked, strict=True)
-            if answer.status == answers.OK and answers.next_page(answer) is None
+            if answer.status == OK and answers.next_page(answer) is None
         }
     ids = {e.path: e.object_id for entries in found.values() for e in entries if e.is_folder}
     ids[""] = base.commit
@@ -116,8 +98,3 @@ def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[s
                 if file is not None and entry.object_id in {"", file.object_id}:
                     found[entry.path] = file
     return found
-
-
-def batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]

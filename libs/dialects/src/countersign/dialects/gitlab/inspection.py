@@ -19,7 +19,7 @@ from countersign.contracts.secret import Secret
 from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Answer, Request, Sent
+from countersign.dialects.exchange import OK, Answer, Request, Sent
 from countersign.dialects.gitlab import answers
 from countersign.dialects.gitlab.scopes import SCOPES
 from countersign.dialects.inspection import (
@@ -129,7 +129,7 @@ def _moment(node: Any) -> datetime | None:
 
 def _object(answer: Answer) -> dict[str, Any] | None:
     try:
-        body = answer.json() if answer.status == answers.OK else None
+        body = answer.json() if answer.status == OK else None
     except Rejected:
         return None
     return body if isinstance(body, dict) else None

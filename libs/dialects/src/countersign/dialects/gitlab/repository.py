@@ -10,9 +10,10 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Answer, Request, Sent, Token
-from countersign.dialects.gitlab import answers, requests, words
-from countersign.dialects.gitlab.files import Wanted, folders, list_tree, read_files
+from countersign.dialects.exchange import OK, Answer, Token
+from countersign.dialects.gitlab import answers, requests
+from countersign.dialects.gitlab.files import folders, list_tree, read_files
+from countersign.dialects.gitlab.words import COMMIT_REFUSALS
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import (
     Comparison,
@@ -23,6 +24,7 @@ from countersign.dialects.repositories.contents import (
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
+from countersign.dialects.repositories.questions import Wanted, asking_with
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
 OPEN_PAGES_MAX: Final = 2
@@ -43,7 +45,7 @@ class GitLabRepository:
     """
 
     def __init__(self, token: Token) -> None:
-        self._token = token
+        self._ask = asking_with(token)
 
     def look(self, place: Place, scope: LookScope) -> Conversation[View]:
         """Everything in one round, and in a second what depends on the first."""
@@ -64,7 +66,7 @@ class GitLabRepository:
         previous, files = rest[: len(scope.pulls)], rest[len(scope.pulls) :]
         with shapes.reading("look at the repository"):
             tip = answers.tip_in(base)
-            viewer = answers.user_of(user.json()) if user.status == answers.OK else None
+            viewer = answers.user_of(user.json()) if user.status == OK else None
             repository_id = shapes.row_id(project.json(), "id")
             archived = shapes.flag(project.json(), "archived")
             head_tip = answers.tip_in(head)
@@ -89,15 +91,13 @@ class GitLabRepository:
                 base=tip,
                 head=head_tip,
                 pulls=answers.pulls_in(pulls),
-                previous=tuple(
-                    answers.pull_of(a.json()) for a in previous if a.status == answers.OK
-                ),
+                previous=tuple(answers.pull_of(a.json()) for a in previous if a.status == OK),
                 open_pulls=answers.pulls_in(open_pulls),
                 folders=listed,
                 files=self._files_in(dict(zip(scope.files, files, strict=True)), tip.commit)
                 if tip
                 else {},
-                read_at_s=answers.date_s(project)
+                read_at_s=project.date_s
                 or max(t.committed_at_s if t else 0.0 for t in (tip, head_tip)),
             )
 
@@ -123,7 +123,7 @@ class GitLabRepository:
         if not viewer_id:
             return None
         (answer,) = yield from self._ask(requests.member(place, viewer_id))
-        if answer.status != answers.OK:
+        if answer.status != OK:
             return None
         with shapes.reading("ask for the role"):
             return shapes.number(answer.json(), "access_level", least=0) >= answers.DEVELOPER
@@ -153,11 +153,8 @@ class GitLabRepository:
         request = requests.commit(place, new)
         (answer,) = yield from self._ask(request)
         if answer.status != _CREATED:
-            (there,) = yield from self._ask(requests.branch(place, new.branch))
-            if there.status != answers.OK:
-                yield from self._refuse_in_the_way(place, new.branch)
-            raise words.commit_refusal(
-                answer, place=place, branch=new.branch, is_there=there.status == answers.OK
+            raise (
+                yield from COMMIT_REFUSALS.find(self._ask, answer, place=place, branch=new.branch)
             )
         with shapes.reading(request.name):
             made, parents = answers.commit_in(answer)
@@ -167,15 +164,6 @@ class GitLabRepository:
                 f"{place.name}: branch {new.branch!r}: the commit has another parent than asked",
             )
         return made
-
-    def _refuse_in_the_way(self, place: Place, branch: str) -> Conversation[None]:
-        """Refuse for good where a branch is named like a folder of ours."""
-        parts = branch.split("/")
-        above = ["/".join(parts[:n]) for n in range(1, len(parts))]
-        found = yield from self._ask(*(requests.branch(place, name) for name in above))
-        for name, answer in zip(above, found, strict=True):
-            if answer.status == answers.OK:
-                raise words.in_the_way(place=place, branch=branch, name=name)
 
     def open_pull(
         self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
@@ -202,7 +190,7 @@ class GitLabRepository:
         request = requests.compare(place, commit)
         answer, user = yield from self._ask(request, requests.user())
         with shapes.reading(request.name):
-            viewer = user.json() if user.status == answers.OK else None
+            viewer = user.json() if user.status == OK else None
             found = answers.comparison_in(answer, commit=commit, viewer=viewer)
         if not found.fork_point:
             raise Rejected(
@@ -232,15 +220,10 @@ class GitLabRepository:
     def follow(self, place: Place, number: int, *, since: str) -> Conversation[PullStatus | None]:
         request = requests.pull(place, number)
         (answer,) = yield from self._ask(request)
-        if answer.status != answers.OK:
+        if answer.status != OK:
             raise Rejected(
                 ForgeRefusal.NOT_FOUND, f"{place.name}: there is no merge request !{number}"
             )
         with shapes.reading(request.name):
             status = answers.status_of(answer.json())
         return None if status.version == since else status
-
-    def _ask(self, *asked: Request) -> Conversation[Sequence[Answer]]:
-        if not asked:
-            return ()
-        return (yield tuple(Sent(request=r, token=self._token) for r in asked))

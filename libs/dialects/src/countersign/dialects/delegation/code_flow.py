@@ -1,0 +1,132 @@
+"""The authorization-code flow with PKCE, as far as forges have it alike. Pure.
+
+Source: https://www.rfc-editor.org/rfc/rfc6749#section-4.1 and https://www.rfc-editor.org/rfc/rfc7636
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from countersign.contracts.errors import Rejected
+from countersign.contracts.forge_list import Forge
+from countersign.contracts.messages import ForgeUser
+from countersign.contracts.secret import Secret
+from countersign.dialects.conversation import Conversation, ask
+from countersign.dialects.delegation import token_answers
+from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, Registration
+from countersign.dialects.delegation.refusals import DelegationRefusal
+from countersign.dialects.exchange import OK, Request
+from countersign.dialects.shapes import Json
+
+TIMEOUT_S: Final = 5.0
+# What an endpoint of the application answers that is read here.
+REFUSED: Final = frozenset({400, 401, 403})
+OVER: Final = frozenset({"invalid_grant"})
+OURS: Final = frozenset(
+    {"invalid_client", "unauthorized_client", "invalid_request", "unsupported_grant_type"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeFlow:
+    """One kind's flow.
+
+    Args:
+        authorize_path: below the forge's origin, where the browser goes.
+        exchange_path: where the code is given for the token.
+        scopes: that are asked for; none where the application has them by itself.
+        is_challenged: whether the forge knows PKCE.
+        secret_in_form: our secret goes with the code, else as the password of a name.
+        over: words for a code that is no longer good.
+        doubt: what else the forge says with those words.
+
+    """
+
+    authorize_path: str
+    exchange_path: str
+    scopes: frozenset[str] = frozenset()
+    is_challenged: bool = True
+    secret_in_form: bool = True
+    over: frozenset[str] = OVER
+    doubt: str = ""
+
+    def authorize_url(self, at: Registration, challenge: Challenge) -> str:
+        query = {
+            "client_id": at.client_id,
+            "redirect_uri": at.redirect_uri,
+            "response_type": "code",
+            "state": challenge.state,
+        }
+        if self.scopes:
+            query["scope"] = " ".join(sorted(self.scopes))
+        if self.is_challenged:
+            query["code_challenge"] = challenge.code_challenge
+            query["code_challenge_method"] = "S256"
+        return f"{at.forge.origin}{self.authorize_path}?{urlencode(query)}"
+
+    def exchange(self, at: Registration, grant: Grant) -> Conversation[Delegated]:
+        """Give the code for the token; its scopes are those that the answer tells."""
+        form: dict[str, str | Secret] = {
+            "grant_type": "authorization_code",
+            "code": grant.code,
+            "redirect_uri": at.redirect_uri,
+        }
+        if self.is_challenged:
+            form["code_verifier"] = grant.verifier
+        if self.secret_in_form:
+            form |= {"client_id": at.client_id, "client_secret": at.secret()}
+        request = Request(
+            name="exchange the code",
+            method="POST",
+            url=f"{at.forge.origin}{self.exchange_path}",
+            form=form,
+            basic=None if self.secret_in_form else at.credentials,
+            passes=REFUSED,
+            timeout_s=TIMEOUT_S,
+        )
+        answer = yield from ask(request)
+        body = token_answers.object_of(answer, where=at.where)
+        if answer.status != OK:
+            raise token_answers.exchange_refusal(
+                token_answers.error_word(body),
+                over=self.over,
+                ours=OURS - self.over,
+                where=at.where,
+                doubt=self.doubt,
+            )
+        return Delegated(
+            token=token_answers.token_in(body, where=at.where),
+            expires_in_s=token_answers.lifetime_in(body),
+            scopes=token_answers.scopes_in(body),
+        )
+
+
+def own_issuers(forge: Forge) -> frozenset[str]:
+    """Return the names of a forge that calls itself by its origin."""
+    return frozenset({forge.origin, f"{forge.origin}/"})
+
+
+def whose(
+    request: Request, read: Callable[[Json], ForgeUser | None], *, advice: str = ""
+) -> Callable[[Registration, Secret], Conversation[ForgeUser]]:
+    """Return the question whose token it is.
+
+    Args:
+        request: answered with the account.
+        read: a person of an account, none of what is no account.
+        advice: what to do where none is named.
+
+    """
+
+    def ask_whose(at: Registration, token: Secret) -> Conversation[ForgeUser]:
+        answer = yield from ask(request, token)
+        found = read(answer.json()) if answer.status == OK else None
+        if found is None:
+            raise Rejected(
+                DelegationRefusal.DENIED,
+                f"{at.where}: the answer names no user" + (f"; {advice}" if advice else ""),
+            )
+        return found
+
+    return ask_whose
