@@ -6,6 +6,8 @@ that does not read is dropped, reconnects, and gets what it missed from its `Las
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -17,6 +19,7 @@ from countersign.gateway.live.sse import encode_event
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.view.boards import matches
 from countersign.gateway.view.projection import Position, Projection, Update
+from countersign.gateway.view.tallies import Tallies
 from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 
@@ -27,6 +30,8 @@ CLIENTS_MAX: Final = 2_000
 CLIENTS_PER_PERSON_MAX: Final = 16  # tabs
 # Long enough to put a burst into one message, too short to see.
 GATHER_S: Final = 0.015
+# Ends the stream of a page.
+LAST: Final = b""
 WAITERS_MAX: Final = 1_000
 NEARLY_FULL: Final = 0.9
 
@@ -44,7 +49,7 @@ class Client:
     queue: asyncio.Queue[bytes] = field(
         default_factory=lambda: asyncio.Queue(maxsize=QUEUE_MESSAGES_MAX)
     )
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    is_gone: bool = False
 
 
 class Hub:
@@ -61,6 +66,7 @@ class Hub:
         self._projection = projection
         self._templates = templates
         self._access = access
+        self._tallies = Tallies(projection, access)
         self._pause = pause
         self._clients: set[Client] = set()
         self._dirty: OrderedDict[PipelineKey, set[str]] = OrderedDict()
@@ -68,6 +74,9 @@ class Hub:
         self._waiters: dict[str, set[asyncio.Event]] = {}
         self._status: FeedStatus | None = None
         self.closed = False
+
+    def _rendering(self, changed: Mapping[PipelineKey, AbstractSet[str]]) -> Rendering:
+        return Rendering(self._projection, self._templates, self._access, changed)
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -79,7 +88,7 @@ class Hub:
         """Begin to serve a page, first with what changed since it was made."""
         self._clients.add(client)
         missed = self._missed(client, since)
-        rendering = Rendering(self._projection, self._templates, missed)
+        rendering = self._rendering(missed)
         parts = self._parts(client, missed, rendering)
         if self._status is not None:
             parts.append(self._templates.banner(self._status))
@@ -116,7 +125,7 @@ class Hub:
             return
         self._status = status
         text = self._templates.banner(status)
-        rendering = Rendering(self._projection, self._templates, {})
+        rendering = self._rendering({})
         for client in list(self._clients):
             self._send(client, [text], rendering)
 
@@ -126,7 +135,7 @@ class Hub:
 
     def recheck(self) -> None:
         """Show everybody whose rights are others now what they may see and do now."""
-        rendering = Rendering(self._projection, self._templates, {})
+        rendering = self._rendering({})
         for client in list(self._clients):
             audience = self._access.audience(client.person)
             if audience == client.audience:
@@ -166,7 +175,7 @@ class Hub:
             await self._flush(dirty)
 
     async def _flush(self, dirty: OrderedDict[PipelineKey, set[str]]) -> None:
-        rendering = Rendering(self._projection, self._templates, dirty)
+        rendering = self._rendering(dirty)
         for i, client in enumerate(list(self._clients)):
             with one_entry("show"):
                 self._send(client, self._parts(client, dirty, rendering), rendering)
@@ -181,8 +190,8 @@ class Hub:
         view = client.view
         changed = self._projection.changed
         found = {k for k in view.keys if k in changed and changed[k].beyond(since)}
-        born = {k for k, p in self._projection.born.items() if p.beyond(since)}
-        return {k: {view.promotion_id} for k in sorted(found | (born if view.board else set()))}
+        born = set(self._projection.born_after(since)) if view.board else set()
+        return {k: {view.promotion_id} for k in sorted(found | born)}
 
     def _parts(
         self, client: Client, dirty: dict[PipelineKey, set[str]], rendering: Rendering
@@ -197,7 +206,7 @@ class Hub:
         may = rights(self._access, client.person)
         if view.is_sheet:
             person = client.person
-            return [rendering.sheet(view, person=person, access=self._access)]
+            return [rendering.sheet(view, person=person)]
         if view.promotion_id or view.environment:
             return [rendering.gate(view, may=may)]
         return [rendering.pipeline(view.pipeline, may=may)]
@@ -205,36 +214,37 @@ class Hub:
     def _board_parts(
         self, client: Client, dirty: dict[PipelineKey, set[str]], rendering: Rendering
     ) -> list[str]:
-        seen = [k for k in dirty if self._access.may_see(client.person, k)]
+        view, person = client.view, client.person
+        namespace = view.board.namespace if view.board else ""
+        in_scope = (k for k in dirty if namespace in {"", k.namespace})
+        seen = [k for k in in_scope if self._access.may_see(person, k)]
         if not seen:
             return []
-        may = rights(self._access, client.person)
-        parts = [rendering.track(k, may=may) for k in seen if k in client.view.shown]
-        parts.append(
-            rendering.summary(self._access, client.person, namespace=_namespace(client.view))
-        )
-        if any(k not in client.view.shown for k in seen):
+        may = rights(self._access, person)
+        parts = [rendering.track(k, may=may) for k in seen if k in view.shown]
+        parts.append(rendering.summary(self._tallies, person, namespace=namespace))
+        if any(k not in view.shown and self._is_new(k, view) for k in seen):
             parts.append(self._new_tracks(client))
         return parts
+
+    def _is_new(self, key: PipelineKey, view: View) -> bool:
+        """Tell whether a page does not count it yet, or counts it while it is gone."""
+        born = self._projection.born.get(key)
+        return born is None or born.beyond(view.since or Position())
 
     def _new_tracks(self, client: Client) -> str:
         view, since = client.view, client.view.since or Position()
         may = rights(self._access, client.person)
         count = 0
-        for key, born in self._projection.born.items():
-            fresh = key not in view.shown and born.beyond(since)
-            track = self._projection.track(key) if fresh else None
+        for key in self._projection.born_after(since):
+            track = self._projection.track(key) if key not in view.shown else None
             if track is not None and view.board is not None and matches(track, view.board, may=may):
                 count += self._access.may_see(client.person, key)
         return self._templates.new_tracks(count)
 
     def _send(self, client: Client, parts: list[str], rendering: Rendering) -> None:
-        if not parts or client.gone.is_set():
-            return
-        mark = self._templates.form_token_mark
-        if any(mark in part for part in parts):
-            parts = [part.replace(mark, client.form_token) for part in parts]
-        self._tell(client, rendering.encoded(parts))
+        if parts and not client.is_gone:
+            self._tell(client, rendering.encoded(parts, form_token=client.form_token))
 
     def _tell(self, client: Client, message: bytes) -> None:
         try:
@@ -245,8 +255,8 @@ class Hub:
 
     def _drop(self, client: Client) -> None:
         self._clients.discard(client)
-        client.gone.set()
-
-
-def _namespace(view: View) -> str:
-    return view.board.namespace if view.board else ""
+        client.is_gone = True
+        # What it has not read it gets again from the next stream.
+        while not client.queue.empty():
+            client.queue.get_nowait()
+        client.queue.put_nowait(LAST)

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import cached_property
 
 from countersign.contracts.messages import Person
 from countersign.gateway.html.templates import Templates, gate_page
-from countersign.gateway.interfaces import Access, rights
+from countersign.gateway.interfaces import Access
 from countersign.gateway.live.sse import encode_event
-from countersign.gateway.model import GateKey, May, PipelineKey, Track
-from countersign.gateway.view.boards import Query, counts_of, waiting_of
+from countersign.gateway.model import GateKey, May, PipelineKey
+from countersign.gateway.view.boards import Query
 from countersign.gateway.view.projection import Position, Projection
 from countersign.gateway.view.sheets import sheet_of
+from countersign.gateway.view.tallies import Tallies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +42,19 @@ class Rendering:
         self,
         projection: Projection,
         templates: Templates,
+        access: Access,
         changed: Mapping[PipelineKey, AbstractSet[str]],
     ) -> None:
         self._projection = projection
+        self._access = access
         self._templates = templates
         self._changed = changed
         self._made: dict[tuple[object, ...], str] = {}
-        self._encoded: dict[str, bytes] = {}
+        self._encoded: dict[tuple[str, ...], tuple[bytes, bool]] = {}
+        self._audiences: dict[tuple[str, tuple[str, ...]], str] = {}
+        # Of before anything was rendered: what comes meanwhile is told in the next round.
+        self._position = str(projection.position)
+        self._mark = templates.form_token_mark.encode()
 
     def track(self, key: PipelineKey, *, may: May) -> str:
         track = self._projection.track(key)
@@ -94,43 +100,34 @@ class Rendering:
             self._made[place] = self._templates.gate(key, shown)
         return self._made[place]
 
-    def sheet(self, view: View, *, person: Person, access: Access) -> str:
+    def sheet(self, view: View, *, person: Person) -> str:
         """The consent sheet of this person, still of the promotion that the page was made for."""
-        made = sheet_of(self._projection, view.promotion_id, person=person, access=access)
+        made = sheet_of(self._projection, view.promotion_id, person=person, access=self._access)
         if made is None or made.key != view.pipeline:
             return ""
         return self._templates.sheet(made)
 
-    def summary(self, access: Access, person: Person, *, namespace: str) -> str:
-        # Who is signing in is shown more than others; these are shown the same.
-        mine = person.id if person.id in self._signing_in else ""
-        place = ("summary", access.audience(person), namespace, mine)
+    def summary(self, tallies: Tallies, person: Person, *, namespace: str) -> str:
+        audience = self._audience(person)
+        tally = tallies.of(person, audience=audience)
+        place = ("summary", tally.key, namespace)
         if place not in self._made:
-            tracks: list[Track] = [
-                t
-                for t in self._tracks
-                if access.may_see(person, t.key) and namespace in {"", t.key.namespace}
-            ]
-            may = rights(access, person)
             self._made[place] = self._templates.summary(
-                waiting_of(tracks, may=may),
-                counts_of(tracks, may=may),
-                namespace=namespace,
+                tally.waiting(namespace), tally.counts(namespace), namespace=namespace
             )
         return self._made[place]
 
-    def encoded(self, parts: Sequence[str]) -> bytes:
+    def _audience(self, person: Person) -> str:
+        who = (person.id, person.groups)
+        if who not in self._audiences:
+            self._audiences[who] = self._access.audience(person)
+        return self._audiences[who]
+
+    def encoded(self, parts: Sequence[str], *, form_token: str) -> bytes:
         """Return parts as the event that all get who are sent the same."""
-        body = "\n".join(parts)
-        if body not in self._encoded:
-            self._encoded[body] = encode_event(body, event_id=str(self._projection.position))
-        return self._encoded[body]
-
-    @cached_property
-    def _tracks(self) -> list[Track]:
-        return self._projection.tracks()
-
-    @cached_property
-    def _signing_in(self) -> frozenset[str]:
-        """The ids of all who are signing in somewhere."""
-        return frozenset(p for t in self._tracks if t.chips for g in t.gates for p in g.begun_by)
+        place = tuple(parts)
+        if place not in self._encoded:
+            event = encode_event("\n".join(parts), event_id=self._position)
+            self._encoded[place] = (event, self._mark in event)
+        event, is_marked = self._encoded[place]
+        return event.replace(self._mark, form_token.encode()) if is_marked else event

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from countersign.contracts.errors import Rejected
 from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
-from countersign.gateway.live.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, Client, Hub
+from countersign.gateway.live.hub import CLIENTS_MAX, CLIENTS_PER_PERSON_MAX, LAST, Client, Hub
 from countersign.gateway.live.rendition import View
 from countersign.gateway.live.sse import encode_event
 from countersign.gateway.model import PipelineKey
@@ -106,19 +106,12 @@ class _Stream(EventSourceResponse):
 
 async def _messages(client: Client) -> AsyncGenerator[bytes, None]:
     """Yield what is queued, with heartbeats between, until the client is dropped."""
-    gone = asyncio.ensure_future(client.gone.wait())
-    try:
-        while not client.gone.is_set():
-            following = asyncio.ensure_future(client.queue.get())
-            try:
-                await asyncio.wait(
-                    {gone, following}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
-                )
-                if following.done():
-                    yield following.result()
-                elif not gone.done():
-                    yield _HEARTBEAT
-            finally:
-                following.cancel()
-    finally:
-        gone.cancel()
+    while True:
+        try:
+            async with asyncio.timeout(HEARTBEAT_S):
+                message = await client.queue.get()
+        except TimeoutError:
+            message = _HEARTBEAT
+        if message == LAST:
+            return
+        yield message

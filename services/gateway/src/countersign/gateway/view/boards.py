@@ -170,8 +170,12 @@ def counts_of(tracks: Iterable[Track], *, may: May) -> dict[Show, int]:
 def waiting_of(tracks: Iterable[Track], *, may: May) -> list[Waiting]:
     """Gates that ask for a person; who waits longest comes first."""
     asking = (t for t in tracks if _shows(t, Show.NEEDS_ME, may))
-    found = [Waiting(track=t, gate=g) for t in asking for g in _shown(t, Show.NEEDS_ME, may)]
-    return sorted(found, key=lambda w: (w.gate.since is None, w.gate.since))
+    return in_order(Waiting(track=t, gate=g) for t in asking for g in _shown(t, Show.NEEDS_ME, may))
+
+
+def in_order(waiting: Iterable[Waiting]) -> list[Waiting]:
+    """Sort by since when; what does not say it comes last."""
+    return sorted(waiting, key=lambda w: (w.gate.since is None, w.gate.since))
 
 
 def paginate(tracks: Sequence[Track]) -> list[list[Track]]:

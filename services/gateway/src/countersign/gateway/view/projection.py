@@ -7,6 +7,7 @@ something changes.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Final, NamedTuple, Self
 
 from countersign.contracts.forge_list import ForgeList
@@ -86,8 +87,12 @@ class Projection:
     credentials: dict[PipelineKey, TokenChecked] = field(default_factory=dict)
     used: dict[PipelineKey, TokenUsed] = field(default_factory=dict)
     changed: dict[PipelineKey, Position] = field(default_factory=dict)
-    # When a pipeline was first seen.
+    # When a pipeline was first seen, in this order.
     born: dict[PipelineKey, Position] = field(default_factory=dict)
+    # How many changes there were; a position says less, for a stream can be made anew.
+    changes: int = field(default=0, compare=False)
+    # The number of each pipeline's last change, in this order.
+    _changes: dict[PipelineKey, int] = field(default_factory=dict, compare=False)
     _tracks: dict[PipelineKey, Track] = field(default_factory=dict)
     # The keys in order; sorted anew when one came or went.
     _ordered: list[PipelineKey] = field(default_factory=list)
@@ -102,11 +107,29 @@ class Projection:
         if change is not None and change.pipeline is not None:
             self._tracks.pop(change.pipeline, None)
             self.changed[change.pipeline] = self.position
+            self._number(change.pipeline)
         return change
+
+    def _number(self, key: PipelineKey) -> None:
+        self.changes += 1
+        self._changes.pop(key, None)
+        self._changes[key] = self.changes
+
+    def changed_after(self, number: int) -> list[PipelineKey]:
+        """Return the pipelines that changed after that many changes."""
+        newest = takewhile(lambda at: at[1] > number, reversed(self._changes.items()))
+        return [key for key, _ in newest]
+
+    def born_after(self, position: Position) -> list[PipelineKey]:
+        """Return the pipelines that were first seen after that."""
+        newest = takewhile(lambda at: at[1].beyond(position), reversed(self.born.items()))
+        return [key for key, _ in newest]
 
     def forget(self, stream: str) -> None:
         """Forget what a stream told: it was made anew, and tells all again."""
         self.position = self.position.passed(stream, 0)
+        for key in (*self.pipelines, *(g.pipeline for g in self.gates)):
+            self._number(key)
         told: dict[str, tuple[dict[Any, Any], ...]] = {
             "PROMOTIONS": (self.timelines, self.records, self.gates),
             "PIPELINES": (self.pipelines, self.born),
