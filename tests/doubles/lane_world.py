@@ -16,11 +16,15 @@ from doubles import stories
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge, ForgeList
+from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
+    ApprovalGranted,
+    ApprovalLost,
     CredentialMode,
     ForgeUser,
     OpeningStep,
+    PromotionRef,
     PromotionRequested,
     PromotionRetried,
     PromotionSuperseded,
@@ -423,6 +427,7 @@ class LaneWorld:
         self._turn = itertools.count()
         self._version = itertools.count(1)
         self.current: PromotionRequested | None = None
+        self._approval_id = ""
         # Nothing is delivered any more; or nothing for another try, the tries being over.
         self.deaf = False
         self.retries = True
@@ -453,7 +458,7 @@ class LaneWorld:
         self.stream.append(delivered)
         for writer in self.writers:
             await writer.projection.apply(delivered)
-        if isinstance(event, PromotionRequested | PromotionRetried | PromotionSuperseded):
+        if isinstance(event, ApprovalGranted | PromotionRetried | PromotionSuperseded):
             self._deliver(delivered)
 
     def _deliver(self, delivered: Delivered) -> None:
@@ -495,6 +500,7 @@ class LaneWorld:
         self.current = stories.requested(
             promotion=ref,
             mode=CredentialMode.STORED,
+            manual=True,
             secret=SecretRef(namespace=ref.pipeline.namespace, name="s"),
             content=stories.requested().content.model_copy(
                 update={"identity": version, "revision": revision}
@@ -510,6 +516,45 @@ class LaneWorld:
             )
             await self.publish(superseded, message_id=f"superseded:{before.promotion.promotion_id}")
         await self.publish(self.current, message_id=ref.promotion_id)
+        await self._consent()
+
+    async def _consent(self) -> None:
+        assert self.current is not None
+        self._approval_id = f"a{len(self.stream)}"
+        granted = ApprovalGranted(
+            promotion=self._ref(),
+            approval_id=self._approval_id,
+            by=stories.person("ada"),
+            mode=CredentialMode.STORED,
+            consent_digest=consent_digest(self.current),
+        )
+        await self.publish(granted, message_id=f"granted:{self._approval_id}")
+
+    async def retry(self) -> None:
+        """Ask again, as people may for what failed or was closed."""
+        assert self.current is not None
+        await asyncio.sleep(max(self.down_until_s - now_s(), 0) + 0.01)
+        attempt = self._ref().attempt + 1
+        ref = self._ref().model_copy(update={"attempt": attempt})
+        if self.state(ref.promotion_id) in {State.FAILED, State.CLOSED}:
+            asked = PromotionRetried(promotion=ref, by=stories.person("ada"))
+            await self.publish(asked, message_id=f"retried:{ref.promotion_id}:{attempt}")
+            await self._consent()
+
+    def _ref(self) -> PromotionRef:
+        assert self.current is not None
+        ref = self.current.promotion
+        record = self.writers[0].projection.get(ref.promotion_id)
+        attempt = record.promotion.attempt if record else ref.attempt
+        return ref.model_copy(update={"attempt": attempt})
+
+    async def lose_consent(self) -> None:
+        """Lose what was consented to, at whatever point its try is, and consent again at once."""
+        assert self.current is not None
+        await asyncio.sleep(max(self.down_until_s - now_s(), 0) + 0.01)
+        lost = ApprovalLost(promotion=self._ref(), approval_id=self._approval_id)
+        await self.publish(lost, message_id=f"lost:{self._approval_id}")
+        await self._consent()
 
     def kill_executors(self, index: int) -> None:
         self.writers[index].executors.kill()
@@ -531,6 +576,11 @@ class LaneWorld:
         alive = [p for p in self.forge.pulls if p.state is not PullState.CLOSED]
         ids = [p.head_branch.rpartition("/")[2].partition("-")[0] for p in alive]
         self.twice += [f"twice for one promotion: {i}" for i in set(ids) if ids.count(i) > 1]
+
+    @property
+    def work(self) -> Delivered:
+        """Return what the first attempt was asked for by."""
+        return next(d for d in self.stream if isinstance(d.message, ApprovalGranted))
 
     def told(self, kind: type[Message]) -> list[Any]:
         return [d.message for d in self.stream if isinstance(d.message, kind)]

@@ -77,6 +77,14 @@ class Lane(RuleBasedStateMachine):
         self.world.down_until_s = self.loop.time() + seconds
 
     @rule()
+    def lose_consent(self) -> None:
+        self.run(self.world.lose_consent())
+
+    @rule()
+    def retry(self) -> None:
+        self.run(self.world.retry())
+
+    @rule()
     def merge(self) -> None:
         self.run(self._merge())
 
@@ -192,6 +200,46 @@ def test_executor_that_dies_is_followed_only_when_what_it_sent_is_over(lane: Lan
     lane.teardown()
 
 
+def test_consent_lost_before_anything_was_sent_holds_up_no_other(lane: Lane) -> None:
+    for writer in lane.world.writers:
+        writer.executors.kill()
+    lane.lose_consent()
+    lane.wait(5)
+
+    assert lane.world.forge.open_numbers() == [1]
+    lane.teardown()
+
+
+def test_consent_lost_while_its_pull_request_is_sent_for_is_followed_when_that_is_over(
+    lane: Lane,
+) -> None:
+    lane.be_late([Lateness(), Lateness(effect_s=40, is_answered=False)])
+    lane.wait(1.5)
+    lane.lose_consent()
+    lane.wait(30)
+    opened_so_far = lane.world.forge.open_numbers()
+    lane.wait(110)
+
+    assert (opened_so_far, lane.world.forge.open_numbers()) == ([], [1])
+    lane.teardown()
+
+
+def test_consent_given_again_after_an_earlier_attempt_waits_for_that() -> None:
+    """That one has another branch, which is no lock for this one."""
+    lane = Lane()
+    lane.world.retries = False
+    lane.be_late([Lateness(), Lateness(effect_s=40, is_answered=False)])
+    lane.begin()
+    lane.wait(15)
+    lane.retry()
+    lane.lose_consent()
+    lane.wait(150)
+
+    assert lane.world.forge.open_numbers() == [1]
+    assert lane.world.twice == []
+    lane.teardown()
+
+
 def test_pull_request_merged_before_it_was_told_is_told_in_order(lane: Lane) -> None:
     lane.be_late([Lateness(), Lateness(is_answered=False)])
     lane.wait(5)
@@ -205,7 +253,7 @@ def test_pull_request_merged_before_it_was_told_is_told_in_order(lane: Lane) -> 
 
 
 def test_attempt_of_a_job_that_is_given_up_fails_and_is_told(lane: Lane) -> None:
-    delivered = lane.world.stream[0]
+    delivered = lane.world.work
 
     lane.run(lane.world.writers[0].handling.on_given_up(delivered, "internal: KeyError"))
 
@@ -218,7 +266,7 @@ def test_attempt_of_a_job_that_is_given_up_fails_and_is_told(lane: Lane) -> None
 def test_attempt_that_is_settled_is_not_given_up(lane: Lane) -> None:
     lane.wait(3)
 
-    lane.run(lane.world.writers[0].handling.on_given_up(lane.world.stream[0], "late"))
+    lane.run(lane.world.writers[0].handling.on_given_up(lane.world.work, "late"))
 
     assert lane.world.told(PullRequestFailed) == []
     lane.teardown()
@@ -250,5 +298,5 @@ def test_pull_request_that_opens_after_its_attempt_failed_is_told() -> None:
 
     kinds = [type(d.message) for d in lane.world.stream]
     assert kinds.index(PullRequestFailed) < kinds.index(PullRequestOpened)
-    assert lane.world.state(lane.world.stream[0].message.promotion.promotion_id) is State.OPEN  # type: ignore[attr-defined]
+    assert lane.world.state(lane.world.work.message.promotion.promotion_id) is State.OPEN  # type: ignore[attr-defined]
     lane.teardown()

@@ -37,7 +37,7 @@ def _failed(reason: FailureReason, step: OpeningStep) -> PromotionRecord:
 def test_attempt_that_sent_nothing_holds_up_nobody(
     reason: FailureReason, step: OpeningStep
 ) -> None:
-    assert _failed(reason, step).late_until_s == 0
+    assert _failed(reason, step).late.until_s == 0
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_attempt_that_sent_nothing_holds_up_nobody(
 def test_attempt_that_may_have_sent_its_request_holds_up_the_next(
     reason: FailureReason, step: OpeningStep
 ) -> None:
-    assert _failed(reason, step).late_until_s > 1000
+    assert _failed(reason, step).late.until_s > 1000

@@ -56,10 +56,10 @@ class Looking:
             return
         is_open = record.pull is not None and not record.pull_over
         closes = promotion.state is State.SUPERSEDED
-        if not record.late_until_s and not (closes and is_open):
+        if not record.late.until_s and not (closes and is_open):
             return
         await self.look(record, closes=closes)
-        left_s = record.late_until_s - self._monotonic()
+        left_s = record.late.until_s - self._monotonic()
         if left_s > 0:
             message = f"promotion {record.promotion_id!r} may still get a pull request"
             raise Retryable(JobRefusal.IN_FLIGHT, message, after_s=left_s + 1)

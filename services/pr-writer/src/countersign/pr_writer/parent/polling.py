@@ -175,11 +175,11 @@ class Polling:
         )
 
     def _is_uncertain(self, record: PromotionRecord, *, now_s: float) -> bool:
-        late_s = now_s - record.late_until_s
+        late_s = now_s - record.late.until_s
         return (
             record.promotion.state is State.FAILED
             and record.may_be_looked_for
-            and record.late_until_s > 0
+            and record.late.until_s > 0
             and 0 <= late_s <= LOOKED_FOR_S
             and (record.promotion_id, record.promotion.attempt) not in self._looked_for
         )

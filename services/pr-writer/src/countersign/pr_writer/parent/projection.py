@@ -27,11 +27,9 @@ from countersign.pr_writer.jobs.model import PREVIOUS_MAX
 from countersign.pr_writer.parent.interfaces import Clock, MonotonicClock, ReceivedEvent
 from countersign.pr_writer.parent.records import (
     ATTEMPT_S,
-    SENT_S,
     Lane,
     PromotionRecord,
-    late_until,
-    sent_at,
+    late,
 )
 
 # Each costs a question to the forge.
@@ -157,12 +155,10 @@ class Projection:
             record = PromotionRecord(promotion=after, trace=dict(trace))
             self._remember(record)
         at_s = self._monotonic() - age_s
-        is_new_try = after.attempt != record.promotion.attempt
         record = replace(
             record,
             promotion=after,
-            late_until_s=late_until(record, event, after=after, at_s=at_s),
-            sent_at_s=sent_at(record, event, at_s=at_s, is_new_try=is_new_try),
+            late=late(record, event, after=after, at_s=at_s),
             heard_at_s=at_s,
         )
         if isinstance(event, ApprovalGranted) and event.forge_user is not None:
@@ -208,35 +204,35 @@ class Projection:
             other
             for other in self._others(record)
             if other.pull is None
-            and other.sent_at_s != 0
+            and other.late.sent_at_s != 0
             and other.promotion.state in OVER
             and not other.may_be_looked_for
             and _repository(other.promotion.request) == ours
         )
-        return tuple(sorted(found, key=lambda r: -r.sent_at_s)[:UNCERTAIN_MAX])
+        return tuple(sorted(found, key=lambda r: -r.late.sent_at_s)[:UNCERTAIN_MAX])
 
     def waits_until_s(self, record: PromotionRecord) -> float:
         """Return when the lane is free for the record's attempt, by the monotonic clock.
 
-        It waits for older promotions that are being opened, and for whatever was given up.
+        It waits for older promotions that are being opened, and for whatever was given up on
+        another branch than its own.
         """
         ours = _repository(record.promotion.request)
-        until_s = record.late_until_s
+        until_s = record.late.earlier_until_s
         is_older = True
         for promotion_id in self._lanes.get(record.lane, ()):
             other = self._records[promotion_id]
             if other.promotion_id == record.promotion_id:
                 is_older = False
             elif _repository(other.promotion.request) == ours:
-                until_s = max(until_s, other.late_until_s)
+                until_s = max(until_s, other.late.until_s)
                 if is_older and other.promotion.state is State.OPENING:
                     until_s = max(until_s, other.heard_at_s + ATTEMPT_S)
         return until_s
 
     def opens_in_s(self, record: PromotionRecord) -> float:
         """Return how long what an earlier try of the same attempt sent may still take."""
-        ends_at_s = record.sent_at_s + SENT_S if record.sent_at_s else 0.0
-        return max(ends_at_s - self._monotonic(), 0.0)
+        return max(record.late.sent_until_s - self._monotonic(), 0.0)
 
     async def freed(self, record: PromotionRecord, *, timeout_s: float) -> float:
         """Wait for the lane to be free, but not longer; return how long it still is not."""

@@ -9,6 +9,7 @@ from countersign.contracts.messages import (
     CredentialMode,
     FailureReason,
     OpeningStep,
+    PromotionRef,
     PullRequestFailed,
     PullRequestOpened,
     PullRequestProgressed,
@@ -42,6 +43,27 @@ Lane = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Late:
+    """Times until which something may still take effect, by the monotonic clock; zero for none.
+
+    Args:
+        until_s: until then a request of any attempt that was given up.
+        earlier_until_s: the same of attempts before the current one, which have other branches.
+        sent_at_s: when a try of the current attempt was about to send for a pull request.
+
+    """
+
+    until_s: float = 0.0
+    earlier_until_s: float = 0.0
+    sent_at_s: float = 0.0
+
+    @property
+    def sent_until_s(self) -> float:
+        """Return until when what tries of the current attempt sent for may still be opened."""
+        return self.sent_at_s + SENT_S if self.sent_at_s else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromotionRecord:
     """A promotion, its trace, and its pull request even after the promotion itself is over.
 
@@ -51,10 +73,7 @@ class PromotionRecord:
         pull: the newest of its pull requests that was told.
         pull_mode: with which kind of credential that was opened.
         pull_over: it was told to be merged or closed.
-        late_until_s: by the monotonic clock; until then a request of an attempt that was given up
-            may still take effect. Zero where there is none.
-        sent_at_s: by the monotonic clock; when a try of the current attempt was about to send for a
-            pull request. Zero where none was.
+        late: until when what was sent may still take effect.
         delegates: ids of all who delegated for it.
         heard_at_s: by the monotonic clock; when anything was last heard of it.
 
@@ -65,8 +84,7 @@ class PromotionRecord:
     pull: PullRequestRef | None = None
     pull_mode: CredentialMode = CredentialMode.UNSPECIFIED
     pull_over: bool = False
-    late_until_s: float = 0.0
-    sent_at_s: float = 0.0
+    late: Late = Late()
     delegates: frozenset[str] = frozenset()
     heard_at_s: float = 0.0
 
@@ -97,7 +115,23 @@ class PromotionRecord:
         return may_use_stored(self.mode)
 
 
-def late_until(record: PromotionRecord, event: Message, *, after: Promotion, at_s: float) -> float:
+def late(record: PromotionRecord, event: Message, *, after: Promotion, at_s: float) -> Late:
+    """Return until when something may still take effect, an event later."""
+    until_s = _until(record, event, after=after, at_s=at_s)
+    is_new_try = after.attempt != record.promotion.attempt
+    ref: PromotionRef | None = getattr(event, "promotion", None)
+    is_of_earlier = ref is not None and ref.attempt < after.attempt
+    # Earlier attempts alone hold up the promotion itself. Tries of one attempt share a branch,
+    # which is their lock: where a consent was lost before anybody had its token, the next need
+    # not wait.
+    earlier_until_s = min(record.late.earlier_until_s, until_s)
+    if is_new_try or (is_of_earlier and until_s != record.late.until_s):
+        earlier_until_s = until_s
+    sent_at_s = 0.0 if is_new_try else _sent_at(record, event, at_s=at_s)
+    return Late(until_s=until_s, earlier_until_s=earlier_until_s, sent_at_s=sent_at_s)
+
+
+def _until(record: PromotionRecord, event: Message, *, after: Promotion, at_s: float) -> float:
     """Return until when requests of attempts that were given up may still take effect.
 
     An attempt ends when its pull request is told, or when it failed before it changed anything;
@@ -107,12 +141,12 @@ def late_until(record: PromotionRecord, event: Message, *, after: Promotion, at_
     if isinstance(event, PullRequestOpened):
         return 0.0
     was_trying = before.state is State.OPENING
-    given_up = record.late_until_s > 0 and not was_trying
+    given_up = record.late.until_s > 0 and not was_trying
     if isinstance(event, PullRequestFailed) and (given_up or after is not before):
         return _late_after_failure(record, event, at_s=at_s)
     was_given_up_now = was_trying and after.state is not State.OPENING
     is_still_tried = given_up and isinstance(event, PullRequestProgressed)
-    return at_s + ATTEMPT_S if was_given_up_now or is_still_tried else record.late_until_s
+    return at_s + ATTEMPT_S if was_given_up_now or is_still_tried else record.late.until_s
 
 
 def _late_after_failure(record: PromotionRecord, event: PullRequestFailed, *, at_s: float) -> float:
@@ -120,13 +154,11 @@ def _late_after_failure(record: PromotionRecord, event: PullRequestFailed, *, at
     if began and event.step not in _OPENS_NOTHING:
         return at_s + SENT_S
     # Of an earlier attempt, or an earlier try, the time still runs.
-    sent_until_s = record.sent_at_s + SENT_S if record.sent_at_s else 0.0
-    return max(record.late_until_s, sent_until_s)
+    return max(record.late.until_s, record.late.sent_until_s)
 
 
-def sent_at(record: PromotionRecord, event: Message, *, at_s: float, is_new_try: bool) -> float:
-    """Return when the current attempt was last about to send for a pull request."""
-    if isinstance(event, PullRequestOpened) or is_new_try:
+def _sent_at(record: PromotionRecord, event: Message, *, at_s: float) -> float:
+    if isinstance(event, PullRequestOpened):
         return 0.0
     is_sending = isinstance(event, PullRequestProgressed) and event.step is OpeningStep.OPENING
-    return at_s if is_sending else record.sent_at_s
+    return at_s if is_sending else record.late.sent_at_s
