@@ -10,7 +10,7 @@ from e2e.mirroring import loose_crd
 
 K8S = Path(__file__).parents[3] / "k8s"
 OVERLAYS = sorted(path.parent.name for path in K8S.glob("overlays/*/kustomization.yaml"))
-BRIDGE = "bridge"
+BESIDE = ("bridge", "record")
 # Of the Prometheus operator, whose schemas are not ours to copy.
 OPERATOR = {"PodMonitor": "podmonitors", "PrometheusRule": "prometheusrules"}
 
@@ -25,12 +25,12 @@ def operator(apiserver: ApiServer) -> None:
 
 
 def _built(server: ApiServer, overlay: str) -> list[dict[str, Any]]:
-    folder = K8S / overlay if overlay == BRIDGE else K8S / "overlays" / overlay
+    folder = K8S / overlay if overlay in BESIDE else K8S / "overlays" / overlay
     text = server.kubectl("kustomize", str(folder))
     return [m for m in yaml.safe_load_all(text) if m]
 
 
-@pytest.mark.parametrize("overlay", [*OVERLAYS, BRIDGE])
+@pytest.mark.parametrize("overlay", [*OVERLAYS, *BESIDE])
 def test_overlay_is_taken_by_the_api_server(apiserver: ApiServer, overlay: str) -> None:
     manifests = _built(apiserver, overlay)
     namespaces = [m for m in manifests if m["kind"] == "Namespace"]
@@ -66,12 +66,13 @@ def test_overlay_brings_every_config_map_that_its_pods_wait_for(
     assert {v["name"] for v in volumes if not v.get("optional")} <= there
 
 
-@pytest.mark.parametrize("overlay", [*OVERLAYS, BRIDGE])
+@pytest.mark.parametrize("overlay", [*OVERLAYS, *BESIDE])
 def test_pod_has_no_right_that_it_does_not_need(apiserver: ApiServer, overlay: str) -> None:
     for manifest in _built(apiserver, overlay):
-        if manifest["kind"] not in {"Deployment", "StatefulSet", "Job"}:
+        if manifest["kind"] not in {"Deployment", "StatefulSet", "Job", "CronJob"}:
             continue
-        pod = manifest["spec"]["template"]["spec"]
+        spec = manifest["spec"]
+        pod = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"], manifest["metadata"]["name"]
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["enableServiceLinks"] is False

@@ -16,10 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from integration.messaging.conftest import promotion
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import PromotionSuperseded
 from countersign.contracts.record.chain import Flaw
+from countersign.messaging.administration import cli
 from countersign.messaging.administration.retention import retain_promotions
+from countersign.messaging.refusals import BusRefusal
 from countersign.setup.record.__main__ import main
+from countersign.setup.record.files import read_seals
 
 
 class Office:
@@ -53,7 +57,7 @@ def office(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Office:
-    settings = server.settings("topology")
+    settings = server.settings("record")
     monkeypatch.setenv("COUNTERSIGN_NATS_URL", settings.nats_url)
     monkeypatch.setenv("COUNTERSIGN_NKEY_FILE", str(settings.nkey_file))
     return Office(tmp_path, capsys)
@@ -147,3 +151,41 @@ async def test_file_that_is_no_key_is_refused(server: Any, office: Office) -> No
 
     assert await office.seal() == 1
     assert not office.seals.exists()
+
+
+async def test_nothing_is_dropped_that_is_not_sealed_where_seals_are_kept(
+    server: Any, bus_of: Any, connect_as: Any, requested: Any, office: Office
+) -> None:
+    async with bus_of("watcher") as watcher, connect_as("topology") as topology:
+        await tell(watcher, requested("p1"), superseded("p1"))
+        await office.seal()
+        await tell(watcher, requested("p2"), superseded("p2"))
+        before = datetime.now(UTC) + timedelta(days=1)
+
+        with pytest.raises(Rejected) as refused:
+            await retain_promotions(
+                topology, before=before, archive=office.archive, seals=read_seals(office.seals)
+            )
+        untouched = office.archive.exists()
+        await office.seal()
+        seals = read_seals(office.seals)
+        dropped = await retain_promotions(topology, before=before, seals=seals)
+        again = await retain_promotions(topology, before=before, seals=seals)
+
+    assert refused.value.reason is BusRefusal.NOT_SEALED
+    assert "events 3 to 4" in refused.value.message
+    assert not untouched
+    assert (dropped.events, again.events) == (4, 0)
+
+
+async def test_command_that_drops_wants_the_seals_it_was_told_of(
+    server: Any, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_NKEY_FILE", str(server.settings("topology").nkey_file))
+    arguments = ["retain", "--older-than-days", "7", "--seals", str(office.seals)]
+
+    missing = await asyncio.to_thread(cli.main, arguments)
+    office.seals.write_text("")
+    there = await asyncio.to_thread(cli.main, arguments)
+
+    assert (missing, there) == (1, 0)

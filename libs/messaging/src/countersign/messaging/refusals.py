@@ -26,3 +26,4 @@ class BusRefusal(StrEnum):
     BAD_REQUEST = "bad_request"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
+    NOT_SEALED = "not_sealed"

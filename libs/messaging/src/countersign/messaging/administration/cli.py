@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from pydantic import ValidationError
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.record.chain import Seal
 from countersign.messaging.administration import reader_commands, reader_files
 from countersign.messaging.administration.provisioning import apply_topology, dead_letters
 from countersign.messaging.administration.reader_list import without_keys
@@ -96,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         "--archive", type=Path, help="file that they are appended to first, a JSON object a line"
     )
     retaining.add_argument(
+        "--seals", type=Path, help="file of seals on the record: drop nothing that is not sealed"
+    )
+    retaining.add_argument(
         "--dry-run", action="store_true", default=argparse.SUPPRESS, help="only print the count"
     )
     listing = commands.add_parser("dead-letters", help="list what could not be handled")
@@ -154,6 +158,15 @@ def _known(place: Path) -> tuple[Reader, ...]:
     return reader_files.load(place) if place.is_dir() else without_keys(place)
 
 
+def _seals(path: Path) -> list[Seal]:
+    """Read a file that `countersign-record` wrote; one that is not there is a mistake."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Rejected(BusRefusal.REFUSED, f"{path}: cannot be read: {error}") from None
+    return [Seal.parse(line) for line in lines if line.strip()]
+
+
 def _days(written: str) -> timedelta:
     days = int(written)
     if not DAYS_MIN <= days <= DAYS_MAX:
@@ -164,7 +177,11 @@ def _days(written: str) -> timedelta:
 async def _retain(client: Client, options: argparse.Namespace) -> int:
     now, dry_run = MACHINE.wall(), bool(options.dry_run)
     dropped = await retain_promotions(
-        client, before=now - options.older_than_days, archive=options.archive, dry_run=dry_run
+        client,
+        before=now - options.older_than_days,
+        archive=options.archive,
+        seals=_seals(options.seals) if options.seals else None,
+        dry_run=dry_run,
     )
     pipelines = await retain_pipelines(client, before=now - TOMBSTONE_AGE, dry_run=dry_run)
     done = "would be dropped" if dry_run else "dropped"

@@ -7,6 +7,7 @@ link is in the status of each Pipeline. Of a Pipeline that was deleted nothing i
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,11 +21,12 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.life.folding import advance
 from countersign.contracts.messages import PipelineDeleted, PipelineObserved, PromotionRef
 from countersign.contracts.promotion import OVER, Promotion
+from countersign.contracts.record.chain import Seal
 from countersign.messaging.administration.stored_events import messages_up_to, stored_event
 from countersign.messaging.connection import ask
 from countersign.messaging.direct_get import reader
 from countersign.messaging.envelope import SUBJECT, Place, Received, place_of_answer, read_event
-from countersign.messaging.leader_reads import stream_state
+from countersign.messaging.leader_reads import StreamState, stream_state
 from countersign.messaging.refusals import BusRefusal
 
 PROMOTIONS: Final = "PROMOTIONS"
@@ -95,7 +97,12 @@ class Record:
 
 
 async def retain_promotions(
-    client: Client, *, before: datetime, archive: Path | None = None, dry_run: bool = False
+    client: Client,
+    *,
+    before: datetime,
+    archive: Path | None = None,
+    seals: Sequence[Seal] | None = None,
+    dry_run: bool = False,
 ) -> Dropped:
     """Drop the beginning of the record, up to a promotion that is not over before that time.
 
@@ -103,10 +110,11 @@ async def retain_promotions(
         client: of the NATS user `topology`.
         before: promotions that had their last event later are kept.
         archive: file that the events are appended to before they are dropped.
+        seals: on the record; with them nothing is dropped that none of them covers.
         dry_run: drop nothing, only count.
 
     Raises:
-        Rejected: the stream cannot be purged, or the archive not be written.
+        Rejected: the stream cannot be purged, or the archive not be written; `not_sealed`.
         Retryable: the bus does not answer.
 
     """
@@ -116,6 +124,8 @@ async def retain_promotions(
         async for message in messages_up_to(stream, last=state.last_sequence):
             record.add(place_of_answer(message.headers or {}), _parsed(message))
         keep, held_by = record.end()
+        if seals is not None:
+            _refuse_unsealed(seals, state, last=keep - 1)
         async for message in messages_up_to(stream, last=keep - 1):
             count += 1
             if archive is not None and not dry_run:
@@ -125,6 +135,18 @@ async def retain_promotions(
             _sync(archive)
         await _purge(client, PROMOTIONS, {"seq": keep})
     return Dropped(events=count, held_by=held_by)
+
+
+def _refuse_unsealed(seals: Sequence[Seal], state: StreamState, *, last: int) -> None:
+    made = state.created.isoformat()
+    sealed = max((s.sequence for s in seals if s.stream == made), default=0)
+    if last > max(sealed, state.first_sequence - 1):
+        first = max(sealed + 1, state.first_sequence)
+        raise Rejected(
+            BusRefusal.NOT_SEALED,
+            f"events {first} to {last} are not sealed yet, and nothing was dropped: "
+            "`countersign-record seal` seals them",
+        )
 
 
 async def retain_pipelines(client: Client, *, before: datetime, dry_run: bool = False) -> int:

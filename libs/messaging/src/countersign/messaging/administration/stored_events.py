@@ -17,7 +17,7 @@ from countersign.messaging.envelope import SUBJECT, place_of_answer
 from countersign.messaging.leader_reads import StreamState, stream_state
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
-from countersign.messaging.topology.permissions import TOPOLOGY
+from countersign.messaging.topology.streams import RECORD
 
 PROMOTIONS: Final = "PROMOTIONS"
 CONNECT_TIMEOUT_S: Final = 60.0
@@ -51,7 +51,7 @@ def stored_event(message: Msg) -> StoredEvent:
 
 @dataclass(frozen=True)
 class StoredPromotions:
-    """The stream of promotions, as the user `topology` reads it. Made by `open_promotions`."""
+    """The stream of promotions, as the user `record` reads it. Made by `open_promotions`."""
 
     _client: Client
     state: StreamState
@@ -66,16 +66,16 @@ class StoredPromotions:
 
 @asynccontextmanager
 async def open_promotions(settings: BusSettings) -> AsyncIterator[StoredPromotions]:
-    """Connect as the user `topology`.
+    """Connect as the user `record`, who may read and nothing else.
 
     Raises:
         Retryable: the bus does not answer.
 
     """
-    state = ConnectionState(TOPOLOGY)
+    state = ConnectionState(RECORD)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            client = await connect(settings, service=TOPOLOGY, state=state)
+            client = await connect(settings, service=RECORD, state=state)
     except TimeoutError:
         raise Retryable(
             BusRefusal.UNAVAILABLE, f"{settings.nats_url}: {state.reason() or 'no answer'}"

@@ -21,12 +21,12 @@ from countersign.contracts.subjects import (
     inbox_prefix,
 )
 from countersign.messaging.topology.readers import Reader, durables
-from countersign.messaging.topology.streams import DEAD_LETTERS, DURABLES, READS, STREAMS
+from countersign.messaging.topology.streams import DEAD_LETTERS, DURABLES, READS, RECORD, STREAMS
 
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")
 TOPOLOGY: Final = "topology"
 FLUX: Final = "flux"
-USERS: Final = (*SERVICES, TOPOLOGY, FLUX)
+USERS: Final = (*SERVICES, TOPOLOGY, RECORD, FLUX)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,8 @@ class Permissions:
 def permissions(user: str, *, readers: Iterable[Reader] = ()) -> Permissions:
     if user == TOPOLOGY:
         return Permissions(publish=_management(readers), subscribe=(f"{inbox_prefix(TOPOLOGY)}.>",))
+    if user == RECORD:
+        return Permissions(publish=_reading(RECORD), subscribe=(f"{inbox_prefix(RECORD)}.>",))
     if user == FLUX:
         return Permissions(publish=(FLUX_HINT,), subscribe=())
     if user not in SERVICES:

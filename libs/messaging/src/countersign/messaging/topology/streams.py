@@ -21,6 +21,7 @@ from countersign.contracts.subjects import (
 _SECOND_NS: Final = 1_000_000_000
 _MIB: Final = 1024 * 1024
 DEAD_LETTERS: Final = "DEAD_LETTERS"
+RECORD: Final = "record"
 # Above our largest message: a Pipeline's manifest of 64 KiB and a thousand targets.
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
 
@@ -167,13 +168,15 @@ DURABLES: Final[Mapping[str, Durable]] = {
     )
 }
 
-# Which streams a service may read and follow.
+# Which streams a user may read, and a service follow.
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     "watcher": ("PROMOTIONS", "PIPELINES", "TOKENS"),
     "approval": ("PROMOTIONS", "PIPELINES"),
     "pr-writer": ("PROMOTIONS", "PIPELINES"),
     "auditor": ("PIPELINES", "TOKENS"),
     "gateway": ("PROMOTIONS", "PIPELINES", "TOKENS"),
+    # No service: who seals the record, verifies it and writes it out.
+    RECORD: ("PROMOTIONS",),
 }
 
 

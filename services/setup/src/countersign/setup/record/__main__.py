@@ -1,6 +1,6 @@
 """`countersign-record`: seal the record, verify it, write it out.
 
-Reads the stream as the NATS user `topology`; the key that seals is the administrator's.
+Reads the stream as the NATS user `record`; the key that seals is the administrator's.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         description="Seals, verifies and writes out the record of promotions.",
         epilog="The stream is read at COUNTERSIGN_NATS_URL with the nkey seed in "
-        "COUNTERSIGN_NKEY_FILE, which is that of the NATS user topology.",
+        "COUNTERSIGN_NKEY_FILE, which is that of the NATS user record.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     sealing_ = commands.add_parser("seal", help="sign what the stream holds since the last seal")
@@ -89,7 +89,8 @@ async def _seal(options: argparse.Namespace) -> int:
         print("nothing new to seal")
         return 0
     files.append_seal(options.seals, made)
-    print(f"sealed up to event {made.sequence}")
+    # A copy for whoever keeps the log.
+    print(f"sealed up to event {made.sequence}: {made.line()}")
     return 0
 
 
