@@ -15,6 +15,8 @@ RUN --mount=type=secret,id=pip-ca,target=/run/secrets/pip-ca \
 FROM tools AS wheels
 COPY libs libs
 COPY services services
+# What the gateway shows as help.
+COPY docs docs
 RUN tools/bin/pip wheel -q --no-deps --no-build-isolation -w wheels libs/* services/*
 
 FROM tools AS build

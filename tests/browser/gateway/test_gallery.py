@@ -26,6 +26,7 @@ PAGES = {
     "history": "/p/shop/checkout/prod/history",
     "many": "/p/platform/edge",
     "help": "/help",
+    "document": "/help/docs/tokens.md",
     "not-found": "/p/shop/nothing",
 }
 # Text that is cut where no link leads to the whole of it, for those who cannot hover.

@@ -29,6 +29,7 @@ from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.auditor_client import AuditorClient
+from countersign.gateway.html.documents import read_documents
 from countersign.gateway.html.static_files import StaticFiles, read_static_files
 from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Access, FeedStatus, Provider, Reviewer
@@ -118,6 +119,9 @@ class FakeFeed:
     )
 
 
+DOCUMENTS = read_documents()
+
+
 @dataclass
 class Scene:
     """Everything around one gateway."""
@@ -167,7 +171,7 @@ class Scene:
 
     @property
     def app(self) -> ASGIApp:
-        return application(self.site, self.static)
+        return application(self.site, self.static, DOCUMENTS)
 
     def tell(self, *events: Message, traceparent: str = "") -> None:
         """What the bus would say, in this order."""

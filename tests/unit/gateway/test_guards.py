@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from unit.gateway.browsing import browser, form_token, token_of
-from unit.gateway.doubles import FORGE, Scene
+from unit.gateway.doubles import DOCUMENTS, FORGE, Scene
 from unit.gateway.gallery import rich_board
 
 from countersign.gateway.routes import Who, table
@@ -55,6 +55,7 @@ MATRIX = {
     ("GET", "/record.csv"): Who.SIGNED_IN,
     ("GET", "/record.jsonl"): Who.SIGNED_IN,
     ("GET", "/help"): Who.SIGNED_IN,
+    ("GET", "/help/docs/{path:path}"): Who.SIGNED_IN,
     ("GET", "/events"): Who.SIGNED_IN_PROGRAM,
     ("GET", "/sign-in"): Who.EVERYBODY,
     ("POST", "/sign-in"): Who.EVERYBODY,
@@ -89,7 +90,7 @@ def address(path: str) -> str:
 def test_every_route_is_in_the_matrix() -> None:
     scene = Scene()
 
-    rows = {(r.method, r.path): r.who for r in table(scene.site, scene.static)}
+    rows = {(r.method, r.path): r.who for r in table(scene.site, scene.static, DOCUMENTS)}
 
     assert rows == MATRIX
 

@@ -21,6 +21,7 @@ from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.auditor_client import AuditorClient
+from countersign.gateway.html.documents import read_documents
 from countersign.gateway.html.static_files import read_static_files
 from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Access, Provider, Reviewer, SignIn
@@ -200,7 +201,7 @@ async def _run(
         reviewer=reviewer,
         links=links,
     )
-    app = application(site, static)
+    app = application(site, static, read_documents())
 
     async def read(connected: Bus) -> None:
         await follow(

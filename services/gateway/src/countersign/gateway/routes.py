@@ -23,12 +23,13 @@ from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.api.api import Api
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.auditor_client import AuditorClient
+from countersign.gateway.html.documents import Documents
 from countersign.gateway.html.static_files import StaticFiles
 from countersign.gateway.interfaces import Reviewer
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.pages.actions import Actions
-from countersign.gateway.pages.board import BoardPages
+from countersign.gateway.pages.board import BoardPages, HelpPages
 from countersign.gateway.pages.callbacks import Callbacks
 from countersign.gateway.pages.consent import ConsentPages
 from countersign.gateway.pages.credentials import CredentialPages
@@ -104,7 +105,7 @@ class Row:
     by_rights: bool = True
 
 
-def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
+def table(site: Site, static: StaticFiles, documents: Documents) -> tuple[Row, ...]:
     seen: Shown = {"visibility": site.visibility, "screen": site.screen}
     board, promotions, record = BoardPages(**seen), PromotionPages(**seen), RecordPages(**seen)
     history = HistoryPages(**seen)
@@ -149,7 +150,7 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
         Row("GET", "/record", record.record),
         Row("GET", "/record.csv", record.record_csv),
         Row("GET", "/record.jsonl", record.record_jsonl),
-        Row("GET", "/help", board.help, by_rights=False),
+        *_helping(site, documents),
         Row("GET", "/events", events.stream, program),
         Row("GET", "/sign-in", entrance.sign_in, open_to_all),
         Row("POST", "/sign-in", entrance.choose, open_to_all),
@@ -176,6 +177,14 @@ def table(site: Site, static: StaticFiles) -> tuple[Row, ...]:
     )
 
 
+def _helping(site: Site, documents: Documents) -> tuple[Row, ...]:
+    pages = HelpPages(documents=documents, screen=site.screen)
+    return (
+        Row("GET", "/help", pages.help, by_rights=False),
+        Row("GET", "/help/docs/{path:path}", pages.document, by_rights=False),
+    )
+
+
 def _reviewing(site: Site, seen: Shown) -> tuple[Row, ...]:
     """Return the rows by which a reviewer learns who could bring something where."""
     credentials = CredentialPages(**seen, accounts=site.accounts, auditor=site.auditor)
@@ -197,9 +206,9 @@ def _reviewing(site: Site, seen: Shown) -> tuple[Row, ...]:
     )
 
 
-def application(site: Site, static: StaticFiles) -> ASGIApp:
+def application(site: Site, static: StaticFiles, documents: Documents) -> ASGIApp:
     """The whole of it as an ASGI application."""
-    rows = sorted(table(site, static), key=lambda r: r.path)
+    rows = sorted(table(site, static, documents), key=lambda r: r.path)
     routes = [
         StarletteRoute(path, _dispatch(site, path, tuple(group)), methods=_ALL_METHODS)
         for path, group in groupby(rows, key=lambda r: r.path)

@@ -1,9 +1,12 @@
-"""The board, and the page that explains its keys."""
+"""The board, and the pages that explain it."""
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from countersign.contracts.errors import Rejected
 from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.html.documents import Documents
+from countersign.gateway.refusals import Refusal
 from countersign.gateway.view.boards import board, read_query
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of
@@ -42,5 +45,25 @@ class BoardPages:
         )
         return HTMLResponse(html)
 
+
+class HelpPages:
+    """The words of gates, the keys, and the documents."""
+
+    def __init__(self, *, documents: Documents, screen: Screen) -> None:
+        self._documents = documents
+        self._screen = screen
+
     async def help(self, request: Request) -> Response:
-        return HTMLResponse(self._screen.page(request, "help.html"))
+        # Decisions and forges have lists of their own among the documents.
+        shown = [
+            d for d in self._documents.listed if "/" not in d.path or d.path.endswith("/README.md")
+        ]
+        return HTMLResponse(self._screen.page(request, "help.html", documents=shown))
+
+    async def document(self, request: Request) -> Response:
+        path = request.path_params["path"]
+        found = self._documents.find(path)
+        if found is None:
+            raise Rejected(Refusal.NOT_FOUND, f"there is no document {path!r}")
+        html = self._documents.html(found)
+        return HTMLResponse(self._screen.page(request, "document.html", document=found, html=html))
