@@ -7,7 +7,7 @@ from unit.gateway.gallery import rich_board
 from unit.gateway.stories import Pipeline
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.messages import GateState, ObjectRef
+from countersign.contracts.messages import ChangeKind, GateState, ObjectRef, StatedChange
 from countersign.gateway.refusals import Refusal
 from countersign.gateway.text.commands import look_lines
 from countersign.gateway.text.viewers import parse_viewers
@@ -137,3 +137,35 @@ async def test_source_that_an_artifact_names_is_shown_and_only_linked_at_a_liste
             html = (await client.get(path)).text
             assert page in html
             assert (f'href="{page}"' in html) == linked
+
+
+async def test_changes_that_an_artifact_tells_are_on_sheet_gate_and_api() -> None:
+    scene, checkout = Scene(), Pipeline("checkout")
+    story = checkout.promotion("prod", "6.9.0", current="6.8.4")
+    stated = (
+        StatedChange(
+            kind=ChangeKind.SECURITY,
+            description="Update <Go>",
+            page=f"{FORGE}/acme/checkout/pulls/7",
+        ),
+        StatedChange(description="Tidy up", page="https://elsewhere.example/7"),
+    )
+    scene.tell(
+        checkout.observed(
+            checkout.environment("staging", "6.9.0", gate=None),
+            checkout.environment("prod", "6.8.4", gate=GateState.PENDING),
+        ),
+        story.requested.model_copy(update={"stated_changes": stated}),
+    )
+
+    async with browser(scene) as client:
+        paths = ("/p/shop/checkout/prod/promote", "/p/shop/checkout/prod")
+        pages = [(await client.get(path)).text for path in paths]
+        told = (await client.get(f"/api/v1/promotions/{story.id}")).json()
+
+    for html in pages:
+        assert "<strong>security</strong> <bdi>Update &lt;Go&gt;</bdi>" in html
+        assert f'href="{FORGE}/acme/checkout/pulls/7"' in html
+        assert "Tidy up" in html
+        assert "elsewhere.example" not in html
+    assert [c["kind"] for c in told["statedChanges"]] == ["security", ""]

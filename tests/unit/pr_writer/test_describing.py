@@ -8,18 +8,21 @@ from doubles import stories
 from countersign.contracts.forge_list import Forge, PullRequestNames
 from countersign.contracts.messages import (
     Caution,
+    ChangeKind,
     Content,
     CredentialMode,
     ForgeUser,
     Person,
     Revision,
     SecretRef,
+    StatedChange,
 )
 from countersign.contracts.promotion import Approval, Promotion, State
 from countersign.dialects.repositories.pulls import PullText
 from countersign.pr_writer.executor.describing import (
     BODY_CHARACTERS_MAX,
     CAUTIONS,
+    CHANGE_WORDS,
     describe,
     trailers,
 )
@@ -159,3 +162,21 @@ def test_title_is_as_the_forge_list_says_with_names_as_values() -> None:
     title = described(names={"title": "chore({pipeline}): {environment}"}, promotion=ref).title
 
     assert title == f"chore({ref.pipeline.name}): {{pipeline}}"
+
+
+def test_body_lists_as_code_what_the_artifact_says_of_its_changes() -> None:
+    stated = (
+        StatedChange(kind=ChangeKind.FIXED, description="Closes #1 for @org"),
+        StatedChange(description="Tidy up"),
+    )
+
+    body = described(files={"prod.yaml": "6.8.4"}, stated_changes=stated).body
+
+    fixed, also = [line for line in body.splitlines() if line.startswith(("- Fixed", "- Also"))]
+    assert "#1" not in fixed
+    assert also == "- Also: `Tidy up`"
+    assert body.index("in:") < body.index("What the artifact says")
+
+
+def test_every_kind_of_change_has_a_word() -> None:
+    assert set(CHANGE_WORDS) == set(ChangeKind)

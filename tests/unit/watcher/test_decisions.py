@@ -1,5 +1,6 @@
 """What follows from what runs where: requests, endings and gates."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from doubles.watched import NOW, Cluster, namespace, pipeline_manifest, release
 
 from countersign.contracts import messages as m
 from countersign.contracts.promotion import State
+from countersign.kube.flux.applications import App
 from countersign.kube.objects import ObjectKey
 from countersign.watcher.decision.contents import is_there
 
@@ -65,6 +67,20 @@ def test_revision_is_requested_for_the_next_environment_only() -> None:
     assert request.mode is m.CredentialMode.DELEGATED
     assert world.gate("staging").state is m.GateState.PENDING
     assert world.gate("prod").state is m.GateState.LEVEL
+
+
+def test_request_says_what_the_artifact_below_tells_of_itself() -> None:
+    world = cluster()
+    told = (m.StatedChange(kind=m.ChangeKind.FIXED, description="Start without a cache"),)
+    for key, app in world.objects.items():
+        if isinstance(app, App) and key.namespace == namespace("dev"):
+            state = replace(app.state, source_page="https://x.example/a", stated_changes=told)
+            world.objects[key] = replace(app, state=state)
+
+    request = only(world.step(), m.PromotionRequested)
+
+    assert request.source_page == "https://x.example/a"
+    assert request.stated_changes == told
 
 
 def test_nothing_is_said_twice() -> None:

@@ -37,6 +37,18 @@ class Caution(ProtoEnum):
     HINDERED = "CAUTION_HINDERED"
 
 
+class ChangeKind(ProtoEnum):
+    """The kind of a change, as changelogs sort them."""
+
+    UNSPECIFIED = "CHANGE_KIND_UNSPECIFIED"
+    ADDED = "CHANGE_KIND_ADDED"
+    CHANGED = "CHANGE_KIND_CHANGED"
+    DEPRECATED = "CHANGE_KIND_DEPRECATED"
+    REMOVED = "CHANGE_KIND_REMOVED"
+    FIXED = "CHANGE_KIND_FIXED"
+    SECURITY = "CHANGE_KIND_SECURITY"
+
+
 class EnvironmentCondition(ProtoEnum):
     UNSPECIFIED = "ENVIRONMENT_CONDITION_UNSPECIFIED"
     HEALTHY = "ENVIRONMENT_CONDITION_HEALTHY"
@@ -271,6 +283,15 @@ class Destination(Message):
     """Only files below this folder are looked at; empty means the whole repository."""
     url: str = ""
     """The repository's page, built from the parts above."""
+
+
+class StatedChange(Message):
+    """A change that an artifact tells of itself; whoever made it wrote that, nobody signs it."""
+
+    description: Annotated[str, Field(min_length=1)]
+    kind: ChangeKind = ChangeKind.UNSPECIFIED
+    page: str = ""
+    """The web page that says more."""
 
 
 class SecretRef(Message):
@@ -773,6 +794,8 @@ class PromotionRequested(Message):
     """Whoever approves or rejects it says why."""
     source_page: str = Field(alias="sourcePage", default="")
     """The web page that the artifact names as its source; whoever made it wrote that, nobody signs it."""
+    stated_changes: tuple[StatedChange, ...] = Field(alias="statedChanges", default=())
+    """The first changes since the version before that the artifact tells of."""
 
 
 class PromotionRetried(Message):

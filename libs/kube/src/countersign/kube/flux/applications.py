@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from countersign.contracts.messages import Content, EnvironmentCondition, Revision
+from countersign.contracts.messages import (
+    Content,
+    EnvironmentCondition,
+    Revision,
+    StatedChange,
+)
 from countersign.kube.objects import ObjectKey
 
 # Flux puts logs of Helm into messages; people read the beginning.
@@ -47,6 +52,7 @@ class AppState:
     created_at: datetime | None = None
     # The web page that the artifact names as its source.
     source_page: str = ""
+    stated_changes: tuple[StatedChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ class Source:
     # An artifact's own words, of an OCI registry; nobody signs them.
     created_at: datetime | None = None
     source_page: str = ""
+    stated_changes: tuple[StatedChange, ...] = ()
 
 
 def sentence(kind: str, name: str, message: str) -> str:

@@ -5,13 +5,13 @@ chart it records the version in a form of its own, while the source says what wa
 Source: https://fluxcd.io/flux/components/source/
 """
 
-import re
 from dataclasses import replace
 from typing import Final
 
 from countersign.contracts.messages import Content, EnvironmentCondition
 from countersign.contracts.revision import is_tag, parse_revision
 from countersign.kube.flux.applications import App, AppState, Source, sentence
+from countersign.kube.flux.changes import CHANGES, page_in, read_changes
 from countersign.kube.flux.conditions import condition
 from countersign.kube.objects import Manifest, ObjectKey, integer, key_of, moment, text
 
@@ -20,8 +20,6 @@ SOURCE_KINDS: Final = frozenset({"GitRepository", "OCIRepository", "Bucket", "Ex
 # https://github.com/opencontainers/image-spec/blob/main/annotations.md
 _CREATED: Final = "org.opencontainers.image.created"
 _SOURCE: Final = "org.opencontainers.image.source"
-_PAGE: Final = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_.~/-]*)?")
-PAGE_CHARACTERS_MAX: Final = 300
 _HELM_RELEASE: Final = "HelmRelease"
 
 
@@ -34,14 +32,10 @@ def read_source(manifest: Manifest) -> Source:
         artifact_revision=text(manifest, "status", "artifact", "revision"),
         url=text(manifest, "spec", "url"),
         created_at=moment(manifest, "status", "artifact", "metadata", _CREATED),
-        source_page=_page(text(manifest, "status", "artifact", "metadata", _SOURCE)),
+        source_page=page_in(text(manifest, "status", "artifact", "metadata", _SOURCE)),
+        stated_changes=read_changes(text(manifest, "status", "artifact", "metadata", CHANGES)),
         failing=(ready.message or ready.reason) if ready.is_false and is_of_now else "",
     )
-
-
-def _page(url: str) -> str:
-    """Return the address of a web page, or nothing of what is none."""
-    return url if len(url) <= PAGE_CHARACTERS_MAX and _PAGE.fullmatch(url) else ""
 
 
 def source_key(ref: Manifest, *, of: ObjectKey) -> ObjectKey | None:
@@ -58,7 +52,12 @@ def settle(app: App, *, source: Source | None) -> AppState:
     state = _settled(app, source=source)
     if state.content is None or source is None:
         return state
-    return replace(state, created_at=source.created_at, source_page=source.source_page)
+    return replace(
+        state,
+        created_at=source.created_at,
+        source_page=source.source_page,
+        stated_changes=source.stated_changes,
+    )
 
 
 def _settled(app: App, *, source: Source | None) -> AppState:

@@ -2,6 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
+from countersign.contracts.messages import ChangeKind, StatedChange
 from countersign.contracts.record.decisions import Decision
 from countersign.contracts.revision import short
 from countersign.gateway.api.shapes import (
@@ -13,6 +14,7 @@ from countersign.gateway.api.shapes import (
     PipelineShape,
     PromotionShape,
     RanShape,
+    StatedChangeShape,
 )
 from countersign.gateway.model import EnvironmentView, GateView, Track
 from countersign.gateway.text.forge_links import ForgeLinks
@@ -99,6 +101,11 @@ def _moment(moment: Moment) -> MomentShape:
     )
 
 
+def _stated(change: StatedChange) -> StatedChangeShape:
+    kind = "" if change.kind is ChangeKind.UNSPECIFIED else change.kind.name.lower()
+    return StatedChangeShape(kind=kind, description=change.description, page=change.page)
+
+
 def promotion_shape(timeline: Timeline, *, links: ForgeLinks) -> PromotionShape:
     p, request = timeline.promotion, timeline.promotion.request
     ref, to, pull = request.promotion, request.destination, timeline.promotion.pull_request
@@ -126,6 +133,7 @@ def promotion_shape(timeline: Timeline, *, links: ForgeLinks) -> PromotionShape:
         merged_by=name_of(p.merged_by),
         comparison=links.comparison(request),
         source_page=request.source_page,
+        stated_changes=tuple(map(_stated, request.stated_changes)),
         requested_at=request.requested_at,
         opened_at=timeline.last("opened"),
         merged_at=timeline.last("merged"),

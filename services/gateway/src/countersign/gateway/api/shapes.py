@@ -96,6 +96,14 @@ class DecisionShape(Shape):
     consent_digest: str = ""
 
 
+class StatedChangeShape(Shape):
+    """A change that an artifact tells of itself."""
+
+    kind: str = ""
+    description: str
+    page: str = ""
+
+
 class PromotionShape(Shape):
     """Bringing one content into one environment."""
 
@@ -125,6 +133,9 @@ class PromotionShape(Shape):
     )
     source_page: str = Field(
         default="", description="The page that the artifact names as its source; nobody signs it."
+    )
+    stated_changes: tuple[StatedChangeShape, ...] = Field(
+        default=(), description="What the artifact says that it changes; nobody signs it."
     )
     requested_at: datetime | None = None
     opened_at: datetime | None = None

@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
-from countersign.contracts.messages import Caution, CredentialMode, ForgeUser
+from countersign.contracts.messages import (
+    Caution,
+    ChangeKind,
+    CredentialMode,
+    ForgeUser,
+    StatedChange,
+)
 from countersign.contracts.revision import short
 from countersign.dialects.pages import comparison_page
 from countersign.dialects.repositories.pulls import PullText
@@ -26,6 +32,15 @@ CAUTIONS: Final[Mapping[Caution, str]] = {
     Caution.DOWNGRADE: "This is a downgrade: a higher version runs there.",
     Caution.FOREIGN_CONTENT: "It replaces what no promotion brought there.",
     Caution.HINDERED: "It overtakes an upgrade that hangs there.",
+}
+CHANGE_WORDS: Final[Mapping[ChangeKind, str]] = {
+    ChangeKind.UNSPECIFIED: "Also",
+    ChangeKind.ADDED: "Added",
+    ChangeKind.CHANGED: "Changed",
+    ChangeKind.DEPRECATED: "Deprecated",
+    ChangeKind.REMOVED: "Removed",
+    ChangeKind.FIXED: "Fixed",
+    ChangeKind.SECURITY: "Security",
 }
 
 
@@ -69,6 +84,7 @@ def describe(
         *[_file(path, said) for path, said in list(files.items())[:FILES_SHOWN_MAX]],
         *([f"- and {len(files) - FILES_SHOWN_MAX} more"] if len(files) > FILES_SHOWN_MAX else []),
         *[f"- not looked into, too large: {code(path)}" for path in skipped[:3]],
+        *_stated(request.stated_changes),
     ]
     footer = [
         "",
@@ -80,6 +96,14 @@ def describe(
         "```",
     ]
     return PullText(title=headline(job), body="\n".join([*_fitting(lines, footer), *footer]))
+
+
+def _stated(changes: Sequence[StatedChange]) -> list[str]:
+    """List what the artifact says of itself, as code like all that comes from elsewhere."""
+    if not changes:
+        return []
+    lines = [f"- {CHANGE_WORDS[change.kind]}: {code(change.description)}" for change in changes]
+    return ["", "What the artifact says of its changes:", *lines]
 
 
 def _file(path: str, said: str) -> str:

@@ -214,6 +214,7 @@ def _requested(
         requested_at=situation.now,
         content_created_at=next((app.created_at for app in below.apps if app.created_at), None),
         source_page=next((app.source_page for app in below.apps if app.source_page), ""),
+        stated_changes=next((app.stated_changes for app in below.apps if app.stated_changes), ()),
     )
     return (event,)
 
