@@ -20,12 +20,15 @@ from countersign.local.demo.seeding import seed
 START_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 40.0
 PIPELINES: Final = ("live", "plain", "refused", "denied", "first", "second", "keys", "stale")
+BY_CODE: Final = ("typed", "typed-plain")
 # One for each test: the forge remembers who has authorized the application.
 WRITERS: Final = {
     "barbara": "Barbara Liskov",
     "edith": "Edith Clarke",
     "hedy": "Hedy Lamarr",
     "jean": "Jean Sammet",
+    "katherine": "Katherine Johnson",
+    "mary": "Mary Jackson",
 }
 
 Json = dict[str, Any]
@@ -64,7 +67,7 @@ async def _stand(root: Path, ready: "Future[Running]", over: asyncio.Event) -> N
 def furnish(layout: Layout, ports: Ports) -> None:
     """Beside what the demonstration has: pipelines from `dev` to `prod`, and more people."""
     folder = layout.seed / "gitops"
-    for name in PIPELINES:
+    for name in (*PIPELINES, *BY_CODE):
         one = Application(name=name)
         files = {
             one.dev_path: one.release("dev", NEW),
@@ -82,4 +85,9 @@ def furnish(layout: Layout, ports: Ports) -> None:
     forge["people"] += [{"login": login, "name": name} for login, name in WRITERS.items()]
     for repository in forge["repositories"]:
         repository["writers"] += list(WRITERS)
+    for app in forge["apps"]:
+        app["device_flow"] = True
+    forges = yaml.safe_load(layout.forges_file.read_text())
+    forges["forges"][0]["deviceFlow"] = True
+    layout.forges_file.write_text(yaml.safe_dump(forges))
     layout.seed_file.write_text(yaml.safe_dump(forge))

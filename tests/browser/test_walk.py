@@ -146,6 +146,66 @@ async def test_second_promotion_within_minutes_asks_nobody(started: Running) -> 
     assert await author_of(started, "second") == "hedy"
 
 
+async def test_person_types_a_code_at_the_forge_and_the_page_goes_on(started: Running) -> None:
+    async with visit(started.ports) as mary:
+        await mary.sign_in("mary")
+        await mary.open("/p/shop/typed/prod/promote")
+        await mary.page.get_by_role("button", name="Type a code at Local forge instead").click()
+        shown = mary.page.get_by_role("region", name="Type this code at Local forge")
+        await expect(shown).to_contain_text("Go on only if you yourself have just asked")
+        await expect(mary.page.locator("main")).to_contain_text("shop/gitops")
+        code = await shown.locator(".user-code code").inner_text()
+        mary.loaded.clear()
+
+        await type_code(mary, started, "mary", code)
+
+        await expect(mary.page.locator(".now-word")).to_have_text("in pull request")
+        await expect(shown).to_have_count(0)
+        assert not [url for url in mary.loaded if "/promotions/" in url], "it was loaded again"
+        await assert_token_is_nowhere(started, mary)
+
+    assert await author_of(started, "typed") == "mary"
+
+
+async def test_code_is_typed_without_javascript_and_shown_in_one_browser_alone(
+    started: Running,
+) -> None:
+    async with (
+        visit(started.ports, javascript=False) as katherine,
+        visit(started.ports, javascript=False) as elsewhere,
+    ):
+        await katherine.sign_in("katherine")
+        await katherine.open("/p/shop/typed-plain/prod/promote")
+        button = "Type a code at Local forge instead"
+        await katherine.page.get_by_role("button", name=button).click()
+        code = await katherine.page.locator(".user-code code").inner_text()
+        await elsewhere.sign_in("katherine")
+        await elsewhere.open("/p/shop/typed-plain/prod")
+        main = elsewhere.page.locator("main")
+        await expect(main).to_contain_text("You began that in another browser")
+        assert code not in await elsewhere.page.content()
+
+        await type_code(katherine, started, "katherine", code)
+
+        await reload_until(katherine, ".now-word", "in pull request")
+        assert code not in await katherine.page.content()
+
+    assert await author_of(started, "typed-plain") == "katherine"
+
+
+async def type_code(person: Visit, started: Running, login: str, code: str) -> None:
+    """At the forge, in another tab."""
+    tab = await person.another_page()
+    await tab.goto(f"{started.ports.forge_url}/login/device")
+    await tab.locator(f'input[name="login"][value="{login}"]').check()
+    await tab.get_by_label("Password").fill("demo")
+    await tab.locator("main").get_by_role("button", name="Sign in").click()
+    await tab.get_by_label("Type the code").fill(code)
+    await tab.get_by_role("button", name="Continue").click()
+    await tab.get_by_role("button", name="Authorize").click()
+    await expect(tab.locator("main")).to_contain_text("Your device is connected")
+
+
 async def test_reader_at_the_forge_is_told_that_it_refuses(started: Running) -> None:
     async with visit(started.ports) as olga:
         await olga.sign_in("olga")
@@ -187,8 +247,8 @@ async def assert_sheet_says_what_will_happen(person: Visit, name: str) -> None:
     ):
         await expect(sheet).to_contain_text(words)
     await expect(sheet).to_contain_text(re.compile(rf"{OLD}\s*to\s*{NEW}"))
-    button = sheet.get_by_role("button")
-    await expect(button).to_have_text("Continue to Local forge as yourself")
+    ways = ["Continue to Local forge as yourself", "Type a code at Local forge instead"]
+    await expect(sheet.get_by_role("button")).to_have_text(ways)
 
 
 async def assert_token_is_nowhere(started: Running, person: Visit) -> None:

@@ -8,6 +8,7 @@ from doubles.github_oauth import GitHubDouble, github
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser, TokenKind
 from countersign.contracts.secret import Secret
+from countersign.dialects.delegation.device import DeviceCode, Pending
 from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, Narrowed
 from countersign.dialects.delegation.refusals import DelegationRefusal
 
@@ -48,6 +49,12 @@ class CoarseOAuth:
 
     async def exchange(self, grant: Grant) -> Delegated:
         return await self._inner.exchange(grant)
+
+    async def begin_device(self) -> DeviceCode:
+        return await self._inner.begin_device()
+
+    async def poll_device(self, code: Secret) -> Delegated | Pending:
+        return await self._inner.poll_device(code)
 
     def refuse_unfit(self, delegated: Delegated) -> None:
         self._inner.refuse_unfit(delegated)

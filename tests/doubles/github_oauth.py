@@ -25,7 +25,12 @@ CLIENT_ID = "Iv1.madeup"
 CLIENT_SECRET = "x7-of-nobody-q9-made-up"
 REDIRECT = "https://countersign.example/oauth/callback/forge"
 FORGE = Forge(
-    name="Forge", kind="github", origin=ORIGIN, client_id=CLIENT_ID, client_secret_file="/dev/null"
+    name="Forge",
+    kind="github",
+    origin=ORIGIN,
+    client_id=CLIENT_ID,
+    client_secret_file="/dev/null",
+    device_flow=True,
 )
 USER_ID = {"ada": 11, "grace": 12}
 
@@ -39,6 +44,19 @@ class Kept:
     repositories: tuple[str, ...] | None = None
     permissions: dict[str, str] = field(default_factory=dict)
     revoked: bool = False
+
+
+@dataclass
+class TypedCode:
+    """A code that somebody is to type, and the one that is polled with."""
+
+    device_code: str
+    user_code: str
+    # Who typed it; none yet, or never.
+    login: str = ""
+    # GitHub's word instead, each time.
+    word: str = "authorization_pending"
+    interval: int | None = None
 
 
 @dataclass
@@ -67,6 +85,7 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
         self.refresh_tokens: list[str] = []
         self.verifiers: list[str] = []
         self.codes: dict[str, tuple[str, str]] = {}
+        self.devices: list[TypedCode] = []
         self.calls: list[tuple[str, str]] = []
         self.requests: list[httpx2.Request] = []
         self.answers: list[httpx2.Response] = []
@@ -80,7 +99,8 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
     @property
     def secrets(self) -> list[str]:
         """All that must never be seen anywhere."""
-        return [*self.tokens, *self.refresh_tokens, *self.verifiers, CLIENT_SECRET]
+        devices = [code for d in self.devices for code in (d.device_code, d.user_code)]
+        return [*self.tokens, *self.refresh_tokens, *self.verifiers, *devices, CLIENT_SECRET]
 
     def sign_in(self, authorize_url: str, login: str) -> dict[str, str]:
         """What a browser brings back: `code` and `state`."""
@@ -99,14 +119,43 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
             answer = _json(forced, {"message": "forced"})
         elif self.odd.html:
             answer = httpx2.Response(200, content=b"<html>", headers={"content-type": "text/html"})
+        elif path == "/login/device/code":
+            answer = self._begin_device()
         elif path == "/login/oauth/access_token":
-            answer = self._exchange({k: v[0] for k, v in parse_qs(body.decode()).items()})
+            form = {k: v[0] for k, v in parse_qs(body.decode()).items()}
+            answer = self._poll(form) if "device_code" in form else self._exchange(form)
         elif path.startswith("/applications/"):
             answer = self._application(request, path, json.loads(body))
         else:
             answer = self._holder(request, path)
         self.answers.append(answer)
         return answer
+
+    def _begin_device(self) -> httpx2.Response:
+        code = self._next()
+        letters = [c for c in code.upper() if c.isalpha()] + list("BCDFGHJK")
+        made = TypedCode(device_code=code, user_code=f"{''.join(letters[:4])}-{code[:4].upper()}")
+        self.devices.append(made)
+        return _json(
+            200,
+            {
+                "device_code": made.device_code,
+                "user_code": made.user_code,
+                "verification_uri": f"{ORIGIN}/login/device",
+                "expires_in": 900,
+                "interval": 5,
+            },
+        )
+
+    def _poll(self, form: Mapping[str, str]) -> httpx2.Response:
+        assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:device_code"
+        assert form["client_id"] == CLIENT_ID
+        found = next(d for d in self.devices if d.device_code == form["device_code"])
+        if not found.login:
+            slower = {"interval": found.interval} if found.interval else {}
+            return _json(200, {"error": found.word, "error_description": "no", **slower})
+        login, found.login, found.word = found.login, "", "incorrect_device_code"
+        return self._granted(login)
 
     def _exchange(self, form: Mapping[str, str]) -> httpx2.Response:
         self.verifiers.append(form["code_verifier"])
@@ -119,6 +168,9 @@ class GitHubDouble(httpx2.AsyncBaseTransport):
             error = error or "bad_verification_code"
         if error:
             return _json(200, {"error": error, "error_description": "no", "error_uri": "x"})
+        return self._granted(login)
+
+    def _granted(self, login: str) -> httpx2.Response:
         seconds = self.odd.expires_in
         text = self._issue(login, seconds)
         refresh = f"ghr_{self._next()}"

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from doubles.local_forge_browser import walk
+from doubles.local_forge_browser import type_code, walk
 from doubles.local_forge_contents import Content, Contents, file_bytes
 
 from countersign.contracts.secret import Secret
@@ -99,6 +99,7 @@ class Registration(TypedDict, total=False):
     installations: Sequence[str]
     permissions: Mapping[str, str]
     public_key: str
+    device_flow: bool
 
 
 class PersonalToken(TypedDict, total=False):
@@ -228,6 +229,10 @@ class RunningForge(Contents):
     def requests(self) -> list[dict[str, str | int]]:
         """Method, path and status of what came."""
         return self.forge.journal.requests()
+
+    async def type_code(self, url: str, code: str, login: str, *, deny: bool = False) -> str:
+        """Type a code at the page that takes it, as a person does; returns what the page says."""
+        return await type_code(self.origin, url, code, login, deny=deny)
 
     async def authorize(self, url: str, login: str, *, deny: bool = False) -> str:
         """Walk an authorization address as a person does in a browser without JavaScript.

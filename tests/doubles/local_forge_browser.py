@@ -28,6 +28,23 @@ async def walk(origin: str, url: str, login: str, *, deny: bool) -> str:
     raise AssertionError("the forge sent the browser in circles")
 
 
+async def type_code(origin: str, url: str, code: str, login: str, *, deny: bool) -> str:
+    """From the page that takes a code to what is said in the end."""
+    async with httpx2.AsyncClient(
+        base_url=origin, timeout=BROWSER_TIMEOUT_S, trust_env=False, follow_redirects=True
+    ) as browser:
+        answer = await browser.get(url)
+        answer = await _submit(browser, answer, login, deny=deny)
+        form = read_form(answer.text)
+        assert form is not None, answer.text
+        headers = {"origin": origin}
+        fields = {**form.fields, "user_code": code}
+        answer = await browser.post(form.action, data=fields, headers=headers)
+        if answer.status_code == httpx2.codes.OK:
+            answer = await _submit(browser, answer, login, deny=deny)
+    return answer.text
+
+
 async def _submit(
     browser: httpx2.AsyncClient, answer: httpx2.Response, login: str, *, deny: bool
 ) -> httpx2.Response:

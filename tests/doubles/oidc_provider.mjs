@@ -12,7 +12,7 @@ const provider = new Provider(told.issuer, {
   conformIdTokenClaims: false,
   cookies: { keys: ["made up for a test"] },
   features: { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true },
-    revocation: { enabled: true }, introspection: { enabled: true } },
+    revocation: { enabled: true }, deviceFlow: { enabled: true }, introspection: { enabled: true } },
   pkce: { required: () => true },
   ttl: { IdToken: 60, AccessToken: 60, Grant: 600, Interaction: 600, Session: 600 },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...told.people[id] }) }),

@@ -29,6 +29,7 @@ START_S_MAX: Final = 30.0
 STEPS_MAX: Final = 12
 CLIENT_ID: Final = "countersign"
 CLIENT_SECRET: Final = "made-up-secret:of a/test+client"
+DEVICE_GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 PUBLIC_CLIENT_ID: Final = "countersign-public"
 PEOPLE: Final[Mapping[str, Mapping[str, Any]]] = {
     "grace": {
@@ -78,8 +79,10 @@ class IdentityProvider:
             "redirect_uris": [f"{self.redirect_origin}/sign-in/callback"],
             "post_logout_redirect_uris": [f"{self.redirect_origin}/sign-in"],
         }
-        confidential = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-        public = {"client_id": PUBLIC_CLIENT_ID, "token_endpoint_auth_method": "none"}
+        # Device flow beside the code flow.
+        grants = {"grant_types": ["authorization_code", DEVICE_GRANT_TYPE]}
+        confidential = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **grants}
+        public = {"client_id": PUBLIC_CLIENT_ID, "token_endpoint_auth_method": "none", **grants}
         settings = {
             "issuer": self.issuer,
             "port": self.port,
@@ -169,3 +172,29 @@ async def walk(
         fields = {"prompt": prompt[1], "login": person, "password": "any"}
         answer = await browser.post(urljoin(str(answer.url), html.unescape(action[1])), data=fields)
     raise AssertionError(f"the provider did not come to an end at {urlsplit(url).path}")
+
+
+async def type_there(url: str, code: str, person: str, *, decline: bool = False) -> None:
+    """Type a code at the page that takes it, and do what follows until nothing more is asked."""
+    async with httpx2.AsyncClient(trust_env=False, follow_redirects=True) as browser:
+        page = (await browser.get(url)).text
+        typed = {"xsrf": _value(page, "xsrf"), "user_code": code}
+        page = (await browser.post(url, data=typed)).text
+        decision = {"abort": "yes"} if decline else {"confirm": "yes"}
+        confirmed = {"xsrf": _value(page, "xsrf"), "user_code": code, **decision}
+        answer = await browser.post(url, data=confirmed)
+        for _ in range(STEPS_MAX):
+            prompt = re.search(r'name="prompt" value="(\w+)"', answer.text)
+            action = re.search(r'action="([^"]+)"', answer.text)
+            if prompt is None or action is None:
+                return
+            fields = {"prompt": prompt[1], "login": person, "password": "any"}
+            to = urljoin(str(answer.url), html.unescape(action[1]))
+            answer = await browser.post(to, data=fields)
+    raise AssertionError(f"the provider did not come to an end at {urlsplit(url).path}")
+
+
+def _value(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found is not None, page
+    return html.unescape(found[1])

@@ -116,8 +116,8 @@ class Site:
         }
         return m.PromotionRequested(**{**values, **changes})
 
-    async def begin(self, name: str = "p" * 16) -> m.BeginResponse:
-        request = m.BeginRequest(promotion_id=name, person=ADA, session=SESSION)
+    async def begin(self, name: str = "p" * 16, *, device: bool = False) -> m.BeginResponse:
+        request = m.BeginRequest(promotion_id=name, person=ADA, session=SESSION, device=device)
         response = await self.gateway.request("approval.begin", request)
         assert isinstance(response, m.BeginResponse)
         return response
@@ -178,6 +178,7 @@ def furnish(forge: RunningForge) -> None:
         client_secret=CLIENT_SECRET,
         callbacks=[f"{PUBLIC_URL}/oauth/callback/forge"],
         installations=["shop/deploy", "shop/other"],
+        device_flow=True,
     )
     forge.app(
         kind="oauth-app",
@@ -227,7 +228,11 @@ def starter(
 
     @asynccontextmanager
     async def start(
-        replica: str = "approval-0", *, client_id: str = CLIENT_ID, **more: str
+        replica: str = "approval-0",
+        *,
+        client_id: str = CLIENT_ID,
+        device_flow: bool = False,
+        **more: str,
     ) -> AsyncIterator[Process]:
         forges = directory / "forges.yaml"
         entry = {
@@ -236,6 +241,7 @@ def starter(
             "origin": forge.origin,
             "clientId": client_id,
             "clientSecretFile": str(secret),
+            "deviceFlow": device_flow,
         }
         forges.write_text(yaml.safe_dump({"forges": [entry]}))
         log = directory / f"{replica}.log"

@@ -235,3 +235,65 @@ def core_limits(pid: int) -> list[str]:
     rows = Path(f"/proc/{pid}/limits").read_text().splitlines()
     (row,) = [row for row in rows if row.startswith("Max core file size")]
     return row.split()[4:6]
+
+
+async def test_code_typed_at_the_forge_delegates_as_a_sign_in_does(site: Any) -> None:
+    async with site.start(device_flow=True) as process:
+        event = site.requested()
+        await publish(site, event)
+        begun = await site.begin(device=True)
+        assert begun.problem is None
+        assert begun.user_code is not None
+
+        said = await site.forge.type_code(begun.user_code.url, begun.user_code.code, "ada")
+        (granted,) = await site.news.wait_for(m.ApprovalGranted)
+        (heard,) = await site.news.wait_for(m.ApprovalBegun)
+        response, opened = await site.redeem(begun, event)
+
+        assert "Your device is connected" in said
+        assert granted.message.approval_id == begun.approval_id
+        assert granted.message.forge_user.login == "ada"
+        assert granted.message.consent_digest == consent_digest(event)
+        assert granted.message.narrowed
+        assert heard.message.device
+        assert response.problem is None
+        assert opened().startswith("ghu_")
+        assert await process.stop() == 0
+        assert living(site) == 0
+        log = process.log.read_text()
+        assert begun.user_code.code not in log
+        assert opened()[4:20] not in log
+
+
+async def test_code_that_is_declined_leaves_the_promotion_waiting(site: Any) -> None:
+    async with site.start(device_flow=True):
+        await publish(site, site.requested())
+        begun = await site.begin(device=True)
+        code = begun.user_code
+
+        await site.forge.type_code(code.url, code.code, "ada", deny=True)
+        (expired,) = await site.news.wait_for(m.ApprovalExpired)
+
+        assert expired.message.cause is m.ExpiryCause.DENIED
+        assert living(site) == 0
+
+
+async def test_nobody_signs_in_by_a_code_unless_the_administrator_wants_it(site: Any) -> None:
+    async with site.start():
+        await publish(site, site.requested())
+
+        begun = await site.begin(device=True)
+
+        assert begun.problem.code == "device_flow_off"
+        assert begun.user_code is None
+        assert site.news.received[-1].message.promotion == site.requested().promotion
+
+
+async def test_application_without_device_flow_is_told_to_the_person(site: Any) -> None:
+    async with site.start(device_flow=True, client_id="Ov1.made-up"):
+        await publish(site, site.requested())
+
+        begun = await site.begin(device=True)
+
+        assert begun.problem.code == "no_client"
+        assert "device_flow_disabled" in begun.problem.message

@@ -12,12 +12,27 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from doubles.oidc_provider import CLIENT_ID, CLIENT_SECRET, fetch, provider, sign_in_there
+from doubles.oidc_provider import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    PUBLIC_CLIENT_ID,
+    fetch,
+    provider,
+    sign_in_there,
+    type_there,
+)
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
-from countersign.dialects.delegation.oauth import Challenge, Grant, Registration, challenge_of
+from countersign.dialects.delegation.device import Pending
+from countersign.dialects.delegation.oauth import (
+    Challenge,
+    Delegated,
+    Grant,
+    Registration,
+    challenge_of,
+)
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import OAuthClient
@@ -30,6 +45,14 @@ ROUTES = {
     "token": "/oauth/token",
     "revocation": "/oauth/revoke",
     "introspection": "/oauth/introspect",
+    "device_authorization": "/oauth/authorize_device",
+    "code_verification": "/oauth/device",
+}
+# Those of GitHub, which asks for no secret.
+GITHUB_ROUTES = {
+    "token": "/login/oauth/access_token",
+    "device_authorization": "/login/device/code",
+    "code_verification": "/login/device",
 }
 
 
@@ -39,11 +62,12 @@ class Peer:
 
     entry: Forge
     http: ForgeHttp
+    client_id: str = CLIENT_ID
 
     def client(self, *, secret: str = CLIENT_SECRET) -> OAuthClient:
         registration = Registration(
             forge=self.entry,
-            client_id=CLIENT_ID,
+            client_id=self.client_id,
             secret=lambda: Secret(secret),
             redirect_uri=REDIRECT_URI,
         )
@@ -137,3 +161,73 @@ async def test_person_who_says_no_gives_no_code(peer: Peer) -> None:
 
     assert (back["error"], back["state"]) == ("access_denied", "made-up-state")
     assert "code" not in back
+
+
+@pytest.fixture
+async def like_github(installed: Path) -> AsyncIterator[Peer]:
+    async with provider(installed, redirect_origin=HOME, routes=GITHUB_ROUTES) as running:
+        entry = Forge(name="Peer", kind="github", origin=running.issuer)
+        async with ForgeHttp(entry) as http:
+            yield Peer(entry, http, PUBLIC_CLIENT_ID)
+
+
+async def test_typed_code_gives_a_token_once_and_what_it_gave_can_be_ended(peer: Peer) -> None:
+    client = peer.client()
+    begun = await client.begin_device()
+    before = await client.poll_device(begun.secret)
+
+    await type_there(begun.shown.url, begun.shown.text, "grace")
+    delegated = await client.poll_device(begun.secret)
+    with pytest.raises(Rejected) as again:
+        await client.poll_device(begun.secret)
+
+    assert begun.shown.url == f"{peer.entry.origin}/oauth/device"
+    assert isinstance(before, Pending)
+    assert isinstance(delegated, Delegated)
+    client.refuse_unfit(delegated)
+    assert (delegated.expires_in_s, delegated.scopes) == (60, frozenset({"api"}))
+    assert again.value.reason == DelegationRefusal.EXPIRED
+    assert (await peer.introspect(delegated.token))["active"] is False
+
+
+async def test_person_who_aborts_at_the_peer_gives_no_token(peer: Peer) -> None:
+    client = peer.client()
+    begun = await client.begin_device()
+
+    await type_there(begun.shown.url, begun.shown.text, "grace", decline=True)
+    with pytest.raises(Rejected) as caught:
+        await client.poll_device(begun.secret)
+
+    assert caught.value.reason == DelegationRefusal.DENIED
+    assert begun.secret.reveal() not in caught.value.message
+
+
+async def test_device_code_is_worth_nothing_without_our_secret(peer: Peer) -> None:
+    begun = await peer.client().begin_device()
+    await type_there(begun.shown.url, begun.shown.text, "grace")
+
+    with pytest.raises(Rejected) as polled:
+        await peer.client(secret="made-up").poll_device(begun.secret)
+    with pytest.raises(Rejected) as started:
+        await peer.client(secret="made-up").begin_device()
+
+    assert polled.value.reason == DelegationRefusal.NO_CLIENT
+    assert started.value.reason == DelegationRefusal.NO_CLIENT
+
+
+async def test_githubs_way_of_typing_a_code_is_understood_by_the_peer(like_github: Peer) -> None:
+    """As far as the peer can go: it gives no token for no scope, which is what GitHub Apps ask."""
+    client = like_github.client()
+    begun = await client.begin_device()
+    before = await client.poll_device(begun.secret)
+
+    await type_there(begun.shown.url, begun.shown.text, "grace", decline=True)
+    with pytest.raises(Rejected) as denied:
+        await client.poll_device(begun.secret)
+    with pytest.raises(Rejected) as unknown:
+        await client.poll_device(Secret("made-up-device-code"))
+
+    assert begun.shown.url == f"{like_github.entry.origin}/login/device"
+    assert isinstance(before, Pending)
+    assert denied.value.reason == DelegationRefusal.DENIED
+    assert unknown.value.reason == DelegationRefusal.EXPIRED

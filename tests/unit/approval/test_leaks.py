@@ -1,5 +1,6 @@
 """No token, code, verifier or client secret in any log line, span, event or answer."""
 
+import asyncio
 import io
 import json
 import logging
@@ -13,6 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from countersign.approval.assembly import Service
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.record.attempts import PromotionRecord, fold
@@ -112,10 +114,25 @@ async def walk(house: House, seen: list[str]) -> list[str]:
                 await approval.handlers.on_retry(retry, Call("gateway"))
             out = m.RevokeRequest(person=person("ada"), session=SESSION)
             await approval.handlers.on_revoke(out, Call("gateway"))
+        await by_device(house, approval)
         await house.stream.publish(opened(), message_id="opened")
         await settle(approval)
         seen.append(repr(approval))
     return secrets
+
+
+async def by_device(house: House, approval: Service) -> None:
+    """Sign in by a code, which is typed after it was asked about."""
+    begun = await house.begin(approval, device=True)
+    assert begun.user_code is not None
+    granted = len(house.stream.of(m.ApprovalGranted))
+    following = asyncio.create_task(approval.devices.run())
+    async with asyncio.timeout(5):
+        while len(house.stream.of(m.ApprovalGranted)) == granted:
+            if ("POST", "/login/oauth/access_token") in house.forge.calls[-1:]:
+                house.forge.devices[-1].login = "ada"
+            await asyncio.sleep(0)
+    following.cancel()
 
 
 def exports(house: House) -> list[str]:

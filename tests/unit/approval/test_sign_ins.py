@@ -21,9 +21,9 @@ def sign_in(number: int, *, clock: Clock, who: str = "ada") -> SignIn:
     consent = Entry(promotion=promotion).consent(
         approval_id=f"a{number}", person=person(who), session="s"
     )
-    verifier = Cipher().seal(Secret("made-up"))
+    secret = Cipher().seal(Secret("made-up"))
     until = clock.clocks.deadline(timedelta(minutes=10))
-    return SignIn(consent=consent, verifier=verifier, until=until)
+    return SignIn(consent=consent, secret=secret, until=until)
 
 
 @pytest.mark.parametrize("replica", ["approval-0", "Host.Example-12", "a b/ü"])

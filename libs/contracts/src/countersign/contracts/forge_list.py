@@ -160,6 +160,12 @@ class Forge(BaseModel):
         description="Whether a token may reach further than one repository, where the forge gives "
         "nothing narrower.",
     )
+    device_flow: bool = Field(
+        default=False,
+        alias="deviceFlow",
+        description="Whether people may also sign in by typing a code there, where the forge has "
+        "that. Off unless a browser cannot be led back to Countersign: codes can be phished.",
+    )
     app_id: str = Field(
         default="", alias="appId", description="Of a GitHub App that opens pull requests itself."
     )

@@ -359,6 +359,14 @@ class Problem(Message):
     """After so many seconds it may work; 0 where that is not known."""
 
 
+class UserCode(Message):
+    """A person types it at the forge. The session that began it alone is shown it."""
+
+    code: Annotated[str, Field(min_length=1)]
+    url: Annotated[str, Field(min_length=1)]
+    """The page of the forge that takes it."""
+
+
 class PollRequest(Message):
     replica: Annotated[str, Field(min_length=1)]
     approval_id: Annotated[str, Field(min_length=1)] = Field(alias="approvalId")
@@ -501,6 +509,8 @@ class BeginRequest(Message):
     """The person confirmed that the gate is blocked, and wants it all the same."""
     reason: str = ""
     """Why; needed where the promotion says `reason_required`."""
+    device: bool = False
+    """Sign in by a code that is typed at the forge (RFC 8628), where its entry turns that on."""
 
 
 class BeginResponse(Message):
@@ -508,9 +518,10 @@ class BeginResponse(Message):
     approval_id: str = Field(alias="approvalId", default="")
     replica: str = ""
     authorize_url: str = Field(alias="authorizeUrl", default="")
-    """The address that the browser goes to next; empty when it was granted at once."""
+    """The address that the browser goes to next; empty when it was granted at once, or by a code."""
     expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
     granted: bool = False
+    user_code: UserCode | None = Field(alias="userCode", default=None)
 
 
 class CompleteRequest(Message):
@@ -531,6 +542,8 @@ class PollResponse(Message):
     problem: Problem | None = None
     granted: bool = False
     expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
+    user_code: UserCode | None = Field(alias="userCode", default=None)
+    """Absent where the person signs in without one."""
 
 
 class ApproveRequest(Message):
@@ -681,6 +694,8 @@ class ApprovalBegun(Message):
     replica: str = ""
     begun_at: Timestamp | None = Field(alias="begunAt", default=None)
     expires_at: Timestamp | None = Field(alias="expiresAt", default=None)
+    device: bool = False
+    """The person types a code at the forge, on this or another device."""
 
 
 class ApprovalGranted(Message):

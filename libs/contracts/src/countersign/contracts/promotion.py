@@ -217,5 +217,10 @@ class Promotion:
         """Tell whether that attempt is the current one and not over."""
         return max(1, ref.attempt) == self.attempt and self.state not in ATTEMPT_OVER
 
+    def sign_in_of(self, person_id: str) -> Approval | None:
+        """Return the newest sign-in of that person that is under way."""
+        begun = [a for a in self.approvals if not a.is_given and a.by.id == person_id]
+        return begun[-1] if begun else None
+
     def is_before(self, state: State) -> bool:
         return _RANK.get(self.state, len(_RANK)) < _RANK[state]

@@ -34,6 +34,12 @@ def kind_of(forge: Forge) -> Kind:
     return KINDS[forge.forge_kind]
 
 
+def has_device_flow(forge: Forge) -> bool:
+    """Tell whether people may sign in by a code: the kind has it and the entry turns it on."""
+    oauth = kind_of(forge).oauth
+    return forge.device_flow and oauth is not None and oauth.begin_device is not None
+
+
 def presented(forge: Forge, token: Secret, *, username: str = "") -> Token:
     """Return a stored token as its forge wants to see it.
 

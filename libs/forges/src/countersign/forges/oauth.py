@@ -8,6 +8,7 @@ from countersign.contracts.messages import ForgeUser, TokenKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.capabilities import Capabilities
 from countersign.dialects.delegation import fitness
+from countersign.dialects.delegation.device import DeviceCode, Pending
 from countersign.dialects.delegation.oauth import (
     Challenge,
     Delegated,
@@ -99,6 +100,28 @@ class OAuthClient:
 
         """
         return await converse(self._send, self._dialect.exchange(self._registration, grant))
+
+    async def begin_device(self) -> DeviceCode:
+        """Begin a sign-in by a code that the person types at the forge.
+
+        Raises:
+            Rejected: `no_client`, `forge_unavailable`.
+
+        """
+        if self._dialect.begin_device is None:
+            raise TypeError(f"{self._registration.where} knows no sign-in by code")
+        return await converse(self._send, self._dialect.begin_device(self._registration))
+
+    async def poll_device(self, code: Secret) -> Delegated | Pending:
+        """Ask, once, whether the person has typed it.
+
+        Raises:
+            Rejected: `expired`, `denied`, `no_client`, `forge_unavailable`.
+
+        """
+        if self._dialect.poll_device is None:
+            raise TypeError(f"{self._registration.where} knows no sign-in by code")
+        return await converse(self._send, self._dialect.poll_device(self._registration, code))
 
     async def whose(self, token: Secret) -> ForgeUser:
         return await converse(self._send, self._dialect.whose(self._registration, token))

@@ -45,6 +45,7 @@ SPAN_REQUEST_PROMOTION: Final = "request promotion"
 SPAN_BEGIN_APPROVAL: Final = "begin approval"
 SPAN_COMPLETE_APPROVAL: Final = "complete approval"
 SPAN_EXCHANGE_CODE: Final = "exchange code"
+SPAN_POLL_DEVICE: Final = "ask about device code"
 SPAN_IDENTIFY_USER: Final = "identify forge user"
 SPAN_NARROW_TOKEN: Final = "narrow token"  # noqa: S105 (the name of a span)
 SPAN_REDEEM: Final = "redeem delegation"

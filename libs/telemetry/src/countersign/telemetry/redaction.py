@@ -45,6 +45,7 @@ _SECRET_KEYS: Final = frozenset(
         "client_secret",
         "code_verifier",
         "cookie",
+        "device_code",
         "password",
         "private_token",
         "refresh_token",
@@ -52,6 +53,7 @@ _SECRET_KEYS: Final = frozenset(
         "seed",
         "set-cookie",
         "token",
+        "user_code",
     }
 )
 

@@ -24,7 +24,7 @@ def main() -> int:
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
         kube = KubeSettings()
         forges = read_document(settings.forges_file, ForgeList)
-        bootstrap.check_secrets(forges.forges)
+        bootstrap.check_entries(forges.forges)
     with telemetry(bootstrap.SERVICE, watched) as t:
         return run_until_signal(bootstrap.run(settings, bus, t, forges=forges, kube=kube))
 

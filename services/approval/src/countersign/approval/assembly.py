@@ -8,6 +8,7 @@ from typing import Final
 from countersign.approval.consent.admission import Admission
 from countersign.approval.consent.consents import Consents
 from countersign.approval.consent.decisions import Decisions
+from countersign.approval.consent.device_sign_ins import DeviceSignIns
 from countersign.approval.consent.grants import Grants
 from countersign.approval.consent.sign_in_flow import SignInFlow
 from countersign.approval.delegation.delegations import Delegations
@@ -73,6 +74,7 @@ class Service:
     schedule: Schedule
     endings: Endings
     revocations: Revocations
+    devices: DeviceSignIns
     caught_up: asyncio.Event
 
 
@@ -143,6 +145,7 @@ def build(
         schedule=_schedule(endings, neighbours, clocks),
         endings=endings,
         revocations=revocations,
+        devices=consents.devices,
         caught_up=caught_up,
     )
 
@@ -162,6 +165,9 @@ def _consents(
         applications=applications,
         delegations=delegations,
         flow=flow,
+        devices=DeviceSignIns(
+            applications=applications, delegations=delegations, flow=flow, grants=grants
+        ),
         grants=grants,
         new_id=dice.new_id,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from countersign.approval import routes
 from countersign.approval.assembly import Dice, Neighbours, Permissions, Service, build
+from countersign.approval.consent.device_sign_ins import refuse_device
 from countersign.approval.consent.rights import ByAccessReview, EverybodySignedIn
 from countersign.approval.delegation.signatures import Writers
 from countersign.approval.feed import read_news
@@ -96,6 +97,8 @@ async def _work(service: Service, bus: Bus, health: Health) -> None:
         await caught_up.wait()
         await service.schedule.lose_own()
         tasks.create_task(in_background("approval-schedule", service.schedule.run, health=health))
+        devices = in_background("approval-devices", service.devices.run, health=health)
+        tasks.create_task(devices)
         try:
             async with bus.serving(answers=routes.answers(service.handlers), work=()):
                 await asyncio.Event().wait()
@@ -134,11 +137,13 @@ async def authorizing(kube: KubeSettings) -> AsyncIterator[Authorizer]:
         yield ByAccessReview(api, monotonic_s=MACHINE.monotonic)
 
 
-def check_secrets(forges: tuple[Forge, ...]) -> None:
+def check_entries(forges: tuple[Forge, ...]) -> None:
     """Find at the start what would otherwise fail at the first consent."""
     for forge in forges:
         if forge.client_id:
             _client_secret(forge)
+        if forge.device_flow:
+            refuse_device(forge)
 
 
 def _client_secret(forge: Forge) -> Secret:

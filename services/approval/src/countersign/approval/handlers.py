@@ -33,6 +33,8 @@ from countersign.contracts.messages import (
     RevokeRequest,
     RevokeResponse,
 )
+from countersign.contracts.messages import UserCode as UserCodeMessage
+from countersign.dialects.delegation.device import UserCode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ class Handlers:
             authorize_url=begun.authorize_url,
             expires_at=begun.expires_at,
             granted=begun.granted,
+            user_code=_told(begun.user_code),
         )
 
     async def on_complete(self, request: CompleteRequest, _: Caller) -> CompleteResponse:
@@ -77,7 +80,7 @@ class Handlers:
         under_way = self.sign_ins.find(request.approval_id)
         if under_way is not None:
             _refuse_other_session(under_way.consent.session, request)
-            return PollResponse(expires_at=under_way.until.at)
+            return PollResponse(expires_at=under_way.until.at, user_code=_told(under_way.user_code))
         job = self.vault.job(request.approval_id)
         _refuse_other_session(job.consent.session, request)
         return PollResponse(granted=True, expires_at=job.until.at)
@@ -116,6 +119,10 @@ class Handlers:
 
     async def on_ping(self, _: PingRequest, __: Caller) -> PingResponse:
         return PingResponse(replica=self.replica)
+
+
+def _told(code: UserCode | None) -> UserCodeMessage | None:
+    return UserCodeMessage(code=code.text, url=code.url) if code else None
 
 
 def _refuse_other_session(session: str, request: PollRequest) -> None:

@@ -12,6 +12,7 @@ from countersign.contracts.message import Message
 from countersign.contracts.messages import ForgeUser, Person, TokenKind
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.secret import Secret
+from countersign.dialects.delegation.device import DeviceCode, Pending
 from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, Narrowed
 
 Clock = Callable[[], datetime]
@@ -87,6 +88,14 @@ class OAuth(Protocol):
         ...
 
     async def exchange(self, grant: Grant) -> Delegated: ...
+
+    async def begin_device(self) -> DeviceCode:
+        """Begin a sign-in by a code that the person types at the forge."""
+        ...
+
+    async def poll_device(self, code: Secret) -> Delegated | Pending:
+        """Ask whether the person has typed it."""
+        ...
 
     def refuse_unfit(self, delegated: Delegated) -> None:
         """Refuse a token that lives too long or may do too much."""

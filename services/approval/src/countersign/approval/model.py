@@ -18,6 +18,7 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.promotion import RETRYABLE_REASONS, Approval, Promotion, State
 
+DEVICE_SIGN_IN_S: Final = 300  # a code can be read over a shoulder, or sent to somebody
 SIGN_IN_S: Final = 600  # RFC 9700 wants short; ten minutes cover a second factor
 REDEMPTIONS_MAX: Final = 3  # one, and two more whose answers were lost
 # A try that failed for a reason that passes is repeated after these delays, then no more.

@@ -17,6 +17,8 @@ from countersign.contracts.messages import (
     CompleteRequest,
     CompleteResponse,
     Person,
+    PollRequest,
+    PollResponse,
     Problem,
     RejectRequest,
     RejectResponse,
@@ -24,6 +26,7 @@ from countersign.contracts.messages import (
     RetryResponse,
     RevokeRequest,
 )
+from countersign.contracts.promotion import Promotion
 from countersign.gateway.interfaces import Requests
 from countersign.gateway.refusals import Refusal, rejection_of
 
@@ -58,6 +61,8 @@ class Said:
     reason: str = ""
     # The person confirmed that the gate is blocked, and wants it all the same.
     despite_blocked: bool = False
+    # They type a code at the forge instead of going there.
+    by_device: bool = False
 
 
 class ApprovalClient:
@@ -77,6 +82,7 @@ class ApprovalClient:
             session=session,
             despite_blocked=said.despite_blocked,
             reason=_bounded(said.reason),
+            device=said.by_device,
         )
         return _answered(
             await self._requests.request("approval.begin", request, timeout_s=REQUEST_TIMEOUT_S),
@@ -114,6 +120,28 @@ class ApprovalClient:
         if not isinstance(answer, CompleteResponse):
             raise TypeError(f"approval.complete was answered with {type(answer).__name__}")
         return answer
+
+    async def poll(
+        self, promotion: Promotion, *, person: Person, session: str
+    ) -> PollResponse | None:
+        """Ask how this person's sign-in stands; none where they are not signing in.
+
+        Raises:
+            Rejected: `session_mismatch`; another session began it, which alone is told a code.
+            Retryable: the replica that began it does not answer.
+
+        """
+        under_way = promotion.sign_in_of(person.id)
+        if under_way is None:
+            return None
+        replica = under_way.replica
+        request = PollRequest(replica=replica, approval_id=under_way.approval_id, session=session)
+        return _answered(
+            await self._requests.request(
+                "approval.poll", request, replica=replica, timeout_s=REQUEST_TIMEOUT_S
+            ),
+            PollResponse,
+        )
 
     async def approve(
         self, promotion_id: str, *, person: Person, said: Said | None = None

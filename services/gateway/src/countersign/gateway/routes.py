@@ -107,8 +107,8 @@ class Row:
 
 def table(site: Site, static: StaticFiles, documents: Documents) -> tuple[Row, ...]:
     seen: Shown = {"visibility": site.visibility, "screen": site.screen}
-    board, promotions, record = BoardPages(**seen), PromotionPages(**seen), RecordPages(**seen)
-    history = HistoryPages(**seen)
+    board, record, history = BoardPages(**seen), RecordPages(**seen), HistoryPages(**seen)
+    promotions = PromotionPages(**seen, approval=site.approval)
     actions = Actions(
         visibility=site.visibility,
         approval=site.approval,

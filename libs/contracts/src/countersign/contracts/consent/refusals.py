@@ -30,6 +30,8 @@ class ConsentRefusal(StrEnum):
     """Our registration at the forge is missing or wrong."""
     TOKEN_TOO_LONG_LIVED = "token_too_long_lived"  # noqa: S105 - a reason
     TOKEN_TOO_STRONG = "token_too_strong"  # noqa: S105 - a reason
+    DEVICE_FLOW_OFF = "device_flow_off"
+    """Nobody signs in by a code there: the forge has no such thing, or its entry says no."""
     CANNOT_WRITE = "cannot_write"
     REFUSED = "refused"
 

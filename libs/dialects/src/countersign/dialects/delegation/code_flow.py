@@ -16,7 +16,7 @@ from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.delegation import token_answers
 from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, Registration
 from countersign.dialects.delegation.refusals import DelegationRefusal
-from countersign.dialects.exchange import OK, Request
+from countersign.dialects.exchange import OK, Answer, Request
 from countersign.dialects.shapes import Json
 
 TIMEOUT_S: Final = 5.0
@@ -85,7 +85,15 @@ class CodeFlow:
             passes=REFUSED,
             timeout_s=TIMEOUT_S,
         )
-        answer = yield from ask(request)
+        return self.delegated(at, (yield from ask(request)))
+
+    def delegated(self, at: Registration, answer: Answer) -> Delegated:
+        """Read the token of an answer.
+
+        Raises:
+            Rejected: `expired`, `no_client`, `denied`, `forge_unavailable`.
+
+        """
         body = token_answers.object_of(answer, where=at.where)
         if answer.status != OK:
             raise token_answers.exchange_refusal(

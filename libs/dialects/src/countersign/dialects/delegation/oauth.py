@@ -13,6 +13,7 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeUser, TokenKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation
+from countersign.dialects.delegation.device import DeviceCode, Pending
 from countersign.dialects.exchange import Basic
 
 
@@ -98,6 +99,9 @@ class OAuthDialect:
         whose: asks whose token it is.
         narrow: makes a token that reaches one repository alone, as the forge itself proves; none
             where it cannot, and the person's own token is what is handed out.
+        begin_device: begins a sign-in by a code that the person types at the forge; none where the
+            kind has no such thing.
+        poll_device: asks whether the person has typed it, with the device code.
         revoke: ends a token; one that has ended already is no error. None where nobody can.
         scopes: all that a token may have; none where the forge has permissions instead.
         permissions: all that a narrowed token has, as `name:access`.
@@ -111,6 +115,8 @@ class OAuthDialect:
     exchange: Callable[[Registration, Grant], Conversation[Delegated]]
     whose: Callable[[Registration, Secret], Conversation[ForgeUser]]
     narrow: Callable[[Registration, Secret, Target], Conversation[Narrowed]] | None = None
+    begin_device: Callable[[Registration], Conversation[DeviceCode]] | None = None
+    poll_device: Callable[[Registration, Secret], Conversation[Delegated | Pending]] | None = None
     revoke: Callable[[Registration, Secret], Conversation[None]] | None = None
     scopes: frozenset[str] | None = None
     permissions: frozenset[str] = frozenset()

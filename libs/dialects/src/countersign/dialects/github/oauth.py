@@ -1,4 +1,4 @@
-"""A GitHub App's user tokens: the web flow, narrowing to one repository, revocation. Pure.
+"""A GitHub App's user tokens: web and device flow, narrowing to one repository, revocation. Pure.
 
 Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
 """
@@ -11,6 +11,8 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeUser, TokenKind
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation, ask
+from countersign.dialects.delegation import device, token_answers
+from countersign.dialects.delegation.device import DeviceCode, Pending
 from countersign.dialects.delegation.oauth import (
     Challenge,
     Delegated,
@@ -28,6 +30,7 @@ INSTALLATIONS_MAX: Final = 10
 _TIMEOUT_S: Final = 5.0
 _HEADERS: Final = {"X-GitHub-Api-Version": "2022-11-28"}
 _JSON: Final = "application/vnd.github+json"
+_TOKEN_PATH: Final = "/login/oauth/access_token"  # noqa: S105 - a path
 # The application's own answers are read here: 404 there means a token that is not valid.
 _READ_HERE: Final = frozenset({401, 403, 404, 422})
 
@@ -56,17 +59,47 @@ def _exchange(at: Registration, grant: Grant) -> Conversation[Delegated]:
         "code_verifier": grant.verifier,
         "redirect_uri": at.redirect_uri,
     }
+    answer = yield from _sign_in(at, _TOKEN_PATH, form, name="exchange the code")
+    return answers.delegated(answer, where=at.where)
+
+
+def _begin_device(at: Registration) -> Conversation[DeviceCode]:
+    """Begin it; the application's secret is no part of it.
+
+    Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app#using-the-device-flow-to-generate-a-user-access-token
+    """
+    form: dict[str, str | Secret] = {"client_id": at.client_id}
+    answer = yield from _sign_in(at, "/login/device/code", form, name="begin a sign-in by code")
+    body = token_answers.object_of(answer, where=at.where)
+    return device.code_in(body, origin=at.forge.origin, where=at.where)
+
+
+def _poll_device(at: Registration, code: Secret) -> Conversation[Delegated | Pending]:
+    form: dict[str, str | Secret] = {
+        "client_id": at.client_id,
+        "device_code": code,
+        "grant_type": device.GRANT_TYPE,
+    }
+    answer = yield from _sign_in(at, _TOKEN_PATH, form, name="ask whether the code was typed")
+    body = token_answers.object_of(answer, where=at.where)
+    pending = device.pending_in(body, where=at.where)
+    return pending or answers.delegated(answer, where=at.where)
+
+
+def _sign_in(
+    at: Registration, path: str, form: dict[str, str | Secret], *, name: str
+) -> Conversation[Answer]:
     request = Request(
-        name="exchange the code",
+        name=name,
         method="POST",
-        url=f"{at.forge.origin}/login/oauth/access_token",
+        url=f"{at.forge.origin}{path}",
         form=form,
         passes=_READ_HERE | {400},
         timeout_s=_TIMEOUT_S,
     )
     answer = yield from ask(request)
     answers.postpone_limited(answer, where=at.where)
-    return answers.delegated(answer, where=at.where)
+    return answer
 
 
 def _whose(at: Registration, token: Secret) -> Conversation[ForgeUser]:
@@ -169,6 +202,8 @@ OAUTH: Final = OAuthDialect(
     exchange=_exchange,
     whose=_whose,
     narrow=_narrow,
+    begin_device=_begin_device,
+    poll_device=_poll_device,
     revoke=_revoke,
     permissions=frozenset(f"{name}:{access}" for name, access in answers.PERMISSIONS.items()),
     token_kind=TokenKind.APP_USER,

@@ -23,6 +23,7 @@ from countersign.local.forge.hosts import LOOPBACK, HostMiddleware
 from countersign.local.forge.journal import Journal, JournalMiddleware
 from countersign.local.forge.limits import RateLimits
 from countersign.local.forge.pages.browse_pages import Browsing
+from countersign.local.forge.pages.device_pages import DevicePages
 from countersign.local.forge.pages.repository_pages import RepositoryPages
 from countersign.local.forge.pages.sign_in_pages import SignInPages
 from countersign.local.forge.rest.rest import Endpoint, Rest
@@ -64,6 +65,7 @@ def build_app(store: Store, *, origin: str, host_names: Collection[str] = LOOPBA
         Route("/_local/forge.css", _stylesheet),
         *_rest_routes(service, limits),
         Route("/api/graphql", Graph(service, limits).answer, methods=["POST"]),
+        *DevicePages(browsing).routes(),
         *SignInPages(browsing).routes(),
         *GitHttp(service).routes(),
         *RepositoryPages(browsing).routes(),

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from countersign.approval.interfaces import Authorizer
-from countersign.approval.model import Entry, NotPermitted
+from countersign.approval.model import Entry, NotPermitted, refuse_consent
 from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.environments import Environments
 from countersign.approval.promotions.projection import Promotions
+from countersign.approval.vault.sign_ins import SignIn
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.life import advance
@@ -47,6 +48,29 @@ class Admission:
 
         """
         self.promotions.pace.take(person.id, entry.promotion.promotion_id)
+
+    async def wanted_still(self, sign_in: SignIn) -> Promotion:
+        """Return the promotion that a person signed in for, if all is as when they began.
+
+        Raises:
+            Rejected: `not_waiting`, `not_healthy`, or as `entry`.
+            Retryable: as `entry`.
+
+        """
+        consent = sign_in.consent
+        promotion_id = consent.promotion.promotion_id
+        promotion = (await self.entry(promotion_id, consent.person)).promotion
+        refuse_consent(promotion, consent.person)
+        if promotion.attempt != consent.attempt:
+            raise Rejected(ConsentRefusal.NOT_WAITING, "another attempt was begun meanwhile")
+        generation = self.environments.generation(consent.promotion.pipeline)
+        if generation != sign_in.generation and sign_in.generation:
+            raise Rejected(
+                ConsentRefusal.NOT_WAITING,
+                "the Pipeline was edited while you signed in; look at the promotion again",
+            )
+        self.refuse_hindered(promotion, despite_blocked=consent.despite_blocked)
+        return promotion
 
     def refuse_hindered(self, promotion: Promotion, *, despite_blocked: bool) -> None:
         """Refuse what the environment below does not run healthily any more.

@@ -1,10 +1,11 @@
-"""Consent with one's own account: to the forge and back, or with what is delegated already."""
+"""Consent with one's own account: at the forge, or with what is delegated already."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from countersign.approval.consent.admission import Admission
+from countersign.approval.consent.device_sign_ins import DeviceSignIns, refuse_device
 from countersign.approval.consent.grants import Grants
 from countersign.approval.consent.sign_in_flow import Begun, SignInFlow, code_in
 from countersign.approval.consent.spans import in_trace
@@ -13,7 +14,6 @@ from countersign.approval.interfaces import Application, Applications
 from countersign.approval.model import Consent, reason_given, refuse_account, refuse_consent
 from countersign.approval.vault.sign_ins import SignIn
 from countersign.approval.vault.vault import Job
-from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import BeginRequest, CompleteRequest
 from countersign.contracts.promotion import Promotion
@@ -30,6 +30,7 @@ class Consents:
     applications: Applications
     delegations: Delegations
     flow: SignInFlow
+    devices: DeviceSignIns
     grants: Grants
     new_id: Callable[[], str]
 
@@ -43,6 +44,8 @@ class Consents:
         self.admission.refuse_hindered(entry.promotion, despite_blocked=despite_blocked)
         application = self.applications.find(entry.promotion.request.destination.origin)
         application.oauth.refuse_unaccepted()
+        if request.device:
+            refuse_device(application.forge)
         consent = entry.consent(
             approval_id=self.new_id(),
             person=person,
@@ -50,22 +53,28 @@ class Consents:
             despite_blocked=despite_blocked,
             reason=reason,
         )
-        under_way = self.flow.resume(application, consent)
+        under_way = self.flow.resume(application, consent, by_code=request.device)
         if under_way is not None:
             return under_way
         self.admission.count(entry, person)
         with in_trace(SPAN_BEGIN_APPROVAL, consent):
             job = await self._reuse(application, consent, entry.promotion)
             if job is None:
-                generation = self.admission.environments.generation(consent.promotion.pipeline)
-                return await self.flow.send(application, consent, generation=generation)
+                return await self._send(application, consent, by_code=request.device)
             await self.grants.delegated_before(job)
-            return Begun(
-                approval_id=consent.approval_id,
-                authorize_url="",
-                expires_at=job.until.at,
-                granted=True,
-            )
+            return Begun(approval_id=consent.approval_id, expires_at=job.until.at, granted=True)
+
+    async def _send(self, application: Application, consent: Consent, *, by_code: bool) -> Begun:
+        generation = self.admission.environments.generation(consent.promotion.pipeline)
+        if not by_code:
+            begun, _ = await self.flow.send(application, consent, generation=generation)
+            return begun
+        code = await application.oauth.begin_device()
+        begun, sign_in = await self.flow.send(
+            application, consent, generation=generation, code=code
+        )
+        self.devices.follow(sign_in, interval_s=code.interval_s)
+        return begun
 
     async def _reuse(
         self, application: Application, consent: Consent, promotion: Promotion
@@ -98,25 +107,9 @@ class Consents:
         consent = sign_in.consent
         application = self.applications.find(consent.destination.origin)
         code = code_in(request, consent, application)
-        promotion = await self._still_wanted(sign_in)
+        promotion = await self.admission.wanted_still(sign_in)
         job = await self.delegations.accept(
             application, sign_in, code=code, refuse=partial(refuse_account, promotion)
         )
         await self.grants.delegated(job)
         return job
-
-    async def _still_wanted(self, sign_in: SignIn) -> Promotion:
-        consent = sign_in.consent
-        promotion_id = consent.promotion.promotion_id
-        promotion = (await self.admission.entry(promotion_id, consent.person)).promotion
-        refuse_consent(promotion, consent.person)
-        if promotion.attempt != consent.attempt:
-            raise Rejected(ConsentRefusal.NOT_WAITING, "another attempt was begun meanwhile")
-        generation = self.admission.environments.generation(consent.promotion.pipeline)
-        if generation != sign_in.generation and sign_in.generation:
-            raise Rejected(
-                ConsentRefusal.NOT_WAITING,
-                "the Pipeline was edited while you signed in; look at the promotion again",
-            )
-        self.admission.refuse_hindered(promotion, despite_blocked=consent.despite_blocked)
-        return promotion

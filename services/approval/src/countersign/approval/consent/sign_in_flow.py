@@ -1,4 +1,4 @@
-"""Sends a person's browser to a forge, and takes it back."""
+"""Sends a person to a forge: the browser, which comes back, or the person alone with a code."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from countersign.approval.interfaces import Application
-from countersign.approval.model import SIGN_IN_S, Consent
+from countersign.approval.model import DEVICE_SIGN_IN_S, SIGN_IN_S, Consent
 from countersign.approval.promotions.announcements import Announcements
 from countersign.approval.promotions.reasons import declined
 from countersign.approval.vault.ciphers import Cipher
@@ -18,6 +18,7 @@ from countersign.contracts.consent.sign_in import state_for
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import CompleteRequest, ExpiryCause
 from countersign.contracts.secret import Secret
+from countersign.dialects.delegation.device import DeviceCode, UserCode
 from countersign.dialects.delegation.oauth import Challenge, challenge_of
 from countersign.process.clocks import Clocks
 from countersign.telemetry.logs import get_logger
@@ -32,12 +33,13 @@ _ERROR_WORD: Final = re.compile(r"[a-z_]{1,40}")
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """A consent under way, and the address that the person goes to; none if `granted`."""
+    """A consent under way: the address that the browser goes to, or a code; none if `granted`."""
 
     approval_id: str
-    authorize_url: str
+    authorize_url: str = ""
     expires_at: datetime
-    granted: bool
+    granted: bool = False
+    user_code: UserCode | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,55 +58,71 @@ class SignInFlow:
     clocks: Clocks
     random_text: Callable[[int], str]
 
-    def resume(self, application: Application, consent: Consent) -> Begun | None:
-        """Send the browser once more for a sign-in that is under way; nothing new is recorded."""
-        found = self.sign_ins.same_as(consent)
+    def resume(
+        self, application: Application, consent: Consent, *, by_code: bool = False
+    ) -> Begun | None:
+        """Send the person once more for a sign-in that is under way; nothing new is recorded."""
+        found = self.sign_ins.same_as(consent, by_code=by_code)
         if found is None:
             return None
         state = self._new_state()
-        self.sign_ins.rename(found, state)
+        if not found.by_code:
+            self.sign_ins.rename(found, state)
         return self._begun(application, found, state)
 
     async def send(
-        self, application: Application, consent: Consent, *, generation: int = 0
-    ) -> Begun:
+        self,
+        application: Application,
+        consent: Consent,
+        *,
+        generation: int = 0,
+        code: DeviceCode | None = None,
+    ) -> tuple[Begun, SignIn]:
         """Begin a sign-in, which ends an earlier one for the same promotion.
 
         Args:
             application: ours at the forge.
             consent: what the person consents to by coming back.
             generation: of the Pipeline as it was observed last, 0 for never.
+            code: begun at the forge, where the person types one instead.
 
         """
         state = self._new_state()
-        verifier = Secret(self.random_text(_VERIFIER_BYTES))
-        until = self.clocks.deadline(timedelta(seconds=SIGN_IN_S))
+        secret = code.secret if code else Secret(self.random_text(_VERIFIER_BYTES))
+        lasting_s = min(DEVICE_SIGN_IN_S, code.expires_in_s) if code else SIGN_IN_S
+        until = self.clocks.deadline(timedelta(seconds=lasting_s))
         sign_in = SignIn(
             consent=consent,
-            verifier=self.cipher.seal(verifier),
+            secret=self.cipher.seal(secret),
             until=until,
             generation=generation,
+            user_code=code.shown if code else None,
         )
         for gone in self.sign_ins.add(state, sign_in):
             await self.announcements.expired(gone.consent, ExpiryCause.STARTED_AGAIN)
         async with AsyncExitStack() as undo:
             undo.callback(self.sign_ins.remove, lambda s: s is sign_in)
-            await self.announcements.begun(consent, until=until.at)
+            await self.announcements.begun(consent, until=until.at, by_code=sign_in.by_code)
             undo.pop_all()
         log.info("approval.begun", **consent.names)
-        return self._begun(application, sign_in, state)
+        return self._begun(application, sign_in, state), sign_in
 
     def _new_state(self) -> str:
         return state_for(self.replica, random=self.random_text(_STATE_BYTES))
 
     def _begun(self, application: Application, sign_in: SignIn, state: str) -> Begun:
-        verifier = self.cipher.open(sign_in.verifier)
+        if sign_in.user_code is not None:
+            return Begun(
+                approval_id=sign_in.consent.approval_id,
+                expires_at=sign_in.until.at,
+                user_code=sign_in.user_code,
+            )
+        verifier = self.cipher.open(sign_in.secret)
         challenge = Challenge(state=state, code_challenge=challenge_of(verifier))
         return Begun(
             approval_id=sign_in.consent.approval_id,
             authorize_url=application.oauth.authorize_url(challenge),
             expires_at=sign_in.until.at,
-            granted=False,
         )
 
     def take(self, request: CompleteRequest) -> SignIn:

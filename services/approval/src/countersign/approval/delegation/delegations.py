@@ -57,17 +57,32 @@ class Delegations:
             Retryable: `forge_unavailable`; the same.
 
         """
-        consent = sign_in.consent
-        grant = Grant(code=code, verifier=self._cipher.open(sign_in.verifier))
+        grant = Grant(code=code, verifier=self._cipher.open(sign_in.secret))
         with span(SPAN_EXCHANGE_CODE):
             delegated = await application.oauth.exchange(grant)
+        return await self.keep(application, sign_in.consent, delegated, refuse=refuse)
+
+    async def keep(
+        self,
+        application: Application,
+        consent: Consent,
+        delegated: Delegated,
+        *,
+        refuse: RefuseAccount,
+    ) -> Job:
+        """Keep what a forge gave to a person, for this consent, unless it is not fit for it.
+
+        Raises:
+            Rejected, Retryable: as `accept`.
+
+        """
         own = self._cipher.seal(delegated.token)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._refuse, consent, own, OWN_NAME)
             delegation = await self._inspect(application, consent, delegated, own)
             refuse(delegation.forge_user)
             if application.oauth.narrows:
-                gone = await self._keep(application, delegation, delegated.token)
+                gone = await self._keep_narrow(application, delegation, delegated.token)
             else:
                 self._vault.add_job(_job(consent, delegation, own=own))
                 gone = []
@@ -75,7 +90,7 @@ class Delegations:
         await self._revocations.add(*gone)
         return self._vault.job(consent.approval_id)
 
-    async def _keep(
+    async def _keep_narrow(
         self, application: Application, delegation: Delegation, token: Secret
     ) -> list[Spent]:
         """Take in a token and its first child; returns what gives way to it."""
@@ -89,6 +104,10 @@ class Delegations:
             gone = self._vault.keep(delegation)
             undo.pop_all()
         return gone
+
+    async def discard(self, consent: Consent, token: Secret) -> None:
+        """End a token that came when nobody waited for it any more."""
+        await self._refuse(consent, self._cipher.seal(token), OWN_NAME)
 
     async def _refuse(self, consent: Consent, token: Sealed, name: str) -> None:
         await self._revocations.add(

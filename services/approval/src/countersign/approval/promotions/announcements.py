@@ -85,7 +85,7 @@ class Announcements:
                     log.error("announcement.refused", message_id=message_id, reason=error.reason)  # noqa: TRY400 - no bug of ours
             self._postponed.popleft()
 
-    async def begun(self, consent: Consent, *, until: datetime) -> None:
+    async def begun(self, consent: Consent, *, until: datetime, by_code: bool) -> None:
         event = ApprovalBegun(
             promotion=consent.promotion,
             approval_id=consent.approval_id,
@@ -93,6 +93,7 @@ class Announcements:
             replica=self._replica,
             begun_at=self._now(),
             expires_at=until,
+            device=by_code,
         )
         await self.publish(event, message_id=f"{consent.approval_id}-begun")
 

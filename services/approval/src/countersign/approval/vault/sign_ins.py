@@ -1,7 +1,7 @@
 """Sign-ins under way: who was sent to which forge, for what, and the `state` that brings them back.
 
 A `state` is taken once, by the session and person that it was made for. Somebody else's attempt
-takes nothing away from them.
+takes nothing away from them. Nobody is given the `state` of a sign-in by code.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from countersign.approval.model import Consent
 from countersign.approval.vault.ciphers import Sealed
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
+from countersign.dialects.delegation.device import UserCode
 from countersign.process.clocks import Clocks, Deadline
 
 SIGN_INS_MAX: Final = 2_000
@@ -22,10 +23,17 @@ SIGN_INS_PER_PERSON_MAX: Final = 8  # the oldest gives way
 @dataclass(frozen=True, kw_only=True)
 class SignIn:
     consent: Consent
-    verifier: Sealed
+    # The verifier of the code that comes back, or the device code.
+    secret: Sealed
     until: Deadline
     # Of the Pipeline when it began; an edit voids it.
     generation: int = 0
+    # What the person types, who is sent nowhere then.
+    user_code: UserCode | None = None
+
+    @property
+    def by_code(self) -> bool:
+        return self.user_code is not None
 
 
 class SignIns:
@@ -59,14 +67,16 @@ class SignIns:
         self._by_state[_key(state)] = sign_in
         return [gone for _, gone in over]
 
-    def same_as(self, consent: Consent) -> SignIn | None:
+    def same_as(self, consent: Consent, *, by_code: bool = False) -> SignIn | None:
         """Return the sign-in under way for the same of the same person in the same session."""
         wanted = _subject(consent)
         return next(
             (
                 s
                 for s in self._by_state.values()
-                if _subject(s.consent) == wanted and not self._clocks.is_over(s.until)
+                if _subject(s.consent) == wanted
+                and s.by_code == by_code
+                and not self._clocks.is_over(s.until)
             ),
             None,
         )
@@ -103,6 +113,14 @@ class SignIns:
     def find(self, approval_id: str) -> SignIn | None:
         found = (s for s in self._by_state.values() if s.consent.approval_id == approval_id)
         return next(found, None)
+
+    def has(self, sign_in: SignIn) -> bool:
+        """Say if it is still under way."""
+        return self.find(sign_in.consent.approval_id) is sign_in
+
+    def end(self, sign_in: SignIn) -> bool:
+        """Use it up; says no if it had ended before."""
+        return bool(self.remove(lambda s: s is sign_in))
 
     def remove(self, wanted: Callable[[SignIn], bool]) -> list[SignIn]:
         over = [(key, s) for key, s in self._by_state.items() if wanted(s)]

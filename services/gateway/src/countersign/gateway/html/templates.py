@@ -199,7 +199,10 @@ class Templates:
 
     def gate(self, key: PipelineKey, shown: GatePage) -> str:
         html = self.page("_gate.html", key=key, shown=shown, form_token=self.form_token_mark)
-        return self.partial("live", html) + (self._announced(key, shown.gate) if shown.gate else "")
+        said = self._announced(key, shown.gate) if shown.gate else ""
+        # A code was for a sign-in that has ended.
+        ended = "" if shown.mine else self.partial("code", "")
+        return self.partial("live", html) + ended + said
 
     def sheet(self, sheet: Sheet) -> str:
         html = self.page("_consent.html", sheet=sheet, form_token=self.form_token_mark)

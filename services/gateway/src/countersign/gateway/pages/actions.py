@@ -4,6 +4,7 @@ What is refused leads to where the promotion stands, and gives back what was wri
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.access.accounts import Accounts
+from countersign.gateway.access.sessions import Session
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient, Said
 from countersign.gateway.live.hub import Hub
@@ -54,7 +56,7 @@ class Actions:
         self._screen = screen
 
     async def begin(self, request: Request) -> Response:
-        """Promote as oneself: the answer leads the browser to the forge."""
+        """Promote as oneself: the answer leads to the forge, or to a code that is typed there."""
         return await self._acted(request, "promote as oneself", self._begin)
 
     async def cancel(self, request: Request) -> Response:
@@ -97,15 +99,25 @@ class Actions:
 
     async def _begin(self, request: Request, timeline: Timeline, fields: Fields) -> str:
         session = session_of(request)
+        said = _said(fields)
+        if "device" not in fields:
+            said = replace(said, by_device=await self._types_code(timeline, session))
         answer = await self._approval.begin(
-            timeline.promotion_id,
-            person=session.person,
-            session=session.digest,
-            said=_said(fields),
+            timeline.promotion_id, person=session.person, session=session.digest, said=said
         )
         if answer.granted or not answer.authorize_url:
             return ""
         return _checked(answer.authorize_url, timeline, self._visibility.projection.links)
+
+    async def _types_code(self, timeline: Timeline, session: Session) -> bool:
+        """Tell if somebody who goes on signing in began to do so by a code, in this browser."""
+        try:
+            answer = await self._approval.poll(
+                timeline.promotion, person=session.person, session=session.digest
+            )
+        except (Rejected, Retryable):
+            return False
+        return answer is not None and answer.user_code is not None
 
     async def _cancel(self, request: Request, timeline: Timeline, fields: Fields) -> str:
         del fields
@@ -145,4 +157,5 @@ def _said(fields: Fields) -> Said:
     return Said(
         reason=fields.get("reason", "").strip(),
         despite_blocked=fields.get("despite_blocked") == CONFIRMED,
+        by_device=fields.get("device") == CONFIRMED,
     )

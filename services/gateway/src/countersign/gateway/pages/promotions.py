@@ -1,10 +1,15 @@
 """A pipeline, its gates, and single promotions."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.consent.refusals import ConsentRefusal
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.access.visibility import Visibility
+from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.html.templates import gate_page
 from countersign.gateway.interfaces import Right
 from countersign.gateway.model import GateKey, GateView, PipelineKey, Track
@@ -15,12 +20,23 @@ from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of
 
 
+@dataclass(frozen=True, kw_only=True)
+class CodeView:
+    """A code to be typed at a forge; without a text where another browser is signing in."""
+
+    forge: str
+    text: str = ""
+    url: str = ""
+    until: datetime | None = None
+
+
 class PromotionPages:
     """Pages that show where promotions stand."""
 
-    def __init__(self, *, visibility: Visibility, screen: Screen) -> None:
+    def __init__(self, *, visibility: Visibility, screen: Screen, approval: ApprovalClient) -> None:
         self._visibility = visibility
         self._screen = screen
+        self._approval = approval
 
     async def pipeline(self, request: Request) -> Response:
         key, track = track_of(self._visibility, request)
@@ -42,15 +58,15 @@ class PromotionPages:
         environment, gate = gate_of(request, track)
         known = self._visibility.projection.timelines
         timeline = known.get(gate.promotion_id) if gate else None
-        return self._progress(request, GateKey(key, environment), timeline, named="")
+        return await self._progress(request, GateKey(key, environment), timeline, named="")
 
     async def promotion(self, request: Request) -> Response:
         """The same for one promotion, also when it is over."""
         named = addresses.text_of(request.path_params["promotion_id"])
         timeline = self._visibility.timeline(session_of(request).person, named)
-        return self._progress(request, timeline.gate_key, timeline, named=named)
+        return await self._progress(request, timeline.gate_key, timeline, named=named)
 
-    def _progress(
+    async def _progress(
         self, request: Request, at: GateKey, timeline: Timeline | None, *, named: str
     ) -> Response:
         view = {
@@ -69,9 +85,31 @@ class PromotionPages:
             key=at.pipeline,
             environment=at.environment,
             shown=gate_page(track, timeline, at, may),
+            code=await self._code(request, timeline) if timeline else None,
             **right_at(self._visibility, request, at),
         )
         return HTMLResponse(html)
+
+    async def _code(self, request: Request, timeline: Timeline) -> CodeView | None:
+        """Return the code that this person is to type at the forge, if they sign in by one."""
+        session, links = session_of(request), self._visibility.projection.links
+        origin = timeline.promotion.request.destination.origin
+        forge = links.entry(origin)
+        name = forge.name if forge else origin
+        try:
+            answer = await self._approval.poll(
+                timeline.promotion, person=session.person, session=session.digest
+            )
+        except Rejected as error:
+            elsewhere = error.reason == ConsentRefusal.SESSION_MISMATCH
+            return CodeView(forge=name) if elsewhere else None
+        except Retryable:
+            # The page says what else it knows; the replica may be gone.
+            return None
+        code = answer.user_code if answer else None
+        if answer is None or code is None or not links.leads_to_sign_in(code.url, origin):
+            return None
+        return CodeView(forge=name, text=code.code, url=code.url, until=answer.expires_at)
 
 
 def right_at(visibility: Visibility, request: Request, gate: GateKey) -> dict[str, object]:

@@ -132,7 +132,7 @@ MOMENTS: Final[dict[type[Message], _Words]] = {
     PromotionUndone: lambda e: ("undone", e.reason or "undone", "", e.undone_at),
     ApprovalBegun: lambda e: (
         "asked",
-        "began signing in at the forge",
+        "began signing in at the forge" + (" by a code" if e.device else ""),
         name_of(e.by),
         e.begun_at,
     ),

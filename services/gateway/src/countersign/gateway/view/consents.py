@@ -14,7 +14,7 @@ from countersign.contracts.messages import (
 from countersign.dialects.capabilities import Reach, Revoker
 from countersign.dialects.delegation.fitness import refuse_unaccepted
 from countersign.dialects.delegation.refusals import DelegationRefusal
-from countersign.dialects.kinds import kind_of
+from countersign.dialects.kinds import has_device_flow, kind_of
 from countersign.gateway.gates.hindrances import is_blocked
 from countersign.gateway.text.lettering import alike, hidden
 
@@ -53,6 +53,8 @@ class Delegation:
     end: str
     # Why nobody can delegate one; empty if it can be done.
     refusal: str = ""
+    # Whether they may type a code at the forge instead of going there.
+    by_code: bool = False
 
 
 def delegation_at(forge: Forge) -> Delegation:
@@ -64,6 +66,7 @@ def delegation_at(forge: Forge) -> Delegation:
         if can.revoked_by is not Revoker.NOBODY
         else f"then forgotten; it ends by itself, because {forge.name} cannot revoke it",
         refusal=REFUSAL_WORDS[refusal].format(forge=forge.name) if refusal else "",
+        by_code=has_device_flow(forge),
     )
 
 

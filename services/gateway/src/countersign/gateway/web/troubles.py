@@ -120,6 +120,12 @@ REFUSALS: Final[dict[str, Words]] = {
         "Nobody can sign in at this forge yet",
         "The administrator needs to register an application there and add it to the forge list.",
     ),
+    ConsentRefusal.DEVICE_FLOW_OFF: Words(
+        404,
+        "Nobody signs in by a code here",
+        "Promote again and continue to the forge. Where a browser cannot get there and back, the "
+        "administrator can turn codes on in the forge list (`deviceFlow`).",
+    ),
     Refusal.OTHER: Words(409, "That could not be done", "Nothing was changed."),
     ConsentRefusal.NOT_HEALTHY: Words(409, "The environment below is not healthy"),
     ConsentRefusal.NOT_WAITING: Words(

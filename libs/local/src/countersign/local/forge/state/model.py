@@ -72,6 +72,7 @@ class App:
     created_at: datetime
     permissions: dict[str, str] = field(default_factory=dict)
     public_key_pem: str = ""
+    device_flow: bool = False
 
     @property
     def bot_login(self) -> str:
@@ -179,6 +180,20 @@ class Consent:
     client_id: str
     login: str
     scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceAuthorization:
+    """A device code by its hash, and the code that a person types for it."""
+
+    sha256: str
+    user_code: str
+    client_id: str
+    created_at: datetime
+    interval_s: int
+    polled_at: datetime | None = None
+    login: str = ""
+    denied: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The web application flow: codes for tokens.
+"""The web application flow, and the end of the device flow: codes for tokens.
 
 Sources:
     https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
@@ -14,7 +14,7 @@ from hmac import compare_digest
 from urllib.parse import urlencode
 
 from countersign.contracts.secret import Secret
-from countersign.local.forge.state import tokens
+from countersign.local.forge.state import device, tokens
 from countersign.local.forge.state.model import App, AppKind, Code, Consent, Token, TokenKind
 from countersign.local.forge.state.store import Store, sha256
 from countersign.local.forge.state.tokens import REFRESH_TOKEN_S, USER_TOKEN_S, Terms
@@ -29,6 +29,11 @@ DESCRIPTIONS = {
     "bad_verification_code": "The code passed is incorrect or expired.",
     "bad_refresh_token": "The refresh token passed is incorrect or expired.",
     "unsupported_grant_type": "The grant type is not supported.",
+    "authorization_pending": "The authorization request is still pending.",
+    "slow_down": "Too many requests have been made in the same timeframe.",
+    "expired_token": "The device code has expired.",
+    "incorrect_device_code": "The device_code provided is not valid.",
+    "device_flow_disabled": "Device Flow must be explicitly enabled for this App",
     "access_denied": "The user has denied your application access.",
     "invalid_request": "PKCE takes a code_challenge of method S256 and no other.",
 }
@@ -135,6 +140,8 @@ def failure(error: str) -> dict[str, str]:
 def exchange(store: Store, form: Mapping[str, str]) -> dict[str, object]:
     """A code, or a refresh token, for tokens."""
     app = store.apps.get(form.get("client_id", ""))
+    if app is not None and form.get("grant_type") == device.GRANT_TYPE:
+        return _exchange_device_code(store, app, form.get("device_code", ""))
     client_secret = Secret(form.get("client_secret", ""))
     if app is None or not tokens.secret_matches(app, client_secret):
         return {**failure("incorrect_client_credentials")}
@@ -153,11 +160,25 @@ def _exchange_code(store: Store, app: App, form: Mapping[str, str]) -> dict[str,
     sent = form.get("redirect_uri", "")
     if sent and sent != code.redirect_uri:
         return {**failure("redirect_uri_mismatch")}
+    return _tokens(store, app, code.login, code.scopes)
+
+
+def _exchange_device_code(store: Store, app: App, secret: str) -> dict[str, object]:
+    """Answer as the person has decided; the application's secret is not asked for."""
+    if not app.device_flow:
+        return {**failure("device_flow_disabled")}
+    found = device.poll(store, app, secret)
+    if isinstance(found, str):
+        return _tokens(store, app, found, ())
+    return {**failure(str(found["error"])), **found}
+
+
+def _tokens(store: Store, app: App, login: str, scopes: tuple[str, ...]) -> dict[str, object]:
     if app.kind is AppKind.GITHUB_APP:
-        return _user_tokens(store, app, code.login)
-    terms = Terms(kind=TokenKind.OAUTH, owner=code.login, app_id=app.id, scopes=code.scopes)
+        return _user_tokens(store, app, login)
+    terms = Terms(kind=TokenKind.OAUTH, owner=login, app_id=app.id, scopes=scopes)
     issued = tokens.issue(store, terms)
-    scope = ",".join(code.scopes)
+    scope = ",".join(scopes)
     return {"access_token": issued.text.reveal(), "scope": scope, "token_type": "bearer"}
 
 

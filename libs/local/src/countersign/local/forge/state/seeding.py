@@ -77,6 +77,7 @@ class AppSeed(_Model):
     installations: tuple[str, ...] = ()
     permissions: dict[str, AppLevel] = {"contents": "write", "pull_requests": "write"}
     public_key: str = ""
+    device_flow: bool = False
 
 
 class TokenSeed(_Model):
@@ -220,6 +221,7 @@ def add_app(store: Store, seed: AppSeed) -> App:
         callbacks=seed.callbacks,
         created_at=old.created_at if old else store.clock(),
         permissions=dict(seed.permissions) if seed.kind is AppKind.GITHUB_APP else {},
+        device_flow=seed.device_flow,
         public_key_pem=seed.public_key,
     )
     store.apps.put(app.client_id, app)

@@ -19,6 +19,7 @@ from countersign.local.forge.state.model import (
     Code,
     Comment,
     Consent,
+    DeviceAuthorization,
     Installation,
     Person,
     PullRequest,
@@ -123,6 +124,7 @@ class Store:
         self.sessions = Table(connection, "session", Session)
         self.consents = Table(connection, "consent", Consent)
         self.codes = Table(connection, "code", Code)
+        self.devices = Table(connection, "device", DeviceAuthorization)
 
     def new_id(self) -> int:
         counter = self._counters.get("id") or Counter(value=FIRST_ID - 1)
