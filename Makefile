@@ -9,7 +9,7 @@ VERSION ?= 0.1.0
 GO = $$($(CURDIR)/$(BIN)/python $(CURDIR)/tests/prerequisites.py --go)
 comma := ,
 
-.PHONY: help demo test test-cluster check pythons chaos fuzz bench format lint types imports proto asyncapi-html metrics go advised advisories generate lock locks images clean anew
+.PHONY: help demo test test-cluster test-compose check pythons chaos fuzz bench format lint types imports proto asyncapi-html metrics go advised advisories generate lock locks images clean anew
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ test: $(BIN)/.ready go ## all tests
 
 test-cluster: $(BIN)/.ready images ## install in a one-node cluster with real Pods, and try everything
 	.ci/cluster
+
+test-compose: $(BIN)/.ready ## start the demonstration as containers, and walk it (PYTHON_IMAGE=, PIP_CA=)
+	$(if $(PIP_CA),PIP_CA_FILE=$(PIP_CA)) $(BIN)/pytest -q -n 0 --timeout=900 tests/compose
 
 pythons: ## walk the demonstration with every Python of 3.11 to 3.14 on this machine
 	@for python in $$(.ci/python --all); do \
