@@ -53,7 +53,7 @@ async def take(page: Page, ports: Ports) -> None:
     )
     await expect(search.locator("li.between").nth(1)).to_contain_text("blocked")
     await expect(catalog).to_contain_text("in pull request")
-    await checkout.get_by_role("link", name="Promote").click()
+    await checkout.locator("[data-promote]").click()
     await page.set_viewport_size(SHEET)
     await picture(page, "promote.png")
     await page.set_viewport_size(BOARD)

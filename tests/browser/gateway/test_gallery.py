@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from browser import axe
 from browser.gateway.conftest import visiting
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 from unit.gateway.doubles import Scene
 
 pytestmark = [pytest.mark.browser]
@@ -134,3 +134,31 @@ async def test_what_is_chosen_shows_without_colours_of_ours(
 
     assert styles
     assert set(styles) == {"solid"}
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 768, 390])
+async def test_no_column_of_a_page_is_cut_off(chromium: Browser, scene: Scene, width: int) -> None:
+    """Where columns do not fit, rows become cards."""
+    async with visiting(chromium, scene, width=width) as visit:
+        for path in (
+            "/record",
+            "/credentials",
+            "/p/shop/checkout",
+            "/p/shop/checkout/prod/history",
+        ):
+            await visit.page.goto(scene.public_url + path)
+            cut = await visit.page.eval_on_selector_all(
+                ".scroll", "tables => tables.map(t => t.scrollWidth - t.clientWidth)"
+            )
+            assert set(cut) == {0}, path
+
+
+async def test_moment_of_a_history_is_asked_for_on_a_phone(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene, width=390) as visit:
+        page = visit.page
+        await page.goto(f"{scene.public_url}/p/shop/checkout/prod/history")
+        await page.get_by_label("At").fill("2026-11-20T12:00")
+        await page.get_by_role("button", name="Show").click()
+
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        await expect(page.locator("main")).to_contain_text("6.8.4")

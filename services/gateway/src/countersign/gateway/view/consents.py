@@ -92,9 +92,9 @@ def obstacle(observed: PipelineObserved | None, request: PromotionRequested) -> 
     below, here = environments[index - 1], environments[index]
     runs_it = below.content is not None and below.content.identity == request.content.identity
     if below.condition is not EnvironmentCondition.HEALTHY or not runs_it:
-        return f"{below.name} does not run this healthily now"
+        return f"{below.name} does not run this healthily now."
     if is_blocked(here.gate, request.promotion.promotion_id):
-        return f"the way into {here.name} is blocked"
+        return f"The way into {here.name} is blocked."
     return ""
 
 
