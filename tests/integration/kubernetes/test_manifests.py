@@ -66,6 +66,21 @@ def test_overlay_brings_every_config_map_that_its_pods_wait_for(
     assert {v["name"] for v in volumes if not v.get("optional")} <= there
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_private_key_of_an_app_is_given_to_the_pr_writer_alone(
+    apiserver: ApiServer, overlay: str
+) -> None:
+    given = {
+        manifest["metadata"]["name"]
+        for manifest in _built(apiserver, overlay)
+        if manifest["kind"] in {"Deployment", "StatefulSet", "Job"}
+        for volume in manifest["spec"]["template"]["spec"].get("volumes", ())
+        if volume.get("secret", {}).get("secretName") == "countersign-app-keys"
+    }
+
+    assert given == {"pr-writer"}
+
+
 @pytest.mark.parametrize("overlay", [*OVERLAYS, *BESIDE])
 def test_pod_has_no_right_that_it_does_not_need(apiserver: ApiServer, overlay: str) -> None:
     for manifest in _built(apiserver, overlay):

@@ -79,6 +79,14 @@ def app_forge(key_file: Path) -> Forge:
     )  # fmt: skip
 
 
+# As GitHub describes a token for one repository.
+NARROW: dict[str, Any] = {
+    "token": "ghs_made-up",
+    "permissions": {"contents": "write", "metadata": "read", "pull_requests": "write"},
+    "repositories": [{"full_name": "acme/fleet"}],
+}
+
+
 @pytest.mark.parametrize(
     ("found", "minted", "call"),
     [
@@ -86,6 +94,17 @@ def app_forge(key_file: Path) -> Forge:
         ({"id": "3/../4"}, {}, "find the installation"),
         ([], {}, "find the installation"),
         ({"id": 3}, {"token": 5}, "mint an installation token"),
+        ({"id": 3}, NARROW | {"repositories": None}, "mint an installation token"),
+        ({"id": 3}, NARROW | {"repositories": []}, "mint an installation token"),
+        ({"id": 3}, NARROW | {"repositories": [{"full_name": "acme/x"}]}, "mint an installation"),
+        (
+            {"id": 3},
+            NARROW | {"repositories": [*NARROW["repositories"], {"full_name": "acme/x"}]},
+            "mint an installation token",
+        ),
+        ({"id": 3}, NARROW | {"permissions": None}, "mint an installation token"),
+        ({"id": 3}, NARROW | {"permissions": {"contents": "admin"}}, "mint an installation"),
+        ({"id": 3}, NARROW | {"permissions": {"workflows": "write"}}, "mint an installation"),
         ({"id": 3}, {"token": "made-up\ntoken"}, "mint an installation token"),
         ({"id": 3}, None, "mint an installation token"),
     ],
@@ -96,7 +115,12 @@ async def test_unsound_answer_about_an_installation_is_refused_with_the_call(
     forge = app_forge(tmp_path / "key.pem")
     place = Place(owner="acme", repository="fleet", base_branch="main")
 
+    ended = []
+
     def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "DELETE":
+            ended.append(request.headers["authorization"])
+            return httpx2.Response(204)
         body = found if request.url.path.endswith("/installation") else minted
         return httpx2.Response(
             200, content=json.dumps(body), headers={"content-type": "application/json"}
@@ -108,3 +132,5 @@ async def test_unsound_answer_about_an_installation_is_refused_with_the_call(
                 pass
 
     assert caught.value.reason == "bad_answer"
+    # What was given is ended, also where it is not used.
+    assert len(ended) == (isinstance(minted, dict) and minted.get("token") == NARROW["token"])

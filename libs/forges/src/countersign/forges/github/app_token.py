@@ -19,6 +19,7 @@ from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.exchange import Request
+from countersign.dialects.github.oauth_answers import PERMISSIONS
 from countersign.dialects.github.rest import rest_path
 from countersign.dialects.inspection import is_sendable
 from countersign.dialects.refusals import ForgeRefusal
@@ -26,6 +27,7 @@ from countersign.dialects.repositories.contents import Place
 from countersign.forges.http import ForgeHttp
 
 ASSERTION_S: Final = 300  # GitHub takes at most ten minutes
+ASKED: Final = {"contents": "write", "pull_requests": "write"}
 CLOCK_SKEW_S: Final = 60  # GitHub's own advice for `iat`
 
 
@@ -48,10 +50,7 @@ async def installation_token(http: ForgeHttp, place: Place) -> AsyncIterator[Sec
         name="mint an installation token",
         method="POST",
         url=f"/app/installations/{number}/access_tokens",
-        json={
-            "repositories": [place.repository],
-            "permissions": {"contents": "write", "pull_requests": "write"},
-        },
+        json={"repositories": [place.repository], "permissions": ASKED},
         passes=frozenset(),
     )
     minted = await http.send(minting, assertion)
@@ -62,9 +61,31 @@ async def installation_token(http: ForgeHttp, place: Place) -> AsyncIterator[Sec
         message = f"{minting.name}: GitHub's answer has no usable 'token'"
         raise Rejected(ForgeRefusal.BAD_ANSWER, message)
     try:
+        _refuse_wide(minted.json_of(minting.name), place, call=minting.name)
         yield token
     finally:
         await _revoke(http, token)
+
+
+def _refuse_wide(body: Any, place: Place, *, call: str) -> None:
+    """Refuse a token that may do more than was asked, as GitHub itself describes it.
+
+    Raises:
+        Rejected: `bad_answer`.
+
+    """
+    with shapes.reading(call):
+        permissions = shapes.fields(body, "permissions")
+        names = [
+            shapes.text(one, "full_name").lower() for one in shapes.items(body, "repositories")
+        ]
+    beyond = {name for name, level in permissions.items() if PERMISSIONS.get(name) != level}
+    if beyond or names != [f"{place.owner}/{place.repository}".lower()]:
+        raise Rejected(
+            ForgeRefusal.BAD_ANSWER,
+            f"{call}: GitHub's token is not one for '{place.owner}/{place.repository}' alone, with "
+            "contents and pull_requests and nothing else",
+        )
 
 
 async def _revoke(http: ForgeHttp, token: Secret) -> None:

@@ -22,11 +22,11 @@ from countersign.gateway.view.projection import Projection
 
 @dataclass(frozen=True, kw_only=True)
 class StoredToken:
-    """A stored token that could be used instead."""
+    """A stored token, or the forge's application, that could be used instead."""
 
     owner: str
-    secret: str
-    namespace: str
+    secret: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +99,20 @@ def sheet_of(
         allowed=forge is not None
         and forge.allows(namespace=key.namespace, owner=to.owner, repository=to.repository),
         login=projection.login_of(person.id, origin=to.origin),
-        stored=_stored(projection, request),
+        stored=_stored(projection, request, forge),
         hindrance=hindrance(timeline.promotion, person),
         may=access.may_promote(person, at),
         missing=access.missing(person, Right.PROMOTE, at),
     )
 
 
-def _stored(projection: Projection, request: PromotionRequested) -> StoredToken | None:
+def _stored(
+    projection: Projection, request: PromotionRequested, forge: Forge | None
+) -> StoredToken | None:
     secret = request.secret
+    if request.mode is CredentialMode.APP:
+        # It has a key with the administrator, and no Secret of the Pipeline's.
+        return StoredToken(owner=forge.name) if forge else None
     if request.mode is CredentialMode.DELEGATED or secret is None:
         return None
     known = projection.credentials.get(PipelineKey(secret.namespace, secret.name))
