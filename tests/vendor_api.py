@@ -31,6 +31,10 @@ PREFIXES = {
     "bitbucket-cloud": r"/2\.0(?=/)",
     "bitbucket-dc": r"/rest(?=/)",
 }
+# Operations that a vendor describes beside, or nowhere: they are by hand there.
+BESIDE = {"azure-devops": {"azure-devops-identity": "/{organization}/_apis/connectionData"}}
+# With which a page comes where people sign in, instead of an answer.
+SIGN_IN_PAGES = {"azure-devops": frozenset({203, 302})}
 # Where a refusal that no description lists has its words.
 MESSAGES = {
     "gitlab": {"message", "error"},
@@ -45,6 +49,11 @@ def _document(vendor: str) -> dict[str, Any]:
     text = (reference.skip_without("api") / f"{vendor}.json").read_text(encoding="utf-8")
     document: dict[str, Any] = json.loads(text)
     document["servers"] = [{"url": BASE}]
+    for other, path in BESIDE.get(vendor, {}).items():
+        text = (reference.skip_without("api") / f"{other}.json").read_text(encoding="utf-8")
+        item = json.loads(text)["paths"][path]
+        item.pop("servers", None)
+        document["paths"][path] = item
     _drop_oauth(document)
     return document
 
@@ -115,7 +124,7 @@ def _request(
         data=body or None,
         content_type=content_type,
         # Some descriptions want to know that there is a token.
-        headers={"Authorization": "token example"},
+        headers={"Authorization": "Bearer example"},
     )
 
 
@@ -155,6 +164,8 @@ def check_response(
 
     Statuses that no description lists but forges send pass as long as they carry a message.
     """
+    if status in SIGN_IN_PAGES.get(vendor, ()) and content_type == "text/html":
+        return
     request = _request(vendor, method, target, body)
     template, _ = _template(vendor, method.lower(), _path(vendor, target))
     described = _document(vendor)["paths"][template][method.lower()]["responses"]

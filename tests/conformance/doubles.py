@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from doubles.azure_devops.double import AZURE_DEVOPS
 from doubles.bitbucket_cloud.double import BITBUCKET_CLOUD
 from doubles.forge.double import Double
 from doubles.gitea.double import FORGEJO, GITEA
 from doubles.gitlab.double import GITLAB
 
 DOUBLES: Mapping[str, Double] = {
+    "azure-devops": AZURE_DEVOPS,
     "bitbucket-cloud": BITBUCKET_CLOUD,
     "forgejo": FORGEJO,
     "gitea": GITEA,

@@ -109,7 +109,7 @@ class Site:
         for name in pipelines:
             ask: dict[str, Any] = {
                 "type": self.entry.kind,
-                "url": f"{self.entry.origin}/acme/fleet.git",
+                "url": f"{self.entry.origin}{DOUBLES[self.entry.kind].clone_path}",
             }
             if name == STORED:
                 ask["secretRef"] = {"name": SECRET}
@@ -296,6 +296,7 @@ async def site_of(kind: str, folder: Path) -> AsyncIterator[Site]:
             kind=kind,
             origin=origin,
             api=f"{origin}{double.api_path}",
+            sign_in=f"{origin}{double.sign_in_path}" if double.sign_in_path else "",
             broad_tokens="accept",
             client_id=CLIENT_ID,
             client_secret_file=str(folder / "client-secret"),

@@ -59,8 +59,8 @@ class CoarseOAuth:
     def refuse_unfit(self, delegated: Delegated) -> None:
         self._inner.refuse_unfit(delegated)
 
-    async def whose(self, token: Secret) -> ForgeUser:
-        return await self._inner.whose(token)
+    async def whose(self, token: Secret, *, owner: str) -> ForgeUser:
+        return await self._inner.whose(token, owner=owner)
 
     async def narrow(self, token: Secret, *, owner: str, repository: str) -> Narrowed:
         raise AssertionError(f"nothing is narrowed here, {owner}/{repository} neither: {token!r}")

@@ -37,6 +37,7 @@ from countersign.forges.http import ForgeHttp
 MINUTES = float(os.environ.get("COUNTERSIGN_FUZZ_MINUTES", "0"))
 MOMENT_S = 1.5
 WRITTEN_TO = [kind.name.lower().replace("_", "-") for kind, row in KINDS.items() if row.opens_pulls]
+SIGN_IN = "https://login.test/7f3c1f8e-0b6d-4a52-9a35-3f1f1c5f9d10"
 BRANCH = "countersign/apps/podinfo/prod/abc"
 # Of each answer's chance to be bent: then most calls come far enough to read more than one.
 BENT = 0.5
@@ -61,6 +62,8 @@ SAID: tuple[Any, ...] = (
       "metadata": "read"}, "repository_selection": "selected"},
      "permissions": {"contents": "write", "metadata": "read", "pull_requests": "write"},
      "repositories": [{"id": 5, "name": "fleet", "full_name": "acme/fleet"}]},
+    {"authenticatedUser": {"id": "d6245f20-2af8-44f4-9451-8107cb2767db",
+                           "subjectDescriptor": "aadsp.x", "providerDisplayName": "Ada"}},
     {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"},
     [], {}, None,
 )  # fmt: skip
@@ -153,7 +156,9 @@ async def test_client_of_a_repository_survives_whatever_it_is_answered(
 @pytest.mark.parametrize("kind", [k for k, row in KINDS.items() if row.oauth])
 async def test_delegation_survives_whatever_it_is_answered(kind: ForgeKind) -> None:
     name = kind.name.lower().replace("_", "-")
-    forge = Forge.model_validate({"name": "Ours", "kind": name, "origin": "https://forge.test"})
+    forge = Forge.model_validate(
+        {"name": "Ours", "kind": name, "origin": "https://forge.test", "signIn": SIGN_IN}
+    )
     registration = Registration(
         forge=forge,
         client_id="Iv1.madeup",
@@ -169,7 +174,7 @@ async def test_delegation_survives_whatever_it_is_answered(kind: ForgeKind) -> N
     for seed in _seeds():
         http = ForgeHttp(forge, transport=Pool(random.Random(seed)))  # noqa: S311
         held: list[Any] = [dialect.exchange(registration, grant)]
-        held += [dialect.whose(registration, token)]
+        held += [dialect.whose(registration, token, "acme")]
         held += [dialect.narrow(registration, token, target)] if dialect.narrow else []
         held += [dialect.revoke(registration, token)] if dialect.revoke else []
         for conversation in held:
@@ -177,7 +182,9 @@ async def test_delegation_survives_whatever_it_is_answered(kind: ForgeKind) -> N
 
 
 @pytest.mark.parametrize("kind", [k for k, row in KINDS.items() if row.inspection])
-@pytest.mark.parametrize("text", ["ghp_" + "a" * 36, "ghu_" + "a" * 36, "a" * 40])
+@pytest.mark.parametrize(
+    "text", ["ghp_" + "a" * 36, "ghu_" + "a" * 36, "a" * 40, "eyJhIjoxfQ.eyJleHAiOjF9.a"]
+)
 async def test_inspection_survives_whatever_it_is_answered(kind: ForgeKind, text: str) -> None:
     name = kind.name.lower().replace("_", "-")
     forge = Forge.model_validate({"name": "Ours", "kind": name, "origin": "https://forge.test"})
@@ -186,7 +193,12 @@ async def test_inspection_survives_whatever_it_is_answered(kind: ForgeKind, text
 
     for seed in _seeds():
         http = ForgeHttp(forge, transport=Pool(random.Random(seed)))  # noqa: S311
-        question = Question(credential=token, kind=dialect.kind_of(token), now=datetime.now(UTC))
+        question = Question(
+            credential=token,
+            kind=dialect.kind_of(token),
+            now=datetime.now(UTC),
+            owners=("acme/shop",),
+        )
         await _answers(converse(http.send_one, dialect.inspect(question)), seed=seed)
 
 

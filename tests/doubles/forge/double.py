@@ -20,6 +20,7 @@ class Wire:
         commit: what makes a commit.
         close: what closes a pull request.
         wrong: requests that no vendor describes, with their bodies.
+        tells_role: whether a look tells what a person may do, before it is tried.
 
     """
 
@@ -27,6 +28,7 @@ class Wire:
     commit: Asked
     close: Asked
     wrong: tuple[tuple[str, str, Any], ...]
+    tells_role: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class Double:
         oauth: its sign-in; none where nobody can delegate there.
         vendor: whose description its requests and answers are held against.
         api_path: of its API, below the origin; what people call `api` on the forge list.
+        clone_path: of the repository `acme/fleet`, as people clone it.
+        sign_in_path: of where people sign in, where that is not the forge itself.
         scopes: all that a promotion's token needs.
         commenting: what a stored one has besides, to comment.
 
@@ -47,5 +51,7 @@ class Double:
     vendor: str
     wire: Wire
     api_path: str = ""
+    clone_path: str = "/acme/fleet.git"
+    sign_in_path: str = ""
     scopes: tuple[str, ...] = ()
     commenting: tuple[str, ...] = ()

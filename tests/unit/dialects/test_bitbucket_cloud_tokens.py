@@ -118,7 +118,7 @@ def test_refused_exchange_has_its_reason(word: str, reason: str) -> None:
 
 
 def test_person_is_known_by_the_account_and_not_by_a_name() -> None:
-    assert result(OAUTH.whose(AT, API_TOKEN), answer(ADA)) == ForgeUser(
+    assert result(OAUTH.whose(AT, API_TOKEN, "acme"), answer(ADA)) == ForgeUser(
         id=UUID, login="Ada-Lovelace"
     )
 

@@ -211,7 +211,7 @@ def test_token_that_does_not_end_in_time_is_refused(seconds: Any) -> None:
 def test_forge_tells_whose_a_token_is(kind: str) -> None:
     user = recorded(kind, "identity", "user-oauth-bearer")
 
-    assert hold(OAUTH.whose(AT, PERSONAL), user)[0] == ForgeUser(id="2", login="ada")
+    assert hold(OAUTH.whose(AT, PERSONAL, "acme"), user)[0] == ForgeUser(id="2", login="ada")
 
 
 def test_nobody_narrows_or_ends_a_token_there() -> None:

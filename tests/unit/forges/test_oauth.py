@@ -142,7 +142,7 @@ async def test_whose_names_the_user_by_the_id_that_never_changes(
 ) -> None:
     delegated = await delegate(oauth, forge)
 
-    user = await oauth.whose(delegated.token)
+    user = await oauth.whose(delegated.token, owner="acme")
 
     assert (user.id, user.login) == ("11", "ada")
 
@@ -288,7 +288,7 @@ async def test_errors_never_hold_a_secret(oauth: OAuthClient, forge: GitHubDoubl
         for status in (401, 403, 404, 422, 429, 500):
             forge.odd.status = {path: status}
             try:
-                await oauth.whose(delegated.token)
+                await oauth.whose(delegated.token, owner="acme")
                 await oauth.narrow(delegated.token, owner="shop", repository="deploy")
             except (Rejected, Retryable) as error:
                 told += [str(error), repr(error), repr(error.__cause__), repr(error.__context__)]
@@ -303,7 +303,7 @@ async def test_requests_and_answers_are_as_github_describes_them(
     oauth: OAuthClient, forge: GitHubDouble, vendor: str
 ) -> None:
     delegated = await delegate(oauth, forge)
-    await oauth.whose(delegated.token)
+    await oauth.whose(delegated.token, owner="acme")
     child = await oauth.narrow(delegated.token, owner="shop", repository="deploy")
     await oauth.revoke(child.token)
 

@@ -110,6 +110,13 @@ class Forge(BaseModel):
         max_length=255,
         description="Base of the REST API, an origin and a path; empty means the vendor's own.",
     )
+    sign_in: str = Field(
+        default="",
+        alias="signIn",
+        max_length=255,
+        description="Base of the sign-in, where people sign in elsewhere: of Entra ID, for one "
+        "tenant, `https://login.microsoftonline.com/` and its id.",
+    )
     sign_in_origins: tuple[Origin, ...] = Field(
         default=(),
         alias="signInOrigins",
@@ -175,12 +182,13 @@ class Forge(BaseModel):
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
-        api = _API.fullmatch(self.api)
-        if self.api and not (api and _may_get_a_token(api[1])):
-            raise ValueError(
-                f"api {self.api!r} is not like https://api.example.com/v3, in lower case; "
-                "a token is only sent over https, to a name and not an address"
-            )
+        for name, base in (("api", self.api), ("signIn", self.sign_in)):
+            parts = _API.fullmatch(base)
+            if base and not (parts and _may_get_a_token(parts[1])):
+                raise ValueError(
+                    f"{name} {base!r} is not like https://api.example.com/v3, in lower case; "
+                    "a token is only sent over https, to a name and not an address"
+                )
         if not _may_get_a_token(self.origin):
             raise ValueError(
                 f"{self.origin}: a token is only sent over https, to a name and not an address"
@@ -188,7 +196,12 @@ class Forge(BaseModel):
         names = [webhook.name for webhook in self.webhooks]
         if len(set(names)) != len(names):
             raise ValueError(f"{self.name}: two webhooks have one name")
-        addresses = (self.origin, self.api or self.origin, *self.sign_in_origins)
+        addresses = (
+            self.origin,
+            self.api or self.origin,
+            self.sign_in or self.origin,
+            *self.sign_in_origins,
+        )
         if self.proxy and not all(url.startswith("https://") for url in addresses):
             raise ValueError(f"{self.name}: a proxy would see what goes to it without https")
         for origin in self.sign_in_origins:

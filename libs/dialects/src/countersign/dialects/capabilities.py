@@ -31,6 +31,8 @@ class Presentation(StrEnum):
     """As the password of the Secret's user name, or of an empty one."""
     BASIC_IF_NAMED = "basic_if_named"
     """As the password of the Secret's user name; as a bearer token where it has none."""
+    BASIC_UNLESS_SIGNED = "basic_unless_signed"
+    """As a bearer token where it is a JSON Web Token; else as a password."""
 
 
 @dataclass(frozen=True, kw_only=True)

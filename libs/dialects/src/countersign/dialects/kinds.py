@@ -9,10 +9,12 @@ from typing import Final
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeKind
 from countersign.contracts.secret import Secret
+from countersign.dialects.addresses import origin_of
 from countersign.dialects.azure_devops.kind import AZURE_DEVOPS
 from countersign.dialects.bitbucket_cloud.kind import BITBUCKET_CLOUD
 from countersign.dialects.bitbucket_server.kind import BITBUCKET_SERVER
 from countersign.dialects.capabilities import Presentation
+from countersign.dialects.delegation.web_tokens import is_web_token
 from countersign.dialects.exchange import Basic, Token
 from countersign.dialects.gitea.kind import FORGEJO, GITEA
 from countersign.dialects.github.kind import GITHUB
@@ -46,9 +48,12 @@ def presented(forge: Forge, token: Secret, *, username: str = "") -> Token:
     The name is what its Secret says, and empty where it says none.
     """
     form = kind_of(forge).capabilities.stored_as
-    as_basic = form is Presentation.BASIC or (
-        form is Presentation.BASIC_IF_NAMED and username != ""
-    )
+    as_basic = {
+        Presentation.BEARER: False,
+        Presentation.BASIC: True,
+        Presentation.BASIC_IF_NAMED: username != "",
+        Presentation.BASIC_UNLESS_SIGNED: not is_web_token(token),
+    }[form]
     return Basic(user=username, password=token) if as_basic else token
 
 
@@ -58,4 +63,6 @@ def sign_in_origins(forge: Forge) -> tuple[str, ...]:
     The transport, the pages' policy and the check of where a person is sent all ask here.
     """
     kinds_own = kind_of(forge).addresses.sign_in_origins
-    return (forge.origin, *kinds_own, *forge.sign_in_origins)
+    elsewhere = (origin_of(forge.sign_in),) if forge.sign_in else ()
+    found = (forge.origin, *kinds_own, *elsewhere, *forge.sign_in_origins)
+    return tuple(dict.fromkeys(found))

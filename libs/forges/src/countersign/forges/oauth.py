@@ -123,8 +123,9 @@ class OAuthClient:
             raise TypeError(f"{self._registration.where} knows no sign-in by code")
         return await converse(self._send, self._dialect.poll_device(self._registration, code))
 
-    async def whose(self, token: Secret) -> ForgeUser:
-        return await converse(self._send, self._dialect.whose(self._registration, token))
+    async def whose(self, token: Secret, *, owner: str) -> ForgeUser:
+        """Ask whose token it is, among the people of that owner of repositories."""
+        return await converse(self._send, self._dialect.whose(self._registration, token, owner))
 
     async def narrow(self, token: Secret, *, owner: str, repository: str) -> Narrowed:
         """Make a token that reaches this repository alone.

@@ -100,7 +100,9 @@ class OAuth(Protocol):
     def refuse_unfit(self, delegated: Delegated) -> None:
         """Refuse a token that lives too long or may do too much."""
 
-    async def whose(self, token: Secret) -> ForgeUser: ...
+    async def whose(self, token: Secret, *, owner: str) -> ForgeUser:
+        """Return whose it is, among the people of that owner of repositories."""
+        ...
 
     async def narrow(self, token: Secret, *, owner: str, repository: str) -> Narrowed:
         """Make a token that reaches this repository alone, as the forge itself proves."""

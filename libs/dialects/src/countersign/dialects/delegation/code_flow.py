@@ -33,13 +33,14 @@ class CodeFlow:
     """One kind's flow.
 
     Args:
-        authorize_path: below the forge's origin, where the browser goes.
+        authorize_path: below the base, where the browser goes.
         exchange_path: where the code is given for the token.
         scopes: that are asked for; none where the application has them by itself.
         is_challenged: whether the forge knows PKCE.
         secret_in_form: our secret goes with the code, else as the password of a name.
         over: words for a code that is no longer good.
         doubt: what else the forge says with those words.
+        base: of both addresses; the forge's origin where people do not sign in elsewhere.
 
     """
 
@@ -50,6 +51,7 @@ class CodeFlow:
     secret_in_form: bool = True
     over: frozenset[str] = OVER
     doubt: str = ""
+    base: Callable[[Registration], str] = lambda at: at.forge.origin
 
     def authorize_url(self, at: Registration, challenge: Challenge) -> str:
         query = {
@@ -63,7 +65,7 @@ class CodeFlow:
         if self.is_challenged:
             query["code_challenge"] = challenge.code_challenge
             query["code_challenge_method"] = "S256"
-        return f"{at.forge.origin}{self.authorize_path}?{urlencode(query)}"
+        return f"{self.base(at)}{self.authorize_path}?{urlencode(query)}"
 
     def exchange(self, at: Registration, grant: Grant) -> Conversation[Delegated]:
         """Give the code for the token; its scopes are those that the answer tells."""
@@ -79,7 +81,7 @@ class CodeFlow:
         request = Request(
             name="exchange the code",
             method="POST",
-            url=f"{at.forge.origin}{self.exchange_path}",
+            url=f"{self.base(at)}{self.exchange_path}",
             form=form,
             basic=None if self.secret_in_form else at.credentials,
             passes=REFUSED,
@@ -117,8 +119,8 @@ def own_issuers(forge: Forge) -> frozenset[str]:
 
 def whose(
     request: Request, read: Callable[[Json], ForgeUser | None], *, advice: str = ""
-) -> Callable[[Registration, Secret], Conversation[ForgeUser]]:
-    """Return the question whose token it is.
+) -> Callable[[Registration, Secret, str], Conversation[ForgeUser]]:
+    """Return the question whose token it is, where an account is the same everywhere.
 
     Args:
         request: answered with the account.
@@ -127,7 +129,7 @@ def whose(
 
     """
 
-    def ask_whose(at: Registration, token: Secret) -> Conversation[ForgeUser]:
+    def ask_whose(at: Registration, token: Secret, _owner: str) -> Conversation[ForgeUser]:
         answer = yield from ask(request, token)
         found = read(answer.json()) if answer.status == OK else None
         if found is None:

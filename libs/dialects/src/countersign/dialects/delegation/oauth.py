@@ -96,7 +96,8 @@ class OAuthDialect:
         issuers: names by which the forge may call itself in its answer to a browser (RFC 9207).
         authorize_url: where the browser goes.
         exchange: gives the code, once, for the token; the refresh token is dropped unread.
-        whose: asks whose token it is.
+        whose: asks whose token it is, among the people of a repository's owner, where a forge
+            knows people only by that.
         narrow: makes a token that reaches one repository alone, as the forge itself proves; none
             where it cannot, and the person's own token is what is handed out.
         begin_device: begins a sign-in by a code that the person types at the forge; none where the
@@ -113,7 +114,7 @@ class OAuthDialect:
     issuers: Callable[[Forge], frozenset[str]]
     authorize_url: Callable[[Registration, Challenge], str]
     exchange: Callable[[Registration, Grant], Conversation[Delegated]]
-    whose: Callable[[Registration, Secret], Conversation[ForgeUser]]
+    whose: Callable[[Registration, Secret, str], Conversation[ForgeUser]]
     narrow: Callable[[Registration, Secret, Target], Conversation[Narrowed]] | None = None
     begin_device: Callable[[Registration], Conversation[DeviceCode]] | None = None
     poll_device: Callable[[Registration, Secret], Conversation[Delegated | Pending]] | None = None

@@ -102,7 +102,7 @@ def _sign_in(
     return answer
 
 
-def _whose(at: Registration, token: Secret) -> Conversation[ForgeUser]:
+def _whose(at: Registration, token: Secret, _owner: str) -> Conversation[ForgeUser]:
     answer = yield from ask(_get("/user", name="ask whose token it is"), token)
     return answers.user(answer, where=at.where)
 

@@ -121,7 +121,9 @@ class Delegations:
         lasting_s = lifetime_s(delegated, minutes=application.forge.minutes)
         until = self._clocks.deadline(timedelta(seconds=lasting_s))
         with span(SPAN_IDENTIFY_USER):
-            forge_user = await application.oauth.whose(delegated.token)
+            forge_user = await application.oauth.whose(
+                delegated.token, owner=consent.destination.owner
+            )
         identity = Identity(
             user=forge_user,
             kind=application.oauth.token_kind,
