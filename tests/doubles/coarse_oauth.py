@@ -18,6 +18,7 @@ class CoarseOAuth:
     Args:
         revokes: whether the forge ends tokens.
         accepted: whether the administrator accepted how far they reach.
+        registered: whether the entry says where people sign in.
 
     """
 
@@ -30,12 +31,14 @@ class CoarseOAuth:
         now: Callable[[], datetime],
         revokes: bool = True,
         accepted: bool = True,
+        registered: bool = True,
     ) -> None:
         self._inner = github(forge, now=now)
         self.issuers = self._inner.issuers
         self.token_kind = TokenKind.OAUTH_APP
         self.revokes = revokes
         self.accepted = accepted
+        self.registered = registered
 
     def refuse_unaccepted(self) -> None:
         if not self.accepted:
@@ -45,6 +48,8 @@ class CoarseOAuth:
         return tuple(sorted(delegated.scopes or ()))
 
     def authorize_url(self, challenge: Challenge) -> str:
+        if not self.registered:
+            raise Rejected(DelegationRefusal.NO_CLIENT, "the entry does not say where")
         return self._inner.authorize_url(challenge)
 
     async def exchange(self, grant: Grant) -> Delegated:

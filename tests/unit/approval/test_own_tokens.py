@@ -9,10 +9,10 @@ from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
 
 
-def coarse(*, revokes: bool = True, accepted: bool = True) -> House:
+def coarse(*, revokes: bool = True, accepted: bool = True, registered: bool = True) -> House:
     clock = Clock()
     forge = GitHubDouble(now=clock)
-    oauth = CoarseOAuth(forge, now=clock, revokes=revokes, accepted=accepted)
+    oauth = CoarseOAuth(forge, now=clock, revokes=revokes, accepted=accepted, registered=registered)
     return House(clock=clock, forge=forge, oauth=oauth)
 
 
@@ -99,6 +99,17 @@ async def test_nobody_is_sent_to_a_forge_whose_tokens_are_not_accepted() -> None
         await house.request()
 
         with pytest.raises(Rejected, match="token_too_strong"):
+            await house.begin(approval)
+
+        assert house.stream.of(m.ApprovalBegun) == []
+
+
+async def test_nothing_is_begun_where_the_entry_says_nowhere_to_sign_in() -> None:
+    house = coarse(registered=False)
+    async with house.running("approval-0") as (approval,):
+        await house.request()
+
+        with pytest.raises(Rejected, match="no_client"):
             await house.begin(approval)
 
         assert house.stream.of(m.ApprovalBegun) == []

@@ -98,6 +98,8 @@ class SignInFlow:
             generation=generation,
             user_code=code.shown if code else None,
         )
+        # Before anything is told: an entry may not say where people sign in.
+        begun = self._begun(application, sign_in, state)
         for gone in self.sign_ins.add(state, sign_in):
             await self.announcements.expired(gone.consent, ExpiryCause.STARTED_AGAIN)
         async with AsyncExitStack() as undo:
@@ -105,7 +107,7 @@ class SignInFlow:
             await self.announcements.begun(consent, until=until.at, by_code=sign_in.by_code)
             undo.pop_all()
         log.info("approval.begun", **consent.names)
-        return self._begun(application, sign_in, state), sign_in
+        return begun, sign_in
 
     def _new_state(self) -> str:
         return state_for(self.replica, random=self.random_text(_STATE_BYTES))
