@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from typing import Any, Final
 from reference import ROOT
 
 HOME: Final = "countersign"
+# The command before what is to run in the node.
+ON_NODE: Final = "COUNTERSIGN_ON_NODE"
 READY_S: Final = 240
 CALL_S: Final = 300.0
 FORWARDED_S: Final = 20.0
@@ -99,6 +102,30 @@ class Machine:
         return base64.b64decode(found["data"][key])
 
     @contextmanager
+    def cut_off(self, pod: str, *others: str) -> Iterator[None]:
+        """Drop what goes between one Pod and others, connections that are open included.
+
+        A NetworkPolicy judges new ones alone, so it is done at the node.
+        """
+        alone, *rest = (self._address(name) for name in (pod, *others))
+        between = f"{{ {', '.join(rest)} }}"
+        on_node("nft", "add table ip cut")
+        chain = "{ type filter hook forward priority -10; policy accept; }"
+        on_node("nft", f"add chain ip cut forward {chain}")
+        on_node("nft", f"add rule ip cut forward ip saddr {alone} ip daddr {between} counter drop")
+        on_node("nft", f"add rule ip cut forward ip daddr {alone} ip saddr {between} counter drop")
+        try:
+            yield
+            dropped = re.findall(r"counter packets (\d+)", on_node("nft", "list table ip cut"))
+            if sum(map(int, dropped)) == 0:
+                raise Failed(f"nothing went between {pod} and the others, so nothing was cut")
+        finally:
+            on_node("nft", "delete table ip cut")
+
+    def _address(self, pod: str) -> str:
+        return str(self.json("get", "pod", pod)["status"]["podIP"])
+
+    @contextmanager
     def forwarded(self, target: str, here: int, there: int) -> Iterator[None]:
         """Hand connections to a port of this machine on to a Service's or Deployment's Pod."""
         command = ["kubectl", "-n", HOME, "port-forward", target, f"{here}:{there}"]
@@ -109,6 +136,15 @@ class Machine:
         finally:
             process.terminate()
             process.wait()
+
+
+def on_node(*command: str) -> str:
+    """Run a command as root in the cluster's one node; returns what it prints."""
+    run = [*shlex.split(os.environ[ON_NODE]), *command]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=CALL_S, check=False)
+    if done.returncode:
+        raise Failed(f"{' '.join(run)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _until_listening(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,8 @@ from countersign.local.demo.manifests import NEW
 
 pytestmark = pytest.mark.timeout(1200)
 
+# Longer than a leader keeps its office without the others.
+CUT_S: Final = 60
 # One node does not become three: this installation is made anew, with the patches of production.
 OVERLAY: Final = """
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -83,6 +86,22 @@ async def test_rolling_upgrade_of_the_bus_loses_and_doubles_nothing(
     await _walk(three, ports, revision, upgrade)
 
     assert not restarts & {p["metadata"]["uid"] for p in three.pods("nats")}
+    await judge(three, tmp_path)
+
+
+async def test_minority_that_is_cut_off_loses_and_doubles_nothing(
+    three: Machine, ports: Ports, tmp_path: Path
+) -> None:
+    """The node keeps its clients: who is connected there neither stores nor hears anything."""
+    revision = await asyncio.to_thread(release, three)
+
+    def part() -> None:
+        with three.cut_off("nats-1", "nats-0", "nats-2"):
+            time.sleep(CUT_S)
+        say("a node was cut off for", CUT_S, "s, and is back")
+
+    await _walk(three, ports, revision, part)
+
     await judge(three, tmp_path)
 
 
