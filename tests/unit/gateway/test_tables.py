@@ -1,10 +1,14 @@
 """Tables over enums leave nothing out, and what is newer than them degrades to plain words."""
 
-from enum import StrEnum
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from enum import Enum, StrEnum
 from typing import Any
 
 import pytest
 
+import countersign.gateway
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.messages import (
     EVENTS,
@@ -64,6 +68,37 @@ TABLES: list[tuple[str, Any, Any]] = [
     ("reaches of tokens", consents.REACH_WORDS, Reach),
     ("delays", troubles.DELAYS, Delay),
 ]
+
+
+# Of what is not in them something else is said, or they are whole together with another.
+PARTIAL = {
+    "BY_REASON", "FAILURE_WORDS", "HINDRANCE_WORDS", "NEVER_WORDS", "OVERDUE_STATES",
+    "REFUSAL_WORDS", "RISK_LOOKS", "SENTENCES", "_BY_CONDITION", "KINDS",
+}  # fmt: skip
+
+
+def _tables() -> Iterator[tuple[str, dict[Enum, Any]]]:
+    package = countersign.gateway
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name.endswith("__main__"):
+            continue
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, dict) and value and all(isinstance(k, Enum) for k in value):
+                yield name, value
+
+
+def test_every_table_over_an_enum_is_whole() -> None:
+    """A page that asks one that is not answers 500."""
+    found = dict(_tables())
+    broken = {
+        name: sorted(missing)
+        for name, table in found.items()
+        if len(kinds := {type(key) for key in table}) == 1
+        and (missing := {k.name for k in kinds.pop()} - {k.name for k in table})
+    }
+
+    assert len(found) > len(TABLES)
+    assert broken.keys() <= PARTIAL, broken
 
 
 @pytest.mark.parametrize(("table", "of"), [t[1:] for t in TABLES], ids=[t[0] for t in TABLES])

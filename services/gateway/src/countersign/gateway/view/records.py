@@ -42,6 +42,8 @@ TOKEN_KIND_WORDS: Final = {
     TokenKind.APP_INSTALLATION: "installation token",
     TokenKind.OTHER: "other token",
     TokenKind.PERSONAL: "personal token",
+    TokenKind.REPOSITORY: "token of one repository",
+    TokenKind.GROUP: "token of a group of repositories",
 }
 STATE_WORDS: Final = {
     State.WAITING: "waiting for approval",
