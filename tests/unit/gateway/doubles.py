@@ -5,8 +5,11 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from types import CodeType
 from typing import Any
 
+from jinja2.bccache import Bucket, BytecodeCache
 from starlette.types import ASGIApp
 
 from countersign.contracts.errors import Retryable
@@ -62,7 +65,23 @@ FORGES = ForgeList.model_validate(
         ]
     }
 )
+# Compiling them is most of what a page costs, and gives the same for every scene.
+COMPILED: dict[str, CodeType] = {}
 Answer = Message | Callable[[Message], Message] | Exception
+
+
+class Compiled(BytecodeCache):
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = COMPILED.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            COMPILED[bucket.key] = bucket.code
+
+
+@cache
+def static_files() -> StaticFiles:
+    return read_static_files()
 
 
 class FakeRequests:
@@ -140,10 +159,11 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.links = ForgeLinks(self.forges)
-        self.static: StaticFiles = read_static_files()
+        self.static = static_files()
         self.templates = Templates(
             clock=self.clock, dice=secrets.token_bytes, static=self.static, links=self.links
         )
+        self.templates._environment.bytecode_cache = Compiled()
         self.projection = Projection(links=self.links)
         self.hub = Hub(
             projection=self.projection,
