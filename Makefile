@@ -110,8 +110,9 @@ chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from out
 	COUNTERSIGN_CHAOS_MINUTES=$(or $(MINUTES),20) \
 	  $(BIN)/pytest -q -s -n 0 --basetemp=.demo/chaos tests/e2e/test_random_runs.py
 
-fuzz: $(BIN)/.ready ## feed every parser of foreign bytes with what is wrong (MINUTES=10)
+fuzz: $(BIN)/.ready ## feed every parser with what is wrong, then draw other examples for every property (MINUTES=10 each)
 	COUNTERSIGN_FUZZ_MINUTES=$(or $(MINUTES),10) $(BIN)/pytest -q -n 0 tests/fuzz
+	COUNTERSIGN_FUZZ_MINUTES=$(or $(MINUTES),10) $(BIN)/python tests/fuzz
 
 bench: $(BIN)/.ready ## print the figures of docs/performance.md
 	$(BIN)/python tests/bench

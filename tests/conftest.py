@@ -13,9 +13,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Two busy cores make deadlines of milliseconds a lottery.
 settings.register_profile(
-    "countersign", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False
+    "fuzz", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.load_profile("countersign")
+# A run judges the change, not the dice; `make fuzz` is for those.
+settings.register_profile("countersign", settings.get_profile("fuzz"), derandomize=True)
+settings.load_profile("fuzz" if os.environ.get("COUNTERSIGN_FUZZ_MINUTES") else "countersign")
 
 # Hypothesis makes a failing example smaller for five minutes at most, and only then shows it.
 SHRINKING_S = 400
@@ -43,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.timeout(SHRINKING_S))
+            item.add_marker(pytest.mark.property)
 
 
 @pytest.fixture(autouse=True)
