@@ -16,6 +16,8 @@ from countersign.dialects.repositories.pulls import PullState, PullText
 BRANCH = "countersign/apps/podinfo/prod/abc"
 RELEASE = "apps/prod/release.yaml"
 BEFORE, AFTER = b"version: 6.8.0 # here\n", b"version: 6.9.0 # here\n"
+# Forges whose API does not say clearly which of two commits is left out.
+TELLS_NO_SUMMARIES = {"azure-devops"}
 TEXT = PullText(title="Promote podinfo to 6.9.0 in prod", body="From staging.\n\nids: abc\n")
 
 
@@ -176,6 +178,35 @@ async def test_compare_tells_what_was_changed_otherwise(stage: Stage) -> None:
 
     assert compared.modified == (RELEASE,)
     assert set(compared.otherwise_changed) == {"apps/new.yaml", "README.md"}
+
+
+async def test_commits_between_two_are_told_by_their_first_lines(stage: Stage) -> None:
+    base = stage.head("main")
+    first = stage.push(BRANCH, {RELEASE: AFTER})
+    second = stage.push(BRANCH, {RELEASE: "version: 7.0.0 # here\n"})
+
+    told = await stage.client().summaries(PLACE, old=base, new=second)
+    if stage.kind in TELLS_NO_SUMMARIES:
+        assert told == ()
+        return
+    newest = await stage.client().summaries(PLACE, old=first, new=second)
+
+    expected = [stage.message(commit).strip().splitlines()[0] for commit in (second, first)]
+    assert list(told) == expected
+    assert list(newest) == expected[:1]
+    assert await stage.client().summaries(PLACE, old=second, new=base) == ()
+
+
+async def test_commits_that_are_not_there_are_not_found(stage: Stage) -> None:
+    asked = stage.client().summaries(PLACE, old="a" * 40, new=stage.head("main"))
+    if stage.kind in TELLS_NO_SUMMARIES:
+        assert await asked == ()
+        return
+
+    with pytest.raises(Rejected) as refused:
+        await asked
+
+    assert refused.value.reason == ForgeRefusal.NOT_FOUND
 
 
 async def test_compare_counts_commits(stage: Stage) -> None:

@@ -250,6 +250,9 @@ class SlowRepository:
             otherwise_changed=(),
         )
 
+    async def summaries(self, place: Place, *, old: str, new: str) -> tuple[str, ...]:
+        return ()
+
     async def close_pull(self, place: Place, number: int, *, comment: str) -> None:
         await self._forge.send(lambda: self._forge.close(number))
 

@@ -60,6 +60,7 @@ class Contents:
         branch: str = "main",
         by: str = "somebody",
         mode: int = objects.MODE_FILE,
+        message: str = "Change by hand",
     ) -> str:
         """Commit past all rules, as a push by path would; makes the branch from main if needed."""
         repository = self._found(full_name)
@@ -79,7 +80,7 @@ class Contents:
                 parents=[start] if start else [],
                 author=who,
                 committer=who,
-                message="Change by hand",
+                message=message,
             ),
         )
         objects.set_ref(repo, ref, old=head, new=sha)

@@ -133,6 +133,7 @@ class Answers:
             {
                 **form,
                 "sha": c.oid,
+                "commit": {**form["commit"], "message": c.message},
                 "author": self.user(c.author) if c.author in self._forge.people else None,
                 "parents": [{"url": "http://forge.test", "sha": p} for p in c.parents],
             }

@@ -170,7 +170,7 @@ async def test_code_leaves_an_open_page_once_the_sign_in_has_ended() -> None:
         track = scene.projection.track(key)
         timeline = scene.projection.timelines[story.id]
         may = May(lambda _: True, "grace")
-        return scene.templates.gate(key, gate_page(track, timeline, at, may))
+        return scene.templates.gate(key, gate_page(track, timeline, at, may, ()))
 
     before = live()
     scene.tell(story.granted())

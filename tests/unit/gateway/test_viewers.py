@@ -169,3 +169,29 @@ async def test_changes_that_an_artifact_tells_are_on_sheet_gate_and_api() -> Non
         assert "Tidy up" in html
         assert "elsewhere.example" not in html
     assert [c["kind"] for c in told["statedChanges"]] == ["security", ""]
+
+
+async def test_gate_at_rest_says_what_came_last_by_whom_and_with_what() -> None:
+    """Also who follows the link of a pull request that was merged long ago finds it."""
+    scene, checkout = Scene(), Pipeline("checkout")
+    story = checkout.promotion("prod", "6.9.0", current="6.8.4")
+    scene.tell(
+        checkout.observed(
+            checkout.environment("staging", "6.9.0", gate=None),
+            checkout.environment("prod", "6.9.0"),
+        ),
+        *story.to_open(41),
+        story.merged(41),
+        story.completed(),
+    )
+
+    async with browser(scene) as client:
+        html = (await client.get("/p/shop/checkout/prod")).text
+        first = (await client.get("/p/shop/checkout/staging")).text
+
+    last = html[html.index("Last promotion") :]
+    for words in ("6.8.4", "6.9.0", "completed", "Grace Hopper", "own token", "merged by ada-l"):
+        assert words in last
+    assert f'href="/promotions/{story.id}"' in last
+    assert 'href="/p/shop/checkout/prod/history"' in last
+    assert "Last promotion" not in first

@@ -23,6 +23,7 @@ from countersign.pr_writer.executor.describing import (
     BODY_CHARACTERS_MAX,
     CAUTIONS,
     CHANGE_WORDS,
+    Particulars,
     describe,
     trailers,
 )
@@ -57,13 +58,13 @@ def described(
     names: dict[str, str] | None = None,
     **changes: Any,
 ) -> PullText:
-    return describe(
-        job_of(mode, names=names, **changes),
-        author=ForgeUser(id="1", login=EVIL),
+    told = Particulars(
         files=files or {f"{EVIL}{n}": EVIL for n in range(30)},
         skipped=[EVIL] * 5,
         replaces=["#1", "#2", "#3"],
     )
+    job = job_of(mode, names=names, **changes)
+    return describe(job, told, author=ForgeUser(id="1", login=EVIL))
 
 
 def test_body_that_is_too_long_loses_whole_lines_and_never_its_footer() -> None:

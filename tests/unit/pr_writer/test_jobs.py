@@ -27,7 +27,7 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.promotion import State
 from countersign.messaging.envelope import Received
-from countersign.pr_writer.executor.describing import describe, plain
+from countersign.pr_writer.executor.describing import Particulars, describe, plain
 from countersign.pr_writer.jobs.model import JOBS, Consent, OpenJob, mode_to_open
 from countersign.pr_writer.jobs.outcomes import Known
 from countersign.pr_writer.parent.memory import Memory
@@ -247,9 +247,8 @@ def test_body_shows_what_comes_from_elsewhere_as_code_alone() -> None:
 
     text = describe(
         job(consent=Consent(digest="0" * 64, approver=person)),
+        Particulars(files={hostile: hostile}, commits=[hostile]),
         author=None,
-        files={hostile: hostile},
-        skipped=[],
     )
 
     for line in text.body.splitlines():

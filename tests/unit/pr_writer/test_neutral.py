@@ -120,7 +120,8 @@ def test_texts_of_a_pull_request_give_no_order(text: str) -> None:
     job = opening(promotion, access=access, approval=approval)
     author = m.ForgeUser(id="1", login=text)
 
-    written = describing.describe(job, author=author, files={text: text}, skipped=[text])
+    told = describing.Particulars(files={text: text}, skipped=[text], commits=[text], replaces=[])
+    written = describing.describe(job, told, author=author)
 
     lines = [line for line in written.body.splitlines() if line]
     said = [written.title, describing.headline(job), describing.over(text), *lines]

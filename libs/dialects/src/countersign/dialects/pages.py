@@ -4,6 +4,7 @@ They are built from origin, owner, repository and number, never taken from an an
 """
 
 import re
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from countersign.contracts.errors import Rejected
@@ -37,23 +38,41 @@ def pull_request_page(ref: PullRequestRef) -> str:
 
 
 def comparison_page(forge: Forge, request: PromotionRequested) -> str:
-    """Return the page of what lies between two commits, or empty where that is not known.
+    """Return the page of what lies between two commits, or empty where that is not known."""
+    span, row = commits_between(forge, request), kind_of(forge)
+    if span is None:
+        return ""
+    base = _at(row.kind, forge.origin, span.owner, span.repository)
+    path = row.addresses.compare_path.format(old=span.old, new=span.new)
+    return f"{base}/{path}" if base else ""
+
+
+class Span(NamedTuple):
+    """Two commits of one repository, of which the new one is promoted."""
+
+    owner: str
+    repository: str
+    old: str
+    new: str
+
+
+def commits_between(forge: Forge, request: PromotionRequested) -> Span | None:
+    """Return the commits that a promotion goes from and to, or none where that is not known.
 
     The repository is the one that the source of what is promoted names, if it is at this forge.
     """
     old = request.current.commit if request.current else ""
     new, vcs_url = request.content.revision.commit, _vcs_url(request.promotion.purl)
     parts, here = urlsplit(vcs_url), urlsplit(forge.origin)
-    row = kind_of(forge)
     same_place = parts.hostname == here.hostname and parts.port in {None, here.port}
     if not (same_place and _COMMIT.fullmatch(old) and _COMMIT.fullmatch(new)):
-        return ""
+        return None
     try:
-        origin, owner, name = row.addresses.place_of(f"{forge.origin}{parts.path}")
+        place = kind_of(forge).addresses.place_of(f"{forge.origin}{parts.path}")
     except Rejected:
-        return ""
-    base = _at(row.kind, origin, owner, name)
-    return f"{base}/{row.addresses.compare_path.format(old=old, new=new)}" if base else ""
+        return None
+    _, owner, name = place
+    return Span(owner, name, old, new)
 
 
 def _vcs_url(purl: str) -> str:

@@ -54,6 +54,9 @@ class DialectRepository:
     async def compare(self, place: Place, *, commit: str) -> Comparison:
         return await self._hold(self._dialect.compare(place, commit=commit))
 
+    async def summaries(self, place: Place, *, old: str, new: str) -> tuple[str, ...]:
+        return await self._hold(self._dialect.summaries(place, old=old, new=new))
+
     async def close_pull(self, place: Place, number: int, *, comment: str) -> None:
         await self._hold(self._dialect.close_pull(place, number, comment=comment))
 

@@ -23,6 +23,7 @@ from countersign.dialects.repositories.contents import (
     Place,
     Tip,
     TreeEntry,
+    summaries_of,
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
@@ -169,6 +170,12 @@ class BitbucketCloudRepository:
                 ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
             )
         return (yield from self._without_other_modes(place, compared, commit=commit))
+
+    def summaries(self, place: Place, *, old: str, new: str) -> Conversation[tuple[str, ...]]:
+        request = requests.commits(place, commit=new, base=old)
+        (answer,) = yield from self._ask(request)
+        with shapes.reading(request.name):
+            return summaries_of(shapes.text(c, "message") for c in answers.values_in(answer))
 
     def _all(self, page: Callable[..., Request]) -> Conversation[list[Answer]]:
         (first,) = yield from self._ask(page())

@@ -23,6 +23,7 @@ from countersign.dialects.repositories.contents import (
     Place,
     TreeEntry,
     blob_id,
+    summaries_of,
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
@@ -198,6 +199,13 @@ class GiteaRepository:
             modified=tuple(sorted(modified)),
             otherwise_changed=tuple(sorted(changed - modified)),
         )
+
+    def summaries(self, place: Place, *, old: str, new: str) -> Conversation[tuple[str, ...]]:
+        request = requests.compare(replace(place, base_branch=old), new)
+        (answer,) = yield from self._ask(request)
+        with shapes.reading(request.name):
+            commits = [shapes.fields(c, "commit") for c in answers.commits_of(answer.json())]
+            return summaries_of(shapes.text(c, "message") for c in commits)
 
     def close_pull(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
         """Close it first: it may be merged while somebody reads why."""

@@ -16,6 +16,7 @@ from countersign.dialects.repositories.contents import (
     NewCommit,
     Place,
     TreeEntry,
+    summaries_of,
 )
 from countersign.dialects.repositories.pulls import PullState, PullStatus, Readiness
 from countersign.dialects.shapes import Json
@@ -180,6 +181,12 @@ def comparison_of(body: Json) -> Comparison:
         modified=tuple(name for name, what in status.items() if what == "modified"),
         otherwise_changed=tuple(name for name, what in status.items() if what != "modified"),
     )
+
+
+def summaries_in(body: Json) -> tuple[str, ...]:
+    """Read what a comparison says of commits, of which the newest come last."""
+    commits = (shapes.fields(node, "commit") for node in reversed(shapes.items(body, "commits")))
+    return summaries_of(shapes.text(commit, "message") for commit in commits)
 
 
 def status_of(body: Json, *, version: str) -> PullStatus:

@@ -5,6 +5,7 @@ at the commit that it found, the commit on its new branch, the merge request.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from countersign.contracts.errors import Rejected
@@ -21,6 +22,7 @@ from countersign.dialects.repositories.contents import (
     NewCommit,
     Place,
     TreeEntry,
+    summaries_of,
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
@@ -197,6 +199,13 @@ class GitLabRepository:
                 ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
             )
         return found
+
+    def summaries(self, place: Place, *, old: str, new: str) -> Conversation[tuple[str, ...]]:
+        request = requests.compare(replace(place, base_branch=old), new)
+        (answer,) = yield from self._ask(request)
+        with shapes.reading(request.name):
+            commits = shapes.items(answer.json(), "commits")
+            return summaries_of(shapes.text(c, "title") for c in reversed(commits))
 
     def close_pull(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
         """Close it first: it may be merged while somebody reads why."""

@@ -5,11 +5,17 @@ forge names none, and then nothing may be concluded from it.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
+from typing import Final
 
 from countersign.contracts.messages import ForgeUser
+
+# Of commits, for people who look at a pull request; the forge's page has all.
+SUMMARIES_MAX: Final = 15
+SUMMARY_CHARACTERS_MAX: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +143,12 @@ class Comparison:
     author: ForgeUser | None
     modified: tuple[str, ...]
     otherwise_changed: tuple[str, ...]
+
+
+def summaries_of(messages: Iterable[str]) -> tuple[str, ...]:
+    """Return the first lines of commit messages, as many as are shown."""
+    lines = (message.strip().partition("\n")[0].strip() for message in messages)
+    return tuple(line[:SUMMARY_CHARACTERS_MAX] for line in islice(lines, SUMMARIES_MAX))
 
 
 def blob_id(body: bytes) -> str:

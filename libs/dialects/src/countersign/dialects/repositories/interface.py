@@ -149,6 +149,18 @@ class Repository(Protocol):
         """Compare a commit with where it left the base branch."""
         ...
 
+    async def summaries(self, place: Place, *, old: str, new: str) -> tuple[str, ...]:
+        """Return the first lines of commits that `new` has and `old` has not, the newest first.
+
+        Both may be anywhere in the repository. Of many, the newest `SUMMARIES_MAX`; none where the
+        forge does not tell.
+
+        Raises:
+            Rejected: `not_found`; one of them is not there, or the token may not see it.
+
+        """
+        ...
+
     async def close_pull(self, place: Place, number: int, *, comment: str) -> None:
         """Close it unmerged, and say why. One that is closed already is no error."""
         ...

@@ -236,6 +236,12 @@ class GitHub:
         with shapes.reading(request.name):
             return rest.comparison_of(answer.json_of(request.name))
 
+    async def summaries(self, place: Place, *, old: str, new: str) -> tuple[str, ...]:
+        request = rest.compare_request(place, base=old, head=new)
+        answer = await self._http.send(request, self._token)
+        with shapes.reading(request.name):
+            return rest.summaries_in(answer.json_of(request.name))
+
     async def close_pull(self, place: Place, number: int, *, comment: str) -> None:
         sent = documents.close_pull(await self._ids.pull(place, number), comment=comment)
         _, _, errors = await self._graph.query(sent, name="close the pull request")

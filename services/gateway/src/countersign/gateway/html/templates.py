@@ -61,6 +61,8 @@ class GatePage:
 
     gate: GateView | None
     timeline: Timeline | None
+    # Where nothing is under way: the promotion that was the last one here.
+    last: Timeline | None = None
     may: bool = False
     # Whether this person is signing in.
     mine: bool = False
@@ -68,14 +70,20 @@ class GatePage:
     next_environment: str = ""
 
 
-def gate_page(track: Track | None, timeline: Timeline | None, at: GateKey, may: May) -> GatePage:
-    """Put together what the page of a gate shows, live and after a reload alike."""
+def gate_page(
+    track: Track | None, timeline: Timeline | None, at: GateKey, may: May, past: Sequence[Timeline]
+) -> GatePage:
+    """Put together what the page of a gate shows, live and after a reload alike.
+
+    `past` are the promotions into that environment, oldest first.
+    """
     gate = track.gate(at.environment) if track else None
     if timeline is not None and gate is not None and gate.promotion_id != timeline.promotion_id:
         gate = None
     return GatePage(
         gate=gate,
         timeline=timeline,
+        last=past[-1] if past and timeline is None else None,
         may=may(at),
         mine=gate is not None and may.person_id in gate.begun_by,
         next_environment=track.after(at.environment) if track else "",

@@ -94,7 +94,8 @@ class Rendering:
         track = self._projection.track(key)
         if timeline is None and track is not None and (gate := track.gate(at.environment)):
             timeline = self._projection.timelines.get(gate.promotion_id)
-        shown = gate_page(track, timeline, at, may)
+        past = self._projection.at_gate(*at)
+        shown = gate_page(track, timeline, at, may, past)
         place = ("gate", at, view.promotion_id, shown.may, shown.mine)
         if place not in self._made:
             self._made[place] = self._templates.gate(key, shown)

@@ -76,7 +76,8 @@ class PromotionPages:
             "environment": at.environment,
             "promotion": named,
         }
-        track = self._visibility.projection.track(at.pipeline)
+        projection = self._visibility.projection
+        track, past = projection.track(at.pipeline), projection.at_gate(*at)
         may = self._visibility.may(session_of(request).person)
         html = self._screen.page(
             request,
@@ -84,7 +85,7 @@ class PromotionPages:
             view=view,
             key=at.pipeline,
             environment=at.environment,
-            shown=gate_page(track, timeline, at, may),
+            shown=gate_page(track, timeline, at, may, past),
             code=await self._code(request, timeline) if timeline else None,
             **right_at(self._visibility, request, at),
         )

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import FailureDetail
+from countersign.dialects.pages import Span, commits_between
 from countersign.kube.access.http_api import KubeSettings, cluster_api
 from countersign.kube.access.stored_secrets import read_secret
 from countersign.kube.refusals import ClusterRefusal
-from countersign.pr_writer.jobs.model import ClusterAddress, Job
+from countersign.pr_writer.jobs.model import ClusterAddress, Job, may_use_stored
 from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
 from countersign.process.secret_files import Credential, credential_of, read_credential
 
@@ -57,6 +58,21 @@ async def _from_cluster(cluster: ClusterAddress, *, namespace: str, name: str) -
     async with cluster_api(settings) as api:
         found = await read_secret(api, namespace=namespace, name=name)
     return credential_of(found.keys)
+
+
+def readable_span(job: Job) -> Span | None:
+    """Return the commits that the job's token may be asked about, beside its own repository.
+
+    A delegated token is for one repository alone. A stored one may read what the forge list lets
+    the Pipeline's namespace use: who names a source in a cluster must not learn of others.
+    """
+    forge, request = job.access.forge, job.request
+    span = commits_between(forge, request) if may_use_stored(job.access.mode) else None
+    if span is None:
+        return None
+    namespace = request.promotion.pipeline.namespace
+    is_allowed = forge.allows(namespace=namespace, owner=span.owner, repository=span.repository)
+    return span if is_allowed else None
 
 
 def check_allowed(job: Job) -> None:

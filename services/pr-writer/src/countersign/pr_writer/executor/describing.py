@@ -1,7 +1,8 @@
 """Title and body of a pull request. All that comes from elsewhere is shown as code or cut. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
@@ -44,19 +45,26 @@ CHANGE_WORDS: Final[Mapping[ChangeKind, str]] = {
 }
 
 
-def describe(
-    job: OpenJob,
-    *,
-    author: ForgeUser | None,
-    files: Mapping[str, str],
-    skipped: Sequence[str],
-    replaces: Sequence[str] = (),
-) -> PullText:
-    """Say what a reviewer needs, and at the end what a program needs.
+@dataclass(frozen=True, kw_only=True)
+class Particulars:
+    """The particulars of one pull request.
 
-    `files` says by path what stood there, `replaces` how the forge refers to the pull requests that
-    this one replaces.
+    Args:
+        files: what stood in each file that is changed, by path.
+        skipped: paths of files that were too large to look into.
+        replaces: how the forge refers to the pull requests that this one replaces.
+        commits: first lines of the commits that are promoted, as far as they could be read.
+
     """
+
+    files: Mapping[str, str]
+    skipped: Sequence[str] = ()
+    replaces: Sequence[str] = ()
+    commits: Sequence[str] = ()
+
+
+def describe(job: OpenJob, told: Particulars, *, author: ForgeUser | None) -> PullText:
+    """Say what a reviewer needs, and at the end what a program needs."""
     request = job.request
     ref = request.promotion
     before = short(request.current) or "nothing"
@@ -71,7 +79,7 @@ def describe(
         "",
         *[f"**{CAUTIONS[caution]}**" for caution in request.cautions if caution in CAUTIONS],
         *_consent(job, author),
-        *[f"Replaces {reference}." for reference in replaces],
+        *[f"Replaces {reference}." for reference in told.replaces],
         *_link("Where it stands, and who approved", ref.url),
         *(
             [f"Source, as the artifact names it: {code(request.source_page)}."]
@@ -81,9 +89,10 @@ def describe(
         *_link("What changes", comparison_page(job.access.forge, request)),
         "",
         f"Changes the marked values of {code(request.marker_key)} in:",
-        *[_file(path, said) for path, said in list(files.items())[:FILES_SHOWN_MAX]],
-        *([f"- and {len(files) - FILES_SHOWN_MAX} more"] if len(files) > FILES_SHOWN_MAX else []),
-        *[f"- not looked into, too large: {code(path)}" for path in skipped[:3]],
+        *[_file(path, said) for path, said in list(told.files.items())[:FILES_SHOWN_MAX]],
+        *(_more(len(told.files) - FILES_SHOWN_MAX)),
+        *[f"- not looked into, too large: {code(path)}" for path in told.skipped[:3]],
+        *_listed("Commits, the newest first:", map(code, told.commits)),
         *_stated(request.stated_changes),
     ]
     footer = [
@@ -100,10 +109,17 @@ def describe(
 
 def _stated(changes: Sequence[StatedChange]) -> list[str]:
     """List what the artifact says of itself, as code like all that comes from elsewhere."""
-    if not changes:
-        return []
-    lines = [f"- {CHANGE_WORDS[change.kind]}: {code(change.description)}" for change in changes]
-    return ["", "What the artifact says of its changes:", *lines]
+    lines = (f"{CHANGE_WORDS[change.kind]}: {code(change.description)}" for change in changes)
+    return _listed("What the artifact says of its changes:", lines)
+
+
+def _listed(title: str, entries: Iterable[str]) -> list[str]:
+    lines = [f"- {entry}" for entry in entries]
+    return ["", title, *lines] if lines else []
+
+
+def _more(count: int) -> list[str]:
+    return [f"- and {count} more"] if count > 0 else []
 
 
 def _file(path: str, said: str) -> str:

@@ -3,6 +3,7 @@
 Creating the branch is the lock: who created it and committed onto it opens the pull request.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,6 +19,7 @@ from countersign.dialects.repositories.contents import NewCommit, Replacement, T
 from countersign.dialects.repositories.interface import LookScope, Repository, View
 from countersign.dialects.repositories.pulls import Pull, PullState, PullText
 from countersign.pr_writer.executor import describing
+from countersign.pr_writer.executor.credentials import readable_span
 from countersign.pr_writer.executor.interfaces import Reporter
 from countersign.pr_writer.executor.manifests import survey
 from countersign.pr_writer.executor.manifests.editing import Editor, Edits
@@ -28,6 +30,7 @@ from countersign.pr_writer.jobs.model import OpenJob
 from countersign.pr_writer.jobs.outcomes import Failure, Followed, Known, Looked, Opened, SeenPull
 from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
 
+SUMMARIES_S: Final = 3.0  # what a body without them is not worth waiting for
 IN_FLIGHT_S: Final = 2.0  # another try of the same job is at it
 
 
@@ -208,13 +211,13 @@ class Writing:
         job = self._job
         await self._reporter.step(OpeningStep.OPENING)
         older = _open(view.previous)
-        text = describing.describe(
-            job,
-            author=view.viewer,
+        told = describing.Particulars(
             files=files,
             skipped=skipped,
+            commits=await self._commits(),
             replaces=[self._forge.reference(old.number) for old in older],
         )
+        text = describing.describe(job, told, author=view.viewer)
         pull = await self._create(text, replaces=[old.number for old in older])
         self._reporter.sent()
         if pull.head_commit != commit:
@@ -235,6 +238,18 @@ class Writing:
             outcome=outcome,
             afterwards=tuple(self._tell(old, pull.number) for old in older),
         )
+
+    async def _commits(self) -> tuple[str, ...]:
+        """Read which commits are promoted, if they can be read at once: nothing depends on it."""
+        span = readable_span(self._job)
+        if span is None:
+            return ()
+        place = replace(self._place, owner=span.owner, repository=span.repository)
+        try:
+            async with asyncio.timeout(SUMMARIES_S):
+                return await self._forge.summaries(place, old=span.old, new=span.new)
+        except (TimeoutError, Rejected, Retryable):
+            return ()
 
     async def _create(self, text: PullText, *, replaces: list[int]) -> Pull:
         try:
