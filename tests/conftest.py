@@ -23,25 +23,36 @@ settings.load_profile("fuzz" if os.environ.get("COUNTERSIGN_FUZZ_MINUTES") else 
 SHRINKING_S = 400
 
 NO_SKIPS = "COUNTERSIGN_NO_SKIPS"
-# They start the whole system, which two of them at once would slow down beyond what they wait for.
-WHOLE_SYSTEM = ("tests/e2e/", "tests/browser/test_", "tests/integration/demo/")
+# They start the whole system, which many of them at once would slow down beyond what they wait for.
+# So they are two queues, about as long, whose tests mostly wait.
+WHOLE_SYSTEM = {
+    "system, harmed": ("tests/e2e/test_chaos", "tests/e2e/test_random", "tests/e2e/test_bad"),
+    "system": ("tests/e2e/", "tests/browser/test_", "tests/integration/demo/"),
+}
 
 
-class OneSystemAtATime(LoadScopeScheduling):
-    """File by file, but all that start the whole system one after another.
+def queue_of(nodeid: str) -> str:
+    """Return the queue that a test waits in; none for one that starts less than a system."""
+    return next((q for q, paths in WHOLE_SYSTEM.items() if nodeid.startswith(paths)), "")
+
+
+class TwoSystemsAtATime(LoadScopeScheduling):
+    """File by file, but those that start the whole system in two queues.
 
     `--dist loadgroup` does that too, but renames tests in a way that pytest 9.2 ignores.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "system" if nodeid.startswith(WHOLE_SYSTEM) else nodeid.partition("::")[0]
+        return queue_of(nodeid) or nodeid.partition("::")[0]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneSystemAtATime:
-    return OneSystemAtATime(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoSystemsAtATime:
+    return TwoSystemsAtATime(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The longest queues begin first.
+    items.sort(key=lambda item: not queue_of(item.nodeid))
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.timeout(SHRINKING_S))
@@ -60,8 +71,8 @@ def _logs_as_they_were() -> Iterator[None]:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one more than there are cores: those that start the whole system mostly wait."""
-    return (os.cpu_count() or 1) + 1
+    """Return two more than there are cores: those that start the whole system mostly wait."""
+    return (os.cpu_count() or 1) + len(WHOLE_SYSTEM)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

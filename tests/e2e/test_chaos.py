@@ -41,7 +41,7 @@ from countersign.local.demo.walk.leaks import Places, look_for_leaks
 from countersign.local.demo.walk.releasing import release
 from countersign.local.demo.walk.walking import DELEGATED, STORED, Route
 from countersign.messaging.envelope import Received
-from countersign.pr_writer.parent.records import ATTEMPT_S
+from countersign.pr_writer.parent.records import SENT_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -122,14 +122,13 @@ async def test_promotions_outlive_the_bus_their_consent_and_their_writer(tmp_pat
     async with scene(tmp_path) as on:
         delegated, by_bot = on.walks[DELEGATED], on.walks[STORED]
         delegated.merges = by_bot.merges = False
-        seconds_max = RECOVERY_S + ATTEMPT_S
-        async with _in_time(on, seconds_max=seconds_max), asyncio.TaskGroup() as group:
+        async with _in_time(on, seconds_max=RECOVERY_S + SENT_S), asyncio.TaskGroup() as group:
             await _refuse_first_attempt(on)
             walking = group.create_task(delegated.run(NEW))
             bot_walking = group.create_task(by_bot.run(NEW))
             await _lose_consent(on)
-            # Of a consent that is lost while it is redeemed, the attempt's time has to pass.
-            before = await _open_pulls(on, seconds_max=STEP_S + ATTEMPT_S)
+            # What was sent for when the consent was lost has to take effect, or not.
+            before = await _open_pulls(on, seconds_max=STEP_S + SENT_S)
             bot_walking.cancel()
             lost = len(on.witness.heard)
             await _forget_and_release(on)
