@@ -36,6 +36,7 @@ STREAM_BY_NOUN: Final = {
 # or digit.
 DELEGATED_CREDENTIAL: Final = ".delegated"
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-")
+_PLAIN_TEXT = re.compile(r"[a-z0-9-]*")
 _ESCAPED = re.compile(r"=([0-9A-F]{2})")
 
 
@@ -50,6 +51,9 @@ def decode_name(token: str) -> str:
 
 def encode_free(text: str) -> str:
     """Any text as one subject token: `[a-z0-9-]` stay, other bytes of its UTF-8 become `=XX`."""
+    # Of each event that is replayed, up to four are.
+    if _PLAIN_TEXT.fullmatch(text):
+        return text
     return "".join(chr(b) if b in _PLAIN else f"={b:02X}" for b in text.encode())
 
 

@@ -120,8 +120,9 @@ def fold(record: PromotionRecord | None, event: Message, heard: Heard) -> Promot
     attempts = tuple(_told(a, event, heard) if a.number == number else a for a in attempts)
     if after is not before:
         attempts = _ranked(attempts, event, number=number, after=after, heard=heard)
-    new = replace(record, promotion=after, attempts=attempts)
-    return record if new == record else replace(new, as_of=heard.sequence)
+    if attempts == record.attempts and after == record.promotion:
+        return record
+    return replace(record, promotion=after, attempts=attempts, as_of=heard.sequence)
 
 
 def _first(promotion: Promotion, heard: Heard) -> PromotionRecord:

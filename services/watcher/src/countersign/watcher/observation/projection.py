@@ -54,6 +54,8 @@ class Projection:
         self.credentials = Credentials()
         self._entries: dict[str, TrackedPromotion] = {}
         self._by_uid: dict[str, dict[str, None]] = {}
+        # By Pipeline and environment, in the order in which they ended.
+        self._over: dict[tuple[str, str], dict[str, None]] = {}
         self._observed: dict[Place, Observed] = {}
         self._pull_requests: dict[PullRequestPlace, str] = {}
         # By the forge's clock; outlives the attempt, as a pull request can be opened again.
@@ -72,6 +74,7 @@ class Projection:
         """Their stream was made anew: nothing that it held counts."""
         self._entries.clear()
         self._by_uid.clear()
+        self._over.clear()
         self._pull_requests.clear()
         self._closed_at.clear()
 
@@ -188,17 +191,15 @@ class Projection:
         ids = self._by_uid.setdefault(ref.pipeline.uid, {})
         ids[ref.promotion_id] = None
         if advanced.state in OVER:
-            self._prune(ids, environment=ref.environment)
+            self._prune(ref, ids)
         return True
 
-    def _prune(self, ids: dict[str, None], *, environment: str) -> None:
-        over = [
-            i
-            for i in ids
-            if self._entries[i].promotion.state in OVER
-            and self._entries[i].promotion.request.promotion.environment == environment
-        ]
-        for old in over[:-OVER_KEPT_MAX]:
+    def _prune(self, ref: PromotionRef, ids: dict[str, None]) -> None:
+        over = self._over.setdefault((ref.pipeline.uid, ref.environment), {})
+        over[ref.promotion_id] = None
+        while len(over) > OVER_KEPT_MAX:
+            old = next(iter(over))
+            del over[old]
             dropped = self._entries.pop(old).promotion
             del ids[old]
             if dropped.pull_request is not None:
