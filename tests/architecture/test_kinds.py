@@ -24,6 +24,7 @@ FOLDERS = {
     "gitea": ("libs/dialects/src/countersign/dialects/gitea/",),
     "forgejo": ("libs/dialects/src/countersign/dialects/gitea/",),
     "gitlab": ("libs/dialects/src/countersign/dialects/gitlab/",),
+    "bitbucket_server": ("libs/dialects/src/countersign/dialects/bitbucket_server/",),
 }
 # Both tables, and the forge list's kinds.
 TABLES = frozenset(

@@ -59,6 +59,7 @@ class Stage(Protocol):
     wire: Wire
     transport: CheckingTransport
     http: ForgeHttp
+    tells_modes: bool
 
     def client(self, *, who: str = WRITER, token: str = "") -> Repository:
         """Return a client with somebody's token, or one that says nothing to the forge."""
@@ -108,6 +109,7 @@ class SmallStage:
     transport: CheckingTransport
     http: ForgeHttp
     tokens: dict[str, str] = field(default_factory=dict)
+    tells_modes: bool = True
 
     def client(self, *, who: str = WRITER, token: str = "") -> Repository:
         return repository_client(self.http, Secret(token or self.tokens[who]))
@@ -196,6 +198,7 @@ async def small_stage(kind: str) -> AsyncIterator[SmallStage]:
                 READER: forge.token(READER, *double.scopes),
                 OTHER: forge.token(OTHER, *double.scopes, *double.commenting),
             },
+            tells_modes=double.tells_modes,
         )
 
 
@@ -218,6 +221,7 @@ class GitHubStage:
     transport: CheckingTransport
     http: ForgeHttp
     kind: str = "github"
+    tells_modes: bool = True
     # Of GraphQL, a part of the document.
     wire: Wire = GITHUB_WIRE
 

@@ -8,6 +8,7 @@ import pytest
 from conformance.stages import LINKED, OTHER, PLACE, READER, SCRIPT, WRITER, Stage
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.dialects.kinds import kind_of
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import NewCommit, Replacement, blob_id
 from countersign.dialects.repositories.interface import LookScope, Repository, View
@@ -78,7 +79,8 @@ async def test_commit_says_what_it_does_and_who_approved(stage: Stage) -> None:
     assert stage.message(made).rstrip() == f"{new.headline}\n\nApproved-by: Ada"
 
 
-async def test_commit_of_several_files_is_one(stage: Stage) -> None:
+async def test_commit_of_several_files_is_one_change(stage: Stage) -> None:
+    """Where a forge commits one file at a time, it is as many commits, and nothing else."""
     one, other = change(stage), change(stage, "README.md", b"# changed\n")
     new = NewCommit(
         branch=BRANCH,
@@ -90,7 +92,12 @@ async def test_commit_of_several_files_is_one(stage: Stage) -> None:
     made = await stage.client().commit(PLACE, new)
     compared = await stage.client().compare(PLACE, commit=made)
 
-    assert (compared.fork_point, compared.commits_ahead) == (stage.head("main"), 1)
+    at_once = kind_of(stage.http.forge).capabilities.one_commit_many_files
+    assert (compared.fork_point, compared.commits_ahead) == (
+        stage.head("main"),
+        1 if at_once else len(new.files),
+    )
+    assert compared.is_one_change
     assert (compared.modified, compared.otherwise_changed) == (("README.md", RELEASE), ())
     assert compared.author is not None
     assert compared.author.login == WRITER
@@ -217,6 +224,7 @@ async def test_compare_counts_commits(stage: Stage) -> None:
     compared = await stage.client().compare(PLACE, commit=commit)
 
     assert (compared.commits_ahead, compared.fork_point) == (2, base)
+    assert not compared.is_one_change
 
 
 async def ours(stage: Stage) -> View:

@@ -3,7 +3,6 @@
 Source: https://developer.atlassian.com/cloud/bitbucket/rest/
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from countersign.contracts.errors import Rejected
 from countersign.dialects.exchange import Request
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import NewCommit, Place
+from countersign.dialects.repositories.multipart import Part, form_of, is_name, text_part
 from countersign.dialects.repositories.pulls import PullText
 
 # The most that is given, of files and commits. Source: .../rest/intro/#pagination
@@ -23,7 +23,6 @@ DEPTH: Final = 64
 NOT_FOUND: Final = frozenset({404})
 _MAY_BE_KEPT: Final = frozenset({403, 404})
 _ENTRY: Final = "type,path,size,attributes"
-_NOT_IN_A_NAME: Final = frozenset('"\\') | {chr(code) for code in range(32)}
 
 
 def user() -> Request:
@@ -86,15 +85,12 @@ def commit(place: Place, new: NewCommit) -> Request:
 
     """
     parts = [
-        _part(f'name="{name}"', value.encode())
-        for name, value in (
-            ("message", new.message),
-            ("branch", new.branch),
-            ("parents", new.parent),
-        )
+        text_part("message", new.message),
+        text_part("branch", new.branch),
+        text_part("parents", new.parent),
     ]
     for path, replacement in sorted(new.files.items()):
-        if _NOT_IN_A_NAME & set(path):
+        if not is_name(path):
             raise Rejected(
                 ForgeRefusal.REFUSED,
                 f"{place.name}: {path!r} has a character in its name that Bitbucket's API cannot "
@@ -103,16 +99,14 @@ def commit(place: Place, new: NewCommit) -> Request:
         attributes = '; x-attributes="executable"' if replacement.is_executable else ""
         # With the slash a file named `message` is no message.
         names = f'name="/{path}"; filename="{path.rpartition("/")[2]}"{attributes}'
-        parts.append(_part(names, replacement.body, kind="application/octet-stream"))
-    boundary = hashlib.sha256(b"".join(parts)).hexdigest()
-    line = f"--{boundary}".encode()
-    content = b"".join(line + b"\r\n" + part + b"\r\n" for part in parts) + line + b"--\r\n"
+        parts.append(Part(names=names, body=replacement.body, kind="application/octet-stream"))
+    content, content_type = form_of(parts)
     return Request(
         name="commit",
         method="POST",
         url=f"{path_of(place)}/src",
         content=content,
-        content_type=f"multipart/form-data; boundary={boundary}",
+        content_type=content_type,
         passes=frozenset({400, 403, 404, 409}),
     )
 
@@ -192,12 +186,6 @@ def _page(after: str) -> str:
 
 def _in_quotes(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _part(names: str, body: bytes, *, kind: str = "") -> bytes:
-    head = f"Content-Disposition: form-data; {names}\r\n"
-    head += f"Content-Type: {kind}\r\n" if kind else ""
-    return head.encode() + b"\r\n" + body
 
 
 def _get(name: str, url: str, passes: frozenset[int] = frozenset()) -> Request:

@@ -25,7 +25,7 @@ def _repository_path(owner: str, repository: str) -> str:
 
 
 ADDRESSES: Final = Addresses(
-    api_base=below("/rest/api/latest"),
+    api_base=below("/rest"),
     pull_path="pull-requests",
     compare_path="compare/commits?sourceBranch={new}&targetBranch={old}",
     repository_path=_repository_path,

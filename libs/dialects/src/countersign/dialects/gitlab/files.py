@@ -9,7 +9,14 @@ from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import OK
 from countersign.dialects.gitlab import answers, requests
 from countersign.dialects.refusals import ForgeRefusal
-from countersign.dialects.repositories.contents import File, Folder, Place, Tip, TreeEntry
+from countersign.dialects.repositories.contents import (
+    File,
+    Folder,
+    Place,
+    Tip,
+    TreeEntry,
+    folders_of,
+)
 from countersign.dialects.repositories.questions import Ask, Wanted, batches
 
 # Thirty thousand files.
@@ -73,13 +80,7 @@ def folders(
             for path, answer in zip(wanted, asked, strict=True)
             if answer.status == OK and answers.next_page(answer) is None
         }
-    ids = {e.path: e.object_id for entries in found.values() for e in entries if e.is_folder}
-    ids[""] = base.commit
-    return {
-        path: Folder(object_id=ids[path], entries=entries)
-        for path, entries in found.items()
-        if path in ids
-    }
+    return folders_of(found, root=base.commit)
 
 
 def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[str, File]]:

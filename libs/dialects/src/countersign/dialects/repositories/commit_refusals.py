@@ -57,7 +57,7 @@ class CommitRefusals:
                 ForgeRefusal.BRANCH_TAKEN, f"{where} was made by somebody else meanwhile"
             )
         above = yield from self.in_the_way(ask, place=place, branch=branch)
-        return above or self._by_words(answer, where=where)
+        return above or self.by_words(answer, place=place, branch=branch)
 
     def in_the_way(self, ask: Ask, *, place: Place, branch: str) -> Conversation[Rejected | None]:
         """Find a branch that is named like a folder of ours, which makes ours impossible."""
@@ -73,8 +73,9 @@ class CommitRefusals:
                 )
         return None
 
-    def _by_words(self, answer: Answer, *, where: str) -> Rejected:
-        told = self.told(answer)
+    def by_words(self, answer: Answer, *, place: Place, branch: str) -> Rejected:
+        """Tell what is wrong by what the forge says alone."""
+        where, told = f"{place.name}: branch {branch!r}", self.told(answer)
         for word in self.words:
             if word.part in told:
                 return Rejected(word.reason, f"{where}: {word.advice}")

@@ -132,6 +132,8 @@ class Comparison:
     Args:
         fork_point: the newest commit that both have.
         commits_ahead: how many commits the base lacks.
+        each_changes_one_file: each of them one, and none of the files twice, as where a forge
+            commits one file at a time.
         author: whom the forge holds for the author of the commit, where it knows.
         modified: paths of files whose bytes alone differ.
         otherwise_changed: paths that were added, removed, renamed or got another mode.
@@ -143,6 +145,26 @@ class Comparison:
     author: ForgeUser | None
     modified: tuple[str, ...]
     otherwise_changed: tuple[str, ...]
+    each_changes_one_file: bool = False
+
+    @property
+    def is_one_change(self) -> bool:
+        """True where nothing was ever on the branch but what it has now."""
+        return self.commits_ahead == 1 or self.each_changes_one_file
+
+
+def folders_of(listed: Mapping[str, tuple[TreeEntry, ...]], *, root: str) -> dict[str, Folder]:
+    """Return folders by their paths, each with the id by which the one above it has it.
+
+    `root` is the id of the whole tree; a folder of which nothing tells the id is left out.
+    """
+    ids = {e.path: e.object_id for entries in listed.values() for e in entries if e.is_folder}
+    ids[""] = root
+    return {
+        path: Folder(object_id=ids[path], entries=entries)
+        for path, entries in listed.items()
+        if ids.get(path)
+    }
 
 
 def summaries_of(messages: Iterable[str]) -> tuple[str, ...]:

@@ -122,8 +122,9 @@ class Repository(Protocol):
 
         Of several calls for one branch, one succeeds at most. The commit is a child of
         `new.parent`, or, where a forge starts from a branch alone, of what the base branch was
-        then, with every replaced file still as it was read. A branch without a commit of its own,
-        left by a call that died half-way, counts as none.
+        then, with every replaced file still as it was read. Where a forge commits one file at a
+        time it is the last of as many commits as files; the branch has all of them or none. A
+        branch without a commit of its own, left by a call that died half-way, counts as none.
 
         Raises:
             Rejected: `branch_taken`; `conflict` where the base moved, or a file is not what was

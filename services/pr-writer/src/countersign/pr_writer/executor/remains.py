@@ -119,7 +119,7 @@ class Remains:
     async def _ours(self, commit: str, view: View) -> "Commit | None":
         """Return the commit if it is one on the base that writes our value at our markers."""
         compared = await self._forge.compare(self._place, commit=commit)
-        if compared.commits_ahead != 1 or compared.otherwise_changed or not compared.modified:
+        if not compared.is_one_change or compared.otherwise_changed or not compared.modified:
             return None
         if not self._is_by_us(compared.author, view):
             return None
