@@ -25,6 +25,7 @@ PARAMETERS = {
     "environment": "Name of the environment; bytes other than `a-z`, `0-9` and `-` as `=XX`.",
     "promotion_id": "Sixteen letters and digits.",
     "secret": "Name of the Secret, each `.` written `_`; `_delegated` for people's own tokens.",
+    "person": "Digest of a person's id, 64 digits of hexadecimal.",
 }
 DESCRIPTION = """\
 What other tools may subscribe to: docs/subscribe.md says how. Unknown fields are ignored, and an \

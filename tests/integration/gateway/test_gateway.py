@@ -4,6 +4,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -14,9 +15,11 @@ from integration.gateway.conftest import (
     environment,
     form_token,
     free_port,
+    running_gateway,
 )
 from unit.gateway.stories import Pipeline
 
+from countersign.contracts.consent.sign_in import person_digest
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
     BeginRequest,
@@ -26,6 +29,7 @@ from countersign.contracts.messages import (
     GateState,
     RevokeRequest,
     RevokeResponse,
+    SessionEnded,
 )
 from countersign.messaging.administration.local_server import LocalServer
 from countersign.messaging.requests.responder import Answer, Call
@@ -64,6 +68,35 @@ async def test_board_shows_what_was_published_before_and_after_the_start(
     client = await gateway.client()
 
     await shows(client, "/", "Promote 6.9.0…")
+
+
+async def test_sign_out_everywhere_outlives_the_gateway_and_reaches_those_beside_it(
+    nats: LocalServer, publishers: Publishers, tmp_path: Path
+) -> None:
+    key = tmp_path / "session-key"
+    key.write_bytes(bytes(range(64)))
+    port = free_port()
+    variables = environment(nats, tmp_path, port=port) | {"COUNTERSIGN_SESSION_KEY_FILE": str(key)}
+    async with running_gateway(variables, tmp_path / "one.log") as one:
+        client = await one.client("ada")
+        await client.get("/api/v1/session")
+        kept = dict(client.cookies)
+
+        async def is_out() -> bool:
+            return (await client.get("/api/v1/session")).status_code == httpx2.codes.UNAUTHORIZED
+
+        event = SessionEnded(person=person_digest("ada"), ended_at=datetime.now(UTC))
+        await publishers.publish("approval", event)
+        await eventually(is_out)
+    async with (
+        running_gateway(variables, tmp_path / "next.log") as following,
+        httpx2.AsyncClient(base_url=following.url, cookies=kept) as thief,
+    ):
+        refused = (await thief.get("/api/v1/session")).status_code
+        again = await (await following.client("ada")).get("/api/v1/session")
+
+    assert refused == httpx2.codes.UNAUTHORIZED
+    assert again.status_code == httpx2.codes.OK
 
 
 async def test_stream_brings_a_change_and_resumes_where_it_broke_off(

@@ -19,6 +19,7 @@ from doubles.approval_house import (
 from countersign.approval.assembly import Service
 from countersign.approval.vault import vault
 from countersign.contracts import messages as m
+from countersign.contracts.consent.sign_in import person_digest
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
 
@@ -113,6 +114,22 @@ async def test_sign_out_of_somebody_else_ends_nothing(house: House, approval: Se
     await settle(approval)
 
     assert len(house.forge.living) == 2
+
+
+async def test_sign_out_everywhere_is_told_by_each_replica_as_one_event(
+    house: House, approval: Service
+) -> None:
+    wanted = m.RevokeRequest(person=person("ada"), sessions_before=house.clock.now)
+
+    house.stream.away = True
+    await approval.handlers.on_revoke(wanted, Call("gateway"))
+    house.stream.away = False
+    await approval.schedule.tick()
+    await approval.handlers.on_revoke(wanted, Call("gateway"))
+
+    (event,) = house.stream.of(m.SessionEnded)
+    assert event == m.SessionEnded(person=person_digest("ada"), ended_at=house.clock.now)
+    assert b"ada" not in event.to_json()
 
 
 async def test_sign_out_ends_a_sign_in_under_way(house: House, approval: Service) -> None:

@@ -292,3 +292,4 @@ async def test_sign_out_everywhere_ends_every_session_and_what_was_delegated() -
     ((method, told),) = scene.requests.told
     assert isinstance(told, RevokeRequest)
     assert (method, told.person.id, told.session) == ("approval.revoke", "grace", "")
+    assert told.sessions_before == scene.clock.now

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from unit.gateway.doubles import Clock, Scene
 
+from countersign.contracts.consent.sign_in import person_digest
 from countersign.contracts.messages import Person
 from countersign.gateway.access.capsules import CHARACTERS_MAX, FRESH, Capsules
 from countersign.gateway.access.sessions import ABSOLUTE, IDLE, Sessions
@@ -87,6 +88,25 @@ async def test_session_that_was_ended_is_not_taken_up_again() -> None:
         answer = await thief.get("/api/v1/session")
 
     assert answer.status_code == httpx2.codes.UNAUTHORIZED
+
+
+async def test_sign_out_everywhere_is_so_where_it_is_heard() -> None:
+    replicas = Replicas()
+    jar = await replicas.sign_in()
+    other = await replicas.sign_in()
+    async with replicas.browser(1, other) as browser:
+        await browser.get("/api/v1/session")
+    replicas.clock.pass_by(seconds=1)
+
+    ended = replicas.scenes[1].sessions.close_all(person_digest("ada"), before=replicas.clock.now)
+    replicas.clock.pass_by(seconds=1)
+    answers = []
+    for cookies in (jar, other, await replicas.sign_in()):
+        async with replicas.browser(1, cookies) as browser:
+            answers.append((await browser.get("/api/v1/session")).status_code)
+
+    assert len(ended) == 1
+    assert answers == [httpx2.codes.UNAUTHORIZED, httpx2.codes.UNAUTHORIZED, httpx2.codes.OK]
 
 
 def _capsules(clock: Clock, key: bytes = KEY) -> Capsules:

@@ -41,7 +41,7 @@ def state(fill: float) -> StreamState:
     ("service", "streams"),
     [
         ("gateway", set()),
-        ("approval", {"PROMOTIONS"}),
+        ("approval", {"PROMOTIONS", "TOKENS"}),
         ("auditor", {"TOKENS"}),
         ("pr-writer", {"PROMOTIONS", "TOKENS"}),
         ("watcher", {"PROMOTIONS", "PIPELINES"}),

@@ -402,6 +402,15 @@ class PingResponse(Message):
     replica: Annotated[str, Field(min_length=1)]
 
 
+class SessionEnded(Message):
+    """A person ended all sessions of theirs at the board."""
+
+    person: Annotated[str, Field(min_length=1)]
+    """A digest of the person's id, so that nothing here says who signs in."""
+    ended_at: Timestamp = Field(alias="endedAt")
+    """Sessions that began before are of no use any more."""
+
+
 class Content(Message):
     """The unit of comparison and promotion. Two environments that run the same content need no promotion."""
 
@@ -595,6 +604,8 @@ class RevokeRequest(Message):
     """Only for this promotion; empty means for all."""
     delegations: bool = False
     """With `promotion_id`: what was delegated for it, too, not only sign-ins under way."""
+    sessions_before: Timestamp | None = Field(alias="sessionsBefore", default=None)
+    """Also the sessions of the person at every gateway that began before; absent: none."""
 
 
 class CheckRequest(Message):
@@ -964,6 +975,7 @@ class PipelineObserved(Message):
 
 
 EVENTS: Final[dict[type[Message], EventInfo]] = {
+    SessionEnded: EventInfo("session.ended", Scope.PERSON, ("approval",)),
     PipelineDeleted: EventInfo("pipeline.deleted", Scope.PIPELINE, ("watcher",)),
     TokenUsed: EventInfo("token.used", Scope.CREDENTIAL, ("pr-writer",)),
     TokenChecked: EventInfo("token.checked", Scope.CREDENTIAL, ("auditor",)),

@@ -14,6 +14,7 @@ class Scope(Enum):
     PIPELINE = auto()
     PROMOTION = auto()
     CREDENTIAL = auto()
+    PERSON = auto()
 
 
 @dataclass(frozen=True)

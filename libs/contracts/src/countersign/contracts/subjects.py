@@ -31,6 +31,7 @@ STREAM_BY_NOUN: Final = {
     "pull-request": "PROMOTIONS",
     "pipeline": "PIPELINES",
     "token": "TOKENS",
+    "session": "TOKENS",
 }
 # Credential of a delegation in subjects: no Secret can be called so, names start with a letter
 # or digit.
@@ -67,6 +68,8 @@ def parameters(scope: Scope) -> tuple[str, ...]:
         return ("namespace", "pipeline")
     if scope is Scope.CREDENTIAL:
         return ("namespace", "secret")
+    if scope is Scope.PERSON:
+        return ("person",)
     return ("namespace", "pipeline", "environment", "promotion_id")
 
 
@@ -91,6 +94,7 @@ def identifiers(event: Message) -> tuple[str, ...]:
     pipeline: PipelineRef | None = getattr(event, "pipeline", None)
     promotion: PromotionRef | None = getattr(event, "promotion", None)
     credential: SecretRef | None = getattr(event, "credential", None)
+    person: str = getattr(event, "person", "")
     scope = EVENTS[type(event)].scope
     if scope is Scope.PIPELINE and pipeline is not None:
         return encode_name(pipeline.namespace), encode_name(pipeline.name)
@@ -104,6 +108,8 @@ def identifiers(event: Message) -> tuple[str, ...]:
         )
     if scope is Scope.CREDENTIAL and credential is not None:
         return encode_name(credential.namespace), encode_name(credential.name)
+    if scope is Scope.PERSON and person:
+        return (encode_free(person),)
     raise TypeError(f"{type(event).__name__} lacks what its subject names")
 
 

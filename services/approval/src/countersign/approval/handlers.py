@@ -106,6 +106,8 @@ class Handlers:
         return await self.redemptions.redeem(request, caller)
 
     async def on_revoke(self, request: RevokeRequest, _: Caller) -> RevokeResponse:
+        if request.sessions_before is not None:
+            await self.endings.end_sessions(request.person.id, before=request.sessions_before)
         revoked = await self.endings.sign_out(
             person_id=request.person.id,
             session=request.session,

@@ -4,6 +4,7 @@ Owns the words of its refusals. Never sees a token: `complete` passes on what th
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, TypeVar
 
 from countersign.contracts.consent.sign_in import replica_of
@@ -177,6 +178,12 @@ class ApprovalClient:
         await self._requests.broadcast(
             "approval.revoke",
             RevokeRequest(person=person, session=session, promotion_id=promotion_id),
+        )
+
+    async def leave(self, *, person: Person, at: datetime) -> None:
+        """End all that a person delegated, and all sessions of theirs that began before."""
+        await self._requests.broadcast(
+            "approval.revoke", RevokeRequest(person=person, sessions_before=at)
         )
 
     async def withdraw(self, *, person: Person, promotion_id: str) -> None:

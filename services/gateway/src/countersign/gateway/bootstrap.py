@@ -182,14 +182,15 @@ async def _run(
     projection = Projection(links=links)
     hub = Hub(projection=projection, templates=templates, access=access, pause=asyncio.sleep)
     health = told.health
-    feed = BusFeed(projection=projection, hub=hub, clock=now, health=health)
+    sessions = Sessions(clock=now, dice=secrets.token_bytes, key=settings.session_key)
+    feed = BusFeed(projection=projection, hub=hub, sessions=sessions, clock=now, health=health)
     told.health.add("feed", feed.not_ready)
     bus = LateBus()
     visibility = Visibility(projection, access)
     site = Site(
         address=Address(public_url(settings, listener)),
         accounts=Accounts(
-            sessions=Sessions(clock=now, dice=secrets.token_bytes, key=settings.session_key),
+            sessions=sessions,
             sign_in=sign_in,
             provider=provider,
         ),

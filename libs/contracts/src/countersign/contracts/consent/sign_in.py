@@ -19,6 +19,11 @@ def replica_of(state: str) -> str:
     return replica if random and len(state) <= STATE_CHARACTERS_MAX else ""
 
 
+def person_digest(person_id: str) -> str:
+    """Name a person to others; the id can only be guessed from it."""
+    return hashlib.sha256(b"countersign.person:" + person_id.encode()).hexdigest()
+
+
 def session_digest(session_id: str) -> str:
     """Name a browser session to others; the cookie cannot be found from it."""
     return hashlib.sha256(session_id.encode()).hexdigest()

@@ -107,6 +107,7 @@ def event_about(event: Message) -> str:
     pipeline: PipelineRef | None = getattr(event, "pipeline", None)
     promotion: PromotionRef | None = getattr(event, "promotion", None)
     credential: SecretRef | None = getattr(event, "credential", None)
+    person: str = getattr(event, "person", "")
     scope = EVENTS[type(event)].scope
     if scope is Scope.PIPELINE and pipeline is not None:
         return _path("pipelines", pipeline.namespace, pipeline.name)
@@ -117,6 +118,8 @@ def event_about(event: Message) -> str:
         )
     if scope is Scope.CREDENTIAL and credential is not None:
         return _path("secrets", credential.namespace, credential.name)
+    if scope is Scope.PERSON and person:
+        return _path("people", person)
     raise TypeError(f"{type(event).__name__} lacks what its subject names")
 
 

@@ -140,7 +140,7 @@ STREAMS: Final[Mapping[str, Stream]] = {
         ),
         Stream(
             name="TOKENS",
-            description="The last use and the last check of each credential.",
+            description="The last use and check of each credential; who ended their sessions when.",
             subjects=_intake("TOKENS"),
             bounds=Bounds(bytes_max=128 * _MIB, subject_messages_max=1),
         ),

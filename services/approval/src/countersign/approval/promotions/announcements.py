@@ -11,6 +11,7 @@ from countersign.approval.interfaces import Clock, Publisher
 from countersign.approval.model import Consent, Count, Entry
 from countersign.approval.promotions.reasons import WORDS, cause_of, reason_of
 from countersign.approval.vault.vault import Job, Spent
+from countersign.contracts.consent.sign_in import person_digest
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.messages import (
@@ -26,6 +27,7 @@ from countersign.contracts.messages import (
     PromotionRef,
     PromotionRetried,
     RevocationOutcome,
+    SessionEnded,
 )
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.tracing import carrier, span, trace_of
@@ -71,6 +73,16 @@ class Announcements:
                 self._postponed.append((event, message_id, trace_of(consent.trace)))
             except Rejected as error:
                 log.error("announcement.refused", message_id=message_id, reason=error.reason)  # noqa: TRY400 - no bug of ours
+
+    async def sessions_ended(self, person_id: str, *, before: datetime) -> None:
+        """Every replica is asked and tells the same, so one that lives is enough."""
+        event = SessionEnded(person=person_digest(person_id), ended_at=before)
+        message_id = f"{event.person}-{before.timestamp()}-ended"
+        try:
+            await self.publish(event, message_id=message_id)
+        except Retryable as error:
+            log.warning("announcement.postponed", message_id=message_id, reason=error.reason)
+            self._postponed.append((event, message_id, {}))
 
     async def publish_postponed(self) -> None:
         """Try again what could not be told; stops at the first that still cannot."""

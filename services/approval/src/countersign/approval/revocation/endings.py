@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from countersign.approval.model import Consent, Ending, is_carried_by
@@ -46,6 +47,10 @@ class Endings:
         for consent, cause in over:
             with one_entry("expire consents", approval_id=consent.approval_id):
                 await self._announce(consent, cause)
+
+    async def end_sessions(self, person_id: str, *, before: datetime) -> None:
+        """Tell every gateway that no session of the person from before is of use."""
+        await self.announcements.sessions_ended(person_id, before=before)
 
     async def sign_out(self, *, person_id: str, session: str, promotion_id: str = "") -> int:
         """End what a person delegated, in one session or in all; returns how many tokens.

@@ -15,7 +15,7 @@ from typing import Final
 from itsdangerous import BadSignature, Signer
 
 from countersign.contracts.bounds.dictionaries import BoundedDict
-from countersign.contracts.consent.sign_in import session_digest
+from countersign.contracts.consent.sign_in import person_digest, session_digest
 from countersign.contracts.messages import Person
 from countersign.gateway.access.capsules import FRESH, Capsules
 from countersign.gateway.interfaces import Clock, Dice
@@ -62,11 +62,17 @@ class Sessions:
         self._key = key or dice(ID_BYTES)
         self._capsules = Capsules(self._key, clock=clock, dice=dice)
         self._closed = BoundedDict[str, datetime](SESSIONS_MAX)
+        self._ended = BoundedDict[str, datetime](SESSIONS_MAX)
         self._signer = Signer(self._key, salt="countersign.session", digest_method=hashlib.sha256)
         self._sessions = BoundedDict[str, Session](SESSIONS_MAX)
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    @property
+    def now(self) -> datetime:
+        """The time that sessions begin and end by."""
+        return self._clock()
 
     def new_id(self) -> str:
         return base64.urlsafe_b64encode(self._dice(ID_BYTES)).rstrip(b"=").decode()
@@ -97,12 +103,15 @@ class Sessions:
         found = self._capsules.open(capsule)
         if found is None or found.session_id != session_id or session_id in self._closed:
             return None
-        self._sessions[session_id] = Session(
+        session = Session(
             id=session_id,
             person=found.person,
             created_at=found.created_at,
             seen_at=found.sealed_at,
         )
+        if self._is_ended(session):
+            return None
+        self._sessions[session_id] = session
         return self.find(session_id)
 
     def encapsulate(self, session_id: str, capsule: str) -> str | None:
@@ -126,12 +135,25 @@ class Sessions:
         self._closed.discard_while(lambda at: now - at > ABSOLUTE)
         self._closed[session_id] = now
 
-    def close_all(self, person_id: str) -> list[str]:
-        """End every session of a person here; returns their ids."""
-        found = [i for i, session in self._sessions.items() if session.person.id == person_id]
+    def close_all(self, person: str, *, before: datetime) -> list[str]:
+        """End what a person began before, here and where it is taken up later; returns the ids.
+
+        Args:
+            person: the digest of their id.
+            before: what began later goes on.
+
+        """
+        now = self._clock()
+        self._ended.discard_while(lambda at: now - at > ABSOLUTE)
+        self._ended[person] = max(before, self._ended.get(person, before))
+        found = [i for i, session in self._sessions.items() if self._is_ended(session)]
         for session_id in found:
             self.close(session_id)
         return found
+
+    def _is_ended(self, session: Session) -> bool:
+        ended_at = self._ended.get(person_digest(session.person.id))
+        return ended_at is not None and session.created_at <= ended_at
 
     def seal(self, session_id: str) -> str:
         """Sign a session's id for the cookie."""

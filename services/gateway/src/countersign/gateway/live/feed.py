@@ -5,7 +5,9 @@ from datetime import datetime
 from itertools import cycle
 from typing import Final, Protocol
 
+from countersign.contracts.messages import SessionEnded
 from countersign.contracts.record.decisions import Heard
+from countersign.gateway.access.sessions import Sessions
 from countersign.gateway.interfaces import Clock, FeedStatus, Pause
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.view.projection import STREAMS, Projection, Update
@@ -38,11 +40,13 @@ class BusFeed:
         *,
         projection: Projection,
         hub: Hub,
+        sessions: Sessions,
         clock: Clock,
         health: Health,
     ) -> None:
         self._projection = projection
         self._hub = hub
+        self._sessions = sessions
         self._clock = clock
         self._health = health
         self._fullness = dict.fromkeys(STREAMS, 0.0)
@@ -77,9 +81,15 @@ class BusFeed:
             traceparent=received.headers.get("traceparent", ""),
         )
         with one_entry("fold", stream=received.stream, sequence=received.sequence):
+            if isinstance(received.message, SessionEnded):
+                self._sign_out(received.message)
             change = self._projection.apply(received.message, stream=received.stream, heard=heard)
             if change is not None and self.caught_up.is_set():
                 self._hub.changed(change)
+
+    def _sign_out(self, ended: SessionEnded) -> None:
+        for session_id in self._sessions.close_all(ended.person, before=ended.ended_at):
+            self._hub.sign_out(session_id)
 
     def restarted(self, stream: str) -> None:
         """A stream was made anew: what is known by it is of the old one."""

@@ -1,5 +1,6 @@
 """Signing in and signing out."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
@@ -7,10 +8,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from countersign.contracts.consent.sign_in import person_digest
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import Person
 from countersign.gateway.access.accounts import Accounts
-from countersign.gateway.access.sessions import Session
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.interfaces import Provider
 from countersign.gateway.live.hub import Hub
@@ -139,13 +140,14 @@ class Exit:
         self._hub = hub
 
     async def sign_out_everywhere(self, request: Request) -> Response:
-        """End all sessions of the person at this gateway, and all that they delegated."""
+        """End all sessions of the person at every gateway, and all that they delegated."""
         session, sessions = session_of(request), self._accounts.sessions
         await read_form(sessions, request)
-        for session_id in sessions.close_all(session.person.id):
+        person, now = session.person, sessions.now
+        for session_id in sessions.close_all(person_digest(person.id), before=now):
             self._hub.sign_out(session_id)
-        log.info("session.all_closed", person_id=session.person.id)
-        return await self._left(request, session, delegated_in="")
+        log.info("session.all_closed", person_id=person.id)
+        return await self._left(request, self._approval.leave(person=person, at=now))
 
     async def sign_out(self, request: Request) -> Response:
         """End the session, its open pages, and what it delegated."""
@@ -154,15 +156,16 @@ class Exit:
         sessions.close(session.id)
         self._hub.sign_out(session.id)
         log.info("session.closed", person_id=session.person.id)
-        return await self._left(request, session, delegated_in=session.digest)
+        ending = self._approval.revoke(person=session.person, session=session.digest)
+        return await self._left(request, ending)
 
-    async def _left(self, request: Request, session: Session, *, delegated_in: str) -> Response:
-        """Have what was delegated ended, in one session or with none named in all, and lead out."""
+    async def _left(self, request: Request, ending: Awaitable[None]) -> Response:
+        """Have what was delegated ended, and lead out."""
         sessions, provider = self._accounts.sessions, self._accounts.provider
         farewell = provider.farewell() if provider else ""
         answer: Response = RedirectResponse(farewell or "/sign-in", status_code=303)
         try:
-            await self._approval.revoke(person=session.person, session=delegated_in)
+            await ending
         except Retryable as error:
             log.warning("revocation.untold", reason=error.reason)
             answer = respond(self._screen, request, _UNTOLD)
