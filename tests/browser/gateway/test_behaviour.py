@@ -6,6 +6,7 @@ import pytest
 from browser.gateway.conftest import eventually, visiting
 from playwright.async_api import Browser, Page, expect
 from unit.gateway.doubles import FORGE, Scene
+from unit.gateway.serving import scene_on_a_port, serving
 from unit.gateway.stories import ADA, Pipeline
 
 from countersign.contracts.messages import GateState, RejectRequest
@@ -268,3 +269,21 @@ async def test_copy_button_copies_the_whole_of_it(chromium: Browser, scene: Scen
         copied = await page.evaluate("navigator.clipboard.readText()")
 
     assert copied.startswith("kubectl -n dev describe helmrelease")
+
+
+async def test_two_demonstrations_in_one_browser_do_not_sign_each_other_out(
+    chromium: Browser, scene: Scene
+) -> None:
+    """Cookies know no ports, so the name of ours has it."""
+    other, listener = scene_on_a_port()
+    async with serving(other, listener), visiting(chromium, scene) as visit:
+        page = await visit.page.context.new_page()
+        await page.goto(f"{other.public_url}/sign-in")
+        await page.get_by_role("button", name="Ada Lovelace").click()
+        await expect(page.locator(".who-name")).to_have_text("Ada Lovelace")
+
+        await visit.page.reload()
+
+        await expect(visit.page.locator(".who-name")).to_have_text("Grace Hopper")
+        await page.reload()
+        await expect(page.locator(".who-name")).to_have_text("Ada Lovelace")

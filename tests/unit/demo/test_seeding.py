@@ -7,7 +7,7 @@ import yaml
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
-from countersign.local.demo.layout import Layout, choose_ports, keep_ports
+from countersign.local.demo.layout import Layout, choose_ports, displaced, keep_ports
 from countersign.local.demo.manifests import ENVIRONMENTS, Gitops
 from countersign.local.demo.seeding import seed
 from countersign.local.demo.walk.releasing import next_patch
@@ -79,6 +79,18 @@ def test_port_of_the_board_is_another_when_it_is_taken(tmp_path: Path) -> None:
     ports = choose_ports(Layout(tmp_path), gateway=None, free=lambda port: port != 8080)
 
     assert ports.gateway != 8080
+
+
+def test_port_that_people_expect_the_board_on_is_named_where_it_is_taken(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    usual = choose_ports(layout, gateway=None, free=everything_free)
+    other = choose_ports(layout, gateway=None, free=lambda port: port != 8080)
+
+    assert (displaced(layout, usual), displaced(layout, other)) == (0, 8080)
+
+    keep_ports(layout, other)
+
+    assert (displaced(layout, usual), displaced(layout, other)) == (other.gateway, 0)
 
 
 def test_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.local.demo.layout import HOST, Layout, Ports, choose_ports
+from countersign.local.demo.layout import HOST, Layout, Ports, choose_ports, displaced
 from countersign.local.demo.running import Running, only_one, running
 from countersign.local.demo.walk.leaks import Places, look_for_leaks
 from countersign.local.demo.walk.releasing import release
@@ -36,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         with only_one(layout):
             ports = choose_ports(layout, gateway=given.port)
+            taken = 0 if given.port else displaced(layout, ports)
+            if taken:
+                where = f"the board is at {ports.gateway_url}; PORT= or --port chooses another"
+                print(f"port {taken} is taken: {where}", flush=True)
             return asyncio.run(_auto(layout, ports) if given.auto else _stay(layout, ports))
     except (Rejected, Retryable) as error:
         print(f"{PROGRAM}: {error.message}", file=sys.stderr)

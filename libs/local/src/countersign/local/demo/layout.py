@@ -155,7 +155,7 @@ def choose_ports(
         Rejected: `port_taken`; the one asked for, or the forge's, which files in git name.
 
     """
-    last = Ports(**json.loads(layout.ports_file.read_text())) if layout.is_seeded else None
+    last = _last_ports(layout)
     if last is not None and not free(last.forge):
         raise Rejected(
             LocalRefusal.PORT_TAKEN,
@@ -174,6 +174,17 @@ def choose_ports(
         webhooks=other(last.webhooks if last else None),
         bus=other(last.bus if last else None),
     )
+
+
+def displaced(layout: Layout, ports: Ports) -> int:
+    """Return the port that people expect the board on, where it has another; 0 where it has not."""
+    last = _last_ports(layout)
+    expected = last.gateway if last else GATEWAY_PORT
+    return 0 if ports.gateway == expected else expected
+
+
+def _last_ports(layout: Layout) -> Ports | None:
+    return Ports(**json.loads(layout.ports_file.read_text())) if layout.is_seeded else None
 
 
 def keep_ports(layout: Layout, ports: Ports) -> None:
