@@ -8,12 +8,13 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from reference import ROOT
 
@@ -23,6 +24,7 @@ ON_NODE: Final = "COUNTERSIGN_ON_NODE"
 READY_S: Final = 240
 CALL_S: Final = 300.0
 FORWARDED_S: Final = 20.0
+SAID_BYTES_MAX: Final = 65_536
 # What the overlay says; on a machine where these are taken, others are put in their places.
 BOARD_PORT, FORGE_PORT = 8080, 3000
 Json = dict[str, Any]
@@ -128,14 +130,13 @@ class Machine:
     @contextmanager
     def forwarded(self, target: str, here: int, there: int) -> Iterator[None]:
         """Hand connections to a port of this machine on to a Service's or Deployment's Pod."""
-        command = ["kubectl", "-n", HOME, "port-forward", target, f"{here}:{there}"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            _until_listening(here, process)
-            yield
-        finally:
-            process.terminate()
-            process.wait()
+        with tempfile.TemporaryFile() as said:
+            process = _forwarding(target, f"{here}:{there}", said)
+            try:
+                yield
+            finally:
+                process.terminate()
+                process.wait()
 
 
 def on_node(*command: str) -> str:
@@ -147,15 +148,24 @@ def on_node(*command: str) -> str:
     return done.stdout
 
 
-def _until_listening(port: int, process: "subprocess.Popen[bytes]") -> None:
+def _forwarding(target: str, ports: str, said: IO[bytes]) -> "subprocess.Popen[bytes]":
+    """Start it, again while somebody else has the port; it listens when it says so."""
+    command = ["kubectl", "-n", HOME, "port-forward", "--address=127.0.0.1", target, ports]
     deadline_s = time.monotonic() + FORWARDED_S
-    while time.monotonic() < deadline_s and process.poll() is None:
-        with socket.socket() as probe:
-            probe.settimeout(1.0)
-            if not probe.connect_ex(("127.0.0.1", port)):
-                return
-        time.sleep(0.1)
-    raise Failed(f"nothing listens on {port}")
+    while True:
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+        while process.poll() is None:
+            text = os.pread(said.fileno(), SAID_BYTES_MAX, 0)
+            if b"Forwarding from" in text:
+                return process
+            if time.monotonic() > deadline_s:
+                process.kill()
+                process.wait()
+                raise Failed(f"{' '.join(command)}: {text.decode()}")
+            time.sleep(0.1)
+        if time.monotonic() > deadline_s:
+            text = os.pread(said.fileno(), SAID_BYTES_MAX, 0)
+            raise Failed(f"{' '.join(command)}: {text.decode()}")
 
 
 def say(*words: object) -> None:

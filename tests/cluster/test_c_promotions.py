@@ -88,7 +88,8 @@ async def walk_anew(machine: Machine, revision: str) -> None:
 
 async def keep_forwarded(machine: Machine, target: str, *, there: int) -> None:
     here = machine.board_port if there else machine.forge_port
-    command = ["kubectl", "-n", "countersign", "port-forward", target, f"{here}:{there or here}"]
+    command = ["kubectl", "-n", "countersign", "port-forward", "--address=127.0.0.1", target]
+    command.append(f"{here}:{there or here}")
     while True:
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
