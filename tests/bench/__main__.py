@@ -22,6 +22,7 @@ NAMES: Final = (
     "idle",
     "bus",
     "replaying",
+    "keeping",
     "hints",
     "cluster",
     "forge_calls",

@@ -59,21 +59,21 @@ LIFE: Final[tuple[type[Message], ...]] = (
 Apply = Callable[[Received], Awaitable[None]]
 
 
-def of(model: type[Message], number: int) -> Message:
+def of(model: type[Message], number: int, *, environments: int = ENVIRONMENTS) -> Message:
     ref: PromotionRef = example(PromotionRequested).promotion
-    environment = f"prod-{number % ENVIRONMENTS}"
+    environment = f"prod-{number % environments}"
     own = ref.model_copy(
         update={"promotion_id": f"{number:016d}", "environment": environment, "attempt": 1}
     )
     return example(model).model_copy(update={"promotion": own})
 
 
-def finished(count: int) -> Iterator[Message]:
+def finished(count: int, *, environments: int = ENVIRONMENTS) -> Iterator[Message]:
     steps = [s for s in OpeningStep if s is not OpeningStep.UNSPECIFIED]
     for number in range(count):
         left = iter(steps)
         for model in LIFE:
-            event = of(model, number)
+            event = of(model, number, environments=environments)
             more = {"step": next(left)} if model is PullRequestProgressed else {}
             yield event.model_copy(update=more)
 

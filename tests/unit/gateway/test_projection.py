@@ -35,6 +35,27 @@ def whole_life() -> list[Message]:
     return [*failed, *again, *steps, *rest]
 
 
+def test_oldest_that_is_over_is_forgotten_first_and_the_record_says_so() -> None:
+    waiting = Pipeline("waiting").promotion("prod", "1.0.0").requested
+    done = [
+        [story.requested, story.completed()]
+        for story in (Pipeline(f"p{n}").promotion("prod", "1.0.0") for n in range(4))
+    ]
+    projection = Projection(kept_max=3)
+
+    for i, event in enumerate([waiting, *(e for events in done for e in events)], start=1):
+        heard = Heard(sequence=i, recorded_at=NOW, traceparent="")
+        projection.apply(event, stream=stream_of(type(event)), heard=heard)
+
+    assert [t.promotion.request.promotion.pipeline.name for t in projection.timelines.values()] == [
+        "waiting",
+        "p2",
+        "p3",
+    ]
+    assert len(projection.records) == 3
+    assert not projection.record_is_whole
+
+
 def told(events: list[Message]) -> Projection:
     projection = Projection()
     for i, event in enumerate(events, start=1):

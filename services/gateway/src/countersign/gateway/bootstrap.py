@@ -179,7 +179,7 @@ async def _run(
         links=links,
         viewers=parse_viewers(trace=settings.trace_link, objects=settings.object_links),
     )
-    projection = Projection(links=links)
+    projection = Projection(links=links, kept_max=settings.kept_promotions)
     hub = Hub(projection=projection, templates=templates, access=access, pause=asyncio.sleep)
     health = told.health
     sessions = Sessions(clock=now, dice=secrets.token_bytes, key=settings.session_key)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from countersign.gateway.view.projection import PROMOTIONS_KEPT
 from countersign.process.configuration import ExistingFile
 from countersign.process.http.listening import is_loopback
 
@@ -45,6 +46,13 @@ class GatewaySettings(BaseSettings):
     )
     forges_file: Path | None = Field(
         default=None, description="the forge list (YAML); only names and addresses are used"
+    )
+
+    kept_promotions: int = Field(
+        default=PROMOTIONS_KEPT,
+        ge=100,
+        le=100_000,
+        description="promotions that the pages and the record keep; each takes 21 KiB of memory",
     )
 
     trace_link: str = Field(

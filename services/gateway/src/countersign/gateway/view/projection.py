@@ -33,8 +33,9 @@ from countersign.process.tasks.entries import one_entry
 
 STREAMS: Final = ("PROMOTIONS", "PIPELINES", "TOKENS")
 HISTORY_PER_GATE_MAX: Final = 50  # promotions; what a page shows, the stream keeps the rest
-TIMELINES_MAX: Final = 100_000  # promotions, of all pipelines
-RECORDS_MAX: Final = 100_000  # promotions; beyond, the stream and its archive are the record
+# Promotions of all pipelines that pages and record keep, at some 21 KiB each; beyond, the stream
+# and its archive are the record.
+PROMOTIONS_KEPT: Final = 10_000
 _POSITION_PARTS: Final = len(STREAMS)
 
 
@@ -76,6 +77,7 @@ class Projection:
     """Owns what is known; `apply` is the only way in."""
 
     links: ForgeLinks = field(default_factory=lambda: ForgeLinks(ForgeList()))
+    kept_max: int = PROMOTIONS_KEPT
     position: Position = field(default_factory=Position)
     latest_at: datetime | None = None
     pipelines: dict[PipelineKey, PipelineObserved] = field(default_factory=dict)
@@ -200,7 +202,7 @@ class Projection:
 
     def _keep(self, record: PromotionRecord) -> None:
         self.records[record.promotion.promotion_id] = record
-        if len(self.records) > RECORDS_MAX:
+        if len(self.records) > self.kept_max:
             self.records.popitem(last=False)
             self.record_is_whole = False
 
@@ -209,10 +211,14 @@ class Projection:
         ids.append(timeline.promotion_id)
         if len(ids) > HISTORY_PER_GATE_MAX:
             self._drop(gate, self._oldest_over(ids))
-        if len(self.timelines) > TIMELINES_MAX:
-            oldest = next(iter(self.timelines.values())).promotion.request.promotion
-            key = PipelineKey(oldest.pipeline.namespace, oldest.pipeline.name)
-            self._drop(GateKey(key, oldest.environment), oldest.promotion_id)
+        if len(self.timelines) > self.kept_max:
+            # What is not over stands at a gate, however old it is.
+            known = (t.promotion for t in self.timelines.values())
+            over = next((p for p in known if p.state in OVER), None)
+            if over is not None:
+                oldest = over.request.promotion
+                key = PipelineKey(oldest.pipeline.namespace, oldest.pipeline.name)
+                self._drop(GateKey(key, oldest.environment), oldest.promotion_id)
 
     def _oldest_over(self, ids: list[str]) -> str:
         over = (i for i in ids if self.timelines[i].promotion.state in OVER)
