@@ -76,6 +76,23 @@ async def test_names_with_spaces_and_beyond_ascii_are_written_to(stage: SmallSta
     assert (pull.number, pull.head_commit) == (1, commit)
 
 
+async def test_folder_that_moved_on_while_it_was_looked_at_does_not_come(
+    stage: SmallStage,
+) -> None:
+    """The base was read before somebody pushed, and the folder after that."""
+    older = stage.head("main")
+    moved = stage.push("main", {"apps/prod/new.yaml": "a: 1\n"})
+    tip = {"commitId": older, "committer": {"date": "2026-11-30T08:00:00Z"}}
+    before = httpx2.Response(200, json={"count": 1, "value": [tip]})
+    stage.transport.answer_once("GET", "itemVersion.version=main", before)
+
+    view = await stage.client().look(PLACE, LookScope(head_branch=BRANCH, folders=("apps",)))
+
+    assert view.base is not None
+    assert view.base.commit == older != moved
+    assert view.folders == {}
+
+
 async def test_submodule_is_no_file(stage: SmallStage) -> None:
     stage.forge.push(stage.repository, "main", {"charts": (SUBMODULE, b"a" * 40)}, by=OTHER)
 

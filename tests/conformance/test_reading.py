@@ -36,8 +36,8 @@ async def test_look_tells_whose_token_it_is_and_what_it_may(stage: Stage) -> Non
     assert view.base is not None
     assert view.base.commit == stage.head("main")
     assert (view.head, view.pulls, view.previous, view.open_pulls) == (None, (), (), ())
-    # Of two clocks of one forge, to the second.
-    assert view.read_at_s >= view.base.committed_at_s - 1
+    # Of two clocks of one forge; its server writes the date anew each second, and later under load.
+    assert view.read_at_s >= view.base.committed_at_s - 5
 
 
 async def test_look_tells_who_may_only_read(stage: Stage) -> None:

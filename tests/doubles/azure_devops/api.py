@@ -120,13 +120,14 @@ class AzureDevOpsApi(ForgeApi):
         return Reply(200, self._answers.commit(repository.git.commits[oid], whole=True))
 
     def _item(self, call: Call, _: Token, repository: Repository) -> Reply:
-        git, path = repository.git, call.query["path"].strip("/")
+        git, asks_what = repository.git, call.query["$format"] == "json"
+        path = call.query["scopePath" if asks_what else "path"].strip("/")
         commit = self._at(call, git, "versionDescriptor")
         item = self._answers.item(git, commit, path)
         if item is None:
             raise refused(404, f"TF401174: The item '/{path}' could not be found in the repository")
-        if call.query["$format"] == "json":
-            return Reply(200, item)
+        if asks_what:
+            return _listed([item])
         if path not in commit.files:
             raise refused(404, f"TF401174: The item '/{path}' is no file")
         return _raw(commit.files[path][1])

@@ -138,6 +138,15 @@ def test_comment_is_such_as_was_recorded() -> None:
     assert ours["comments"][0].keys() == theirs["comments"][0].keys()
 
 
+def test_folder_and_the_commit_that_it_was_looked_at_in_are_read() -> None:
+    told = answer("GET /items", "For a path")
+
+    assert answers.object_in(told, kind="tree") == "d1d5c2d49045d52bba6419652d6ecb2cd560dc29"
+    assert answers.object_in(told, kind="blob") == ""
+    assert answers.is_at(told, "23d0bc5b128a10056dc68afece360d8a0fabb014")
+    assert not answers.is_at(told, "a" * 40)
+
+
 def test_repository_is_read() -> None:
     told = answer("GET ", "Get a repository by repositoryId")
 

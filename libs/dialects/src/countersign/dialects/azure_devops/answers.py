@@ -100,16 +100,19 @@ def tip_in(answer: Answer) -> Tip | None:
 
 def object_in(answer: Answer, *, kind: str) -> str:
     """Return the id of what is at a path, empty where that is something else or nothing."""
-    if answer.status != OK:
-        return ""
-    item = answer.json()
-    is_it = shapes.text(item, "gitObjectType") == kind
+    item = _item_in(answer)
+    is_it = shapes.text_at(item, "gitObjectType") == kind
     return shapes.oid(item, "objectId") if is_it else ""
 
 
 def is_at(answer: Answer, commit: str) -> bool:
     """Check that a path was looked at in that commit."""
-    return answer.status == OK and shapes.text_at(answer.json(), "commitId") == commit
+    return shapes.text_at(_item_in(answer), "commitId") == commit
+
+
+def _item_in(answer: Answer) -> Json:
+    listed = values_in(answer) if answer.status == OK else []
+    return listed[0] if listed else None
 
 
 def entries_in(answer: Answer, *, above: str) -> tuple[TreeEntry, ...]:

@@ -18,7 +18,7 @@ from countersign.dialects.repositories.questions import Ask, Wanted, batches
 def list_tree(
     ask: Ask, place: Place, *, commit: str, path: str
 ) -> Conversation[tuple[TreeEntry, ...] | None]:
-    (found,) = yield from ask(requests.folder(place, path, commit=commit))
+    (found,) = yield from ask(requests.entry(place, path, commit=commit))
     with shapes.reading("look at a path"):
         object_id = answers.object_in(found, kind="tree")
     if not object_id:
@@ -65,7 +65,7 @@ def entries_at(
     """Return what these paths are at a commit, with their modes, which trees alone tell."""
     wanted = set(paths)
     above = sorted({path.rpartition("/")[0] for path in wanted})
-    asked = yield from ask(*(requests.folder(place, path, commit=commit) for path in above))
+    asked = yield from ask(*(requests.entry(place, path, commit=commit) for path in above))
     found = yield from folders(ask, place, dict(zip(above, asked, strict=True)), commit=commit)
     entries = (entry for folder in found.values() for entry in folder.entries)
     return {entry.path: entry for entry in entries if entry.path in wanted}
@@ -77,7 +77,7 @@ def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[s
     ids = {e.path: e.object_id for e in wanted.files if e.object_id}
     for batch in batches(unlisted):
         asked = yield from ask(
-            *(requests.folder(place, path, commit=wanted.commit) for path in batch)
+            *(requests.entry(place, path, commit=wanted.commit) for path in batch)
         )
         with shapes.reading("look at a path"):
             told = [answers.object_in(answer, kind="blob") for answer in asked]

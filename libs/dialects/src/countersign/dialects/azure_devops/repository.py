@@ -63,7 +63,7 @@ class AzureDevOpsRepository:
             requests.pulls(place, head_branch=scope.head_branch),
             requests.pulls(place),
             *(requests.pull(place, number) for number in scope.pulls),
-            *(requests.folder(place, path, branch=place.base_branch) for path in paths),
+            *(requests.entry(place, path, branch=place.base_branch) for path in paths),
             *(
                 requests.file(place, p, branch=place.base_branch, bytes_max=FILE_BYTES_MAX)
                 for p in scope.files

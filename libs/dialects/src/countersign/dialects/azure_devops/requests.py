@@ -52,10 +52,10 @@ def commit(place: Place, commit: str) -> Request:
     return _get("read a commit", _at(place, f"/commits/{commit}"))
 
 
-def folder(place: Place, path: str, *, commit: str = "", branch: str = "") -> Request:
-    """Ask what a path is, without what is below."""
+def entry(place: Place, path: str, *, commit: str = "", branch: str = "") -> Request:
+    """Ask what a path is, without what is below; the answer lists it alone."""
     at = _version("versionDescriptor", commit=commit, branch=branch)
-    query = {"path": f"/{path}", "$format": "json", **at}
+    query = {"scopePath": f"/{path}", "recursionLevel": "none", "$format": "json", **at}
     return _get("look at a path", _at(place, "/items", query), NOT_FOUND)
 
 
