@@ -1,5 +1,6 @@
 """The behaviours that only Bitbucket Data Center has, held against its own description."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 import httpx2
 import pytest
 from conformance.stages import OTHER, PLACE, SCRIPT, WRITER, SmallStage, small_stage
-from conformance.test_writing import BRANCH, RELEASE, TEXT, change
+from conformance.test_writing import BRANCH, RELEASE, TEXT, change, made_or_refused
 from doubles.bitbucket_server.answers import error
 from doubles.bitbucket_server.api import RULE, BitbucketServerApi
 from doubles.forge.state import NOW
@@ -85,7 +86,10 @@ def _difference(stage: SmallStage, before: str, after: str) -> list[str]:
 
 @pytest.mark.parametrize("committed", [0, 1])
 async def test_branch_has_all_files_or_is_not_there(stage: SmallStage, committed: int) -> None:
-    """A try that dies after any file leaves a draft, which the next one begins anew."""
+    """A try that dies after any file leaves a draft, which the next one begins anew.
+
+    The base may have moved until then.
+    """
     new = several(stage)
     paths = sorted(new.files)
     failing = f"{PROJECT}/browse/{paths[committed]}"
@@ -95,11 +99,32 @@ async def test_branch_has_all_files_or_is_not_there(stage: SmallStage, committed
         await stage.client().commit(PLACE, new)
     assert not stage.head(BRANCH)
     assert len(stage.repository.git.branches) == 2
+    stage.push("main", {"apps/prod/crlf.yaml": "a: 2\r\n"})
+    new = several(stage)
 
     made = await stage.client().commit(PLACE, new)
 
     assert stage.head(BRANCH) == made
     assert {p: stage.files(made)[p][1] for p in paths} == {p: f.body for p, f in new.files.items()}
+    assert set(stage.repository.git.branches) == {"main", BRANCH}
+
+
+async def test_of_two_changes_of_several_files_at_once_none_is_half(stage: SmallStage) -> None:
+    """They share a draft, and each sees what the other wrote there."""
+    ones, others = several(stage), several(stage)
+    others = replace(
+        others, files={p: replace(f, body=b"b" + f.body) for p, f in others.files.items()}
+    )
+
+    outcomes = await asyncio.gather(*(made_or_refused(stage, new) for new in (ones, others)))
+
+    made = [outcome for outcome in outcomes if len(outcome) == 40]
+    assert made == [stage.head(BRANCH)] * len(made)
+    assert {o for o in outcomes if o not in made} <= {ForgeRefusal.BRANCH_TAKEN}
+    if not made:
+        made = [await stage.client().commit(PLACE, ones)]
+    found = {path: stage.files(made[0])[path][1] for path in ones.files}
+    assert found in [{p: f.body for p, f in new.files.items()} for new in (ones, others)]
     assert set(stage.repository.git.branches) == {"main", BRANCH}
 
 

@@ -88,6 +88,25 @@ def _holds_the_new_version(site: Site, pipeline: str, *, author: str) -> None:
     assert written == (RELEASE % pipeline).replace("6.8.4", "6.9.0")
 
 
+async def test_change_of_two_files_comes_as_one(site: Site) -> None:
+    """Also at forges that commit one file at a time."""
+    other = f"apps/{STORED}/canary.yaml"
+    site.api.forge.push(site.repository, "main", {other: RELEASE % STORED}, by="grace")
+    base = site.repository.git.branches["main"]
+    site.lay(STORED)
+
+    opened = await site.next(m.PullRequestOpened, STORED)
+
+    assert set(opened.files) == {f"apps/{STORED}/prod.yaml", other}
+    git, pull = site.repository.git, site.pull_of(STORED)
+    for path in opened.files:
+        written = git.commits[pull.commit].files[path][1].decode()
+        assert written == (RELEASE % STORED).replace("6.8.4", "6.9.0")
+    at_once = KINDS[site.entry.forge_kind].capabilities.one_commit_many_files
+    assert len(git.beyond(base, pull.commit)) == (1 if at_once else 2)
+    assert set(git.branches) == {"main", pull.head}
+
+
 @pytest.mark.parametrize("site", KEEPING, indirect=True)
 @pytest.mark.parametrize("scope", ["", "read:user write:repository write:issue", "all"])
 async def test_consent_that_was_given_for_more_before_is_refused(site: Site, scope: str) -> None:

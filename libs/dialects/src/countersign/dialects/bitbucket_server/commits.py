@@ -5,14 +5,13 @@ the end of a draft, a branch of another name: ours has all of them or none. What
 compared to the bit before anybody sees it.
 """
 
-import hashlib
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.dialects import shapes
 from countersign.dialects.bitbucket_server import answers, requests
 from countersign.dialects.bitbucket_server.files import pages
-from countersign.dialects.bitbucket_server.words import COMMIT_REFUSALS
+from countersign.dialects.bitbucket_server.words import COMMIT_REFUSALS, is_branch_there
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import OK, Answer
 from countersign.dialects.refusals import ForgeRefusal
@@ -23,6 +22,7 @@ from countersign.dialects.repositories.questions import Ask
 COMPARED_PAGES_MAX: Final = 10
 _FORBIDDEN: Final = 403
 _SHA1_DIGITS: Final = 40
+_DRAFT: Final = ".draft"
 
 
 def commit(ask: Ask, place: Place, new: NewCommit) -> Conversation[str]:
@@ -30,7 +30,7 @@ def commit(ask: Ask, place: Place, new: NewCommit) -> Conversation[str]:
     if len(new.files) == 1:
         yield from _branch(ask, place, new.branch, start=new.parent, parent=new.parent)
         return (yield from _written(ask, place, new, branch=new.branch))
-    draft = _draft_of(new)
+    draft = f"{new.branch}{_DRAFT}"
     yield from _fresh(ask, place, draft, start=new.parent)
     made = yield from _written(ask, place, new, branch=draft)
     try:
@@ -40,16 +40,6 @@ def commit(ask: Ask, place: Place, new: NewCommit) -> Conversation[str]:
     return made
 
 
-def _draft_of(new: NewCommit) -> str:
-    """Return the name of the draft of this very change, which no other change has."""
-    parts = [new.parent.encode()]
-    parts += [
-        part for path, file in sorted(new.files.items()) for part in (path.encode(), file.body)
-    ]
-    digest = hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts))
-    return f"{new.branch}.draft-{digest.hexdigest()[:8]}"
-
-
 def _branch(ask: Ask, place: Place, name: str, *, start: str, parent: str) -> Conversation[None]:
     """Make a branch; one that is there and has no commit of its own is in nobody's way."""
     for _ in range(2):
@@ -57,11 +47,14 @@ def _branch(ask: Ask, place: Place, name: str, *, start: str, parent: str) -> Co
         if answer.status == OK:
             return
         there = yield from _tip(ask, place, name)
-        if there is not None and there.commit == start:
+        if there is not None and there.commit == start == parent:
             return
         if there is None or there.commit != parent:
             break
         yield from _drop(ask, place, name, tip=parent)
+    if is_branch_there(answer):
+        # It was, and is gone again: a draft of another try.
+        raise _taken(place, name)
     raise (yield from COMMIT_REFUSALS.find(ask, answer, place=place, branch=name))
 
 
@@ -97,7 +90,7 @@ def _written(ask: Ask, place: Place, new: NewCommit, *, branch: str) -> Conversa
 def _taken(place: Place, branch: str) -> Rejected:
     return Rejected(
         ForgeRefusal.BRANCH_TAKEN,
-        f"{place.name}: branch {branch!r} was committed to by somebody else meanwhile",
+        f"{place.name}: branch {branch!r} was written to by somebody else meanwhile",
     )
 
 

@@ -12,6 +12,7 @@ from countersign.dialects.statuses import ErrorWords, body_of
 _UNAUTHORIZED: Final = 401
 # It says 401 both of a token that it does not know and of one that may not.
 _MAY_NOT: Final = "AuthorisationException"
+_BRANCH_THERE: Final = "DuplicateRefException"
 _DUPLICATE: Final = "DuplicatePullRequestException"
 _TOLD_MAX: Final = 4
 
@@ -38,6 +39,11 @@ def _is(answer: Answer, name: str) -> bool:
 def _reason(answer: Answer) -> ForgeRefusal | None:
     may_not = answer.status == _UNAUTHORIZED and _is(answer, _MAY_NOT)
     return ForgeRefusal.FORBIDDEN if may_not else None
+
+
+def is_branch_there(answer: Answer) -> bool:
+    """Check that a branch was not made because there was one of its name."""
+    return _is(answer, _BRANCH_THERE)
 
 
 def is_duplicate(answer: Answer) -> bool:
