@@ -23,7 +23,7 @@ from countersign.approval.settings import Settings
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.secret import Secret
-from countersign.dialects.delegation.oauth import Registration
+from countersign.dialects.delegation.oauth import Challenge, Registration
 from countersign.dialects.kinds import kind_of
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import OAuthClient
@@ -115,13 +115,7 @@ async def register(settings: Settings, forges: tuple[Forge, ...]) -> AsyncIterat
             if kind_of(forge).oauth is None or not forge.client_id:
                 continue
             http = await stack.enter_async_context(ForgeHttp(forge, observe=record_call))
-            registration = Registration(
-                forge=forge,
-                client_id=forge.client_id,
-                # It may be replaced while we run, so it is read each time.
-                secret=partial(_client_secret, forge),
-                redirect_uri=f"{settings.public_url}/oauth/callback/{forge.slug}",
-            )
+            registration = _registration(forge, public_url=settings.public_url)
             oauth = OAuthClient(http, registration, now=MACHINE.wall)
             registered.append(Application(forge=forge, oauth=oauth))
         yield Applications(listed=forges, registered=tuple(registered))
@@ -142,8 +136,27 @@ def check_entries(forges: tuple[Forge, ...]) -> None:
     for forge in forges:
         if forge.client_id:
             _client_secret(forge)
+            _refuse_nowhere(forge)
         if forge.device_flow:
             refuse_device(forge)
+
+
+def _refuse_nowhere(forge: Forge) -> None:
+    """Refuse an entry that does not say where people sign in, at a kind that asks for it."""
+    dialect = kind_of(forge).oauth
+    if dialect is not None:
+        nobody = Challenge(state="", code_challenge="")
+        dialect.authorize_url(_registration(forge, public_url=""), nobody)
+
+
+def _registration(forge: Forge, *, public_url: str) -> Registration:
+    return Registration(
+        forge=forge,
+        client_id=forge.client_id,
+        # It may be replaced while we run, so it is read each time.
+        secret=partial(_client_secret, forge),
+        redirect_uri=f"{public_url}/oauth/callback/{forge.slug}",
+    )
 
 
 def _client_secret(forge: Forge) -> Secret:
