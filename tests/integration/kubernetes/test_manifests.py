@@ -78,7 +78,7 @@ def test_private_key_of_an_app_is_given_to_the_pr_writer_alone(
         if volume.get("secret", {}).get("secretName") == "countersign-app-keys"
     }
 
-    assert given == {"pr-writer"}
+    assert given == {"countersign-pr-writer"}
 
 
 @pytest.mark.parametrize("overlay", [*OVERLAYS, *BESIDE])
