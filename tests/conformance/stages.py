@@ -50,6 +50,8 @@ class PullSeen:
     body: str
     comments: tuple[str, ...]
     author: str
+    labels: tuple[str, ...] = ()
+    draft: bool = False
 
 
 class Stage(Protocol):
@@ -161,7 +163,8 @@ class SmallStage:
     def pull(self, number: int) -> PullSeen:
         found = self.repository.pulls[number]
         said = tuple(text for n, _, text in self.repository.comments if n == number)
-        return PullSeen(found.state, found.title, found.body, said, found.author)
+        marks = found.labels, found.draft
+        return PullSeen(found.state, found.title, found.body, said, found.author, *marks)
 
 
 @asynccontextmanager
@@ -311,7 +314,8 @@ class GitHubStage:
         found = self.running.pull(FULL_NAME, number)
         said = tuple(c.body for c in self.running.store.comments if c.number == number)
         state = "open" if found.is_open else "closed"
-        return PullSeen(state, found.title, found.body, said, found.author)
+        marks = found.labels, found.draft
+        return PullSeen(state, found.title, found.body, said, found.author, *marks)
 
 
 @asynccontextmanager

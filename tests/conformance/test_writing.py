@@ -253,6 +253,21 @@ async def test_pull_request_is_opened_in_the_name_of_the_token(stage: Stage) -> 
     assert pull.author.login == WRITER
 
 
+async def test_pull_request_is_marked_as_far_as_the_kind_can(stage: Stage) -> None:
+    client, labels = stage.client(), ("promotion", "team: shop")
+    can = kind_of(stage.http.forge).capabilities
+    await client.look(PLACE, LookScope(head_branch=BRANCH))
+    await client.commit(PLACE, change(stage))
+
+    pull = await client.open_pull(PLACE, head=BRANCH, text=replace(TEXT, labels=labels, draft=True))
+
+    seen = stage.pull(pull.number)
+    assert seen.draft == can.drafts
+    assert seen.labels == (labels if can.labels else ())
+    assert seen.title.endswith(TEXT.title)
+    assert [p.number for p in (await ours(stage)).own_pulls] == [pull.number]
+
+
 async def test_pull_request_of_a_fork_is_in_nobodys_way(stage: Stage) -> None:
     theirs = stage.open_from_fork(BRANCH)
 

@@ -239,6 +239,9 @@ class SlowRepository:
         made: Pull = await forge.send(effect)
         return made
 
+    async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:
+        raise AssertionError(f"{place.name}: nobody asked for {number} at {commit}")
+
     async def compare(self, place: Place, *, commit: str) -> Comparison:
         await asyncio.sleep(ANSWER_S)
         parent = self._forge.commits[commit][0]

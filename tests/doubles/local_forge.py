@@ -86,6 +86,7 @@ class Access(TypedDict, total=False):
     writers: Sequence[str]
     readers: Sequence[str]
     protected: Sequence[str]
+    required_checks: Sequence[str]
     webhooks: Sequence[tuple[str, str]]
 
 

@@ -90,6 +90,7 @@ class Answers:
             "type": "pullrequest",
             "id": pull.number,
             "title": pull.title,
+            "draft": pull.draft,
             "summary": {"raw": pull.body, "markup": "markdown", "html": ""},
             "state": "OPEN" if pull.state == "open" else ended,
             "author": self.user(pull.author),

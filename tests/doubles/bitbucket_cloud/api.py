@@ -210,6 +210,7 @@ class BitbucketCloudApi(ForgeApi):
             there[0] if there else self.forge.open(repository, head=head, by=token.login, base=base)
         )
         pull.title, pull.body = asked["title"], asked["description"]
+        pull.draft = asked.get("draft", False)
         return Reply(201, self._answers.pull(repository, pull))
 
     def _pull(self, _: Call, __: Token, repository: Repository, number: str) -> Reply:

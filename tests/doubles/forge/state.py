@@ -26,6 +26,8 @@ class Pull:
     ended_by: str = ""
     ended_at: datetime | None = None
     updates: int = 0
+    labels: tuple[str, ...] = ()
+    draft: bool = False
     # Who had it merged once its checks pass.
     auto_merge_by: str = ""
 

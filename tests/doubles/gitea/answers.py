@@ -76,6 +76,7 @@ class Answers:
             "number": pull.number,
             "user": self.user(pull.author),
             "title": pull.title,
+            "draft": pull.draft,
             "body": pull.body,
             "state": pull.state,
             "merged": merged,

@@ -237,6 +237,8 @@ class SmallForgeApi(ForgeApi):
             title=asked["title"],
         )
         pull.body = asked["body"]
+        # It is one by its title.
+        pull.draft = pull.title.lower().startswith(("wip:", "[wip]"))
         return Reply(201, self._answers.pull(repository, pull))
 
     def _pull(self, _: Call, __: Token, repository: Repository, number: str) -> Reply:

@@ -216,6 +216,9 @@ class GitLabApi(ForgeApi):
             repository, head=head, by=token.login, base=base, title=asked["title"]
         )
         pull.body = asked["description"]
+        pull.labels = tuple(asked.get("labels", ()))
+        # It is one by its title.
+        pull.draft = pull.title.startswith(("Draft:", "[Draft]", "(Draft)"))
         return Reply(201, self._answers.pull(repository, pull))
 
     def _pull(self, _: Call, __: Token, repository: Repository, number: str) -> Reply:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -22,6 +23,7 @@ from countersign.contracts.messages import (
     OpeningStep,
     TokenUseOutcome,
 )
+from countersign.contracts.pull_request_names import PullRequestNames
 from countersign.contracts.secret import Secret
 from countersign.dialects.repositories.contents import NewCommit, Replacement
 from countersign.dialects.repositories.interface import LookScope
@@ -578,6 +580,76 @@ async def test_app_mints_a_token_for_the_one_repository_and_revokes_it(
 
     assert "bot" in story.forge.pull(REPOSITORY, 1).author
     assert runner.calls[-1] == "revoke the token"
+
+
+def marking(story: Story, **marks: Any) -> None:
+    """Let the administrator say how pull requests are marked there."""
+    names = PullRequestNames.model_validate(marks)
+    story.entry = story.entry.model_copy(update={"pull_requests": names})
+
+
+async def test_pull_request_is_labelled_and_a_draft_where_the_entry_says_so(
+    story: Story, runner: Runner
+) -> None:
+    marking(story, labels=["promotion", "team: shop"], draft=True)
+
+    await runner.open(story.job())
+
+    pull = story.forge.pull(REPOSITORY, 1)
+    assert (pull.labels, pull.draft) == (("promotion", "team: shop"), True)
+
+
+async def test_label_that_is_refused_leaves_the_pull_request_as_it_is(
+    story: Story, runner: Runner
+) -> None:
+    marking(story, labels=["promotion"])
+    story.forge.faults(path="*/labels", status=403)
+
+    await runner.open(story.job())
+
+    assert story.forge.pull(REPOSITORY, 1).labels == ()
+    assert story.open_pulls() == [1]
+
+
+async def report(story: Story, sha: str, state: str) -> None:
+    """Report a check of a commit, as a CI does."""
+    token = story.forge.token("ada", scopes=["repo"])
+    async with httpx2.AsyncClient(trust_env=False) as ci:
+        answer = await ci.post(
+            f"{story.forge.api}/repos/{REPOSITORY}/statuses/{sha}",
+            json={"state": state, "context": "ci"},
+            headers={"authorization": f"Bearer {token.reveal()}"},
+        )
+    assert answer.status_code == 201, answer.text
+
+
+async def test_pull_request_is_merged_by_itself_once_its_checks_pass(
+    story: Story, runner: Runner
+) -> None:
+    marking(story, autoMerge=True)
+    story.forge.repository(REPOSITORY, writers=["ada", "robot"], required_checks=["ci"])
+
+    await runner.open(story.job())
+    opened = story.forge.pull(REPOSITORY, 1)
+    await report(story, opened.head_sha, "pending")
+    waiting = story.forge.pull(REPOSITORY, 1)
+    await report(story, opened.head_sha, "success")
+    merged_pull = story.forge.pull(REPOSITORY, 1)
+
+    assert waiting.is_open
+    assert merged_pull.merged_at is not None
+    assert merged_pull.merged_by == "robot"
+
+
+async def test_pull_request_without_required_checks_waits_for_a_person(
+    story: Story, runner: Runner
+) -> None:
+    marking(story, autoMerge=True)
+
+    await runner.open(story.job())
+
+    assert "enable auto-merge" in runner.calls
+    assert story.open_pulls() == [1]
 
 
 @pytest.mark.parametrize("step", [OpeningStep.EDITING, OpeningStep.COMMITTING, OpeningStep.OPENING])

@@ -88,7 +88,13 @@ def test_origin_that_is_spelled_otherwise_is_not_listed(origin: str) -> None:
         {"pullRequests": {"branchPrefix": "a..b"}},
         {"pullRequests": {"branchPrefix": "Chore"}},
         {"pullRequests": {"branchPrefix": "x" * 18}},
-        {"pullRequests": {"labels": ["x"]}},
+        {"pullRequests": {"labels": ["a,b"]}},
+        {"pullRequests": {"labels": [""]}},
+        {"pullRequests": {"labels": [" x"]}},
+        {"pullRequests": {"labels": ["x" * 51]}},
+        {"pullRequests": {"labels": ["x\u202ey"]}},
+        {"pullRequests": {"labels": ["x"] * 11}},
+        {"pullRequests": {"draft": True, "autoMerge": True}},
     ],
     ids=str,
 )
@@ -112,6 +118,8 @@ def test_unsound_entry_is_refused(change: dict[str, Any]) -> None:
             "pullRequests": {"title": "chore({pipeline}): {revision}"},
         },
         {"origin": "https://github.com", "pullRequests": {"branchPrefix": "chore/promote"}},
+        {"origin": "https://github.com", "pullRequests": {"labels": ["x", "team: shop"]}},
+        {"origin": "https://github.com", "pullRequests": {"autoMerge": True}},
     ],
     ids=str,
 )

@@ -246,3 +246,18 @@ async def test_reason_is_asked_for_with_each_decision_where_the_pipeline_wants_o
 
     places = re.findall(r'<textarea [^>]*name="reason"[^>]*>', html)
     assert [" required" in place for place in places] == ([True, True] if wanted else [False])
+
+
+async def test_sheet_says_how_the_pull_request_is_marked_and_who_merges_it() -> None:
+    marks = {"labels": ["promotion"], "autoMerge": True}
+    entry = FORGES.forges[0].model_dump(by_alias=True) | {"pullRequests": marks}
+    plain = Scene()
+    marked = Scene(forges=ForgeList.model_validate({"forges": [entry]}))
+
+    before = await sheet(plain, Pipeline("checkout"))
+    after = await sheet(marked, Pipeline("checkout"))
+
+    words = "GitHub merges it by itself once its checks pass"
+    assert words not in before
+    assert words in after
+    assert "labelled <bdi>promotion</bdi>" in after

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from doubles import stories
 
-from countersign.contracts.forge_list import Forge, PullRequestNames
+from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import (
     Caution,
     ChangeKind,
@@ -18,6 +18,7 @@ from countersign.contracts.messages import (
     StatedChange,
 )
 from countersign.contracts.promotion import Approval, Promotion, State
+from countersign.contracts.pull_request_names import PullRequestNames
 from countersign.dialects.repositories.pulls import PullText
 from countersign.pr_writer.executor.describing import (
     BODY_CHARACTERS_MAX,

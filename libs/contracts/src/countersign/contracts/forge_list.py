@@ -2,14 +2,13 @@
 
 import re
 from fnmatch import fnmatchcase
-from string import Formatter
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from countersign.contracts.errors import Rejected
-from countersign.contracts.identity import BRANCH_PREFIX, BRANCH_PREFIX_CHARACTERS_MAX
 from countersign.contracts.messages import ForgeKind
+from countersign.contracts.pull_request_names import PullRequestNames
 from countersign.contracts.refusals import ContractRefusal
 
 # No user info, no path, no trailing dot: one spelling for each origin, so that equality of strings
@@ -31,8 +30,6 @@ URL_CHARACTERS_MAX: Final = 1024
 ORIGINS_MAX: Final = 8  # each stands in the head of every page
 PORT_MAX: Final = 65535
 WEBHOOKS_MAX: Final = 500
-TITLE_CHARACTERS_MAX: Final = 120
-TITLE_PARTS: Final = ("namespace", "pipeline", "environment", "revision")
 
 
 class RepositoryWebhook(BaseModel):
@@ -52,41 +49,6 @@ class RepositoryWebhook(BaseModel):
         """Say if it tells of a repository, whatever the case, which most forges do not mind."""
         name = repository.casefold()
         return any(_matches(name, pattern.casefold()) for pattern in self.repositories)
-
-
-class PullRequestNames(BaseModel):
-    """Names of what is opened there, where the rules of its repositories ask for others."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    title: str = Field(
-        default="Promote {pipeline} to {environment}: {revision}",
-        min_length=1,
-        max_length=TITLE_CHARACTERS_MAX,
-        description="Title and first line of the commit, of {namespace}, {pipeline}, "
-        "{environment}, {revision} and words; {{ and }} are brackets.",
-    )
-    branch_prefix: str = Field(
-        default=BRANCH_PREFIX,
-        alias="branchPrefix",
-        pattern=r"^[a-z0-9]+([/-][a-z0-9]+)*$",
-        max_length=BRANCH_PREFIX_CHARACTERS_MAX,
-        description="Folder of its branches. Change it while nothing is open.",
-    )
-
-    @model_validator(mode="after")
-    def _is_fillable(self) -> Self:
-        try:
-            filled = self.title.format_map(dict.fromkeys(TITLE_PARTS, "x"))
-            parts = [part for part in Formatter().parse(self.title) if part[1] is not None]
-            plain = all(n in TITLE_PARTS and not spec and not how for _, n, spec, how in parts)
-        except (ValueError, KeyError, IndexError, AttributeError):
-            filled, plain = "", False
-        if not plain or not filled.isprintable() or not filled.strip():
-            raise ValueError(
-                f"title {self.title!r}: words and {{{'}, {'.join(TITLE_PARTS)}}} on one line"
-            )
-        return self
 
 
 class Forge(BaseModel):
@@ -159,7 +121,8 @@ class Forge(BaseModel):
     pull_requests: PullRequestNames = Field(
         default=PullRequestNames(),
         alias="pullRequests",
-        description="Its `title` and `branchPrefix`: see the page on marked repositories.",
+        description="Its `title`, `branchPrefix`, `labels`, `draft` and `autoMerge`: see the page "
+        "on marked repositories.",
     )
     broad_tokens: Literal["refuse", "accept"] = Field(
         default="refuse",

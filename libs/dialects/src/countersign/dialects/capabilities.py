@@ -52,6 +52,10 @@ class Capabilities:
         reads_by_id: files and folders have ids by which they can be read and remembered.
         signs_api_commits: commits made by the API are signed by the forge.
         device_flow: a person can sign in on another device.
+        labels: a pull request can be given labels, with no more than a promotion's token may do.
+        drafts: a pull request can be opened as a draft.
+        auto_merges: the forge merges a pull request by itself once required checks pass, and
+            never one that waits for nothing.
 
     """
 
@@ -67,3 +71,6 @@ class Capabilities:
     reads_by_id: bool = False
     signs_api_commits: bool = False
     device_flow: bool = False
+    labels: bool = False
+    drafts: bool = False
+    auto_merges: bool = False

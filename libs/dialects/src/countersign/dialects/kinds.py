@@ -6,6 +6,7 @@ Whoever needs to know something of a forge asks its row; nobody else names a kin
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeKind
 from countersign.contracts.secret import Secret
@@ -20,6 +21,7 @@ from countersign.dialects.gitea.kind import FORGEJO, GITEA
 from countersign.dialects.github.kind import GITHUB
 from countersign.dialects.gitlab.kind import GITLAB
 from countersign.dialects.kind import Kind
+from countersign.dialects.refusals import ForgeRefusal
 
 
 def _table(rows: Iterable[Kind]) -> dict[ForgeKind, Kind]:
@@ -40,6 +42,34 @@ def has_device_flow(forge: Forge) -> bool:
     """Tell whether people may sign in by a code: the kind has it and the entry turns it on."""
     oauth = kind_of(forge).oauth
     return forge.device_flow and oauth is not None and oauth.begin_device is not None
+
+
+def refuse_unknown_options(forge: Forge) -> None:
+    """Refuse an entry that asks for what its kind cannot do.
+
+    Raises:
+        Rejected: `not_supported`.
+
+    """
+    unknown = unknown_options(forge)
+    if unknown:
+        raise Rejected(
+            ForgeRefusal.NOT_SUPPORTED,
+            f"forge {forge.name!r}: {kind_of(forge).title} has no {', '.join(unknown)}; take that "
+            "out of its entry",
+        )
+
+
+def unknown_options(forge: Forge) -> tuple[str, ...]:
+    """Return the names of what an entry asks for and its kind cannot do."""
+    can, asked = kind_of(forge).capabilities, forge.pull_requests
+    cannot = {
+        "deviceFlow": forge.device_flow and not can.device_flow,
+        "pullRequests.labels": bool(asked.labels) and not can.labels,
+        "pullRequests.draft": asked.draft and not can.drafts,
+        "pullRequests.autoMerge": asked.auto_merge and not can.auto_merges,
+    }
+    return tuple(name for name, wrong in cannot.items() if wrong)
 
 
 def presented(forge: Forge, token: Secret, *, username: str = "") -> Token:

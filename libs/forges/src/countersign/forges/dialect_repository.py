@@ -51,6 +51,10 @@ class DialectRepository:
             self._dialect.open_pull(place, head=head, text=text, replaces=replaces)
         )
 
+    async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:
+        kind = self._http.forge.kind
+        raise TypeError(f"{place.name}: {kind} does not merge {number} at {commit} by itself")
+
     async def compare(self, place: Place, *, commit: str) -> Comparison:
         return await self._hold(self._dialect.compare(place, commit=commit))
 

@@ -4,6 +4,7 @@ import sys
 from typing import Final
 
 from countersign.contracts.forge_list import ForgeList
+from countersign.dialects.kinds import refuse_unknown_options
 from countersign.messaging.settings import BusSettings
 from countersign.pr_writer import bootstrap
 from countersign.pr_writer.parent.signing import signing_key
@@ -23,6 +24,8 @@ def main() -> int:
     with refusals_told(PROGRAM):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
         forges = read_document(settings.forges_file, ForgeList)
+        for forge in forges.forges:
+            refuse_unknown_options(forge)
         key = signing_key(bus.nkey_file)
     with telemetry(bootstrap.SERVICE, watched) as t:
         return run_until_signal(bootstrap.run(settings, bus, t, forges=forges, key=key))

@@ -20,6 +20,7 @@ BITBUCKET_CLOUD: Final = Kind(
         wants_acceptance=True,
         revoked_by=Revoker.NOBODY,
         stored_as=Presentation.BASIC_IF_NAMED,
+        drafts=True,
     ),
     addresses=Addresses(
         api_base=lambda _: "https://api.bitbucket.org/2.0",

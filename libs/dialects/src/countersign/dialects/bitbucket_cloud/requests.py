@@ -152,6 +152,7 @@ def open_pull(place: Place, *, head: str, text: PullText) -> Request:
         "source": {"branch": {"name": head}},
         "destination": {"branch": {"name": place.base_branch}},
         "close_source_branch": False,
+        "draft": text.draft,
     }
     url = f"{path_of(place)}/pullrequests"
     return _send("open the pull request", "POST", url, body, passes=frozenset({400}))

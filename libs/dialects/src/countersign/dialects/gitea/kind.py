@@ -17,6 +17,8 @@ _CAPABILITIES: Final = Capabilities(
     revoked_by=Revoker.NOBODY,
     reads_by_id=True,
     signs_api_commits=True,
+    # Labels take the scope `write:issue`, which a delegated token has not.
+    drafts=True,
 )
 _ADDRESSES: Final = Addresses(api_base=below("/api/v1"), pull_path="pulls")
 GITEA: Final = Kind(

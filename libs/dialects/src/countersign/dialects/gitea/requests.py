@@ -126,7 +126,13 @@ def open_pull(place: Place, *, head: str, text: PullText) -> Request:
         "open the pull request",
         "POST",
         f"{_path(place)}/pulls",
-        {"title": text.title, "body": text.body, "head": head, "base": place.base_branch},
+        {
+            # Source: https://docs.gitea.com/usage/pull-request#work-in-progress-pull-requests
+            "title": f"WIP: {text.title}" if text.draft else text.title,
+            "body": text.body,
+            "head": head,
+            "base": place.base_branch,
+        },
         passes=frozenset({409}),
     )
 

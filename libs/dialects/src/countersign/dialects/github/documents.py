@@ -187,8 +187,26 @@ def open_pull(
         "headRefName": head,
         "title": text.title,
         "body": text.body,
+        "draft": text.draft,
     }
     return {"query": query, "variables": {"input": given, **variables}}
+
+
+def merge_method(place: Place) -> Sent:
+    """The method by which this viewer's merges are made there."""
+    query = """query Method($owner: String!, $name: String!) {
+  repository(owner: $owner, name: $name, followRenames: false) { viewerDefaultMergeMethod }
+}"""
+    return {"query": query, "variables": {"owner": place.owner, "name": place.repository}}
+
+
+def auto_merge(pull_id: str, *, commit: str, method: str) -> Sent:
+    """Have it merged once its checks pass, as long as its head is this commit."""
+    query = """mutation AutoMerge($input: EnablePullRequestAutoMergeInput!) {
+  enablePullRequestAutoMerge(input: $input) { pullRequest { id } }
+}"""
+    given = {"pullRequestId": pull_id, "expectedHeadOid": commit, "mergeMethod": method}
+    return {"query": query, "variables": {"input": given}}
 
 
 def close_pull(pull_id: str, *, comment: str) -> Sent:

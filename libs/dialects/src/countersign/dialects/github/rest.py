@@ -1,6 +1,6 @@
 """Builds requests to GitHub's REST API for what GraphQL lacks, and reads their answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -21,6 +21,7 @@ from countersign.dialects.repositories.contents import (
 from countersign.dialects.repositories.pulls import PullState, PullStatus, Readiness
 from countersign.dialects.shapes import Json
 
+LABELLING_S: Final = 3.0
 UNPROCESSABLE: Final = 422
 # The author of a commit whose address is nobody's at GitHub.
 NOBODY: Final = ForgeUser(id="nobody", login="nobody")
@@ -80,6 +81,22 @@ def pull_request(place: Place, *, number: int, etag: str) -> Request:
         url=f"{rest_path(place)}/pulls/{number}",
         accept="application/vnd.github+json",
         headers={"If-None-Match": etag} if etag else {},
+    )
+
+
+def labelling(place: Place, number: int, *, labels: Sequence[str]) -> Request:
+    """Add labels, of which GitHub makes those that are not there.
+
+    Source: https://docs.github.com/en/rest/issues/labels#add-labels-to-an-issue
+    """
+    return Request(
+        name="label the pull request",
+        method="POST",
+        url=f"{rest_path(place)}/issues/{number}/labels",
+        json={"labels": list(labels)},
+        # The pull request is open, and whoever waits to hear of it does not wait for long.
+        timeout_s=LABELLING_S,
+        accept="application/vnd.github+json",
     )
 
 

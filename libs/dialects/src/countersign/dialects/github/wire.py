@@ -60,6 +60,11 @@ def repository_of(data: dict[str, Json], errors: list[dict[str, Json]], place: P
     )
 
 
+def merge_method_of(data: dict[str, Json], errors: list[dict[str, Json]], place: Place) -> str:
+    """Return how merges of this viewer are made there; raises as `repository_of`."""
+    return shapes.text(repository_of(data, errors, place), "viewerDefaultMergeMethod")
+
+
 def view_of(data: Json, repository: Json, *, scope: LookScope, read_at_s: float) -> View:
     """Read a look.
 

@@ -23,6 +23,8 @@ GITLAB: Final = Kind(
         tells_last_use=True,
         reads_by_id=True,
         device_flow=True,
+        labels=True,
+        drafts=True,
     ),
     addresses=ADDRESSES,
     webhooks=SCHEME,

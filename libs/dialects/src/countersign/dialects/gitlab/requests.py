@@ -122,12 +122,15 @@ def pull(place: Place, number: int) -> Request:
 
 
 def open_pull(place: Place, *, head: str, text: PullText) -> Request:
-    body = {
+    body: dict[str, str | list[str]] = {
         "source_branch": head,
         "target_branch": place.base_branch,
-        "title": text.title,
+        # Source: https://docs.gitlab.com/user/project/merge_requests/drafts/
+        "title": f"Draft: {text.title}" if text.draft else text.title,
         "description": text.body,
     }
+    if text.labels:
+        body["labels"] = list(text.labels)
     url = f"{path_of(place)}/merge_requests"
     return _send("open the merge request", "POST", url, body, passes=frozenset({409, 422}))
 

@@ -146,6 +146,15 @@ class Repository(Protocol):
         """
         ...
 
+    async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:
+        """Have the forge merge it once its required checks pass, if its head is that commit.
+
+        Raises:
+            Rejected: as well where nothing is waited for, in which case nothing is merged.
+
+        """
+        ...
+
     async def compare(self, place: Place, *, commit: str) -> Comparison:
         """Compare a commit with where it left the base branch."""
         ...

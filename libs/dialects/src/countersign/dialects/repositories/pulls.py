@@ -59,7 +59,15 @@ class PullStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class PullText:
-    """Title and body of a pull request."""
+    """Title and body of a pull request, and how it is marked where the forge can do that.
+
+    Args:
+        labels: names of labels; one that the repository lacks is made, where the forge does so.
+        draft: it cannot be merged until somebody says that it is ready.
+
+    """
 
     title: str
     body: str
+    labels: tuple[str, ...] = ()
+    draft: bool = False

@@ -5,11 +5,12 @@ the tree and its files, the commit, the pull request.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.exchange import Answer, Basic
@@ -218,7 +219,22 @@ class GitHub:
                 ForgeRefusal.BAD_ANSWER,
                 f"{place.name}: {name}: nothing was done, and no error given",
             )
+        if text.labels:
+            # It is open by now, whatever becomes of them.
+            with suppress(Rejected, Retryable):
+                request = rest.labelling(place, pull.number, labels=text.labels)
+                await self._http.send(request, self._token)
         return pull
+
+    async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:
+        """Enable auto-merge, which GitHub refuses where nothing is waited for."""
+        name, pull_id = "enable auto-merge", await self._ids.pull(place, number)
+        _, data, errors = await self._graph.query(documents.merge_method(place), name=name)
+        with shapes.reading(name):
+            method = wire.merge_method_of(data, errors, place)
+        sent = documents.auto_merge(pull_id, commit=commit, method=method)
+        _, _, errors = await self._graph.query(sent, name=name)
+        graphql.refuse(errors, where=f"{place.name}: {name} of {self.reference(number)}")
 
     def _opened(self, place: Place, data: dict[str, Any], *, name: str) -> Pull | None:
         with shapes.reading(name):

@@ -65,7 +65,7 @@ class Particulars:
 
 def describe(job: OpenJob, told: Particulars, *, author: ForgeUser | None) -> PullText:
     """Say what a reviewer needs, and at the end what a program needs."""
-    request = job.request
+    request, marks = job.request, job.access.forge.pull_requests
     ref = request.promotion
     before = short(request.current) or "nothing"
     app = code(f"{ref.pipeline.namespace}/{ref.pipeline.name}")
@@ -79,6 +79,7 @@ def describe(job: OpenJob, told: Particulars, *, author: ForgeUser | None) -> Pu
         "",
         *[f"**{CAUTIONS[caution]}**" for caution in request.cautions if caution in CAUTIONS],
         *_consent(job, author),
+        *(["It is merged by itself once its checks pass."] if marks.auto_merge else []),
         *[f"Replaces {reference}." for reference in told.replaces],
         *_link("Where it stands, and who approved", ref.url),
         *(
@@ -104,7 +105,12 @@ def describe(job: OpenJob, told: Particulars, *, author: ForgeUser | None) -> Pu
         f"Countersign-Consent: {job.consent.digest}",
         "```",
     ]
-    return PullText(title=headline(job), body="\n".join([*_fitting(lines, footer), *footer]))
+    return PullText(
+        title=headline(job),
+        body="\n".join([*_fitting(lines, footer), *footer]),
+        labels=marks.labels,
+        draft=marks.draft,
+    )
 
 
 def _stated(changes: Sequence[StatedChange]) -> list[str]:

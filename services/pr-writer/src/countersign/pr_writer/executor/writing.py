@@ -5,6 +5,7 @@ Creating the branch is the lock: who created it and committed onto it opens the 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -228,6 +229,8 @@ class Writing:
                 f"pull request {self._forge.reference(pull.number)} had a commit that is not "
                 "ours and was closed",
             )
+        if job.access.forge.pull_requests.auto_merge:
+            await self._merge_when_ready(pull.number, commit=commit)
         outcome = Opened(
             pull=seen(pull, view, job, author=view.viewer),
             files=tuple(files),
@@ -250,6 +253,11 @@ class Writing:
                 return await self._forge.summaries(place, old=span.old, new=span.new)
         except (TimeoutError, Rejected, Retryable):
             return ()
+
+    async def _merge_when_ready(self, number: int, *, commit: str) -> None:
+        """Ask for it while the token lives. Refused, the pull request waits for a person."""
+        with suppress(Rejected, Retryable):
+            await self._forge.merge_when_ready(self._place, number, commit=commit)
 
     async def _create(self, text: PullText, *, replaces: list[int]) -> Pull:
         try:

@@ -188,6 +188,16 @@ def merge_pull_request(view: View, given: Input) -> Node:
 
 
 @_worded
+def enable_auto_merge(view: View, given: Input) -> Node:
+    repository, pull = _pull(view, given["pullRequestId"])
+    view.may(repository, "contents", Level.WRITE)
+    enabled = pull_requests.enable_auto_merge(
+        view.service, repository, pull, by=view.caller.login, expected=given.get("expectedHeadOid")
+    )
+    return {"pullRequest": view.pull(repository, enabled)}
+
+
+@_worded
 def add_comment(view: View, given: Input) -> Node:
     repository, pull = _pull(view, given["subjectId"])
     store = view.service.store
@@ -210,6 +220,7 @@ MUTATIONS: dict[str, Mutation] = {
     "createPullRequest": create_pull_request,
     "createRef": create_ref,
     "deleteRef": delete_ref,
+    "enablePullRequestAutoMerge": enable_auto_merge,
     "mergePullRequest": merge_pull_request,
     "updatePullRequest": update_pull_request,
     "updateRef": update_ref,

@@ -69,6 +69,7 @@ class View:
             "createdAt": stamp(repository.created_at),
             "url": f"{self.service.wire.origin}/{repository.full_name}",
             "owner": lambda _: self.account(repository.owner),
+            "viewerDefaultMergeMethod": "MERGE",
             "viewerPermission": word,
             "defaultBranchRef": lambda _: self.ref(
                 repository, f"refs/heads/{repository.default_branch}"

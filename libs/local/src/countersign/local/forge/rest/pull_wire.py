@@ -4,8 +4,10 @@ Source: https://docs.github.com/en/rest/pulls/pulls
 """
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from countersign.local.forge.state.model import PullRequest
+from countersign.local.forge.state.store import sha256
 from countersign.local.forge.wire import Json, Wire, maybe_stamp, stamp
 
 
@@ -39,7 +41,8 @@ def pull_request(wire: Wire, pull: PullRequest, facts: PullFacts) -> Json:
     nothing = ("assignee", "milestone", "auto_merge", "active_lock_reason")
     return {
         **dict.fromkeys(nothing),
-        **{name: [] for name in ("assignees", "requested_reviewers", "requested_teams", "labels")},
+        **{name: [] for name in ("assignees", "requested_reviewers", "requested_teams")},
+        "labels": [label(wire, pull.repository, name) for name in pull.labels],
         "id": pull.id,
         "node_id": f"PR_{pull.id}",
         "url": url,
@@ -68,6 +71,23 @@ def pull_request(wire: Wire, pull: PullRequest, facts: PullFacts) -> Json:
         "head": _side(facts.head_label, pull.head_branch, facts.head_sha, facts.head_repository),
         "base": _side(facts.base_label, pull.base_branch, pull.base_sha, facts.repository),
         "_links": {name: {"href": href} for name, href in links.items()},
+    }
+
+
+def label(wire: Wire, repository: str, name: str) -> Json:
+    """A label, which has no life of its own here.
+
+    Source: https://docs.github.com/en/rest/issues/labels
+    """
+    number = int(sha256(f"{repository} {name}")[:8], 16)
+    return {
+        "id": number,
+        "node_id": f"LA_{number}",
+        "url": f"{wire.api}/repos/{repository}/labels/{quote(name, safe='')}",
+        "name": name,
+        "color": "ededed",
+        "default": False,
+        "description": None,
     }
 
 

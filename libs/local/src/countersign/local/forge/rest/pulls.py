@@ -3,6 +3,7 @@
 Source: https://docs.github.com/en/rest/pulls/pulls
 """
 
+from dataclasses import replace
 from typing import NoReturn
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from countersign.local.forge.answers import (
     validation_failed,
 )
 from countersign.local.forge.rest import pull_views
+from countersign.local.forge.rest.pull_wire import label
 from countersign.local.forge.state import pull_requests
 from countersign.local.forge.state.model import Comment, PullRequest
 from countersign.local.forge.state.pull_requests import Merge, Proposal, PullEdit
@@ -168,6 +170,17 @@ def create_comment(call: Call) -> Answer:
     store.comments.put(str(comment.id), comment)
     body = call.service.wire.comment(comment, call.service.account(comment.author))
     return Answer(status=201, body=body, headers={"location": body["url"]})
+
+
+def add_labels(call: Call) -> Answer:
+    """Source: https://docs.github.com/en/rest/issues/labels#add-labels-to-an-issue."""
+    pull, store = _pull(call, "issue_number"), call.service.store
+    given = call.body.get("labels")
+    if not isinstance(given, list) or not all(isinstance(one, str) and one for one in given):
+        invalid("Validation Failed")
+    labels = tuple(dict.fromkeys((*pull.labels, *given)))
+    store.save_pull(call.repository, replace(pull, labels=labels))
+    return Answer(body=[label(call.service.wire, pull.repository, name) for name in labels])
 
 
 def list_comments(call: Call) -> Answer:

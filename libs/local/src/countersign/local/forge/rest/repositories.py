@@ -10,7 +10,7 @@ from countersign.local.forge.answers import Answer, Call, Refused, invalid, page
 from countersign.local.forge.git import objects
 from countersign.local.forge.git.objects import Entry
 from countersign.local.forge.rest.git_data import commit_json
-from countersign.local.forge.state import permissions
+from countersign.local.forge.state import permissions, pull_requests
 from countersign.local.forge.state.model import Hook, Role, Status
 from countersign.local.forge.state.permissions import Level
 from countersign.local.forge.wire import Json, role_permissions, stamp
@@ -160,6 +160,7 @@ def create_status(call: Call) -> Answer:
     )
     service.store.statuses.put(str(status.id), status)
     creator = service.account(status.creator)
+    pull_requests.merge_what_passes(service, call.repository)
     return Answer(status=201, body=service.wire.status(status, creator))
 
 

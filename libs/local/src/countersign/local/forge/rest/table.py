@@ -120,6 +120,7 @@ def _pulls() -> tuple[Endpoint, ...]:
         ("GET", f"{one}/files", here.pull_files, reads),
         ("GET", comments, here.list_comments, reads),
         ("POST", comments, here.create_comment, writes),
+        ("POST", "/issues/{issue_number}/labels", here.add_labels, writes),
     )
     return tuple(
         Endpoint(method=method, path=REPO + path, handler=handler, need=need)

@@ -53,6 +53,8 @@ class Repository:
     writers: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
+    # Statuses without which nothing is merged by itself.
+    required_checks: tuple[str, ...] = ()
     hooks: tuple[Hook, ...] = ()
 
     @property
@@ -124,6 +126,9 @@ class PullRequest:
     created_at: datetime
     updated_at: datetime
     draft: bool = False
+    labels: tuple[str, ...] = ()
+    # Who had it merged once its checks pass.
+    auto_merge_by: str = ""
     closed_at: datetime | None = None
     merged_at: datetime | None = None
     merged_by: str | None = None

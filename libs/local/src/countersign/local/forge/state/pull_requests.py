@@ -126,6 +126,33 @@ def reopen_pull(
     return opened
 
 
+def enable_auto_merge(
+    service: Service, repository: Repository, pull: PullRequest, *, by: str, expected: str | None
+) -> PullRequest:
+    """Have it merged once its required checks pass; GitHub takes that only while it waits."""
+    if expected and expected != pull_views.head_sha(service, repository, pull):
+        raise Denied("conflict", "Head branch was modified.")
+    if not repository.required_checks:
+        raise Denied("unmergeable", "Pull request Auto merge is not allowed for this repository")
+    if not pull.is_open or pull.draft or _passes(service, repository, pull):
+        raise Denied("unmergeable", "Pull request is in clean status")
+    return service.store.save_pull(repository, replace(pull, auto_merge_by=by))
+
+
+def merge_what_passes(service: Service, repository: Repository) -> None:
+    """Merge what somebody wanted merged once its checks pass, and whose checks have."""
+    for pull in service.store.pulls_of(repository):
+        if pull.is_open and pull.auto_merge_by and _passes(service, repository, pull):
+            merge_pull(service, repository, pull, Merge(), by=pull.auto_merge_by)
+
+
+def _passes(service: Service, repository: Repository, pull: PullRequest) -> bool:
+    head = pull_views.head_sha(service, repository, pull)
+    # The newest of each context comes last.
+    newest = {s.context: s.state for s in service.store.statuses if s.sha == head}
+    return all(newest.get(name) == "success" for name in repository.required_checks)
+
+
 def merge_pull(
     service: Service, repository: Repository, pull: PullRequest, merge: Merge, *, by: str
 ) -> PullRequest:

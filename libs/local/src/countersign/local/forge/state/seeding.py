@@ -64,6 +64,7 @@ class RepositorySeed(_Model):
     writers: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
+    required_checks: tuple[str, ...] = ()
     webhooks: tuple[HookSeed, ...] = ()
 
 
@@ -180,6 +181,7 @@ def add_repository(service: Service, seed: RepositorySeed, files: dict[str, byte
         writers=seed.writers,
         readers=seed.readers,
         protected=seed.protected,
+        required_checks=seed.required_checks,
         hooks=hooks or (old.hooks if old else ()),
     )
     store.save_repository(repository)

@@ -1,0 +1,68 @@
+"""The names and marks of pull requests at one forge, as the administrator's list gives them."""
+
+from string import Formatter
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from countersign.contracts.identity import BRANCH_PREFIX, BRANCH_PREFIX_CHARACTERS_MAX
+
+TITLE_CHARACTERS_MAX: Final = 120
+LABELS_MAX: Final = 10
+# There are forges that take a list separated by commas.
+Label = Annotated[str, StringConstraints(pattern=r"^[^\s,](?:[^\r\n\t,]{0,48}[^\s,])?$")]
+TITLE_PARTS: Final = ("namespace", "pipeline", "environment", "revision")
+
+
+class PullRequestNames(BaseModel):
+    """Names and marks of what is opened there, where the rules of its repositories ask for them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    title: str = Field(
+        default="Promote {pipeline} to {environment}: {revision}",
+        min_length=1,
+        max_length=TITLE_CHARACTERS_MAX,
+        description="Title and first line of the commit, of {namespace}, {pipeline}, "
+        "{environment}, {revision} and words; {{ and }} are brackets.",
+    )
+    branch_prefix: str = Field(
+        default=BRANCH_PREFIX,
+        alias="branchPrefix",
+        pattern=r"^[a-z0-9]+([/-][a-z0-9]+)*$",
+        max_length=BRANCH_PREFIX_CHARACTERS_MAX,
+        description="Folder of its branches. Change it while nothing is open.",
+    )
+    labels: tuple[Label, ...] = Field(
+        default=(),
+        max_length=LABELS_MAX,
+        description="Labels that it is given, where the forge has them.",
+    )
+    draft: bool = Field(
+        default=False,
+        description="Opened as a draft: nobody merges it before somebody calls it ready.",
+    )
+    auto_merge: bool = Field(
+        default=False,
+        alias="autoMerge",
+        description="Whether the forge merges it by itself, in the name of whoever opened it, once "
+        "its required checks pass.",
+    )
+
+    @model_validator(mode="after")
+    def _is_fillable(self) -> Self:
+        try:
+            filled = self.title.format_map(dict.fromkeys(TITLE_PARTS, "x"))
+            parts = [part for part in Formatter().parse(self.title) if part[1] is not None]
+            plain = all(n in TITLE_PARTS and not spec and not how for _, n, spec, how in parts)
+        except (ValueError, KeyError, IndexError, AttributeError):
+            filled, plain = "", False
+        if not all(label.isprintable() for label in self.labels):
+            raise ValueError("a label has hidden characters")
+        if self.draft and self.auto_merge:
+            raise ValueError("a draft is not merged by itself")
+        if not plain or not filled.isprintable() or not filled.strip():
+            raise ValueError(
+                f"title {self.title!r}: words and {{{'}, {'.join(TITLE_PARTS)}}} on one line"
+            )
+        return self
