@@ -16,6 +16,8 @@ _REASONS: Final = {
     404: ForgeRefusal.NOT_FOUND,
 }
 _TOLD_CHARACTERS_MAX: Final = 200
+# What is maintained is not back in a moment.
+PASSES_S: Final = 60.0
 
 
 def body_of(answer: Answer) -> Any:
@@ -46,7 +48,8 @@ class ErrorWords:
     Args:
         told: the forge's own sentence in an answer that is no success; empty for none.
         reason: what an answer means that its status does not tell; of a success too, for a page
-            where people sign in is no answer. None where the status tells all.
+            where people sign in is no answer. `forge_unavailable` passes by itself. None where the
+            status tells all.
 
     """
 
@@ -85,6 +88,9 @@ def check(answer: Answer, sent: Sent, *, host: str, kind: Ways, now_s: float) ->
             raise Retryable(
                 ForgeRefusal.RATE_LIMITED, told, after_s=kind.limits.wait_s(answer.headers, now_s)
             )
+        if reason is ForgeRefusal.FORGE_UNAVAILABLE:
+            after_s = retry_after_s(answer.headers)
+            raise Retryable(reason, told, after_s=PASSES_S if after_s is None else after_s)
         if reason:
             raise Rejected(reason, told)
         _refuse(answer, told)

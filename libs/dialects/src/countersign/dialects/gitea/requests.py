@@ -117,7 +117,7 @@ def commit(place: Place, new: NewCommit) -> Request:
             "message": new.message,
             "files": files,
         },
-        passes=frozenset({403, 404, 409, 422}),
+        passes=frozenset({403, 404, 409, 422, 423}),
     )
 
 

@@ -40,6 +40,8 @@ COMMIT_REFUSALS: Final = CommitRefusals(
     by_status={
         403: ForgeRefusal.FORBIDDEN,
         404: ForgeRefusal.NOT_FOUND,
+        # The repository is archived, as the vendor's description says.
+        423: ForgeRefusal.FORBIDDEN,
         409: ForgeRefusal.CONFLICT,
     },
 )

@@ -10,6 +10,10 @@ from countersign.dialects.statuses import ErrorWords, body_of
 
 _TOLD_MAX: Final = 4
 _FORBIDDEN: Final = 403
+# In maintenance mode, and while a repository is moved.
+# Source: https://docs.gitlab.com/administration/maintenance_mode/#rest-api
+# and https://docs.gitlab.com/api/project_repository_storage_moves/
+_READ_ONLY: Final = ("on a read-only instance", "temporarily read-only")
 _SINGLE_SIGN_ON: Final = ("SAML", "single sign-on", "Single Sign-On")
 
 
@@ -36,8 +40,13 @@ def _texts(node: Any) -> list[str]:
 
 
 def _reason(answer: Answer) -> ForgeRefusal | None:
-    """Tell what a group with SAML enforced wants from what a role forbids."""
-    wanted = answer.status == _FORBIDDEN and any(word in told(answer) for word in _SINGLE_SIGN_ON)
+    """Tell what a group with SAML enforced wants, and what passes, from what a role forbids."""
+    if answer.status != _FORBIDDEN:
+        return None
+    text = told(answer)
+    if any(word in text for word in _READ_ONLY):
+        return ForgeRefusal.FORGE_UNAVAILABLE
+    wanted = any(word in text for word in _SINGLE_SIGN_ON)
     return ForgeRefusal.SIGN_ON_WANTED if wanted else None
 
 
@@ -46,6 +55,22 @@ ERRORS: Final = ErrorWords(told=told, reason=_reason)
 # Source: app/services/files, lib/gitlab/git and the rules of lib/gitlab/checks in the vendor's
 # repository.
 _WORDS: Final = (
+    *(
+        Word(
+            part=part,
+            reason=ForgeRefusal.FORGE_UNAVAILABLE,
+            advice="the instance or the repository is read-only for a while",
+        )
+        for part in _READ_ONLY
+    ),
+    *(
+        Word(
+            part=part,
+            reason=ForgeRefusal.SIGN_ON_WANTED,
+            advice="the group wants a session of its single sign-on; sign in to it at GitLab",
+        )
+        for part in _SINGLE_SIGN_ON
+    ),
     Word(
         part="A file with this name doesn't exist",
         reason=ForgeRefusal.CONFLICT,
@@ -62,8 +87,10 @@ _WORDS: Final = (
         advice="whose token it is may not push there, or a rule protects new branches; allow "
         "branches below 'countersign/'",
     ),
+    # The sentence of `insufficient_scope`.
+    # Source: https://docs.gitlab.com/api/rest/authentication/#impersonate-another-user-sudo
     Word(
-        part="insufficient_scope",
+        part="higher privileges than provided",
         reason=ForgeRefusal.FORBIDDEN,
         advice="the token needs the scope api",
     ),

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from countersign.contracts.errors import Rejected
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import OK, Answer, Request
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import Place
 from countersign.dialects.repositories.questions import Ask
-from countersign.dialects.statuses import message_of
+from countersign.dialects.statuses import PASSES_S, message_of
 
 _TOLD_CHARACTERS_MAX: Final = 200
 # Asks for a branch by its name; there is none where it is answered with anything but success.
@@ -45,7 +45,7 @@ class CommitRefusals:
 
     def find(
         self, ask: Ask, answer: Answer, *, place: Place, branch: str
-    ) -> Conversation[Rejected]:
+    ) -> Conversation[Rejected | Retryable]:
         """Find out what is wrong with a commit that was not made on its new branch.
 
         It is all or nothing everywhere: where the branch is there now, it is somebody else's.
@@ -73,10 +73,12 @@ class CommitRefusals:
                 )
         return None
 
-    def by_words(self, answer: Answer, *, place: Place, branch: str) -> Rejected:
+    def by_words(self, answer: Answer, *, place: Place, branch: str) -> Rejected | Retryable:
         """Tell what is wrong by what the forge says alone."""
         where, told = f"{place.name}: branch {branch!r}", self.told(answer)
         for word in self.words:
+            if word.part in told and word.reason is ForgeRefusal.FORGE_UNAVAILABLE:
+                return Retryable(word.reason, f"{where}: {word.advice}", after_s=PASSES_S)
             if word.part in told:
                 return Rejected(word.reason, f"{where}: {word.advice}")
         said = "".join(c for c in told if c.isprintable())[:_TOLD_CHARACTERS_MAX]
