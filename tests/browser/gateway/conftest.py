@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import prerequisites
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 from unit.gateway.doubles import NOW, Scene
 from unit.gateway.gallery import rich_board
@@ -22,9 +24,17 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PATIENCE_S = 10
+HERE = Path(__file__).parent
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run on one loop, where one browser lives: each visit has a context of its own."""
+    for item in items:
+        if item.path.parent == HERE and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     program = prerequisites.path_or_skip(prerequisites.BROWSER)
     async with async_playwright() as playwright:
@@ -33,7 +43,7 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scene() -> AsyncIterator[Scene]:
     """A gateway that shows the gallery, on a port."""
     made, listener = scene_on_a_port()

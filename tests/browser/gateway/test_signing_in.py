@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from browser.gateway.conftest import eventually
 from doubles.oidc_provider import PUBLIC_CLIENT_ID, fetch, provider
 from playwright.async_api import Browser, expect
@@ -26,7 +27,7 @@ from countersign.process.http.listening import listen
 pytestmark = [pytest.mark.browser]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     installed = await asyncio.to_thread(fetch, tmp_path)
     listener = listen("127.0.0.1", 0)
