@@ -96,7 +96,7 @@ def _taken(place: Place, branch: str) -> Rejected:
 
 def _refusal(
     ask: Ask, answer: Answer, *, place: Place, branch: str, tip: str
-) -> Conversation[Rejected]:
+) -> Conversation[Rejected | Retryable]:
     """Find out what is wrong with a file that was not committed, and leave no empty branch."""
     there = yield from _tip(ask, place, branch)
     if there is None or there.commit != tip:
