@@ -36,6 +36,10 @@ def queue_of(nodeid: str) -> str:
     return next((q for q, paths in WHOLE_SYSTEM.items() if nodeid.startswith(paths)), "")
 
 
+# Of an error in a page, all locals of all frames take seconds to draw.
+PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+
+
 class TwoSystemsAtATime(LoadScopeScheduling):
     """File by file, but those that start the whole system in two queues.
 
@@ -64,6 +68,8 @@ def _logs_as_they_were() -> Iterator[None]:
     """Commands that are called in a test configure logs, for this process as for their own."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    *others, _ = structlog.get_config()["processors"]
+    structlog.configure(processors=[*others, PLAIN])
     yield
     structlog.reset_defaults()
     root.handlers = handlers
