@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
@@ -13,7 +13,9 @@ from conformance.test_writing import BRANCH, RELEASE, TEXT, change, made_or_refu
 from doubles.bitbucket_server.answers import error
 from doubles.bitbucket_server.api import RULE, BitbucketServerApi
 from doubles.forge.state import NOW
+from unit.auditor.test_findings import CALM
 
+from countersign.auditor.checks.findings import judge
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import (
     ForgeUser,
@@ -381,6 +383,39 @@ async def test_token_of_an_account_tells_everything_of_itself(stage: SmallStage)
     assert found.created_at == datetime(2026, 6, 1, 8, tzinfo=UTC)
     assert found.last_used_at == datetime(2026, 11, 30, 8, tzinfo=UTC)
     assert found.repositories is None
+
+
+ROWS = {
+    "write": (["REPO_WRITE", "PROJECT_READ"], {"broad_scope", "owner_is_person"}),
+    "admin": (
+        ["REPO_ADMIN", "PROJECT_ADMIN"],
+        {"broad_scope", "scopes_beyond_need", "owner_is_person"},
+    ),
+    "projects": (
+        ["REPO_WRITE", "PROJECT_WRITE"],
+        {"broad_scope", "scopes_beyond_need", "owner_is_person"},
+    ),
+    "read": (["REPO_READ", "PROJECT_READ"], {"cannot_write", "owner_is_person"}),
+    "not told": (None, {"owner_is_person"}),
+    "of a repository": (None, set[str]()),
+}
+
+
+@pytest.mark.parametrize("case", ROWS)
+async def test_credential_has_exactly_its_findings(stage: SmallStage, case: str) -> None:
+    permissions, codes = ROWS[case]
+    token = http_token(stage, WRITER)
+    if permissions is not None:
+        expiry_ms = int((NOW + timedelta(days=180)).timestamp() * 1000)
+        own = {"permissions": permissions, "expiryDate": expiry_ms, "createdDate": NOW.isoformat()}
+        stage.forge.personal[token] = {**TOLD, **own}
+    if case == "of a repository":
+        api_of(stage).of_nobody.add(token)
+    grant = replace(CALM.grant, forge=stage.http.forge)
+
+    judged = judge(replace(CALM, grant=grant, told=await inspect(stage, token), now=NOW))
+
+    assert {one.code.value for one in judged} == codes | {"use_user_driven_flow"}
 
 
 async def test_token_that_tells_no_end_has_an_unknown_one(stage: SmallStage) -> None:

@@ -38,7 +38,8 @@ from countersign.dialects.repositories.questions import Ask, asking_with
 # Source: https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html
 SCOPES: Final = ScopeRules(
     sufficient=frozenset({"REPO_WRITE", "REPO_ADMIN"}),
-    unbounded=frozenset({"REPO_WRITE", "REPO_ADMIN", "PROJECT_WRITE", "PROJECT_ADMIN"}),
+    # None is narrowed to a repository; what there is of a project's comes besides.
+    unbounded=frozenset({"REPO_WRITE", "REPO_ADMIN"}),
     powerful=frozenset({"REPO_ADMIN", "PROJECT_ADMIN"}),
     harmless=frozenset({"REPO_READ", "PROJECT_READ"}),
     meanings={
