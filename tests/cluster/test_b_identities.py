@@ -80,7 +80,13 @@ def test_process_is_nobody_and_writes_nowhere(installed: Machine, service: str) 
 def test_pod_holds_its_own_secrets_only(installed: Machine, service: str) -> None:
     seen = json.loads(installed.run_in(service, _PROCESS))
 
-    others = {"watcher": {"webhooks"}, "approval": {"clients"}, "gateway": {"oidc", "sessions"}}
+    others = {
+        "watcher": {"webhooks"},
+        "approval": {"clients"},
+        # Private keys of GitHub Apps, where there are any.
+        "pr-writer": {"apps"},
+        "gateway": {"oidc", "sessions"},
+    }
     assert set(seen["mounted"]) == {"nkey", "bus"} | others.get(service, set())
     own = installed.run_in(service, "print(open('/var/run/countersign/nkey/seed').read())").strip()
     assert own == installed.secret(f"countersign-nkey-{service}", "seed").decode().strip()
