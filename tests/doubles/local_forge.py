@@ -87,6 +87,7 @@ class Access(TypedDict, total=False):
     readers: Sequence[str]
     protected: Sequence[str]
     required_checks: Sequence[str]
+    former_names: Sequence[str]
     webhooks: Sequence[tuple[str, str]]
 
 

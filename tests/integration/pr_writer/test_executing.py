@@ -582,6 +582,20 @@ async def test_app_mints_a_token_for_the_one_repository_and_revokes_it(
     assert runner.calls[-1] == "revoke the token"
 
 
+async def test_repository_that_was_renamed_is_called_by_its_new_name(
+    story: Story, runner: Runner
+) -> None:
+    old = REPOSITORY.replace("fleet", "armada")
+    story.forge.repository(REPOSITORY, writers=["robot"], former_names=[old])
+
+    failure = await runner.fail(story.job(story.requested(repository=old)))
+
+    assert failure.reason is FailureReason.NOT_FOUND
+    assert f"'{old}'" in failure.message
+    assert f"'{REPOSITORY}'" in failure.message
+    assert story.open_pulls() == []
+
+
 def marking(story: Story, **marks: Any) -> None:
     """Let the administrator say how pull requests are marked there."""
     names = PullRequestNames.model_validate(marks)

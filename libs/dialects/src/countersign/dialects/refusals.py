@@ -16,6 +16,8 @@ class ForgeRefusal(StrEnum):
     FORBIDDEN = "forbidden"
     SIGN_ON_WANTED = "sign_on_wanted"
     NOT_FOUND = "not_found"
+    # It is at another address now.
+    MOVED = "moved"
     # For good: by a rule, a hook, or a name that is in the way.
     REFUSED = "refused"
     FORGE_NOT_LISTED = "forge_not_listed"

@@ -20,6 +20,14 @@ _TOLD_CHARACTERS_MAX: Final = 200
 PASSES_S: Final = 60.0
 
 
+class Redirected(Rejected):
+    """The forge points elsewhere, where nobody goes with a token; `location` as it says it."""
+
+    def __init__(self, message: str, *, location: str) -> None:
+        super().__init__(ForgeRefusal.BAD_ANSWER, message)
+        self.location = location
+
+
 def body_of(answer: Answer) -> Any:
     """Return the JSON of a refusal, or none where it is something else."""
     if "json" not in answer.headers.get("content-type", ""):
@@ -116,8 +124,9 @@ def _refuse(answer: Answer, told: str) -> NoReturn:
     if status >= 500 or status == 408:  # noqa: PLR2004
         raise Retryable(ForgeRefusal.FORGE_UNAVAILABLE, told, after_s=retry_after_s(answer.headers))
     if 300 <= status < 400:  # noqa: PLR2004
-        raise Rejected(
-            ForgeRefusal.BAD_ANSWER, f"{told}; redirects are not followed, was it renamed?"
+        raise Redirected(
+            f"{told}; redirects are not followed, was it renamed?",
+            location=answer.headers.get("location", ""),
         )
     reason = _REASONS.get(status, ForgeRefusal.REFUSED)
     raise Rejected(reason, told)

@@ -11,7 +11,7 @@ from typing import Final
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import OK, Answer, Token
+from countersign.dialects.exchange import OK, Answer, Request, Token
 from countersign.dialects.gitea import answers, requests
 from countersign.dialects.gitea.files import leaves, list_tree, read_files
 from countersign.dialects.gitea.words import COMMIT_REFUSALS
@@ -26,8 +26,10 @@ from countersign.dialects.repositories.contents import (
     summaries_of,
 )
 from countersign.dialects.repositories.interface import LookScope, View
+from countersign.dialects.repositories.moves import moved, name_after
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
 from countersign.dialects.repositories.questions import Wanted, asking_with
+from countersign.dialects.statuses import Redirected
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
 OPEN_PAGES_MAX: Final = 4
@@ -54,7 +56,9 @@ class GiteaRepository:
 
     def look(self, place: Place, scope: LookScope) -> Conversation[View]:
         """Everything in one round, and pull requests that fill more than one page in a second."""
-        first = yield from self._ask(
+        # Moved ones are told by any of these, whose answers come together.
+        first = yield from self._first(
+            place,
             requests.user(),
             requests.repository(place),
             requests.branch(place, place.base_branch),
@@ -84,6 +88,17 @@ class GiteaRepository:
                 folders=answers.folders_in(tree, base=view.base),
                 files=answers.files_in(dict(zip(scope.files, files, strict=True))),
             )
+
+    def _first(self, place: Place, *asked: Request) -> Conversation[Sequence[Answer]]:
+        """Ask what may be answered with the address of a repository that was moved.
+
+        Source: https://github.com/go-gitea/gitea/blob/main/services/context/repo.go
+        """
+        try:
+            return (yield from self._ask(*asked))
+        except Redirected as elsewhere:
+            to = name_after(elsewhere.location, "/api/v1/repos/")
+            raise moved(place, to) from elsewhere
 
     def _open_pulls(self, place: Place, first: Answer) -> Conversation[tuple[Pull, ...]]:
         name = "list pull requests"

@@ -192,6 +192,14 @@ def open_pull(
     return {"query": query, "variables": {"input": given, **variables}}
 
 
+def renamed(place: Place) -> Sent:
+    """The name of a repository now, also by a former one."""
+    query = """query Renamed($owner: String!, $name: String!) {
+  repository(owner: $owner, name: $name, followRenames: true) { nameWithOwner }
+}"""
+    return {"query": query, "variables": {"owner": place.owner, "name": place.repository}}
+
+
 def merge_method(place: Place) -> Sent:
     """The method by which this viewer's merges are made there."""
     query = """query Method($owner: String!, $name: String!) {

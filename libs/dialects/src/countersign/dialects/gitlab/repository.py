@@ -11,7 +11,7 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import OK, Answer, Token
+from countersign.dialects.exchange import OK, Answer, Request, Token
 from countersign.dialects.gitlab import answers, requests
 from countersign.dialects.gitlab.files import folders, list_tree, read_files
 from countersign.dialects.gitlab.words import COMMIT_REFUSALS
@@ -25,8 +25,10 @@ from countersign.dialects.repositories.contents import (
     summaries_of,
 )
 from countersign.dialects.repositories.interface import LookScope, View
+from countersign.dialects.repositories.moves import moved, number_after
 from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
 from countersign.dialects.repositories.questions import Wanted, asking_with
+from countersign.dialects.statuses import Redirected
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
 OPEN_PAGES_MAX: Final = 2
@@ -51,7 +53,8 @@ class GitLabRepository:
 
     def look(self, place: Place, scope: LookScope) -> Conversation[View]:
         """Everything in one round, and in a second what depends on the first."""
-        first = yield from self._ask(
+        first = yield from self._first(
+            place,
             requests.user(),
             requests.project(place),
             requests.branch(place, place.base_branch),
@@ -129,6 +132,22 @@ class GitLabRepository:
             return None
         with shapes.reading("ask for the role"):
             return shapes.number(answer.json(), "access_level", least=0) >= answers.DEVELOPER
+
+    def _first(self, place: Place, *asked: Request) -> Conversation[Sequence[Answer]]:
+        """Ask what may be answered with the id of a project that was moved; it tells its name.
+
+        Source: https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/helpers.rb
+        """
+        try:
+            return (yield from self._ask(*asked))
+        except Redirected as elsewhere:
+            number = number_after(elsewhere.location, "/projects/")
+            if not number:
+                raise moved(place, "") from elsewhere
+            (project,) = yield from self._ask(requests.project_of(number))
+            with shapes.reading("look at the repository"):
+                to = shapes.text(project.json(), "path_with_namespace")
+            raise moved(place, to) from elsewhere
 
     def _pages(
         self, first: Answer, place: Place, *, pages_max: int, head_branch: str = ""

@@ -29,6 +29,11 @@ def project(place: Place) -> Request:
     return _get("read the repository", path_of(place))
 
 
+def project_of(number: str) -> Request:
+    """Read a project by its id, which survives a renaming."""
+    return _get("read the repository", f"/projects/{number}")
+
+
 def member(place: Place, user_id: str) -> Request:
     """Ask for somebody's role, also such as a group brings.
 

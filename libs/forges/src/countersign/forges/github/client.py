@@ -26,7 +26,7 @@ from countersign.dialects.repositories.contents import (
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
-from countersign.forges.github.node_ids import GraphQL, NodeIds
+from countersign.forges.github.node_ids import GraphQL, NodeIds, found
 from countersign.forges.http import ForgeHttp
 
 PULL_PAGES_MAX: Final = 20
@@ -52,7 +52,7 @@ class GitHub:
         name = "look at the repository"
         answer, data, errors = await self._graph.query(documents.look(place, scope), name=name)
         with shapes.reading(name):
-            repository = wire.repository_of(data, errors, place)
+            repository = await found(self._graph, data, errors, place)
         # A pull request that is gone, for one, is no reason to stop; the rest is checked by shape.
         graphql.refuse([e for e in errors if e.get("type") != "NOT_FOUND"], where=place.name)
         with shapes.reading(name):

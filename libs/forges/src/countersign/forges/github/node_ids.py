@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.exchange import BODY_BYTES_MAX, Answer, Basic, Request
 from countersign.dialects.github import documents, graphql, wire
 from countersign.dialects.github.addresses import graphql_url
+from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import Place, Tip
 from countersign.dialects.repositories.interface import LookScope
+from countersign.dialects.repositories.moves import moved
 from countersign.forges.http import ForgeHttp
 
 Json = Any
@@ -31,6 +34,29 @@ class GraphQL:
         )
         answer = await self._http.send(request, self._token)
         return answer, *graphql.data_of(answer, where=name)
+
+
+async def found(
+    graph: GraphQL, data: dict[str, Json], errors: list[dict[str, Json]], place: Place
+) -> Json:
+    """Return the repository of a look; of one that was moved GitHub is asked where to.
+
+    Raises:
+        Rejected: `moved`, or as `repository_of`.
+
+    """
+    try:
+        return wire.repository_of(data, errors, place)
+    except Rejected as error:
+        if error.reason != ForgeRefusal.NOT_FOUND:
+            raise
+        name = "ask for its new name"
+        _, data, _ = await graph.query(documents.renamed(place), name=name)
+        with shapes.reading(name):
+            there = shapes.maybe_fields(data, "repository")
+            if there is None:
+                raise
+            raise moved(place, shapes.text(there, "nameWithOwner")) from error
 
 
 class NodeIds:

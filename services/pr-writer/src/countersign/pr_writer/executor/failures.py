@@ -15,6 +15,7 @@ FORGE_FAILURES: Final[Mapping[ForgeRefusal, FailureReason]] = {
     ForgeRefusal.FORBIDDEN: FailureReason.FORBIDDEN,
     ForgeRefusal.SIGN_ON_WANTED: FailureReason.SIGN_ON_WANTED,
     ForgeRefusal.NOT_FOUND: FailureReason.NOT_FOUND,
+    ForgeRefusal.MOVED: FailureReason.NOT_FOUND,
     ForgeRefusal.REFUSED: FailureReason.REFUSED,
     ForgeRefusal.FORGE_NOT_LISTED: FailureReason.FORGE_NOT_LISTED,
     ForgeRefusal.BAD_AUTHORITY: FailureReason.CREDENTIAL_MISSING,

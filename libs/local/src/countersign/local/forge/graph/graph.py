@@ -109,8 +109,18 @@ def _mutate(mutation: Mutation, view: View, _: object, *, input: dict[str, Any])
     return mutation(view, input)
 
 
-def _repository(view: View, _: object, *, owner: str, name: str, **__: object) -> Node:
-    found = view.service.store.repository(owner, name)
+def _repository(
+    view: View,
+    _: object,
+    *,
+    owner: str,
+    name: str,
+    followRenames: bool = True,  # noqa: N803 - GitHub's name and form
+) -> Node:
+    store, called = view.service.store, f"{owner}/{name}".lower()
+    found = store.repository(owner, name)
+    if found is None and followRenames:
+        found = next((r for r in store.repositories if called in r.former_names), None)
     if found is None or refusal(view.caller, found, Need("metadata")):
         fail("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
     return view.repository(found)

@@ -56,6 +56,8 @@ class Repository:
     # Statuses without which nothing is merged by itself.
     required_checks: tuple[str, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    # By which it is still found where renames are followed.
+    former_names: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

@@ -65,6 +65,7 @@ class RepositorySeed(_Model):
     readers: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     required_checks: tuple[str, ...] = ()
+    former_names: tuple[str, ...] = ()
     webhooks: tuple[HookSeed, ...] = ()
 
 
@@ -182,6 +183,7 @@ def add_repository(service: Service, seed: RepositorySeed, files: dict[str, byte
         readers=seed.readers,
         protected=seed.protected,
         required_checks=seed.required_checks,
+        former_names=seed.former_names,
         hooks=hooks or (old.hooks if old else ()),
     )
     store.save_repository(repository)
