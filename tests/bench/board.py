@@ -27,7 +27,7 @@ from unit.gateway.gallery import many_pipelines
 from unit.gateway.serving import scene_on_a_port, serving
 from unit.gateway.stories import Pipeline
 
-EVENTS, PAINTS, ASKED = 50, 7, 15
+EVENTS, UNSEEN, PAINTS, ASKED = 50, 20, 7, 15
 # Pipelines of five environments each, and pages that are open.
 SIZES: Final = ((1_000, 100), (5_000, 200))
 TABS: Final = 10
@@ -135,7 +135,7 @@ async def _view(url: str, viewers: int, results: Connection) -> None:
     results.send(seen)
 
 
-async def fan_out(scene: Scene, viewers: int) -> None:
+async def fan_out(scene: Scene, *, pipelines: int, viewers: int) -> None:
     mine, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
         target=view, args=(scene.public_url, viewers, theirs)
@@ -143,6 +143,12 @@ async def fan_out(scene: Scene, viewers: int) -> None:
     process.start()
     theirs.close()
     await asyncio.to_thread(mine.recv)
+    unseen = Pipeline(f"service-{pipelines - 1:04d}", namespace=f"team-{(pipelines - 1) // 12:03d}")
+    began_s = time.process_time()
+    for i in range(UNSEEN):
+        scene.tell(unseen.promotion("prod", f"8.{i}.0").requested)
+        await asyncio.sleep(0.1)
+    unseen_cpu_ms = (time.process_time() - began_s) * 1000 / UNSEEN
     told: list[float] = []
     pipeline = Pipeline("service-0002", namespace="team-000")
     began_s = time.process_time()
@@ -156,6 +162,7 @@ async def fan_out(scene: Scene, viewers: int) -> None:
     await asyncio.to_thread(process.join)
     print(spread(f"event to {viewers} open pages", [at - told[i] for i, at in seen]))
     print(f"{'… CPU of the gateway for each event':<48} mean   {cpu_ms:7.1f} ms")
+    print(f"{'… of one of a track on none of the pages':<48} mean   {unseen_cpu_ms:7.1f} ms")
 
 
 async def measure(pipelines: int, viewers: int) -> None:
@@ -174,7 +181,7 @@ async def measure(pipelines: int, viewers: int) -> None:
     async with serving(scene, listener):
         await answers(scene, pipelines)
         await paints(scene, pipelines)
-        await fan_out(scene, viewers)
+        await fan_out(scene, pipelines=pipelines, viewers=viewers)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{'memory at its highest, RSS':<48} {memory:.0f} MiB")
 
