@@ -9,11 +9,12 @@ from unit.gateway.stories import ADA, GRACE, Pipeline, ago
 
 from countersign.contracts.messages import Person, PipelineDeleted
 from countersign.gateway.access.people import LocalAccess
+from countersign.gateway.gate_states import Show
 from countersign.gateway.interfaces import FeedStatus, rights
 from countersign.gateway.live.hub import LAST, QUEUE_MESSAGES_MAX, Client
 from countersign.gateway.live.rendition import View
 from countersign.gateway.model import GateKey, PipelineKey
-from countersign.gateway.view.boards import Query, counts_of, waiting_of
+from countersign.gateway.view.boards import Query, board, counts_of, shown_of, waiting_of
 from countersign.gateway.view.tallies import Tallies
 
 CHECKOUT = Pipeline("checkout", namespace="shop")
@@ -75,6 +76,25 @@ def test_tally_is_what_counting_anew_gives_whatever_happens(seed: int) -> None:
         if i == 30:
             scene.projection.forget("PROMOTIONS")
         assert_right(scene, tallies, namespace=choices.choice(("", "shop", "team-001")))
+
+
+@pytest.mark.parametrize("show", Show)
+@pytest.mark.parametrize(("words", "namespace"), [("", ""), ("9.0", ""), ("", "shop"), ("x", "y")])
+@pytest.mark.parametrize("page", [1, 2, 99])
+def test_open_page_follows_the_tracks_that_its_board_shows(
+    show: Show, words: str, namespace: str, page: int
+) -> None:
+    scene = Scene()
+    rich_board(scene)
+    many_pipelines(scene, count=90)
+    query, may = Query(show, words, namespace, page), rights(scene.access, GRACE)
+    tally = Tallies(scene.projection, scene.access).of(GRACE, audience="")
+
+    made = board(scene.projection.tracks(), query, may=may, totals=tally.totals(namespace))
+
+    assert made == board(scene.projection.tracks(), query, may=may)
+    shown = shown_of(scene.projection.tracks(), query, may=may)
+    assert shown == {t.key for t in made.tracks}
 
 
 def test_reader_who_falls_behind_is_told_to_come_again() -> None:

@@ -107,15 +107,10 @@ class Row:
 
 def table(site: Site, static: StaticFiles, documents: Documents) -> tuple[Row, ...]:
     seen: Shown = {"visibility": site.visibility, "screen": site.screen}
-    board, record, history = BoardPages(**seen), RecordPages(**seen), HistoryPages(**seen)
+    record, history = RecordPages(**seen), HistoryPages(**seen)
+    board = BoardPages(**seen, tallies=site.hub.tallies)
     promotions = PromotionPages(**seen, approval=site.approval)
-    actions = Actions(
-        visibility=site.visibility,
-        approval=site.approval,
-        accounts=site.accounts,
-        hub=site.hub,
-        screen=site.screen,
-    )
+    actions = Actions(**seen, approval=site.approval, accounts=site.accounts, hub=site.hub)
     callbacks = Callbacks(
         approval=site.approval,
         projection=site.visibility.projection,

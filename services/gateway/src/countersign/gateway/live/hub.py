@@ -66,7 +66,7 @@ class Hub:
         self._projection = projection
         self._templates = templates
         self._access = access
-        self._tallies = Tallies(projection, access)
+        self.tallies = Tallies(projection, access)
         self._pause = pause
         self._clients: set[Client] = set()
         self._dirty: OrderedDict[PipelineKey, set[str]] = OrderedDict()
@@ -222,7 +222,7 @@ class Hub:
             return []
         may = rights(self._access, person)
         parts = [rendering.track(k, may=may) for k in seen if k in view.shown]
-        parts.append(rendering.summary(self._tallies, person, namespace=namespace))
+        parts.append(rendering.summary(self.tallies, person, namespace=namespace))
         if any(k not in view.shown and self._is_new(k, view) for k in seen):
             parts.append(self._new_tracks(client))
         return parts

@@ -8,6 +8,7 @@ from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.html.documents import Documents
 from countersign.gateway.refusals import Refusal
 from countersign.gateway.view.boards import board, read_query
+from countersign.gateway.view.tallies import Tallies
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import session_of
 
@@ -15,8 +16,9 @@ from countersign.gateway.web.guards import session_of
 class BoardPages:
     """All tracks that somebody may see."""
 
-    def __init__(self, *, visibility: Visibility, screen: Screen) -> None:
+    def __init__(self, *, visibility: Visibility, screen: Screen, tallies: Tallies) -> None:
         self._visibility = visibility
+        self._tallies = tallies
         self._screen = screen
 
     async def board(self, request: Request) -> Response:
@@ -26,7 +28,9 @@ class BoardPages:
             return HTMLResponse(html, status_code=503)
         query = read_query(dict(request.query_params))
         may = self._visibility.may(person)
-        shown = board(self._visibility.tracks(person), query, may=may)
+        tally = self._tallies.of(person, audience=self._visibility.access.audience(person))
+        totals = tally.totals(query.namespace)
+        shown = board(self._visibility.tracks(person), query, may=may, totals=totals)
         view = {
             "view": "board",
             "show": shown.query.show.value,

@@ -18,7 +18,7 @@ from countersign.gateway.live.rendition import View
 from countersign.gateway.live.sse import encode_event
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.refusals import Refusal
-from countersign.gateway.view.boards import board, read_query
+from countersign.gateway.view.boards import read_query, shown_of
 from countersign.gateway.view.projection import Position
 from countersign.gateway.web.guards import session_of
 from countersign.telemetry.metrics import gauge
@@ -62,8 +62,7 @@ class Events:
         if kind == "board":
             asked, person = read_query(dict(query)), session_of(request).person
             tracks, may = self._visibility.tracks(person), self._visibility.may(person)
-            shown = board(tracks, asked, may=may).tracks
-            return View(board=asked, shown=frozenset(t.key for t in shown), since=since)
+            return View(board=asked, shown=shown_of(tracks, asked, may=may), since=since)
         if kind in {"pipeline", "gate", "sheet"}:
             return View(
                 pipeline=PipelineKey(query.get("namespace", ""), query.get("name", "")),

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from countersign.gateway.gate_states import Show
-from countersign.gateway.model import GateKey, GateView, May, Track
+from countersign.gateway.model import GateKey, GateView, May, PipelineKey, Track
 
 PAGE_TRACKS: Final = 60  # what a page holds unless one namespace has more
 QUERY_CHARACTERS_MAX: Final = 200
@@ -120,21 +120,34 @@ class Board:
         return tuple(t for g in self.groups for t in g.tracks)
 
 
-def board(tracks: Sequence[Track], query: Query, *, may: May) -> Board:
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """The counts of a scope, and all that waits there."""
+
+    counts: dict[Show, int]
+    waiting: Sequence[Waiting]
+
+
+def board(
+    tracks: Sequence[Track], query: Query, *, may: May, totals: Totals | None = None
+) -> Board:
     """Put one page of the board together.
 
     Args:
         tracks: all that the viewer may see, by namespace and name.
         query: what of them.
         may: nothing waits for somebody who may not promote there.
+        totals: of the query's namespace, where they are known already.
 
     """
     everything, tracks = tracks, _scoped(tracks, query)
-    found = [t for t in tracks if matches(t, query, may=may)]
+    found = _found(tracks, query, may=may)
     pages = paginate(found)
     page = min(query.page, max(1, len(pages)))
     shown = pages[page - 1] if pages else []
-    waiting = waiting_of(tracks, may=may)
+    totals = totals or Totals(
+        counts=counts_of(tracks, may=may), waiting=waiting_of(tracks, may=may)
+    )
     return Board(
         query=Query(query.show, query.words, query.namespace, page),
         groups=tuple(
@@ -145,10 +158,23 @@ def board(tracks: Sequence[Track], query: Query, *, may: May) -> Board:
         shown=len(shown),
         found=len(found),
         total=len(tracks),
-        counts=counts_of(tracks, may=may),
-        waiting=tuple(waiting),
+        counts=totals.counts,
+        waiting=tuple(totals.waiting),
         namespaces=tuple(dict.fromkeys(t.key.namespace for t in everything)),
     )
+
+
+def shown_of(tracks: Sequence[Track], query: Query, *, may: May) -> frozenset[PipelineKey]:
+    """Return the pipelines that the same page shows."""
+    pages = paginate(_found(_scoped(tracks, query), query, may=may))
+    page = min(query.page, len(pages))
+    return frozenset(t.key for t in pages[page - 1]) if pages else frozenset()
+
+
+def _found(tracks: Sequence[Track], query: Query, *, may: May) -> Sequence[Track]:
+    if query.show is Show.ALL and not query.words:
+        return tracks
+    return [t for t in tracks if matches(t, query, may=may)]
 
 
 def _scoped(tracks: Sequence[Track], query: Query) -> Sequence[Track]:

@@ -13,7 +13,7 @@ from countersign.contracts.messages import Person
 from countersign.gateway.gate_states import Show
 from countersign.gateway.interfaces import Access
 from countersign.gateway.model import GateKey, May, PipelineKey, Track
-from countersign.gateway.view.boards import Waiting, counts_of, in_order, waiting_of
+from countersign.gateway.view.boards import Totals, Waiting, counts_of, in_order, waiting_of
 from countersign.gateway.view.projection import Projection
 
 # Audiences of open pages; each costs about 100 bytes for a pipeline that it may see.
@@ -39,6 +39,9 @@ class Tally:
     _shares: dict[PipelineKey, _Share] = field(default_factory=dict)
     _sums: dict[str, Counter[Show]] = field(default_factory=dict)
     _waiting: dict[PipelineKey, tuple[Waiting, ...]] = field(default_factory=dict)
+
+    def totals(self, namespace: str) -> Totals:
+        return Totals(counts=self.counts(namespace), waiting=self.waiting(namespace))
 
     def counts(self, namespace: str) -> dict[Show, int]:
         sums = self._sums.get(namespace, Counter())
