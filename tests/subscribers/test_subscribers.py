@@ -54,7 +54,7 @@ async def test_tool_gets_every_kind_of_event(server: LocalServer) -> None:
     found: set[str] = set()
     try:
         api = client.jetstream(prefix=API_PREFIX)
-        for stream, count in (("PROMOTIONS", 17), ("PIPELINES", 2), ("TOKENS", 2)):
+        for stream, count in (("PROMOTIONS", 17), ("PIPELINES", 2), ("TOKENS", 3)):
             durable = await api.pull_subscribe_bind(consumer="reader-tool", stream=stream)
             for _ in range(count):
                 (message,) = await durable.fetch(1, timeout=5)
