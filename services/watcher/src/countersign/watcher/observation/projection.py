@@ -22,7 +22,7 @@ from countersign.watcher.decision.contents import is_there
 from countersign.watcher.observation.credentials import Credentials
 
 # Of promotions that are over only the latest matter for the chain of their environment.
-OVER_KEPT_MAX: Final = 64
+OVER_KEPT_MAX: Final = 16
 # As many are looked at of a Pipeline.
 ENVIRONMENTS_MAX: Final = 100
 
