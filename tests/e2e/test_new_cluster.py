@@ -31,7 +31,7 @@ _TRACK: Final = re.compile(
     rf'<article class="track [^>]* aria-label="{NAMESPACE}/([^"]+)">(.*?)</article>', re.DOTALL
 )
 _ENVIRONMENT: Final = re.compile(
-    r'<span class="environment-name"[^>]*>(.*?)</span>\s*<span class="runs">(.*?)'
+    r'<span class="environment-name"[^>]*>(.*?)</span>.*?<span class="runs">(.*?)'
     r'<span class="line"[^>]*>(.*?)</li>',
     re.DOTALL,
 )

@@ -22,6 +22,7 @@ from countersign.contracts.messages import (
     PipelineObserved,
     PullRequestUpdated,
     RevocationOutcome,
+    SessionEnded,
     TokenChecked,
     TokenKind,
     TokenRisk,
@@ -118,6 +119,7 @@ def test_every_reason_that_shuts_a_gate_is_put_into_words() -> None:
 
 def test_every_event_of_a_promotion_is_a_moment() -> None:
     silent = {PipelineObserved, PipelineDeleted, TokenChecked, TokenUsed, PullRequestUpdated}
+    silent |= {SessionEnded}
 
     assert set(moments.MOMENTS) == set(EVENTS) - silent
 

@@ -98,6 +98,8 @@ class GiteaRepository:
             return (yield from self._ask(*asked))
         except Redirected as elsewhere:
             to = name_after(elsewhere.location, "/api/v1/repos/")
+            if not to:
+                raise
             raise moved(place, to) from elsewhere
 
     def _open_pulls(self, place: Place, first: Answer) -> Conversation[tuple[Pull, ...]]:

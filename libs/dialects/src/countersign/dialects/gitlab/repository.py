@@ -143,7 +143,7 @@ class GitLabRepository:
         except Redirected as elsewhere:
             number = number_after(elsewhere.location, "/projects/")
             if not number:
-                raise moved(place, "") from elsewhere
+                raise
             (project,) = yield from self._ask(requests.project_of(number))
             with shapes.reading("look at the repository"):
                 to = shapes.text(project.json(), "path_with_namespace")
