@@ -2,6 +2,7 @@
 
 import re
 import typing
+from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
@@ -10,6 +11,7 @@ from reference import ROOT
 
 from countersign.contracts.forge_list import KIND_BY_NAME, Forge
 from countersign.contracts.messages import ForgeKind
+from countersign.dialects.capabilities import Capabilities, Revoker
 from countersign.dialects.kind import Kind
 from countersign.dialects.kinds import KINDS
 from countersign.forges.clients import CLIENTS
@@ -42,12 +44,6 @@ WHATEVER_THE_FORGE = frozenset(
     {
         "libs/telemetry/src/countersign/telemetry/redaction.py",
         "services/pr-writer/src/countersign/pr_writer/jobs/files.py",
-    }
-)
-# What stands elsewhere until its part of the dialect has moved; the list only becomes shorter.
-NOT_YET = frozenset(
-    {
-        "services/watcher/src/countersign/watcher/decision/observations.py",
     }
 )
 
@@ -83,17 +79,55 @@ def test_only_its_folders_and_the_tables_name_a_forge(name: str) -> None:
         and name in ADDRESS.sub("", path.read_text()).lower()
     }
 
-    assert guilty <= (NOT_YET if name == "github" else frozenset())
+    assert guilty == set()
 
 
 def test_recipe_names_both_tables_and_every_part_of_a_row() -> None:
     recipe = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a forge\n")[2]
     recipe = recipe.partition("\n## ")[0]
-    parts = {field.name for field in fields(Kind)} - {"kind", "opens_pulls"}
+    parts = {field.name for field in fields(Kind)} - {"kind"}
 
     assert all(f"`{table}`" in recipe for table in TABLES if "messages" not in table)
     assert {part for part in parts if part not in recipe.lower()} == set()
 
 
-def test_every_kind_that_is_written_to_has_a_client() -> None:
-    assert {row.kind for row in KINDS.values() if row.opens_pulls} == set(CLIENTS)
+def test_every_kind_has_a_client() -> None:
+    assert set(CLIENTS) == set(KINDS)
+
+
+# Rows of the comparison for people, and whether a cell says yes.
+COMPARED: dict[str, Callable[[str, Capabilities], bool]] = {
+    "reach of a person's token": lambda cell, c: (
+        ("narrowed" in cell) == c.narrows
+        and ("`broadTokens: accept`" in cell) == c.wants_acceptance
+    ),
+    "signing in by a code": lambda cell, c: cell.startswith("where") == c.device_flow,
+    "after its use": lambda cell, c: (cell == "revoked") == (c.revoked_by is not Revoker.NOBODY),
+    "stored token: expiry": lambda cell, c: cell.startswith("told") == c.tells_expiry,
+    "stored token: last used": lambda cell, c: cell.startswith("told") == c.tells_last_use,
+    "token of an application": lambda cell, c: cell.startswith("yes") == c.app_tokens,
+    "one commit for many files": lambda cell, c: (
+        (cell != "one commit a file, all or none") == c.one_commit_many_files
+    ),
+    "labels; drafts; merges": lambda cell, c: (
+        [part == "yes" for part in (cell.split("; ") * 3)[:3]]
+        == [c.labels, c.drafts, c.auto_merges]
+    ),
+    "commits of the API": lambda cell, c: (cell != "no") == c.signs_api_commits,
+}
+
+
+@pytest.mark.parametrize("row", COMPARED)
+def test_comparison_of_forges_says_what_the_table_says(row: str) -> None:
+    text = (ROOT / "docs/forges/README.md").read_text()
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    (names,) = (cells[1:] for cells in lines if cells[0] == "`kind`")
+    (told,) = (cells[1:] for cells in lines if cells[0].startswith(row))
+
+    agrees = {
+        name: COMPARED[row](cell, KINDS[KIND_BY_NAME[name]].capabilities)
+        for cell_names, cell in zip(names, told, strict=True)
+        for name in re.findall(r"[a-z-]+", cell_names)
+    }
+
+    assert agrees == dict.fromkeys(KIND_BY_NAME, True)

@@ -64,7 +64,6 @@ async def _is_opened_by_its_approver(site: Site) -> None:
     assert opened.files == (f"apps/{DELEGATED}/prod.yaml",)
     _holds_the_new_version(site, DELEGATED, author="ada")
     dialect = KINDS[site.entry.forge_kind].oauth
-    assert dialect is not None
     if dialect.revoke is None:
         assert revoked.outcome is m.RevocationOutcome.FORGOTTEN
     else:

@@ -88,10 +88,9 @@ def test_reach_is_only_asked_for_where_it_was_accepted(broad: str) -> None:
 
 @pytest.mark.parametrize("row", KINDS.values(), ids=lambda row: row.title)
 def test_capabilities_say_what_the_dialect_can(row: Kind) -> None:
-    if row.oauth is not None:
-        assert row.capabilities.narrows is (row.oauth.narrow is not None)
-        assert (row.capabilities.revoked_by is not Revoker.NOBODY) is (row.oauth.revoke is not None)
-        assert row.capabilities.narrows is (row.capabilities.reach is Reach.ONE_REPOSITORY)
+    assert row.capabilities.narrows is (row.oauth.narrow is not None)
+    assert (row.capabilities.revoked_by is not Revoker.NOBODY) is (row.oauth.revoke is not None)
+    assert row.capabilities.narrows is (row.capabilities.reach is Reach.ONE_REPOSITORY)
 
 
 def test_sign_in_leads_to_the_forge_its_kind_and_what_the_administrator_adds() -> None:

@@ -136,7 +136,7 @@ def test_accepting_broad_tokens_changes_nothing_where_tokens_are_narrow() -> Non
 def test_token_is_only_offered_where_somebody_can_delegate_one(kind: ForgeKind) -> None:
     forge, wanted = entry(kind), KINDS[kind].capabilities.wants_acceptance
 
-    assert (delegation_at(forge).refusal == "") == (KINDS[kind].oauth is not None and not wanted)
+    assert (delegation_at(forge).refusal == "") == (not wanted)
 
 
 async def test_forge_without_an_application_says_so_instead_of_a_dead_button() -> None:

@@ -50,7 +50,8 @@ class Capabilities:
         app_tokens: an application can mint a token for one repository, in no person's name.
         one_commit_many_files: a commit can change many files at once.
         reads_by_id: files and folders have ids by which they can be read and remembered.
-        signs_api_commits: commits made by the API are signed by the forge.
+        signs_api_commits: commits made by the API are signed by the forge, at some only where its
+            administrator set that up.
         device_flow: a person can sign in on another device.
         labels: a pull request can be given labels, with no more than a promotion's token may do.
         drafts: a pull request can be opened as a draft.

@@ -22,11 +22,9 @@ class Kind:
     Args:
         title: what people call it.
         errors: the way it words its refusals.
-        oauth: none while nobody can delegate there.
-        inspection: none while stored tokens cannot be asked about.
-        repository: conversations with a repository; none for a kind that has a client of its own,
-            or is not written to yet.
-        opens_pulls: whether its repositories can be written to.
+        oauth: how people delegate there.
+        inspection: what stored tokens are asked.
+        repository: conversations with a repository; none for a kind that has a client of its own.
 
     """
 
@@ -35,9 +33,8 @@ class Kind:
     capabilities: Capabilities
     addresses: Addresses
     webhooks: Scheme
+    oauth: OAuthDialect
+    inspection: InspectionDialect
     limits: Limits = STANDARD
     errors: ErrorWords = STANDARD_WORDS
-    oauth: OAuthDialect | None = None
-    inspection: InspectionDialect | None = None
     repository: Callable[[Token], RepositoryDialect] | None = None
-    opens_pulls: bool = False

@@ -40,8 +40,7 @@ def kind_of(forge: Forge) -> Kind:
 
 def has_device_flow(forge: Forge) -> bool:
     """Tell whether people may sign in by a code: the kind has it and the entry turns it on."""
-    oauth = kind_of(forge).oauth
-    return forge.device_flow and oauth is not None and oauth.begin_device is not None
+    return forge.device_flow and kind_of(forge).oauth.begin_device is not None
 
 
 def refuse_unknown_options(forge: Forge) -> None:

@@ -43,13 +43,8 @@ CLIENTS: Final[Mapping[ForgeKind, Clients]] = {
 
 
 def repository_client(http: ForgeHttp, token: Token) -> Repository:
-    """Return the client of the forge's kind, for one token.
-
-    Raises:
-        Rejected: `not_supported`.
-
-    """
-    return _clients_of(http).repository(http, token)
+    """Return the client of the forge's kind, for one token."""
+    return CLIENTS[http.forge.forge_kind].repository(http, token)
 
 
 def app_token(http: ForgeHttp, place: Place) -> AbstractAsyncContextManager[Secret]:
@@ -59,19 +54,9 @@ def app_token(http: ForgeHttp, place: Place) -> AbstractAsyncContextManager[Secr
         Rejected: `not_supported`.
 
     """
-    made = _clients_of(http).app_token
+    made = CLIENTS[http.forge.forge_kind].app_token
     if made is None:
         raise Rejected(
             ForgeRefusal.NOT_SUPPORTED, f"forge {http.forge.name!r} has no applications' tokens"
         )
     return made(http, place)
-
-
-def _clients_of(http: ForgeHttp) -> Clients:
-    found = CLIENTS.get(http.forge.forge_kind)
-    if found is None:
-        raise Rejected(
-            ForgeRefusal.NOT_SUPPORTED,
-            f"forge {http.forge.name!r} is of a kind not written to yet: {http.forge.kind!r}",
-        )
-    return found

@@ -34,17 +34,12 @@ class OAuthClient:
         registration: our application there.
         now: the clock, for when a narrowed token ends.
 
-    Raises:
-        ValueError: nobody can delegate at forges of that kind.
-
     """
 
     def __init__(
         self, http: ForgeHttp, registration: Registration, *, now: Callable[[], datetime]
     ) -> None:
         row = kind_of(http.forge)
-        if row.oauth is None:
-            raise ValueError(f"nobody can delegate at {row.title} yet")
         self._dialect: OAuthDialect = row.oauth
         self._http = http
         self._registration = registration

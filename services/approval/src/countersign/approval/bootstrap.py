@@ -112,7 +112,7 @@ async def register(settings: Settings, forges: tuple[Forge, ...]) -> AsyncIterat
     async with AsyncExitStack() as stack:
         registered = []
         for forge in forges:
-            if kind_of(forge).oauth is None or not forge.client_id:
+            if not forge.client_id:
                 continue
             http = await stack.enter_async_context(ForgeHttp(forge, observe=record_call))
             registration = _registration(forge, public_url=settings.public_url)
@@ -143,10 +143,8 @@ def check_entries(forges: tuple[Forge, ...]) -> None:
 
 def _refuse_nowhere(forge: Forge) -> None:
     """Refuse an entry that does not say where people sign in, at a kind that asks for it."""
-    dialect = kind_of(forge).oauth
-    if dialect is not None:
-        nobody = Challenge(state="", code_challenge="")
-        dialect.authorize_url(_registration(forge, public_url=""), nobody)
+    nobody = Challenge(state="", code_challenge="")
+    kind_of(forge).oauth.authorize_url(_registration(forge, public_url=""), nobody)
 
 
 def _registration(forge: Forge, *, public_url: str) -> Registration:

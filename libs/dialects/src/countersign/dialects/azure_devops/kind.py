@@ -30,5 +30,4 @@ AZURE_DEVOPS: Final = Kind(
     oauth=OAUTH,
     inspection=INSPECTION,
     repository=AzureDevOpsRepository,
-    opens_pulls=True,
 )

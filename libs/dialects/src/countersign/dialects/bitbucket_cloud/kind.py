@@ -32,5 +32,4 @@ BITBUCKET_CLOUD: Final = Kind(
     oauth=OAUTH,
     inspection=INSPECTION,
     repository=BitbucketCloudRepository,
-    opens_pulls=True,
 )

@@ -30,5 +30,4 @@ BITBUCKET_SERVER: Final = Kind(
     oauth=OAUTH,
     inspection=INSPECTION,
     repository=BitbucketServerRepository,
-    opens_pulls=True,
 )

@@ -30,7 +30,6 @@ GITEA: Final = Kind(
     oauth=OAUTH,
     inspection=INSPECTION,
     repository=GiteaRepository,
-    opens_pulls=True,
 )
 FORGEJO: Final = Kind(
     kind=ForgeKind.FORGEJO,
@@ -41,5 +40,4 @@ FORGEJO: Final = Kind(
     oauth=OAUTH,
     inspection=INSPECTION,
     repository=GiteaRepository,
-    opens_pulls=True,
 )

@@ -34,5 +34,4 @@ GITHUB: Final = Kind(
     oauth=OAUTH,
     inspection=INSPECTION,
     errors=ERRORS,
-    opens_pulls=True,
 )

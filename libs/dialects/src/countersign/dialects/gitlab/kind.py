@@ -22,6 +22,7 @@ GITLAB: Final = Kind(
         tells_expiry=True,
         tells_last_use=True,
         reads_by_id=True,
+        signs_api_commits=True,
         device_flow=True,
         labels=True,
         drafts=True,
@@ -32,5 +33,4 @@ GITLAB: Final = Kind(
     oauth=OAUTH,
     inspection=INSPECTION,
     repository=GitLabRepository,
-    opens_pulls=True,
 )

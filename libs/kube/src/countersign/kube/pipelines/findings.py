@@ -23,7 +23,6 @@ class FindingCode(StrEnum):
     TOO_MANY_TARGETS = "too_many_targets"
     NO_STRATEGY = "no_strategy"
     UNKNOWN_FIELD = "unknown_field"
-    FORGE_NOT_WRITTEN_TO = "forge_not_written_to"
     HEALTH_NOT_CHECKED = "health_not_checked"
     # What was published of it, or could not be.
     TOO_LARGE = "too_large"

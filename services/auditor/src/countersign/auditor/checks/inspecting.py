@@ -154,8 +154,7 @@ class Inspector:
 
 def inspection_in(checked: TokenChecked, forge: Forge) -> Inspection:
     """Return what an event tells of the question before it."""
-    dialect = kind_of(forge).inspection
-    scoped = dialect is not None and checked.kind in dialect.scoped
+    scoped = checked.kind in kind_of(forge).inspection.scoped
     valid = checked.validity is TokenValidity.VALID
     return Inspection(
         kind=checked.kind,

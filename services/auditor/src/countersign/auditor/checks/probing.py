@@ -45,7 +45,7 @@ class ForgeProber:
     async def probe(self, inquiry: Inquiry) -> Inspection:
         forge, reading = inquiry.forge, inquiry.reading
         client, dialect = self._clients.get(forge.origin), kind_of(forge).inspection
-        if client is None or dialect is None or reading.token is None:
+        if client is None or reading.token is None:
             return unanswered(TokenKind.UNSPECIFIED, TokenReason.NOT_INSPECTED)
         question = self._question(inquiry, reading.token, dialect=dialect)
         try:

@@ -73,7 +73,7 @@ def delegation_at(forge: Forge) -> Delegation:
 def refusal_at(forge: Forge) -> DelegationRefusal | None:
     """Return the reason that approval would refuse to send anybody there; none if it would not."""
     row = kind_of(forge)
-    if row.oauth is None or not forge.client_id:
+    if not forge.client_id:
         return DelegationRefusal.NO_CLIENT
     try:
         refuse_unaccepted(row.capabilities, forge)

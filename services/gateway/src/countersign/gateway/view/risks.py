@@ -112,7 +112,7 @@ class CredentialView:
     def abilities(self) -> tuple[Ability, ...]:
         """Its scopes, each in words."""
         row = KINDS.get(self.checked.forge_kind)
-        told = row.inspection.scopes.meanings if row and row.inspection else {}
+        told = row.inspection.scopes.meanings if row else {}
         return tuple(Ability(scope=s, meaning=told.get(s, "")) for s in self.checked.scopes)
 
     @property

@@ -17,7 +17,6 @@ from countersign.contracts.secret import Secret
 from countersign.dialects.delegation.oauth import Grant, Registration
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Request
-from countersign.dialects.kinds import kind_of
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import OAuthClient
 from countersign.process.secret_files import read_secret
@@ -59,7 +58,7 @@ async def check_forge(
 async def _application(
     forge: Forge, http: ForgeHttp, *, public_url: str, now: Callable[[], datetime]
 ) -> Finding:
-    if not forge.client_id or kind_of(forge).oauth is None:
+    if not forge.client_id:
         return _finding(forge, Fault.NO_APPLICATION, "no application of ours")
     secret = partial(
         read_secret, Path(forge.client_secret_file), reason=SetupRefusal.SECRET_MISSING

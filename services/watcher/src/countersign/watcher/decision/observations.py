@@ -9,7 +9,6 @@ from countersign.contracts.messages import (
     EnvironmentObserved,
     Finding,
     FindingLevel,
-    ForgeKind,
     Gate,
     ObjectRef,
     PipelineObserved,
@@ -17,7 +16,6 @@ from countersign.contracts.messages import (
 from countersign.kube.flux import kustomizations
 from countersign.kube.objects import group_of
 from countersign.kube.pipelines.findings import FindingCode
-from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.watcher.model import Situation, Stage
 
 TOO_LONG: Final = (
@@ -52,7 +50,6 @@ def observed(
         environments=environments,
         findings=(
             *pipeline.findings,
-            *_unwritten(situation.pipeline),
             *_unchecked(stages, app=pipeline.app),
             *situation.findings,
         ),
@@ -89,20 +86,6 @@ def _credentials(situation: Situation) -> Iterator[CredentialUse]:
                 environment=environment.name,
                 destination=strategy.destination,
                 mode=strategy.mode,
-            )
-
-
-def _unwritten(pipeline: Pipeline) -> Iterator[Finding]:
-    for position, environment in enumerate(pipeline.environments):
-        strategy = environment.strategy if position else None
-        if strategy is not None and strategy.destination.kind is not ForgeKind.GITHUB:
-            kind = strategy.destination.kind.name.lower().replace("_", "-")
-            yield Finding(
-                level=FindingLevel.WARNING,
-                code=FindingCode.FORGE_NOT_WRITTEN_TO,
-                message=f"environment {environment.name!r}: pull requests are opened on GitHub "
-                f"only, so far; those of type {kind} fail, so promote there by hand",
-                path=f"spec.environments[{position}].promotion",
             )
 
 
