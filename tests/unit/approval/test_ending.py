@@ -132,6 +132,34 @@ async def test_sign_out_everywhere_is_told_by_each_replica_as_one_event(
     assert b"ada" not in event.to_json()
 
 
+async def test_sign_out_everywhere_revokes_whatever_can_be_told_of_it(
+    house: House, approval: Service
+) -> None:
+    await house.request()
+    await house.grant(approval)
+    house.stream.refused = {m.SessionEnded}
+    wanted = m.RevokeRequest(person=person("ada"), sessions_before=house.clock.now)
+
+    response = await approval.handlers.on_revoke(wanted, Call("gateway"))
+    await settle(approval)
+
+    assert response.revoked == 2
+    assert house.forge.living == []
+
+
+async def test_sign_out_everywhere_ends_tokens_before_it_tells_of_sessions(
+    house: House, approval: Service
+) -> None:
+    await house.request()
+    await house.grant(approval)
+    wanted = m.RevokeRequest(person=person("ada"), sessions_before=house.clock.now)
+
+    await approval.handlers.on_revoke(wanted, Call("gateway"))
+
+    told = [type(event) for event in house.stream.events]
+    assert told.index(m.ApprovalExpired) < told.index(m.SessionEnded)
+
+
 async def test_sign_out_ends_a_sign_in_under_way(house: House, approval: Service) -> None:
     await house.request()
     await house.begin(approval)

@@ -106,8 +106,6 @@ class Handlers:
         return await self.redemptions.redeem(request, caller)
 
     async def on_revoke(self, request: RevokeRequest, _: Caller) -> RevokeResponse:
-        if request.sessions_before is not None:
-            await self.endings.end_sessions(request.person.id, before=request.sessions_before)
         revoked = await self.endings.sign_out(
             person_id=request.person.id,
             session=request.session,
@@ -117,6 +115,9 @@ class Handlers:
             revoked += await self.endings.withdraw(
                 person_id=request.person.id, promotion_id=request.promotion_id
             )
+        if request.sessions_before is not None:
+            # Tokens first: what can be told or not keeps none alive.
+            await self.endings.end_sessions(request.person.id, before=request.sessions_before)
         return RevokeResponse(revoked=revoked)
 
     async def on_ping(self, _: PingRequest, __: Caller) -> PingResponse:

@@ -16,7 +16,7 @@ from countersign.approval.consent.spans import in_trace
 from countersign.approval.delegation.delegations import Delegations
 from countersign.approval.interfaces import Application, Applications
 from countersign.approval.model import Consent, refuse_account
-from countersign.approval.vault.sign_ins import SIGN_INS_MAX, SignIn
+from countersign.approval.vault.sign_ins import SignIn
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
@@ -58,21 +58,12 @@ class DeviceSignIns:
     delegations: Delegations
     flow: SignInFlow
     grants: Grants
-    _begun: asyncio.Queue[tuple[SignIn, float]] = field(
-        default_factory=lambda: asyncio.Queue(SIGN_INS_MAX)
-    )
+    # Taken out at once; sign-ins themselves are bounded.
+    _begun: asyncio.Queue[tuple[SignIn, float]] = field(default_factory=asyncio.Queue)
 
     def follow(self, sign_in: SignIn, *, interval_s: float) -> None:
-        """Ask about it from now on.
-
-        Raises:
-            Rejected: `limit`.
-
-        """
-        try:
-            self._begun.put_nowait((sign_in, interval_s))
-        except asyncio.QueueFull:
-            raise Rejected(ConsentRefusal.LIMIT, "too many sign-ins are under way") from None
+        """Ask about it from now on."""
+        self._begun.put_nowait((sign_in, interval_s))
 
     async def run(self) -> None:
         """Follow all of them until cancelled; those that have ended are no longer asked about."""
@@ -134,7 +125,9 @@ class DeviceSignIns:
                 await self._fail(consent, error)
 
     def _refuse(self, consent: Consent, promotion: Promotion, account: ForgeUser) -> None:
-        """Refuse an account that is new with this person, which a code sent around would bring.
+        """Refuse an account that somebody else used, or other than this person's, if one is known.
+
+        Whoever types a code that was sent around brings such.
 
         Raises:
             Rejected: `not_allowed`.

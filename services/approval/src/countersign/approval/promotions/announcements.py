@@ -66,23 +66,23 @@ class Announcements:
     async def publish_later(self, event: Message, consent: Consent, *, message_id: str) -> None:
         """Publish in the promotion's trace, later if the bus is away now."""
         with span(_SPAN, parent=consent.trace, links=[carrier()]):
-            try:
-                await self.publish(event, message_id=message_id)
-            except Retryable as error:
-                log.warning("announcement.postponed", message_id=message_id, reason=error.reason)
-                self._postponed.append((event, message_id, trace_of(consent.trace)))
-            except Rejected as error:
-                log.error("announcement.refused", message_id=message_id, reason=error.reason)  # noqa: TRY400 - no bug of ours
+            await self._publish_or_keep(event, message_id, trace_of(consent.trace))
 
     async def sessions_ended(self, person_id: str, *, before: datetime) -> None:
         """Every replica is asked and tells the same, so one that lives is enough."""
         event = SessionEnded(person=person_digest(person_id), ended_at=before)
-        message_id = f"{event.person}-{before.timestamp()}-ended"
+        await self._publish_or_keep(event, f"{event.person}-{before.timestamp()}-ended", {})
+
+    async def _publish_or_keep(
+        self, event: Message, message_id: str, trace: dict[str, str]
+    ) -> None:
         try:
             await self.publish(event, message_id=message_id)
         except Retryable as error:
             log.warning("announcement.postponed", message_id=message_id, reason=error.reason)
-            self._postponed.append((event, message_id, {}))
+            self._postponed.append((event, message_id, trace))
+        except Rejected as error:
+            log.error("announcement.refused", message_id=message_id, reason=error.reason)  # noqa: TRY400 - no bug of ours
 
     async def publish_postponed(self) -> None:
         """Try again what could not be told; stops at the first that still cannot."""
