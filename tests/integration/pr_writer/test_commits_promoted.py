@@ -4,7 +4,7 @@ from typing import Any
 
 from doubles.pr_writer_stage import REPOSITORY, Runner, Story
 
-from countersign.contracts.messages import Content, CredentialMode, PromotionRequested
+from countersign.contracts.messages import Content, CredentialMode, OpeningStep, PromotionRequested
 from countersign.contracts.revision import parse_revision
 from countersign.pr_writer.executor.credentials import readable_span
 
@@ -51,6 +51,18 @@ async def test_pull_request_lists_the_commits_that_a_stored_token_may_read(
     assert len(lines) == 2
     assert "#1" not in lines[0]
     assert lines[1] == "- `Add a banner`"
+
+
+async def test_commits_are_read_before_the_time_for_the_request_runs(
+    story: Story, runner: Runner
+) -> None:
+    """An executor that is late with its request is ended, and nobody knows what came of it."""
+    request = walked(story, messages=("Add a banner",))
+
+    await runner.open(story.job(request))
+
+    told = [p.call[0] if p.call else p.step for p in runner.told]
+    assert told.index("compare commits") < told.index(OpeningStep.OPENING)
 
 
 async def test_nothing_is_read_that_the_namespace_may_not_use(story: Story, runner: Runner) -> None:

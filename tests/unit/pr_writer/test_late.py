@@ -52,3 +52,14 @@ def test_attempt_that_may_have_sent_its_request_holds_up_the_next(
     reason: FailureReason, step: OpeningStep
 ) -> None:
     assert _failed(reason, step).late.until_s > 1000
+
+
+def test_event_that_names_no_attempt_is_of_the_first_one() -> None:
+    projection = Projection(clock=lambda: NOW, monotonic=lambda: 1000.0)
+    lost = stories.lost("a1", attempt=0)
+    for event in (stories.requested(), stories.begun("a1"), stories.granted("a1"), lost):
+        projection.fold(event, trace={})
+    (record,) = projection.records()
+
+    assert record.late.until_s > 1000
+    assert record.late.earlier_until_s == 0

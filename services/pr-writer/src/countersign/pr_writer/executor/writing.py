@@ -210,12 +210,14 @@ class Writing:
         skipped: tuple[str, ...],
     ) -> Result:
         job = self._job
+        commits = await self._commits()
+        # From here on there is time for what opens the pull request, and nothing else.
         await self._reporter.step(OpeningStep.OPENING)
         older = _open(view.previous)
         told = describing.Particulars(
             files=files,
             skipped=skipped,
-            commits=await self._commits(),
+            commits=commits,
             replaces=[self._forge.reference(old.number) for old in older],
         )
         text = describing.describe(job, told, author=view.viewer)

@@ -120,7 +120,7 @@ def late(record: PromotionRecord, event: Message, *, after: Promotion, at_s: flo
     until_s = _until(record, event, after=after, at_s=at_s)
     is_new_try = after.attempt != record.promotion.attempt
     ref: PromotionRef | None = getattr(event, "promotion", None)
-    is_of_earlier = ref is not None and ref.attempt < after.attempt
+    is_of_earlier = ref is not None and max(1, ref.attempt) < after.attempt
     # Earlier attempts alone hold up the promotion itself. Tries of one attempt share a branch,
     # which is their lock: where a consent was lost before anybody had its token, the next need
     # not wait.
