@@ -2,7 +2,7 @@
 
 The branch is made at the very commit that was read. Where several files change it is made last, at
 the end of a draft, a branch of another name: ours has all of them or none. What came of it is
-compared to the bit before anybody sees it.
+compared to the bit before a pull request is opened for it.
 """
 
 from typing import Final
