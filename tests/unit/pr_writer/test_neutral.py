@@ -23,7 +23,10 @@ ORDERS = {
     "smart commit": re.compile(r"[A-Z][A-Z0-9_]+-\d+\s.*#[a-z]"),
     "old issue": re.compile(r"(?i)\bgh-\d"),
     "jira": re.compile(r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+[A-Z][A-Z0-9_]*-\d"),
-    "mention": re.compile(r"(?:^|[^A-Za-z0-9])@[A-Za-z0-9]"),
+    "linked": re.compile(
+        r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:issues?\s+)?https?://"
+    ),
+    "mention": re.compile(r"""(?:^|[^A-Za-z0-9])@[A-Za-z0-9_.{<"]"""),
     "terminal": re.compile(r"[\x00-\x1f\x7f-\x9f]"),
     "direction": re.compile(r"[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"),
 }
@@ -43,8 +46,20 @@ EXAMPLES = [
     "PROJ-1 #time 2d #comment done",
     "Closes PROJ-1",
     "resolves: OPS-12",
+    "Closes https://gitlab.example/shop/app/-/issues/12",
+    "fixes issue https://git.example/shop/app/issues/12",
     "gh-12",
+    "@_ada",
+    "@{557058:b1f7}",
+    "@<3b5f0c9e-7f4a-4c8e-9a34-7f2b1c0d5e6a>",
+    '@"ada l"',
     "@org/team",
+    "Closes #@1",
+    "Closes @PROJ-1",
+    "closes @https://git.example/shop/app/issues/12",
+    "@#ada",
+    "@!1",
+    "PROJ-1 ##close",
     "\x1b[31mred\x1b[0m",
     "\x1b]8;;https://evil.example\x07here\x1b]8;;\x07",
     "prod\u202egnp.exe",
@@ -65,7 +80,14 @@ def test_order_is_none_any_more(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["6.9.0-rc.1", "main@sha1:4f2c1e9", "apps/prod/release.yaml", "Küche", "ada@example.com"],
+    [
+        "6.9.0-rc.1",
+        "main@sha1:4f2c1e9",
+        "apps/prod/release.yaml",
+        "Küche",
+        "ada@example.com",
+        "see https://git.example/shop/app/issues/12",
+    ],
 )
 def test_honest_text_stays_as_it_is(text: str) -> None:
     assert neutral(text) == text

@@ -21,15 +21,22 @@ _SKIP_CHECKS: Final = re.compile(r"(?i)\b(skip-checks|request-checks|skip-ci)\s*
 # `#12`, `AB#12`, `owner/repository#12`, `!12`, and the commands of Jira: `PROJ-1 #close`.
 # Source: https://support.atlassian.com/jira-software-cloud/docs/process-issues-with-smart-commits
 _NUMBER: Final = re.compile(r"[#!](?=\d)")
-_COMMAND: Final = re.compile(r"#(?=[A-Za-z])")
+_COMMAND: Final = re.compile(r"#+(?=[A-Za-z])")
 _OLD_NUMBER: Final = re.compile(r"(?i)\bgh-(?=\d)")
 # A keyword before the key of an issue elsewhere ends it, too.
 # Source: https://docs.gitlab.com/integration/jira/issues/#close-jira-issues-in-gitlab
 _ENDS_ISSUE: Final = re.compile(
     r"(?i)\b((?:clos|fix|resolv|implement|complet)[a-z]*\b:?\s+[A-Z][A-Z0-9_]*)-(?=\d)"
 )
-# Not one of a word: `ada@example.com` mentions nobody.
-_MENTION: Final = re.compile(r"(?<![A-Za-z0-9])@+(?=[A-Za-z0-9])")
+# The address of an issue after a keyword ends it as well, in the message of a squashed commit too.
+# Source: https://docs.gitlab.com/user/project/issues/managing_issues/#default-closing-pattern
+_ENDS_LINKED: Final = re.compile(
+    r"(?i)\b((?:clos|fix|resolv|implement|complet)[a-z]*\b:?\s+(?:issues?\s+)?https?):(?=//)"
+)
+# Not one of a word: `ada@example.com` mentions nobody. There are names that begin with `_` or `.`,
+# and forges where they stand in braces, quotes or angle brackets.
+# Source: https://docs.gitlab.com/user/reserved_names/#limitations-on-usernames-project-and-group-names-and-slugs
+_MENTION: Final = re.compile(r"""(?<![A-Za-z0-9])@+(?=[A-Za-z0-9_.{<"#!])""")
 
 
 def visible(text: str) -> str:
@@ -40,9 +47,13 @@ def visible(text: str) -> str:
 
 
 def neutral(text: str) -> str:
-    """Return visible text that ends no issue, mentions nobody and skips no check."""
-    shown = _NUMBER.sub("no. ", visible(text).translate(_BRACKETS))
+    """Return visible text that ends no issue, mentions nobody and skips no check.
+
+    What takes a sign away stands before what looks at the signs that are side by side then.
+    """
+    shown = _MENTION.sub("", visible(text).translate(_BRACKETS))
+    shown = _NUMBER.sub("no. ", shown)
     shown = _STARS.sub("*", _COMMAND.sub("", shown))
     shown = _SKIP_CHECKS.sub(r"\1", _OLD_NUMBER.sub("gh ", shown))
     shown = _ENDS_ISSUE.sub("\\1\u2011", shown)
-    return _MENTION.sub("", shown)
+    return _ENDS_LINKED.sub(r"\1 :", shown)
