@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from countersign.messaging.refusals import BusRefusal
 from countersign.setup.checks.addresses import check_addresses
 from countersign.setup.checks.bus import judge_connection, judge_stream
 from countersign.setup.checks.cluster import RIGHTS, review
-from countersign.setup.checks.forges import clock_of, judge_exchange
+from countersign.setup.checks.forges import clock_of, judge_entry, judge_exchange
 from countersign.setup.checks.model import Fault, Finding, Subject
 from countersign.setup.checks.provider import judge_description
 from countersign.setup.checks.words import ADVICE, line
@@ -62,6 +63,35 @@ def test_callback_to_register_is_said() -> None:
     found = list(check_addresses("https://c.example.org/", (GITHUB,)))
 
     assert any("https://c.example.org/oauth/callback/github" in one.detail for one in found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry", "faults"),
+    [
+        ("github", {}, []),
+        ("gitea", {}, []),
+        ("forgejo", {}, []),
+        ("gitlab", {}, [Fault.REACH_NOT_ACCEPTED]),
+        ("bitbucket-cloud", {}, [Fault.REACH_NOT_ACCEPTED]),
+        ("bitbucket-server", {}, [Fault.REACH_NOT_ACCEPTED]),
+        ("azure-devops", {}, [Fault.REACH_NOT_ACCEPTED]),
+        ("gitlab", {"broadTokens": "accept"}, []),
+        # Nobody is to delegate there.
+        ("gitlab", {"clientId": ""}, []),
+        ("gitea", {"deviceFlow": True}, [Fault.NOT_SUPPORTED]),
+    ],
+)
+def test_entry_that_nobody_can_promote_with_is_said(
+    kind: str, entry: dict[str, Any], faults: list[Fault]
+) -> None:
+    forge = Forge.model_validate(
+        {"name": "F", "kind": kind, "origin": "https://f.example", "clientId": "c", **entry}
+    )
+
+    found = list(judge_entry(forge))
+
+    assert [one.fault for one in found] == faults
+    assert all(one.is_serious for one in found)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ The application is tried with a code that nobody gave: a forge that knows it say
 none, another that it does not know us. Nothing comes of either.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -14,9 +14,11 @@ from typing import Final
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
+from countersign.dialects.delegation.fitness import refuse_unaccepted
 from countersign.dialects.delegation.oauth import Grant, Registration
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Request
+from countersign.dialects.kinds import kind_of, unknown_options
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import OAuthClient
 from countersign.process.secret_files import read_secret
@@ -31,7 +33,9 @@ _ANY: Final = frozenset(range(300, 500))
 async def check_forge(
     forge: Forge, *, public_url: str, now: Callable[[], datetime]
 ) -> AsyncIterator[Finding]:
-    """Try one forge, and compare its clock with ours."""
+    """Judge its entry, try it, and compare its clock with ours."""
+    for finding in judge_entry(forge):
+        yield finding
     try:
         http = ForgeHttp(forge)
     except (Rejected, OSError) as error:
@@ -53,6 +57,19 @@ async def check_forge(
         yield _finding(forge, None, f"{forge.origin} answers")
         yield clock_of(forge.name, answer.headers.get("date", ""), now=now())
         yield await _application(forge, http, public_url=public_url, now=now)
+
+
+def judge_entry(forge: Forge) -> Iterator[Finding]:
+    """Find what the entry asks for and the kind has not, and what it has to accept and does not."""
+    if unknown := unknown_options(forge):
+        title = kind_of(forge).title
+        yield _finding(forge, Fault.NOT_SUPPORTED, f"{title} has no {', '.join(unknown)}")
+    if not forge.client_id:
+        return
+    try:
+        refuse_unaccepted(kind_of(forge).capabilities, forge)
+    except Rejected as error:
+        yield _finding(forge, Fault.REACH_NOT_ACCEPTED, error.message)
 
 
 async def _application(

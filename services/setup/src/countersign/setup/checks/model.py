@@ -28,6 +28,8 @@ class Fault(StrEnum):
     NO_APPLICATION = "no_application"
     SECRET_MISSING = "secret_missing"  # noqa: S105 - a fault, not a secret
     APPLICATION_UNKNOWN = "application_unknown"
+    REACH_NOT_ACCEPTED = "reach_not_accepted"
+    NOT_SUPPORTED = "not_supported"
     OTHER_ISSUER = "other_issuer"
     KEY_REFUSED = "key_refused"
     STREAM_MISSING = "stream_missing"

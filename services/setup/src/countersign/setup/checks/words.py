@@ -28,6 +28,10 @@ ADVICE: Final[Mapping[Fault, str]] = {
     Fault.APPLICATION_UNKNOWN: (
         "compare clientId, the client secret and the callback with what the forge shows"
     ),
+    Fault.REACH_NOT_ACCEPTED: (
+        "nobody can promote as themselves there until then: docs/forges says what its tokens reach"
+    ),
+    Fault.NOT_SUPPORTED: "pr-writer does not start with it: take it out of the entry",
     Fault.OTHER_ISSUER: "set COUNTERSIGN_OIDC_ISSUER_URL to exactly what the provider calls itself",
     Fault.KEY_REFUSED: (
         "the bus does not know this key: delete the Job countersign-setup-… and apply "
