@@ -240,3 +240,12 @@ def test_every_excess_scope_of_a_forge_has_words(kind: ForgeKind) -> None:
 def test_every_reason_has_words_or_a_detail(why: TokenReason) -> None:
     assert set(REASONS) == set(TokenReason)
     assert reason_text(why, "said").endswith("said")
+
+
+def test_reason_claims_nothing_that_is_so_at_one_kind_of_forge_alone() -> None:
+    """Azure DevOps refuses with 203 or 302, GitLab may with 200; all kinds are asked."""
+    refused = reason_text(TokenReason.REFUSED, "")
+    unasked = reason_text(TokenReason.NOT_INSPECTED, "no repository says where")
+
+    assert refused == "the forge refused it: it has expired, was revoked or never existed"
+    assert unasked == "there is nowhere to ask about it: no repository says where"

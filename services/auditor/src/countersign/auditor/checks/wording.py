@@ -11,10 +11,10 @@ from countersign.dialects.kinds import kind_of
 
 REASONS: Final[Mapping[TokenReason, str]] = {
     TokenReason.UNSPECIFIED: "",
-    TokenReason.REFUSED: "the forge refused it (401): it has expired, was revoked or never existed",
+    TokenReason.REFUSED: "the forge refused it: it has expired, was revoked or never existed",
     TokenReason.NO_TOKEN: "it is no token",
     TokenReason.NOT_SENT: "nothing was sent: no forge on the list takes it",
-    TokenReason.NOT_INSPECTED: "tokens of forges of this kind cannot be inspected yet",
+    TokenReason.NOT_INSPECTED: "there is nowhere to ask about it",
     TokenReason.LIMITED: "the forge limits our questions; it is asked again later",
     TokenReason.FORBIDDEN: "the forge forbids this token to say whose it is (403)",
     TokenReason.SIGN_ON_WANTED: "the organization wants single sign-on for this token; its owner "
