@@ -4,10 +4,10 @@ import pytest
 from doubles import stories
 
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import ForgeKind, PromotionRequested
+from countersign.contracts.messages import ForgeKind, PromotionRequested, PullRequestRef
 from countersign.contracts.revision import parse_revision
 from countersign.dialects.kinds import KINDS
-from countersign.dialects.pages import comparison_page
+from countersign.dialects.pages import comparison_page, pull_request_reference
 
 OLD, NEW = "a" * 40, "b" * 40
 SOURCE = "https://forge.example/team/app"
@@ -62,3 +62,26 @@ def test_source_by_ssh_is_at_the_forge_of_that_host() -> None:
     page = comparison_page(forge(ForgeKind.GITHUB), requested("ssh://forge.example/team/app"))
 
     assert page == f"{SOURCE}/compare/{OLD}...{NEW}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (ForgeKind.GITHUB, "#12"),
+        (ForgeKind.GITLAB, "!12"),
+        (ForgeKind.GITEA, "#12"),
+        (ForgeKind.FORGEJO, "#12"),
+        (ForgeKind.BITBUCKET_CLOUD, "#12"),
+        (ForgeKind.BITBUCKET_SERVER, "#12"),
+        # `#12` is a work item there.
+        (ForgeKind.AZURE_DEVOPS, "!12"),
+        # Of an event from a newer version.
+        (ForgeKind.UNSPECIFIED, "#12"),
+    ],
+)
+def test_pull_request_is_called_as_its_forge_calls_it(kind: ForgeKind, said: str) -> None:
+    ref = PullRequestRef(
+        kind=kind, origin="https://forge.example", owner="o", repository="r", number=12
+    )
+
+    assert pull_request_reference(ref) == said

@@ -271,7 +271,7 @@ class Story:
     def pull_request(self, number: int) -> PullRequestRef:
         to = self.pipeline.to
         return PullRequestRef(
-            kind=ForgeKind.GITHUB, origin=to.origin, owner=to.owner, repository=to.repository,
+            kind=to.kind, origin=to.origin, owner=to.owner, repository=to.repository,
             number=number, base_branch="main",
         )  # fmt: skip
 

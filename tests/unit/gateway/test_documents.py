@@ -87,6 +87,14 @@ async def test_help_leads_to_documents_within_one_click() -> None:
     assert "<h1" in answers["/help/docs/tokens.md"].text
 
 
+async def test_help_promises_no_revocation_where_a_forge_has_none() -> None:
+    async with browser(Scene()) as client:
+        page = (await client.get("/help")).text
+
+    assert "where the forge has no way to do that, forgotten" in page
+    assert "forgotten where the forge cannot revoke" in page
+
+
 @pytest.mark.parametrize("path", ["nothing.md", "../pyproject.toml", "images/make.py", ""])
 async def test_nothing_else_is_served(path: str) -> None:
     async with browser(Scene()) as client:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from countersign.contracts.messages import (
     CheckRequest,
     CheckResponse,
     CredentialMode,
+    ForgeKind,
     Person,
     RevokeRequest,
     SecretRef,
@@ -232,9 +234,10 @@ async def test_check_now_is_refused_to_whoever_may_not_see_the_credential() -> N
     assert scene.requests.asked == []
 
 
-def delegated(scene: Scene) -> str:
+def delegated(scene: Scene, kind: ForgeKind = ForgeKind.GITHUB) -> str:
     """A delegation of Grace's that is alive."""
     checkout = Pipeline("tea")
+    checkout.to = checkout.to.model_copy(update={"kind": kind})
     story = checkout.promotion("prod", "1.1.0", current="1.0.0", at=ago(seconds=20))
     scene.tell(checkout.observed(checkout.environment("prod", "1.0.0")), story.requested)
     scene.tell(story.begun(), story.granted())
@@ -258,9 +261,33 @@ async def test_live_delegation_is_shown_and_can_be_revoked() -> None:
         page = (await client.get("/credentials")).text
 
     assert f"/promotions/{promotion_id}" in page
+    assert "Revoke now" in page
     assert await revoke(scene, promotion_id, by="ada") == 303
     (told,) = [m for method, m in scene.requests.told if method == "approval.revoke"]
     assert told == RevokeRequest(person=GRACE, promotion_id=promotion_id, delegations=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (ForgeKind.GITHUB, "Revoke now"),
+        (ForgeKind.GITLAB, "Revoke now"),
+        (ForgeKind.GITEA, "Forget now"),
+        (ForgeKind.FORGEJO, "Forget now"),
+        (ForgeKind.BITBUCKET_CLOUD, "Forget now"),
+        (ForgeKind.BITBUCKET_SERVER, "Forget now"),
+        (ForgeKind.AZURE_DEVOPS, "Forget now"),
+    ],
+)
+async def test_nobody_is_offered_to_revoke_what_the_forge_cannot_end(
+    kind: ForgeKind, said: str
+) -> None:
+    scene = Scene()
+    delegated(scene, kind)
+    async with browser(scene) as client:
+        page = (await client.get("/credentials")).text
+
+    assert re.findall(r"\b(?:Revoke|Forget) now\b", page) == [said]
 
 
 @pytest.mark.parametrize(("by", "status"), [("grace", 303), ("ada", 403)])

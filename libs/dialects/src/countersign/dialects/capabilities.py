@@ -75,3 +75,8 @@ class Capabilities:
     labels: bool = False
     drafts: bool = False
     auto_merges: bool = False
+
+    @property
+    def revocable(self) -> bool:
+        """Tell whether a delegated token can be ended before its time."""
+        return self.revoked_by is not Revoker.NOBODY

@@ -37,6 +37,12 @@ def pull_request_page(ref: PullRequestRef) -> str:
     return f"{base}/{row.addresses.pull_path}/{ref.number}"
 
 
+def pull_request_reference(ref: PullRequestRef) -> str:
+    """Return what people call the pull request at its forge: `#12`, or `!12`."""
+    row = KINDS.get(ref.kind)
+    return row.addresses.refer_to(ref.number) if row else f"#{ref.number}"
+
+
 def comparison_page(forge: Forge, request: PromotionRequested) -> str:
     """Return the page of what lies between two commits, or empty where that is not known."""
     span, row = commits_between(forge, request), kind_of(forge)

@@ -16,7 +16,7 @@ WORDS: Final[Mapping[ExpiryCause, str]] = {
     ExpiryCause.STARTED_AGAIN: "{who} started to sign in again",
     ExpiryCause.UNUSED: "the token that {who} delegated was not used in time",
     ExpiryCause.SIGNED_OUT: "{who} signed out",
-    ExpiryCause.WITHDRAWN: "what {who} delegated was revoked before it was used",
+    ExpiryCause.WITHDRAWN: "what {who} delegated was taken back before it was used",
     ExpiryCause.NOT_PERMITTED: "{who} may not promote to {environment}",
     ExpiryCause.CANNOT_WRITE: (
         "{who} cannot write to {repository}; somebody with write access can approve it"

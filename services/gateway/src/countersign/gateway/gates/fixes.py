@@ -31,7 +31,8 @@ BY_REASON: Final = {
     ),
     FailureReason.NOT_FOUND: (
         "The forge does not show {repository} or its branch {branch} to this token. Check the"
-        " spelling in the Pipeline, and that the application is installed on the repository."
+        " spelling in the Pipeline, and that whoever the token is of may read it; where"
+        " applications are installed on repositories, that ours is installed on this one."
     ),
     FailureReason.RATE_LIMITED: (
         "The forge is limiting requests. Countersign retries by itself; you can also try later."
@@ -81,8 +82,8 @@ BY_REASON: Final = {
     ),
     FailureReason.REFUSED: (
         "A rule of {repository} refuses it, or a branch whose name is part of ours; the message"
-        " above says which. Let the approver create branches below countersign/, or rename that"
-        " branch, then try again."
+        " above says which. Let the approver create branches below countersign/ (or what the forge"
+        " list has as `branchPrefix`), or rename that branch, then try again."
     ),
     FailureReason.SIGN_ON_WANTED: (
         "The organization wants single sign-on. Sign in there, let the application or the token use"

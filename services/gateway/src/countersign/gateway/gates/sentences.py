@@ -9,6 +9,7 @@ from typing import Final
 from countersign.contracts.messages import Gate, ObjectRef, Revision
 from countersign.contracts.promotion import Note, Promotion
 from countersign.contracts.revision import short
+from countersign.dialects.pages import pull_request_reference
 from countersign.gateway.gate_states import STATES, GateState
 from countersign.gateway.model import Code, Link, Moment, Sentence, When
 from countersign.gateway.text.forge_links import ForgeLinks
@@ -67,7 +68,7 @@ class Current:
         ref = self.promotion.pull_request
         if ref is None:
             return ("the pull request",)
-        label, href = f"#{ref.number}", self.links.pull_request(ref)
+        label, href = pull_request_reference(ref), self.links.pull_request(ref)
         return (Link(label, href, external=True),) if href else (label,)
 
 

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from countersign.contracts.messages import CredentialMode, FindingLevel, TokenKind
 from countersign.contracts.promotion import Note, State
 from countersign.contracts.revision import short
+from countersign.dialects.pages import pull_request_reference
 from countersign.gateway.gate_states import STATES, Show, Tone
 from countersign.gateway.gates.meanings import MEANINGS
 from countersign.gateway.gates.sentences import brief
@@ -120,6 +121,7 @@ class Templates:
         self._environment.filters.update(
             short=short,
             brief=brief,
+            reference=pull_request_reference,
             decided=decided,
             state_words=state_words,
             token_word=token_word,

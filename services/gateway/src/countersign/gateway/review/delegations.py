@@ -12,6 +12,7 @@ from countersign.contracts.messages import (
     RevocationOutcome,
 )
 from countersign.contracts.record.decisions import Decision, Outcome
+from countersign.dialects.kinds import KINDS
 from countersign.gateway.model import GateKey
 from countersign.gateway.timeline.timelines import Timeline
 
@@ -31,6 +32,8 @@ class LiveDelegation:
     expires_at: datetime
     # The forge cut it down to the one repository.
     narrowed: bool
+    # The forge can end it; else it is forgotten, and ends by itself.
+    revocable: bool
     # Its pull request is open; the person's own token waits in memory for another approval.
     used: bool
 
@@ -54,13 +57,16 @@ def _live(timeline: Timeline, decision: Decision, *, now: datetime) -> LiveDeleg
     used = ended and held.narrowed and held.end_reason == _USED
     if held.expires_at is None or held.expires_at <= now or (ended and not used):
         return None
+    to = timeline.promotion.request.destination
+    row = KINDS.get(to.kind)
     return LiveDelegation(
         gate=timeline.gate_key,
         promotion_id=timeline.promotion_id,
         by=decision.by,
         forge_user=held.forge_user,
-        destination=timeline.promotion.request.destination,
+        destination=to,
         expires_at=held.expires_at,
         narrowed=held.narrowed,
+        revocable=row is None or row.capabilities.revocable,
         used=used,
     )

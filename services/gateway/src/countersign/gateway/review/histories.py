@@ -12,6 +12,7 @@ from countersign.contracts.messages import (
     TokenChangeKind,
     TokenChecked,
 )
+from countersign.dialects.pages import pull_request_reference
 from countersign.gateway.model import Link, PipelineKey, Sentence
 from countersign.gateway.text import addresses
 from countersign.gateway.text.forge_links import ForgeLinks
@@ -81,7 +82,7 @@ def _promoted(timeline: Timeline, links: ForgeLinks) -> list[Entry]:
     entries = []
     if opened is not None and pull is not None:
         at_forge = links.pull_request(pull)
-        number = f"#{pull.number}"
+        number = pull_request_reference(pull)
         shown = Link(number, at_forge, external=True) if at_forge else number
         author = name_of(promotion.author)
         by = f" by {author}" if author else ""

@@ -31,6 +31,7 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.record.decisions import Heard
+from countersign.dialects.pages import pull_request_reference
 from countersign.gateway.timeline.failures import failure_words
 
 STEP_NAMES: Final = {
@@ -95,7 +96,12 @@ def _revoked(e: ApprovalRevoked) -> tuple[str, str, str, datetime | None]:
 
 def _opened(e: PullRequestOpened) -> tuple[str, str, str, datetime | None]:
     who = name_of(e.author) or name_of(e.approver)
-    return "opened", f"pull request #{e.pull_request.number} opened", who, e.opened_at
+    return (
+        "opened",
+        f"pull request {pull_request_reference(e.pull_request)} opened",
+        who,
+        e.opened_at,
+    )
 
 
 def _progressed(e: PullRequestProgressed) -> tuple[str, str, str, datetime | None]:

@@ -11,7 +11,7 @@ from countersign.contracts.messages import (
     PipelineObserved,
     PromotionRequested,
 )
-from countersign.dialects.capabilities import Reach, Revoker
+from countersign.dialects.capabilities import Reach
 from countersign.dialects.delegation.fitness import refuse_unaccepted
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.kinds import has_device_flow, kind_of
@@ -63,7 +63,7 @@ def delegation_at(forge: Forge) -> Delegation:
     return Delegation(
         reach=REACH_WORDS[can.reach].format(forge=forge.name),
         end="revoked after use"
-        if can.revoked_by is not Revoker.NOBODY
+        if can.revocable
         else f"then forgotten; it ends by itself, because {forge.name} cannot revoke it",
         refusal=REFUSAL_WORDS[refusal].format(forge=forge.name) if refusal else "",
         by_code=has_device_flow(forge),

@@ -16,6 +16,7 @@ from countersign.contracts.promotion import State
 from countersign.contracts.record.attempts import Attempt, PromotionRecord
 from countersign.contracts.record.decisions import Decision, Outcome
 from countersign.contracts.record.rows import mode_name
+from countersign.dialects.pages import pull_request_reference
 from countersign.gateway.model import PipelineKey
 from countersign.gateway.refusals import Refusal
 
@@ -148,7 +149,7 @@ class Entry(NamedTuple):
             self.attempt.reason,
             MODE_WORDS.get(self.attempt.mode, ""),
             self.secret,
-            f"#{pull.ref.number} {pull.merge_commit}" if pull else "",
+            f"{pull_request_reference(pull.ref)} {pull.merge_commit}" if pull else "",
             *self.people,
         ]
         for d in self.attempt.decisions:

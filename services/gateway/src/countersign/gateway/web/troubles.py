@@ -147,13 +147,14 @@ REFUSALS: Final[dict[str, Words]] = {
     ConsentRefusal.TOKEN_TOO_LONG_LIVED: Words(
         403,
         "The token would be valid for too long",
-        "It was refused and revoked. Ask the administrator for an application whose tokens expire.",
+        "It was refused and not used. Ask the administrator for an application whose tokens "
+        "expire.",
         "The forge gave a token that does not expire soon enough.",
     ),
     ConsentRefusal.TOKEN_TOO_STRONG: Words(
         403,
         "The token would allow too much",
-        "It was refused and revoked. Remove Countersign from your authorized applications at the "
+        "It was refused and not used. Remove Countersign from your authorized applications at the "
         "forge and promote again; otherwise ask the administrator for one with fewer rights.",
         "The forge gave a token that can do more than this promotion needs.",
     ),
