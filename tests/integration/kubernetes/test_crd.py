@@ -186,8 +186,13 @@ AZURE = "https://dev.azure.com/acme/fleet/_git/gitops"
             "semver": "6.x",
             "strategy": {"pull-request": pull_request()},
         },
-        {"strategy": {"pull-request": pull_request("azure-devops", credential="app", url=AZURE)}},
+        {
+            "strategy": {
+                "pull-request": pull_request("azure-devops", credential="stored", url=AZURE)
+            }
+        },
         {"strategy": {"pull-request": pull_request("bitbucket-cloud", credential="stored")}},
+        {"strategy": {"pull-request": pull_request(credential="app")}},
         {"strategy": {"pull-request": pull_request("bitbucket")}},
         {"strategy": {"pull-request": pull_request("gitea")}},
         {"strategy": {"pull-request": {**pull_request("forgejo"), "secretRef": {"name": "x"}}}},

@@ -70,6 +70,28 @@ def test_credential_is_the_field_or_else_what_a_secret_means(
 
 
 @pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("gitlab", "GitLab"),
+        ("gitea", "Gitea"),
+        ("forgejo", "Forgejo"),
+        ("bitbucket", "Bitbucket Cloud"),
+        ("bitbucket-server", "Bitbucket Data Center"),
+        ("azure-devops", "Azure DevOps"),
+    ],
+)
+def test_application_is_refused_where_the_forge_has_no_tokens_of_one(kind: str, title: str) -> None:
+    """It was told as a failure of the first promotion, with advice about its revision."""
+    url = f"https://forge.example/shop/{'_git/' if kind == 'azure-devops' else ''}gitops"
+    promotion = {"strategy": {"pull-request": ask(type=kind, url=url, credential="app")}}
+
+    read = read_pipeline(pipeline("dev", "prod", promotion=promotion))
+
+    assert codes(read) == ["no_strategy"]
+    assert f"{title} has no tokens of applications" in read.environments[1].no_strategy
+
+
+@pytest.mark.parametrize(
     "kind",
     [
         "github", "gitlab", "bitbucket-server", "azure-devops", "bitbucket-cloud", "gitea",

@@ -10,6 +10,7 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import KIND_BY_NAME
 from countersign.contracts.messages import CredentialMode, Destination, SecretRef
+from countersign.dialects.kind import Kind
 from countersign.dialects.kinds import KINDS
 from countersign.dialects.pages import repository_page
 from countersign.kube.objects import Manifest, integer, mapping, text
@@ -83,7 +84,7 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
     approvals = _approvals(promotion)
     return PullRequests(
         destination=destination(kind=kind, url=url, base_branch=branch, path=path),
-        mode=_mode(_own(ask, "credential"), secret=secret),
+        mode=_mode(_own(ask, "credential"), secret=secret, kind=KINDS[KIND_BY_NAME[kind]]),
         secret=SecretRef(namespace=namespace, name=secret) if secret else None,
         # Who says how many must approve says that somebody must.
         manual=mapping(promotion).get("manual") is True or approvals > 0,
@@ -158,7 +159,7 @@ def _versions(promotion: Manifest) -> str:
     return written
 
 
-def _mode(word: str, *, secret: str) -> CredentialMode:
+def _mode(word: str, *, secret: str, kind: Kind) -> CredentialMode:
     """The field decides; without it a named Secret means what it meant before: use it."""
     if not word:
         return CredentialMode.STORED if secret else CredentialMode.DELEGATED
@@ -172,4 +173,11 @@ def _mode(word: str, *, secret: str) -> CredentialMode:
             ClusterRefusal.NO_STRATEGY,
             "pull-request.credential is stored, but secretRef is missing",
         )
-    return _MODES[word]
+    mode = _MODES[word]
+    if mode is CredentialMode.APP and not kind.capabilities.app_tokens:
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY,
+            f"pull-request.credential is app, but {kind.title} has no tokens of applications; "
+            "choose delegated or stored",
+        )
+    return mode
