@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from unit.gateway.browsing import browser, token_of
-from unit.gateway.doubles import Scene
+from unit.gateway.doubles import FORGE, Scene
 from unit.gateway.gallery import rich_board
 from unit.gateway.stories import GRACE, Pipeline, ago
 
+from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.messages import (
     CheckRequest,
     CheckResponse,
@@ -201,6 +202,38 @@ async def test_detail_shows_the_pipeline_without_the_stored_token(scene: Scene) 
     async with browser(scene) as client:
         page = (await client.get("/credentials/shop/flux-bot")).text
     assert "baseBranch: main" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "accepted", "said", "unsaid"),
+    [
+        ("github", "refuse", "for this repository only", "Without that, nothing"),
+        ("gitlab", "accept", "can do everything you can do at Forge", "Without that, nothing"),
+        ("gitlab", "refuse", "Without that, nothing could be promoted", "this repository only"),
+        ("bitbucket-cloud", "accept", "cannot be revoked by us", "this repository only"),
+    ],
+)
+async def test_advice_to_delegate_says_what_that_is_at_the_forge_of_the_credential(
+    kind: str, accepted: str, said: str, unsaid: str
+) -> None:
+    """It promised a token for one repository, which GitHub alone gives."""
+    forge = Forge.model_validate(
+        {
+            "name": "Forge",
+            "kind": kind,
+            "origin": FORGE,
+            "clientId": "c",
+            "broadTokens": accepted,
+        }
+    )
+    scene = Scene(forges=ForgeList(forges=(forge,)))
+    rich_board(scene)
+    async with browser(scene) as client:
+        page = (await client.get("/credentials/shop/flux-bot")).text
+    advice = page.partition("Promote as people instead")[2]
+
+    assert said in advice
+    assert unsaid not in advice
 
 
 @pytest.mark.parametrize("manifest", ["", "{", "a: 1\n---\nb: 2\n", "- 1\n", "kind: Pipeline\n"])

@@ -123,6 +123,7 @@ class CredentialPages:
             if self._visibility.access.may_see(person, pipeline)
             and (text := without_stored_token(known.pipelines[pipeline], secret))
         }
+        listed = [f for f in known.links.forges if f.origin == view.checked.origin]
         html = self._screen.page(
             request,
             "credential.html",
@@ -130,6 +131,7 @@ class CredentialPages:
             credential=view,
             history=history_of(view.checked, timelines, links=known.links),
             changes=changes,
+            application=next(iter(applications(listed)), None),
         )
         return HTMLResponse(html)
 

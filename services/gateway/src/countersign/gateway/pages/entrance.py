@@ -33,7 +33,7 @@ _UNTOLD: Final = Trouble(
     code="revocation_untold",
     title="You are signed out",
     message="The approval service could not be told, so tokens you delegated may still be held.",
-    hint="They end by themselves within the minutes that the consent sheet named.",
+    hint="They are ended or forgotten within the minutes that the consent sheet named.",
     actions=(replace(_AGAIN, primary=False),),
 )
 
