@@ -129,7 +129,7 @@ locks: # what is installed, from what was resolved: here, in images, and to buil
 	@for image in $(IMAGES); do $(EXPORT) --no-dev --package countersign-$$image -o $$(ls -d services/$$image libs/$$image 2>/dev/null)/requirements.lock; done
 
 images: ## build the images (PYTHON_IMAGE=, VERSION=, PIP_CA=)
-	@for image in $(IMAGES); do docker build -q $(if $(PIP_CA),--secret id=pip-ca$(comma)src=$(PIP_CA)) --build-arg SERVICE=$$image $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) --build-arg REVISION=$$(git rev-parse HEAD) -t countersign/$$image:$(VERSION) . || exit 1; done
+	@for image in $(IMAGES); do docker build -q $(if $(PIP_CA),--secret id=pip-ca$(comma)src=$(PIP_CA)) --build-arg SERVICE=$$image $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) --build-arg SOURCE_DATE_EPOCH=0 --build-arg REVISION=$$(git rev-parse HEAD) -t countersign/$$image:$(VERSION) . || exit 1; done
 
 clean: ## remove what was installed and what demonstrations left
 	rm -rf $(VENV) .demo
