@@ -16,9 +16,11 @@ from countersign.pr_writer.jobs.outcomes import Fate
 BOT = ForgeUser(id="9", login="bot")
 
 
-def job(*, closes: bool = False, warning: str = "") -> LookJob:
+def job(*, closes: bool = False, warning: str = "", kind: str = "github") -> LookJob:
     request = s.requested(mode=CredentialMode.STORED)
-    forge = Forge(name="Forge", kind="github", origin=request.destination.origin)
+    forge = Forge.model_validate(
+        {"name": "Forge", "kind": kind, "origin": request.destination.origin}
+    )
     access = Access(mode=CredentialMode.STORED, forge=forge)
     return LookJob(request=request, attempt=1, access=access, closes=closes, warning=warning)
 
@@ -92,6 +94,23 @@ async def test_warning_is_said_at_what_is_open_and_leaves_it_open() -> None:
 
     assert [warned.warning in comment for comment in forge.comments] == [True]
     assert [p.fate for p in looked.pulls] == [Fate.MERGED]
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [
+        ("github", "/pull/7"),
+        ("gitlab", "/-/merge_requests/7"),
+        ("gitea", "/pulls/7"),
+        ("bitbucket-cloud", "/pull-requests/7"),
+    ],
+)
+async def test_page_of_a_pull_request_is_where_its_forge_has_it(kind: str, page: str) -> None:
+    """Whatever type the Pipeline says: the forge list is what requests go by."""
+    looked = await aftercare.look(job(kind=kind), forge=AForge(), reporter=Reports())  # type: ignore[arg-type]
+
+    (pull,) = looked.pulls
+    assert pull.pull_request.url.endswith(page)
 
 
 def _with_its_number(asked: LookJob) -> LookJob:

@@ -46,7 +46,8 @@ def seen(pull: Pull, view: View, job: Job, *, author: ForgeUser | None = None) -
     """Say of a pull request what the contract wants to know."""
     to = job.request.destination
     ref = PullRequestRef(
-        kind=to.kind,
+        # Pages are at what the administrator says is there, whatever a Pipeline calls it.
+        kind=job.access.forge.forge_kind,
         origin=to.origin,
         repository_id=view.repository_id,
         owner=to.owner,
