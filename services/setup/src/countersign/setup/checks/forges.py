@@ -44,7 +44,7 @@ async def check_forge(
     async with http:
         request = Request(
             name="look whether it is there", method="GET", url=f"{forge.origin}/", accept="*/*",
-            passes=_ANY,
+            passes=_ANY, cuts=True,
         )  # fmt: skip
         try:
             answer = await http.send(request)
