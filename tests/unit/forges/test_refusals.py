@@ -56,7 +56,7 @@ GITEA = {
     "removed": Said(status=404, body={"message": "object does not exist [id: , rel_path: p]"},
                     reason=Is.CONFLICT, advice="was removed meanwhile"),
     "protected": Said(status=403, body={"message": "branch is protected branch [name: c]"},
-                      reason=Is.REFUSED, advice="let the user push to branches below"),
+                      reason=Is.REFUSED, advice="let the user push to those of that folder"),
     "scope": Said(status=403, body={"message": "token does not have at least one of required "
                                     "scope(s): [write:repository]"},
                   reason=Is.FORBIDDEN, advice="needs the scope write:repository"),
@@ -94,7 +94,7 @@ GITLAB = {
         reason=Is.FORBIDDEN, advice="needs the scope api"),
     "role": Said(status=403, body={"message": "403 Forbidden - You are not allowed to push into "
                                    "this branch"},
-                 reason=Is.FORBIDDEN, advice="allow branches below 'countersign/'"),
+                 reason=Is.FORBIDDEN, advice="allow those of that folder"),
     "archived": Said(status=403, body={"message": "You can't push code to an archived project."},
                      reason=Is.FORBIDDEN, advice="archived"),
     "push rule": Said(

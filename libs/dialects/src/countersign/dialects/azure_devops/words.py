@@ -57,7 +57,7 @@ _WORDS: Final = (
     Word(
         part="TF402455",
         reason=ForgeRefusal.FORBIDDEN,
-        advice="a branch policy covers new branches; let it leave out those below 'countersign/'",
+        advice="a branch policy covers new branches; let it leave out those of that folder",
     ),
     Word(
         part="TF401028",

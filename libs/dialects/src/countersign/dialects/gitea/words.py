@@ -21,7 +21,7 @@ _WORDS: Final = (
     Word(
         part="protected branch",
         reason=ForgeRefusal.REFUSED,
-        advice="a rule protects new branches; let the user push to branches below 'countersign/'",
+        advice="a rule protects new branches; let the user push to those of that folder",
     ),
     Word(
         part="is not allowed to edit",

@@ -85,7 +85,7 @@ _WORDS: Final = (
         part="not allowed to push",
         reason=ForgeRefusal.FORBIDDEN,
         advice="whose token it is may not push there, or a rule protects new branches; allow "
-        "branches below 'countersign/'",
+        "those of that folder",
     ),
     # The sentence of `insufficient_scope`.
     # Source: https://docs.gitlab.com/api/rest/authentication/#impersonate-another-user-sudo
