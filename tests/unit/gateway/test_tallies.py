@@ -48,9 +48,9 @@ def assert_right(scene: Scene, tallies: Tallies, *, namespace: str) -> None:
         ]
 
         assert tally.counts(namespace) == counts_of(tracks, may=may)
-        assert {id(w.gate) for w in tally.waiting(namespace)} == {
+        assert [id(w.gate) for w in tally.waiting(namespace)] == [
             id(w.gate) for w in waiting_of(tracks, may=may)
-        }
+        ]
 
 
 @pytest.mark.parametrize("seed", range(3))

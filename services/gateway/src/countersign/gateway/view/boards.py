@@ -200,8 +200,8 @@ def waiting_of(tracks: Iterable[Track], *, may: May) -> list[Waiting]:
 
 
 def in_order(waiting: Iterable[Waiting]) -> list[Waiting]:
-    """Sort by since when; what does not say it comes last."""
-    return sorted(waiting, key=lambda w: (w.gate.since is None, w.gate.since))
+    """Sort by since when, and by name; what does not say since when comes last."""
+    return sorted(waiting, key=lambda w: (w.gate.since is None, w.gate.since, w.track.key))
 
 
 def paginate(tracks: Sequence[Track]) -> list[list[Track]]:
