@@ -135,6 +135,12 @@ ELSEWHERE = {
     ForgeKind.GITLAB: {
         "https://gitlab.com/a/b/c/gitops.git": ("https://gitlab.com", "a/b/c", "gitops"),
     },
+    ForgeKind.BITBUCKET_CLOUD: {
+        "https://bitbucket.org/shop/gitops.git": ("https://bitbucket.org", "shop", "gitops"),
+        "https://ada_l-1@bitbucket.org/shop/gitops.git": (
+            "https://bitbucket.org", "shop", "gitops",
+        ),
+    },
     ForgeKind.BITBUCKET_SERVER: {
         "https://git.example/scm/SHOP/gitops.git": ("https://git.example", "SHOP", "gitops"),
         "https://git.example/SHOP/gitops": ("https://git.example", "SHOP", "gitops"),
@@ -164,6 +170,15 @@ BAD_ELSEWHERE = {
         "https://gitlab.com/shop/gitops/-/tree",
         "https://gitlab.com/a/b/c/d/e/f/gitops",
         "https://gitlab.com/gitops",
+    ],
+    ForgeKind.BITBUCKET_CLOUD: [
+        "https://ada:secret@bitbucket.org/shop/gitops",
+        "https://ada@evil.example/shop/gitops",
+        "https://github.com@bitbucket.org/shop/gitops",
+        "https://ada@bitbucket.org@evil.example/shop/gitops",
+        "https://ada@bitbucket.org.evil.example/shop/gitops",
+        "https://ada@bitbucket.org/shop/gitops\n",
+        "https://ada@ada@bitbucket.org/shop/gitops",
     ],
     ForgeKind.BITBUCKET_SERVER: [
         "https://git.example/scm/SHOP",

@@ -1,5 +1,6 @@
 """Bitbucket Cloud among the kinds of forges."""
 
+import re
 from typing import Final
 
 from countersign.contracts.messages import ForgeKind
@@ -11,6 +12,17 @@ from countersign.dialects.bitbucket_cloud.webhooks import SCHEME
 from countersign.dialects.bitbucket_cloud.words import ERRORS
 from countersign.dialects.capabilities import Capabilities, Presentation, Reach, Revoker
 from countersign.dialects.kind import Kind
+
+# Bitbucket writes the name of whoever looks at the page in front of the host. It holds no dot, and
+# with a password behind it nothing is taken.
+# Source: https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/
+_WITH_USER: Final = re.compile(r"https://[A-Za-z0-9_-]+@(bitbucket\.org/.*)")
+
+
+def _plain_url(url: str) -> str:
+    match = _WITH_USER.fullmatch(url)
+    return f"https://{match[1]}" if match else url
+
 
 BITBUCKET_CLOUD: Final = Kind(
     kind=ForgeKind.BITBUCKET_CLOUD,
@@ -26,6 +38,8 @@ BITBUCKET_CLOUD: Final = Kind(
         api_base=lambda _: "https://api.bitbucket.org/2.0",
         pull_path="pull-requests",
         compare_path="branches/compare/{new}%0D{old}",
+        plain_url=_plain_url,
+        example="https://bitbucket.org/workspace/repository",
     ),
     webhooks=SCHEME,
     errors=ERRORS,
