@@ -329,6 +329,23 @@ async def test_revocation_that_keeps_failing_is_told_as_failed(
     assert event.outcome is m.RevocationOutcome.FAILED
 
 
+async def test_sign_outs_are_told_in_their_order_when_the_bus_is_back(
+    house: House, approval: Service
+) -> None:
+    house.stream.away = True
+    await approval.endings.end_sessions("ada", before=house.clock.now)
+    house.clock.pass_(seconds=10)
+    house.stream.away = False
+    await approval.endings.end_sessions("ada", before=house.clock.now)
+
+    await approval.schedule.tick()
+
+    first, last = (e.ended_at for e in house.stream.of(m.SessionEnded))
+    assert last is not None
+    assert first is not None
+    assert first < last == house.clock.now
+
+
 async def test_shutdown_revokes_all_and_says_what_is_lost(house: House, approval: Service) -> None:
     await house.request()
     begun = await house.grant(approval)

@@ -76,6 +76,10 @@ class Announcements:
     async def _publish_or_keep(
         self, event: Message, message_id: str, trace: dict[str, str]
     ) -> None:
+        if self._postponed:
+            # In their order: of one person's sign-outs the stream keeps the last.
+            self._postponed.append((event, message_id, trace))
+            return
         try:
             await self.publish(event, message_id=message_id)
         except Retryable as error:
