@@ -25,6 +25,8 @@ from countersign.process.clocks import MACHINE, Clocks
 
 CONNECTIONS_MAX: Final = 8
 CONNECT_S: Final = 5.0
+# Several servers close what is idle for 5 s; what is sent in that moment gets no answer.
+KEPT_ALIVE_S: Final = 3.0
 _USER_AGENT: Final = "countersign"
 
 
@@ -60,7 +62,7 @@ class ForgeHttp:
             verify=tls or tls_context(forge),
             trust_env=False,
             follow_redirects=False,
-            limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
+            limits=httpx2.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=KEPT_ALIVE_S),
             # It passes on what is encrypted for the forge, and sees neither tokens nor paths.
             proxy=forge.proxy or None,
             headers={"User-Agent": _USER_AGENT, "Accept-Encoding": ACCEPTED},

@@ -21,6 +21,8 @@ from countersign.gateway.refusals import Delay, Refusal
 TIMEOUT_S: Final = 8.0
 ANSWER_BYTES_MAX: Final = 512 * 1024
 CONNECTIONS_MAX: Final = 8
+# Several servers close what is idle for 5 s; what is sent in that moment gets no answer.
+KEPT_ALIVE_S: Final = 3.0
 
 
 class Transport:
@@ -110,7 +112,7 @@ async def transport(ca_file: Path | None) -> AsyncIterator[Transport]:
         trust_env=False,
         follow_redirects=False,
         timeout=TIMEOUT_S,
-        limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
+        limits=httpx2.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=KEPT_ALIVE_S),
         headers={
             "User-Agent": "countersign",
             "Accept": "application/json",
