@@ -670,7 +670,7 @@ async def test_pull_request_without_required_checks_waits_for_a_person(
 async def test_executor_killed_at_any_step_leaves_one_pull_request_in_the_end(
     story: Story, runner: Runner, step: OpeningStep
 ) -> None:
-    story.clock.behind_s = EXECUTOR_S + 1
+    story.clock.behind_s = EXECUTOR_S + 10
 
     async def kill(progress: Progress) -> None:
         if progress.step is step:
