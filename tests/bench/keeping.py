@@ -1,4 +1,4 @@
-"""How much memory the gateway's projection takes for promotions that are over, read as on the wire.
+"""Memory of the gateway's projection for promotions that are over, read as on the wire.
 
 Run: `.venv/bin/python tests/bench/keeping.py [--promotions 100000] [--environments 2000]`.
 """

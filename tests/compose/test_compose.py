@@ -39,7 +39,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Project:
-    """What `docker compose` started."""
+    """The containers that `docker compose` started."""
 
     ports: Ports
     environment: dict[str, str]

@@ -465,7 +465,7 @@ async def test_token_that_nobody_knows_is_refused(stage: SmallStage, token: str)
 
 @pytest.mark.parametrize("owner", [OTHER, WRITER])
 async def test_token_is_not_taken_for_another_of_its_id(stage: SmallStage, owner: str) -> None:
-    """What is told has to be of the very id that was asked for."""
+    """An answer has to be about the very id that was asked for."""
     token = http_token(stage, owner)
     stage.transport.answer_once(
         "GET", "/access-tokens/", httpx2.Response(200, json={**TOLD, "id": "1"})

@@ -1,4 +1,4 @@
-"""What an earlier try left at a forge is taken over if it is ours, and nothing but ours."""
+"""Remains of an earlier try at a forge are taken over if they are ours, and nothing but ours."""
 
 from collections.abc import AsyncIterator, Mapping
 

@@ -80,7 +80,7 @@ async def test_commit_says_what_it_does_and_who_approved(stage: Stage) -> None:
 
 
 async def test_commit_of_several_files_is_one_change(stage: Stage) -> None:
-    """Where a forge commits one file at a time, it is as many commits, and nothing else."""
+    """A forge that commits one file at a time makes as many commits, and nothing else."""
     one, other = change(stage), change(stage, "README.md", b"# changed\n")
     new = NewCommit(
         branch=BRANCH,

@@ -138,7 +138,7 @@ async def test_what_is_chosen_shows_without_colours_of_ours(
 
 @pytest.mark.parametrize("width", [1280, 1024, 768, 390])
 async def test_no_column_of_a_page_is_cut_off(chromium: Browser, scene: Scene, width: int) -> None:
-    """Where columns do not fit, rows become cards."""
+    """Rows become cards where columns do not fit."""
     async with visiting(chromium, scene, width=width) as visit:
         for path in (
             "/record",

@@ -1,4 +1,4 @@
-"""What the small forge answers as Azure DevOps: the documented forms with its own state."""
+"""Answers of the small forge as Azure DevOps: the documented forms with its own state."""
 
 from datetime import datetime
 from typing import Any
@@ -98,7 +98,7 @@ class Answers:
         return told
 
     def item(self, git: Git, commit: Commit, path: str) -> Any:
-        """What is at a path; none for nothing."""
+        """Return the entry at a path; none where there is nothing."""
         mode, oid = commit.entries.get(path, ("", "")) if path else (FOLDER, "")
         if not mode:
             return None

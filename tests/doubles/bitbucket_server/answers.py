@@ -1,4 +1,4 @@
-"""What the small forge answers as Bitbucket Data Center: documented forms with its own state."""
+"""Answers of the small forge as Bitbucket Data Center: documented forms with its own state."""
 
 from datetime import datetime
 from typing import Any

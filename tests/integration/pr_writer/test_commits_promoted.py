@@ -1,4 +1,4 @@
-"""What a pull request says of the commits that it promotes, and what no token is used to read."""
+"""Commits in a pull request that promotes them, and those that no token is used to read."""
 
 from typing import Any
 

@@ -50,7 +50,7 @@ def at(forge: Forge = FORGE) -> Registration:
 
 
 def web_token(**claims: Any) -> Secret:
-    """What Entra ID gives as long as it can be read."""
+    """A token of Entra ID, as long as it can be read."""
 
     def part(told: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(told).encode()).rstrip(b"=").decode()

@@ -29,7 +29,7 @@ NEW = NewCommit(
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What a forge answers to a commit, and what that means."""
+    """A forge's answer to a commit, and its meaning."""
 
     status: int
     body: Any

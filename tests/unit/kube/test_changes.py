@@ -1,4 +1,4 @@
-"""What a chart says of its changes, in an annotation that anybody may write anything into."""
+"""Changes that a chart tells, in an annotation that anybody may write anything into."""
 
 import pytest
 

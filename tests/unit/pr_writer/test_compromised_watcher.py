@@ -64,7 +64,7 @@ def test_nobodys_delegation_is_used_without_their_consent(manual: bool) -> None:
 
 
 async def test_stored_token_of_the_namespace_is_used_where_manual_is_left_out(folder: Path) -> None:
-    """What the tables say: with stored tokens the watcher's word is enough."""
+    """The tables say that with stored tokens the watcher's word is enough."""
     request = asked(manual=False)
     promotion = advance(None, request)
 

@@ -23,7 +23,8 @@ from countersign.dialects.repositories.contents import (
     TreeEntry,
 )
 from countersign.dialects.repositories.interface import LookScope, View
-from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
+from countersign.dialects.repositories.pull_questions import PullQuestions
+from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
 from countersign.dialects.repositories.questions import Wanted, asking_with
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
@@ -35,6 +36,12 @@ COMPARED_PAGES_MAX: Final = 10
 # Of a file that comes with a look; larger ones are read by themselves, if at all.
 FILE_BYTES_MAX: Final = 1024 * 1024
 _MADE: Final = frozenset({200, 201})
+_PULLS: Final = PullQuestions(
+    pull=requests.pull,
+    close=requests.abandon,
+    status_of=answers.status_of,
+    called="pull request !{}",
+)
 
 
 class AzureDevOpsRepository:
@@ -171,7 +178,7 @@ class AzureDevOpsRepository:
         self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
     ) -> Conversation[Pull]:
         for number in replaces:
-            yield from self._close(place, number)
+            yield from _PULLS.closed(self._ask, place, number)
         request = requests.open_pull(place, head=head, text=text)
         (answer,) = yield from self._ask(request)
         if words.is_code(answer, words.PULL_EXISTS):
@@ -231,36 +238,14 @@ class AzureDevOpsRepository:
 
     def close_pull(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
         """Close it first: it may be completed while somebody reads why."""
-        yield from self._close(place, number)
+        yield from _PULLS.closed(self._ask, place, number)
         yield from self.comment(place, number, comment=comment)
-
-    def _close(self, place: Place, number: int) -> Conversation[None]:
-        request = requests.abandon(place, number)
-        (answer,) = yield from self._ask(request)
-        if answer.status != OK:
-            # It was abandoned already, or completed: the refusal does not say.
-            (answer,) = yield from self._ask(requests.pull(place, number))
-        with shapes.reading(request.name):
-            state = answers.status_of(answer.json()).state
-        if state is not PullState.CLOSED:
-            raise Rejected(
-                ForgeRefusal.CONFLICT,
-                f"{place.name}: pull request !{number} cannot be abandoned, it is {state.value}",
-            )
 
     def comment(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
         yield from self._ask(requests.comment(place, number, comment))
 
     def follow(self, place: Place, number: int, *, since: str) -> Conversation[PullStatus | None]:
-        request = requests.pull(place, number)
-        (answer,) = yield from self._ask(request)
-        if answer.status != OK:
-            raise Rejected(
-                ForgeRefusal.NOT_FOUND, f"{place.name}: there is no pull request !{number}"
-            )
-        with shapes.reading(request.name):
-            status = answers.status_of(answer.json())
-        return None if status.version == since else status
+        return _PULLS.followed(self._ask, place, number, since=since)
 
 
 def _files_in(found: Mapping[str, Answer]) -> dict[str, File]:

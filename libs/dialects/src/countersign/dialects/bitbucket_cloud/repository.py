@@ -26,7 +26,8 @@ from countersign.dialects.repositories.contents import (
     summaries_of,
 )
 from countersign.dialects.repositories.interface import LookScope, View
-from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
+from countersign.dialects.repositories.pull_questions import PullQuestions
+from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
 from countersign.dialects.repositories.questions import Wanted, ask_in_order, asking_with
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
@@ -38,6 +39,11 @@ COMPARED_PAGES_MAX: Final = 10
 # Commits of merges; of older ones nobody asks.
 NAMED_MAX: Final = 16
 _CREATED: Final = 201
+_PULLS: Final = PullQuestions(
+    pull=requests.pull,
+    close=requests.decline,
+    status_of=answers.status_of,
+)
 
 
 class BitbucketCloudRepository:
@@ -137,7 +143,7 @@ class BitbucketCloudRepository:
                     f"{place.name}: a pull request is open for branch {head!r}",
                 )
         for number in replaces:
-            yield from self._close(place, number)
+            yield from _PULLS.closed(self._ask, place, number)
         request = requests.open_pull(place, head=head, text=text)
         answer, branch = yield from ask_in_order(self._ask, request, requests.branch(place, head))
         if answer.status != _CREATED:
@@ -217,36 +223,15 @@ class BitbucketCloudRepository:
 
     def close_pull(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
         """Close it first: it may be merged while somebody reads why."""
-        yield from self._close(place, number)
+        yield from _PULLS.closed(self._ask, place, number)
         yield from self.comment(place, number, comment=comment)
-
-    def _close(self, place: Place, number: int) -> Conversation[None]:
-        request = requests.decline(place, number)
-        (answer,) = yield from self._ask(request)
-        if answer.status != OK:
-            # It was closed already, or merged: the refusal does not say.
-            (answer,) = yield from self._ask(requests.pull(place, number))
-        with shapes.reading(request.name):
-            state = answers.status_of(answer.json()).state
-        if state is not PullState.CLOSED:
-            raise Rejected(
-                ForgeRefusal.CONFLICT,
-                f"{place.name}: pull request #{number} cannot be closed, it is {state.value}",
-            )
 
     def comment(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
         yield from self._ask(requests.comment(place, number, comment))
 
     def follow(self, place: Place, number: int, *, since: str) -> Conversation[PullStatus | None]:
-        request = requests.pull(place, number)
-        (answer,) = yield from self._ask(request)
-        if answer.status != OK:
-            raise Rejected(
-                ForgeRefusal.NOT_FOUND, f"{place.name}: there is no pull request #{number}"
-            )
-        with shapes.reading(request.name):
-            status = answers.status_of(answer.json())
-        if status.version == since:
+        status = yield from _PULLS.followed(self._ask, place, number, since=since)
+        if status is None:
             return None
         whole = yield from self._whole(place, [status.merge_commit])
         return replace(status, merge_commit=whole.get(status.merge_commit, ""))

@@ -26,7 +26,8 @@ from countersign.dialects.repositories.contents import (
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.moves import moved, number_after
-from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
+from countersign.dialects.repositories.pull_questions import PullQuestions
+from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
 from countersign.dialects.repositories.questions import Wanted, asking_with
 from countersign.dialects.statuses import Redirected
 
@@ -38,6 +39,12 @@ BRANCH_PAGES_MAX: Final = 10
 FILE_BYTES_MAX: Final = 1024 * 1024
 _CREATED: Final = 201
 _EXISTS: Final = 409
+_PULLS: Final = PullQuestions(
+    pull=requests.pull,
+    close=requests.close_pull,
+    status_of=answers.status_of,
+    called="merge request !{}",
+)
 
 
 class GitLabRepository:
@@ -190,7 +197,7 @@ class GitLabRepository:
         self, place: Place, *, head: str, text: PullText, replaces: Sequence[int] = ()
     ) -> Conversation[Pull]:
         for number in replaces:
-            yield from self._close(place, number)
+            yield from _PULLS.closed(self._ask, place, number)
         request = requests.open_pull(place, head=head, text=text)
         (answer,) = yield from self._ask(request)
         if answer.status == _EXISTS:
@@ -228,30 +235,11 @@ class GitLabRepository:
 
     def close_pull(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
         """Close it first: it may be merged while somebody reads why."""
-        yield from self._close(place, number)
+        yield from _PULLS.closed(self._ask, place, number)
         yield from self.comment(place, number, comment=comment)
-
-    def _close(self, place: Place, number: int) -> Conversation[None]:
-        request = requests.close_pull(place, number)
-        (answer,) = yield from self._ask(request)
-        with shapes.reading(request.name):
-            state = answers.status_of(answer.json()).state
-        if state is not PullState.CLOSED:
-            raise Rejected(
-                ForgeRefusal.CONFLICT,
-                f"{place.name}: merge request !{number} cannot be closed, it is {state.value}",
-            )
 
     def comment(self, place: Place, number: int, *, comment: str) -> Conversation[None]:
         yield from self._ask(requests.comment(place, number, comment))
 
     def follow(self, place: Place, number: int, *, since: str) -> Conversation[PullStatus | None]:
-        request = requests.pull(place, number)
-        (answer,) = yield from self._ask(request)
-        if answer.status != OK:
-            raise Rejected(
-                ForgeRefusal.NOT_FOUND, f"{place.name}: there is no merge request !{number}"
-            )
-        with shapes.reading(request.name):
-            status = answers.status_of(answer.json())
-        return None if status.version == since else status
+        return _PULLS.followed(self._ask, place, number, since=since)
