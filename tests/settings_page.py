@@ -15,6 +15,7 @@ from countersign.approval.settings import Settings as Approval
 from countersign.auditor.settings import Settings as Auditor
 from countersign.bridge.settings import Settings as Bridge
 from countersign.contracts.forge_list import Forge, RepositoryWebhook
+from countersign.contracts.pull_request_names import PullRequestNames
 from countersign.gateway.oidc.settings import OidcSettings
 from countersign.gateway.settings import GatewaySettings
 from countersign.kube.access.http_api import KubeSettings
@@ -40,6 +41,7 @@ OWN: Final[dict[str, tuple[type[BaseSettings], ...]]] = {
 SHARED: Final = (KubeSettings, BusSettings, TelemetrySettings)
 ENTRIES: Final[dict[str, type[BaseModel]]] = {
     "Each forge": Forge,
+    "Its `pullRequests`": PullRequestNames,
     "Each of its `webhooks`": RepositoryWebhook,
 }
 INTRO = """\
@@ -80,8 +82,11 @@ def _table(models: tuple[type[BaseSettings], ...], but: Collection[str]) -> str:
 def _fields(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         default = "**required**" if field.is_required() else ""
-        if not default and field.default not in (PydanticUndefined, "", (), None):
-            default = _code(str(field.default))
+        is_told = field.default not in (PydanticUndefined, "", (), None)
+        if is_told and not isinstance(field.default, BaseModel):
+            # As the list is written: YAML's words.
+            told = str(field.default)
+            default = _code(told.lower() if isinstance(field.default, bool) else told)
         yield f"| `{field.alias or name}` | {default} | {_cell(str(field.description or ''))} |"
 
 

@@ -121,8 +121,8 @@ class Forge(BaseModel):
     pull_requests: PullRequestNames = Field(
         default=PullRequestNames(),
         alias="pullRequests",
-        description="Its `title`, `branchPrefix`, `labels`, `draft` and `autoMerge`: see the page "
-        "on marked repositories.",
+        description="Names and marks of its pull requests, below; see the page on marked "
+        "repositories.",
     )
     broad_tokens: Literal["refuse", "accept"] = Field(
         default="refuse",
