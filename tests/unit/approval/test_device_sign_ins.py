@@ -7,10 +7,9 @@ from typing import Any
 import httpx2
 import pytest
 from doubles.approval_house import SESSION, Call, House, person, requested, settle
-from doubles.github_oauth import FORGE, TypedCode
+from doubles.github_oauth import TypedCode
 
 from countersign.approval.assembly import Service
-from countersign.approval.consent.device_sign_ins import refuse_device
 from countersign.contracts import messages as m
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
@@ -287,16 +286,3 @@ async def test_shutdown_loses_it_and_leaves_no_token(house: House, following: Se
     for _ in range(200):
         await asyncio.sleep(0)
     assert polls(house) <= asked + 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [({"device_flow": False}, "deviceFlow is off"), ({"kind": "gitea"}, "no such thing")],
-)
-def test_forge_without_device_flow_signs_nobody_in_by_a_code(
-    changes: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(Rejected, match=words) as caught:
-        refuse_device(FORGE.model_copy(update=changes))
-
-    assert caught.value.reason is ConsentRefusal.DEVICE_FLOW_OFF

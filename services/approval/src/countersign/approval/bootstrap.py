@@ -9,7 +9,6 @@ from pathlib import Path
 
 from countersign.approval import routes
 from countersign.approval.assembly import Dice, Neighbours, Permissions, Service, build
-from countersign.approval.consent.device_sign_ins import refuse_device
 from countersign.approval.consent.rights import ByAccessReview, EverybodySignedIn
 from countersign.approval.delegation.signatures import Writers
 from countersign.approval.feed import read_news
@@ -24,7 +23,7 @@ from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.secret import Secret
 from countersign.dialects.delegation.oauth import Challenge, Registration
-from countersign.dialects.kinds import kind_of
+from countersign.dialects.kinds import kind_of, refuse_unknown_options
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import OAuthClient
 from countersign.forges.recording import record_call
@@ -134,11 +133,10 @@ async def authorizing(kube: KubeSettings) -> AsyncIterator[Authorizer]:
 def check_entries(forges: tuple[Forge, ...]) -> None:
     """Find at the start what would otherwise fail at the first consent."""
     for forge in forges:
+        refuse_unknown_options(forge)
         if forge.client_id:
             _client_secret(forge)
             _refuse_nowhere(forge)
-        if forge.device_flow:
-            refuse_device(forge)
 
 
 def _refuse_nowhere(forge: Forge) -> None:

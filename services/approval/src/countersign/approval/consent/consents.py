@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from countersign.approval.consent.admission import Admission
-from countersign.approval.consent.device_sign_ins import DeviceSignIns, refuse_device
+from countersign.approval.consent.device_sign_ins import DeviceSignIns
 from countersign.approval.consent.grants import Grants
 from countersign.approval.consent.sign_in_flow import Begun, SignInFlow, code_in
 from countersign.approval.consent.spans import in_trace
@@ -14,6 +14,7 @@ from countersign.approval.interfaces import Application, Applications
 from countersign.approval.model import Consent, reason_given, refuse_account, refuse_consent
 from countersign.approval.vault.sign_ins import SignIn
 from countersign.approval.vault.vault import Job
+from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.messages import BeginRequest, CompleteRequest
 from countersign.contracts.promotion import Promotion
@@ -44,8 +45,12 @@ class Consents:
         self.admission.refuse_hindered(entry.promotion, despite_blocked=despite_blocked)
         application = self.applications.find(entry.promotion.request.destination.origin)
         application.oauth.refuse_unaccepted()
-        if request.device:
-            refuse_device(application.forge)
+        if request.device and not application.forge.device_flow:
+            raise Rejected(
+                ConsentRefusal.DEVICE_FLOW_OFF,
+                f"nobody signs in by a code at {application.forge.name!r}: deviceFlow is off in "
+                "its entry",
+            )
         consent = entry.consent(
             approval_id=self.new_id(),
             person=person,

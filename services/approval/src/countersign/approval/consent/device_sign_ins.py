@@ -19,12 +19,10 @@ from countersign.approval.model import Consent, refuse_account
 from countersign.approval.vault.sign_ins import SignIn
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.promotion import Promotion
 from countersign.dialects.delegation.device import INTERVAL_S_MAX, Pending
 from countersign.dialects.delegation.oauth import Delegated
-from countersign.dialects.kinds import has_device_flow
 from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.attributes import SPAN_COMPLETE_APPROVAL, SPAN_POLL_DEVICE
 from countersign.telemetry.logs import get_logger
@@ -33,23 +31,6 @@ log = get_logger()
 
 # Where a forge does not answer, the pause grows by this.
 _BACK_OFF: Final = 2
-
-
-def refuse_device(forge: Forge) -> None:
-    """Refuse to sign anybody in by a code where that is off, or unknown.
-
-    Raises:
-        Rejected: `device_flow_off`.
-
-    """
-    if not has_device_flow(forge):
-        raise Rejected(
-            ConsentRefusal.DEVICE_FLOW_OFF,
-            f"nobody signs in by a code at {forge.name!r}: its kind ({forge.kind}) has no such "
-            "thing"
-            if forge.device_flow
-            else f"nobody signs in by a code at {forge.name!r}: deviceFlow is off in its entry",
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
