@@ -3,7 +3,9 @@
 The programs come from `KUBEBUILDER_ASSETS`, as envtest calls it, or from the reference material.
 """
 
+import json
 import os
+import secrets
 import shutil
 import ssl
 import subprocess
@@ -13,7 +15,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import reference
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -38,8 +40,14 @@ START_S: Final = 60.0
 # An API server that somebody watches does not end by itself: it is killed, as by any eviction.
 STOP_S: Final = 2.0
 LOOK_S: Final = 0.1
+RIGHTS_LOOK_S: Final = 0.01
 _ADMIN: Final = "made-up-admin-token"
 _ISSUER: Final = "https://kubernetes.default.svc"
+_RBAC: Final = "rbac.authorization.k8s.io"
+# A new server makes it a moment after it says that it is ready.
+_PLACE: Final = "/api/v1/namespaces/default"
+
+Json = dict[str, Any]
 
 
 def has_programs(folder: Path | None) -> bool:
@@ -139,7 +147,48 @@ current-context: it
         )
         if done.returncode:
             raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        if _writes_rights(*arguments, stdin):
+            self.until_rights_count()
         return done.stdout
+
+    def until_rights_count(self) -> None:
+        """Wait until what was granted and withdrawn so far counts.
+
+        The API server hears of its own Roles by four watches, a moment later, each in its order: once
+        it has heard of the last, it has heard of all.
+        """
+        last = f"last-{secrets.token_hex(4)}"
+        for scope in ("", "Cluster"):
+            for manifest in _granting(last, scope):
+                place = "" if scope else "namespaces/default/"
+                path = f"/apis/{_RBAC}/v1/{place}{manifest['kind'].lower()}s/last"
+                self._call("PATCH", f"{path}?fieldManager=tests&force=true", manifest)
+        deadline_s = time.monotonic() + START_S
+        while not (self._may(last, "get") and self._may(last, "list")):
+            if time.monotonic() > deadline_s:
+                raise TimeoutError("the API server does not hear of its own Roles")
+            time.sleep(RIGHTS_LOOK_S)
+
+    def _may(self, user: str, verb: str) -> bool:
+        asked = {"namespace": "default", "verb": verb, "resource": "configmaps"}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "resourceAttributes": {**asked, "name": user}},
+        }
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        return bool(self._call("POST", path, review)["status"]["allowed"])
+
+    def _call(self, method: str, path: str, body: Json) -> Json:
+        kind = "apply-patch+yaml" if method == "PATCH" else "json"
+        headers = {"Authorization": f"Bearer {_ADMIN}", "Content-Type": f"application/{kind}"}
+        request = urllib.request.Request(  # noqa: S310
+            self.url + path, json.dumps(body).encode(), headers, method=method
+        )
+        tls = ssl.create_default_context(cafile=str(self.ca))
+        with urllib.request.urlopen(request, timeout=START_S, context=tls) as answer:  # noqa: S310
+            found: Json = json.load(answer)
+            return found
 
     def _make_key(self) -> None:
         path = self.directory / "pki" / "sa.key"
@@ -194,7 +243,8 @@ current-context: it
     def _wait(self) -> None:
         deadline_s = time.monotonic() + START_S
         while time.monotonic() < deadline_s:
-            if self.ca.exists() and self._is_ready():
+            if self.ca.exists() and all(map(self._answers, ("/readyz", _PLACE))):
+                self.until_rights_count()
                 return
             for name, process in self._processes.items():
                 if process.poll() is not None:
@@ -203,16 +253,34 @@ current-context: it
             time.sleep(LOOK_S)
         raise TimeoutError("the API server is not ready")
 
-    def _is_ready(self) -> bool:
+    def _answers(self, path: str) -> bool:
         tls = ssl.create_default_context(cafile=str(self.ca))
         request = urllib.request.Request(  # noqa: S310
-            f"{self.url}/readyz", headers={"Authorization": f"Bearer {_ADMIN}"}
+            self.url + path, headers={"Authorization": f"Bearer {_ADMIN}"}
         )
         try:
             with urllib.request.urlopen(request, timeout=2, context=tls):  # noqa: S310
                 return True
         except (OSError, urllib.error.URLError):
             return False
+
+
+def _writes_rights(*said: str) -> bool:
+    reads = {"get", "describe", "auth"} & set(said)
+    return not reads and any("role" in text.lower() for text in said)
+
+
+def _granting(user: str, scope: str) -> tuple[Json, Json]:
+    """A Role and its binding, or those of the cluster, that let only this user do something."""
+    head = {"apiVersion": f"{_RBAC}/v1", "metadata": {"name": "last"}}
+    verbs = ["list"] if scope else ["get"]
+    rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs, "resourceNames": [user]}
+    subject = {"apiGroup": _RBAC, "kind": "User", "name": user}
+    ref = {"apiGroup": _RBAC, "kind": f"{scope}Role", "name": "last"}
+    return (
+        {**head, "kind": f"{scope}Role", "rules": [rule]},
+        {**head, "kind": f"{scope}RoleBinding", "subjects": [subject], "roleRef": ref},
+    )
 
 
 def running(directory: Path, *flags: str) -> ApiServer:

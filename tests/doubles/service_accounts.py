@@ -9,7 +9,6 @@ from countersign.kube.access import reviews
 from countersign.kube.access.http_api import HttpClusterApi, KubeSettings
 
 HOME = "countersign"
-RBAC = "rbac.authorization.k8s.io"
 
 
 def secrets_path(namespace: str, name: str = "") -> str:
@@ -29,6 +28,15 @@ async def settings_of(
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     made = await admin.call("POST", path, body=body)
     return apiserver.settings(made["status"]["token"])
+
+
+def let_read(server: ApiServer, namespace: str, account: str, *secrets: str) -> None:
+    """These Secrets alone, as `countersign-rbac` grants it."""
+    names = [f"--resource-name={name}" for name in secrets]
+    role = ("create", "role", account, "--verb=get", "--resource=secrets", *names)
+    server.kubectl("-n", namespace, *role)
+    who = f"--serviceaccount={namespace}:{account}"
+    server.kubectl("-n", namespace, "create", "rolebinding", account, f"--role={account}", who)
 
 
 async def store_secret(

@@ -1,6 +1,5 @@
 """The auditor reads what Pipelines name from a real API server, and notices what becomes of it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,7 +8,7 @@ import pytest
 from apiserver import ApiServer
 from doubles.auditing import FORGES, FakeBus, FakeProber, checker_of, observed, use
 from doubles.service_accounts import (
-    RBAC,
+    let_read,
     make_account,
     rotate_secret,
     secrets_path,
@@ -75,34 +74,6 @@ def auditor_of(api: HttpClusterApi, namespace: str, secret: str = "fleet") -> Au
     return Auditor(key, secrets, schedule, bus, prober, later_s)
 
 
-async def allow(admin: HttpClusterApi, namespace: str, name: str) -> None:
-    """`get` on the Secret of that name, as the printed Role does."""
-    path = f"/apis/{RBAC}/v1/namespaces/{namespace}"
-    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}
-    who = {"kind": "ServiceAccount", "namespace": namespace, "name": ACCOUNT}
-    head = {"apiVersion": f"{RBAC}/v1", "metadata": {"name": ACCOUNT}}
-    await admin.call("POST", f"{path}/roles", body={**head, "kind": "Role", "rules": [rule]})
-    ref = {"apiGroup": RBAC, "kind": "Role", "name": ACCOUNT}
-    binding = {**head, "kind": "RoleBinding", "roleRef": ref, "subjects": [who]}
-    await admin.call("POST", f"{path}/rolebindings", body=binding)
-    await _until_it_counts(admin, namespace, name)
-
-
-async def _until_it_counts(admin: HttpClusterApi, namespace: str, name: str) -> None:
-    """The API server hears of its own Roles by a watch, a moment later."""
-    asked = {"namespace": namespace, "verb": "get", "resource": "secrets", "name": name}
-    who = f"system:serviceaccount:{namespace}:{ACCOUNT}"
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": {"user": who, "resourceAttributes": asked},
-    }
-    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-    async with asyncio.timeout(10):
-        while not (await admin.call("POST", path, body=review))["status"]["allowed"]:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.05)
-
-
 @pytest.fixture
 async def account(apiserver: ApiServer, admin: HttpClusterApi, namespace: str) -> KubeSettings:
     await make_account(admin, namespace, ACCOUNT)
@@ -116,10 +87,10 @@ async def auditor(account: KubeSettings, namespace: str) -> AsyncIterator[Audito
 
 
 async def test_token_is_read_and_checked(
-    auditor: Auditor, admin: HttpClusterApi, namespace: str
+    auditor: Auditor, apiserver: ApiServer, admin: HttpClusterApi, namespace: str
 ) -> None:
     await store_secret(admin, namespace, "fleet", {"username": "robot", "password": FIRST})
-    await allow(admin, namespace, "fleet")
+    let_read(apiserver, namespace, ACCOUNT, "fleet")
     await auditor.schedule.step()
 
     assert auditor.bus.last.validity is TokenValidity.VALID
@@ -127,10 +98,10 @@ async def test_token_is_read_and_checked(
 
 
 async def test_rotated_secret_is_checked_at_the_next_look(
-    auditor: Auditor, admin: HttpClusterApi, namespace: str
+    auditor: Auditor, apiserver: ApiServer, admin: HttpClusterApi, namespace: str
 ) -> None:
     await store_secret(admin, namespace, "fleet", {"token": FIRST})
-    await allow(admin, namespace, "fleet")
+    let_read(apiserver, namespace, ACCOUNT, "fleet")
     await auditor.schedule.step()
     await auditor.look()
     asked = len(auditor.prober.asked)
@@ -141,10 +112,10 @@ async def test_rotated_secret_is_checked_at_the_next_look(
 
 
 async def test_secret_is_looked_at_no_more_often_than_it_may(
-    auditor: Auditor, admin: HttpClusterApi, namespace: str
+    auditor: Auditor, apiserver: ApiServer, admin: HttpClusterApi, namespace: str
 ) -> None:
     await store_secret(admin, namespace, "fleet", {"token": FIRST})
-    await allow(admin, namespace, "fleet")
+    let_read(apiserver, namespace, ACCOUNT, "fleet")
     await auditor.schedule.step()
     await rotate_secret(admin, namespace, "fleet", {"token": SECOND})
 
@@ -152,12 +123,12 @@ async def test_secret_is_looked_at_no_more_often_than_it_may(
 
 
 async def test_forbidden_secret_is_found_with_the_line_that_grants_and_checked_once_granted(
-    auditor: Auditor, admin: HttpClusterApi, namespace: str
+    auditor: Auditor, apiserver: ApiServer, admin: HttpClusterApi, namespace: str
 ) -> None:
     await store_secret(admin, namespace, "fleet", {"token": FIRST})
     await auditor.schedule.step()
     forbidden, codes = auditor.bus.last, auditor.bus.codes
-    await allow(admin, namespace, "fleet")
+    let_read(apiserver, namespace, ACCOUNT, "fleet")
     await auditor.look()
 
     assert forbidden.validity is TokenValidity.UNKNOWN
@@ -170,9 +141,13 @@ async def test_forbidden_secret_is_found_with_the_line_that_grants_and_checked_o
 
 @pytest.mark.parametrize("keys", [None, {"username": "robot"}, {"token": "  "}])
 async def test_secret_without_a_token_is_missing_until_it_has_one(
-    auditor: Auditor, admin: HttpClusterApi, namespace: str, keys: dict[str, str] | None
+    auditor: Auditor,
+    apiserver: ApiServer,
+    admin: HttpClusterApi,
+    namespace: str,
+    keys: dict[str, str] | None,
 ) -> None:
-    await allow(admin, namespace, "fleet")
+    let_read(apiserver, namespace, ACCOUNT, "fleet")
     if keys is not None:
         await store_secret(admin, namespace, "fleet", keys)
     await auditor.schedule.step()

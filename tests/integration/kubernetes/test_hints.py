@@ -15,7 +15,13 @@ import yaml
 from apiserver import ApiServer
 from doubles.hinting import event, sign
 from doubles.observed_cluster import make_namespace, put, true_pipeline, true_release
-from doubles.service_accounts import RBAC, make_account, rotate_secret, settings_of, store_secret
+from doubles.service_accounts import (
+    let_read,
+    make_account,
+    rotate_secret,
+    settings_of,
+    store_secret,
+)
 from integration.watcher import conftest as stage
 
 from countersign.contracts import messages as m
@@ -198,20 +204,6 @@ def revealed(key: Secret | None) -> str | None:
     return key.reveal() if key else None
 
 
-async def may_get(api: HttpClusterApi, space: str, account: str, *names: str) -> None:
-    """As `countersign-rbac` grants it."""
-    path = f"/apis/{RBAC}/v1/namespaces/{space}"
-    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
-    role = {"metadata": {"name": account}, "rules": [{**rule, "resourceNames": list(names)}]}
-    await api.call("POST", f"{path}/roles", body=role)
-    binding = {
-        "metadata": {"name": account},
-        "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": account},
-        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": space}],
-    }
-    await api.call("POST", f"{path}/rolebindings", body=binding)
-
-
 async def test_watcher_reads_the_secrets_that_its_role_names_and_no_other(
     flux: ApiServer, api: HttpClusterApi, space: str
 ) -> None:
@@ -219,7 +211,7 @@ async def test_watcher_reads_the_secrets_that_its_role_names_and_no_other(
     for name in ("key", "other"):
         await store_secret(api, space, name, {"hmac-key": KEY})
     await make_account(api, space, account)
-    await may_get(api, space, account, "key", "absent")
+    let_read(flux, space, account, "key", "absent")
     settings = await settings_of(api, flux, account, namespace=space)
 
     async with cluster_api(settings) as mine:

@@ -20,7 +20,6 @@ from apiserver import ApiServer
 from doubles.recorded_calls import RecordedApi, RecordedWatching, Right
 from doubles.service_accounts import (
     HOME,
-    RBAC,
     make_account,
     may_do,
     secrets_path,
@@ -389,8 +388,8 @@ def test_right_to_promote_comes_with_no_other_role(apiserver: ApiServer) -> None
     }
 
     assert aggregated == {
-        "viewer": [f"{RBAC}/aggregate-to-view"],
-        "credentials": [f"{RBAC}/aggregate-to-edit"],
+        "viewer": ["rbac.authorization.k8s.io/aggregate-to-view"],
+        "credentials": ["rbac.authorization.k8s.io/aggregate-to-edit"],
         "promoter": [],
     }
     for name in ("viewer", "credentials"):

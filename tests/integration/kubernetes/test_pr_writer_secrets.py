@@ -14,6 +14,7 @@ from doubles.pr_writer_stage import (
     telling_story,
 )
 from doubles.service_accounts import (
+    let_read,
     make_account,
     rotate_secret,
     settings_of,
@@ -35,14 +36,7 @@ async def story(
 ) -> AsyncIterator[Story]:
     """Of a Pipeline in a namespace with an account that may read its Secret `fleet` alone."""
     await make_account(admin, namespace, ACCOUNT)
-    apiserver.kubectl(
-        *("-n", namespace, "create", "role", ACCOUNT, "--verb=get", "--resource=secrets"),
-        "--resource-name=fleet",
-    )
-    apiserver.kubectl(
-        *("-n", namespace, "create", "rolebinding", ACCOUNT, f"--role={ACCOUNT}"),
-        f"--serviceaccount={namespace}:{ACCOUNT}",
-    )
+    let_read(apiserver, namespace, ACCOUNT, "fleet")
     async with telling_story(tmp_path) as made:
         made.namespace = namespace
         made.entry = made.entry.model_copy(update={"repositories": {namespace: ("acme/*",)}})

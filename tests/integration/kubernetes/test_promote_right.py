@@ -1,5 +1,6 @@
 """Who may promote, as a real API server and its RBAC say it."""
 
+import json
 import shlex
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,7 +22,6 @@ from countersign.contracts.promotion import Promotion, State
 from countersign.kube.access.http_api import HttpClusterApi, cluster_api
 from countersign.kube.objects import Manifest
 
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ADA = m.Person(id="oidc:ada", name="Ada", groups=("oidc:shop",))
 
 
@@ -57,15 +57,12 @@ def binding(namespace: str, *, kind: str = "User", name: str = ADA.id) -> Manife
     }
 
 
-async def allow(api: HttpClusterApi, *made: Manifest) -> None:
-    for manifest in made:
-        namespace = manifest["metadata"]["namespace"]
-        plural = f"{manifest['kind'].lower()}s"
-        await api.call("POST", f"{RBAC}/namespaces/{namespace}/{plural}", body=manifest)
+def allow(server: ApiServer, *made: Manifest) -> None:
+    server.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, made)))
 
 
-async def withdraw(api: HttpClusterApi, namespace: str) -> None:
-    await api.call("DELETE", f"{RBAC}/namespaces/{namespace}/rolebindings/promote")
+def withdraw(server: ApiServer, namespace: str) -> None:
+    server.kubectl("-n", namespace, "delete", "rolebinding", "promote")
 
 
 class Seconds:
@@ -106,10 +103,10 @@ async def refusal(reviews: ByAccessReview, promotion: Promotion, who: m.Person =
 
 
 async def test_team_promotes_into_staging_and_not_into_prod(
-    admin: HttpClusterApi, namespace: str, reviews: ByAccessReview
+    apiserver: ApiServer, namespace: str, reviews: ByAccessReview
 ) -> None:
     bound = binding(namespace, kind="Group", name="oidc:shop")
-    await allow(admin, role(namespace, "pipelines/staging"), bound)
+    allow(apiserver, role(namespace, "pipelines/staging"), bound)
 
     await reviews.refuse(ADA, waiting(namespace, "staging"))
     await reviews.refuse(ADA, waiting(namespace, "staging", name="other"))
@@ -120,10 +117,10 @@ async def test_team_promotes_into_staging_and_not_into_prod(
 
 
 async def test_right_may_be_for_one_pipeline(
-    admin: HttpClusterApi, namespace: str, reviews: ByAccessReview
+    apiserver: ApiServer, namespace: str, reviews: ByAccessReview
 ) -> None:
     only = role(namespace, "pipelines/prod", names=("checkout",))
-    await allow(admin, only, binding(namespace))
+    allow(apiserver, only, binding(namespace))
 
     await reviews.refuse(ADA, waiting(namespace, "prod"))
 
@@ -132,18 +129,18 @@ async def test_right_may_be_for_one_pipeline(
 
 @pytest.mark.parametrize("environment", ["dev", "prod", "Prod EU/1", "*"])
 async def test_asterisk_is_every_environment(
-    admin: HttpClusterApi, namespace: str, reviews: ByAccessReview, environment: str
+    apiserver: ApiServer, namespace: str, reviews: ByAccessReview, environment: str
 ) -> None:
-    await allow(admin, role(namespace, "pipelines/*"), binding(namespace))
+    allow(apiserver, role(namespace, "pipelines/*"), binding(namespace))
 
     await reviews.refuse(ADA, waiting(namespace, environment))
 
 
 @pytest.mark.parametrize("resources", [("pipelines",), ("pipelines/status",), ("pipelines/Prod",)])
 async def test_right_to_something_else_is_none(
-    admin: HttpClusterApi, namespace: str, reviews: ByAccessReview, resources: tuple[str, ...]
+    apiserver: ApiServer, namespace: str, reviews: ByAccessReview, resources: tuple[str, ...]
 ) -> None:
-    await allow(admin, role(namespace, *resources), binding(namespace))
+    allow(apiserver, role(namespace, *resources), binding(namespace))
 
     await refusal(reviews, waiting(namespace, "prod"))
 
@@ -222,13 +219,13 @@ async def shop_request(house: House, namespace: str) -> m.PromotionRequested:
 
 
 async def test_right_withdrawn_between_consent_and_redemption_revokes_the_token(
-    admin: HttpClusterApi, namespace: str, house: House
+    apiserver: ApiServer, namespace: str, house: House
 ) -> None:
-    await allow(admin, role(namespace, "pipelines/prod"), binding(namespace, name="ada"))
+    allow(apiserver, role(namespace, "pipelines/prod"), binding(namespace, name="ada"))
     async with house.running("approval-0") as (approval,):
         event = await shop_request(house, namespace)
         begun = await house.grant(approval)
-        await withdraw(admin, namespace)
+        withdraw(apiserver, namespace)
 
         redemption = house.redemption(begun.approval_id, consent_digest=consent_digest(event))
         with pytest.raises(Rejected, match=r"kubectl -n \S+ create role") as caught:
@@ -246,13 +243,13 @@ async def test_right_withdrawn_between_consent_and_redemption_revokes_the_token(
 
 
 async def test_right_withdrawn_while_signing_in_grants_nothing(
-    admin: HttpClusterApi, namespace: str, house: House
+    apiserver: ApiServer, namespace: str, house: House
 ) -> None:
-    await allow(admin, role(namespace, "pipelines/prod"), binding(namespace, name="ada"))
+    allow(apiserver, role(namespace, "pipelines/prod"), binding(namespace, name="ada"))
     async with house.running("approval-0") as (approval,):
         await shop_request(house, namespace)
         begun = await house.begin(approval)
-        await withdraw(admin, namespace)
+        withdraw(apiserver, namespace)
 
         done = await house.complete(approval, house.forge.sign_in(begun.authorize_url, "ada"))
 
@@ -274,7 +271,7 @@ async def test_stopped_api_server_allows_nobody_and_works_again_once_it_is_back(
     own_server: ApiServer,
 ) -> None:
     async with cluster_api(own_server.settings()) as api:
-        await allow(api, role("default", "pipelines/prod"), binding("default"))
+        allow(own_server, role("default", "pipelines/prod"), binding("default"))
         reviews = ByAccessReview(api, monotonic_s=Seconds())
         promotion = waiting("default", "prod")
         await reviews.refuse(ADA, promotion)

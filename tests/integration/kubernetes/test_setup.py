@@ -1,6 +1,7 @@
 """An installation's Secrets, made by the very account that the manifests give."""
 
 import base64
+import json
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -20,7 +21,6 @@ from countersign.setup.refusals import SetupRefusal
 from countersign.setup.settings import Settings
 
 MANIFESTS = Path(__file__).parents[3] / "k8s" / "bus"
-RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ async def installation_fixture(
     role, binding = ours["Role"], ours["RoleBinding"]
     role["metadata"]["namespace"] = binding["metadata"]["namespace"] = namespace
     binding["subjects"][0]["namespace"] = namespace
-    await admin.call("POST", f"{RBAC}/{namespace}/roles", body=role)
-    await admin.call("POST", f"{RBAC}/{namespace}/rolebindings", body=binding)
+    apiserver.kubectl("apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, (role, binding))))
     kube = await settings_of(admin, apiserver, "countersign-setup", namespace=namespace)
     settings = Settings(kube=kube, namespace=namespace)
     async with cluster_api(kube) as api:

@@ -13,8 +13,6 @@ from e2e.people import PATIENCE_S, Person, person
 from e2e.systems import pulls, system
 from e2e.witnessing import Witness
 
-from countersign.kube.access.http_api import cluster_api
-from countersign.kube.access.reviews import Subject, may_promote
 from countersign.local.demo.manifests import NAMESPACE
 from countersign.local.demo.running import Running
 from countersign.local.demo.walk.browsing import Page
@@ -61,21 +59,10 @@ class Scene:
 
     async def allow(self) -> None:
         await asyncio.to_thread(self.server.kubectl, "apply", "-f", "-", stdin=RIGHT)
-        await self._until_it_counts(is_allowed=True)
 
     async def withdraw(self) -> None:
         arguments = ("delete", "rolebinding", "testers", "-n", NAMESPACE)
         await asyncio.to_thread(self.server.kubectl, *arguments)
-        await self._until_it_counts(is_allowed=False)
-
-    async def _until_it_counts(self, *, is_allowed: bool) -> None:
-        """The API server hears of its own Roles by a watch, a moment later."""
-        somebody = Subject(user="somebody", groups=("shop",))
-        async with cluster_api(self.server.settings()) as api, asyncio.timeout(PATIENCE_S):
-            while is_allowed is not await may_promote(  # noqa: ASYNC110 - nobody tells
-                api, somebody, ENVIRONMENT, namespace=NAMESPACE, name=PIPELINE
-            ):
-                await asyncio.sleep(0.05)
 
     async def promote(self) -> Page:
         """*Promote as me*, through the forge and back."""
