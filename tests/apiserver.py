@@ -154,8 +154,8 @@ current-context: it
     def until_rights_count(self) -> None:
         """Wait until what was granted and withdrawn so far counts.
 
-        The API server hears of its own Roles by four watches, a moment later, each in its order: once
-        it has heard of the last, it has heard of all.
+        The API server hears of its own Roles by four watches, a moment later, each in its order:
+        once it has heard of the last, it has heard of all.
         """
         last = f"last-{secrets.token_hex(4)}"
         for scope in ("", "Cluster"):

@@ -30,6 +30,9 @@ WHOLE_SYSTEM = {
     "system": ("tests/e2e/", "tests/browser/test_", "tests/integration/demo/"),
 }
 
+# They start real servers, and beside others on two cores such a test may be starved.
+REAL_SERVERS = ("tests/integration/", "tests/e2e/", "tests/browser/")
+
 
 def queue_of(nodeid: str) -> str:
     """Return the queue that a test waits in; none for one that starts less than a system."""
@@ -54,10 +57,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoSyst
     return TwoSystemsAtATime(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # The longest queues begin first.
     items.sort(key=lambda item: not queue_of(item.nodeid))
     for item in items:
+        # Alone, a test fails at once; beside others it is tried again, and both tries are told.
+        if hasattr(config, "workerinput") and item.nodeid.startswith(REAL_SERVERS):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.timeout(SHRINKING_S))
             item.add_marker(pytest.mark.property)
@@ -93,6 +99,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"failed at first: {report.nodeid}", yellow=True)
+        terminalreporter.line(report.longreprtext)
     if found := _skipped(config):
         terminalreporter.section("skips are failures here", red=True)
         for report in found:
