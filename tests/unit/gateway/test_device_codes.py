@@ -1,7 +1,9 @@
 """Signing in by a code: who is offered it, what the page says, and who is shown it."""
 
 from datetime import timedelta
+from typing import Any
 
+import httpx2
 import pytest
 from unit.gateway.browsing import browser, form_token
 from unit.gateway.doubles import FORGE, FORGES, NOW, Scene
@@ -16,6 +18,7 @@ from countersign.contracts.messages import (
     GateState,
     PollRequest,
     PollResponse,
+    Problem,
     UserCode,
 )
 from countersign.gateway.html.templates import gate_page
@@ -23,6 +26,7 @@ from countersign.gateway.model import GateKey, May, PipelineKey
 from countersign.messaging.refusals import BusRefusal
 
 CODE = UserCode(code="WDJB-MJHT", url=f"{FORGE}/login/device")
+ELSEWHERE = CODE.model_copy(update={"url": f"{FORGE}.evil.example/login/device"})
 TYPE = "Type a code at GitHub instead"
 SHEET = "/p/shop/checkout/prod/promote"
 WARNING = "Go on only if you yourself have just asked for this code"
@@ -77,6 +81,81 @@ async def test_button_says_which_way(said: str, device: bool) -> None:  # noqa: 
     there = answered.headers["location"]
     assert there == f"/promotions/{story.id}" if device else there.startswith(FORGE)
     assert CODE.code not in there
+
+
+async def ask_for_a_code(scene: Scene, story: Story, body: Any) -> httpx2.Response:
+    """As a program does."""
+    async with browser(scene) as client:
+        token = (await client.get("/api/v1/session")).json()["formToken"]
+        return await client.post(
+            f"/api/v1/promotions/{story.id}/begin",
+            json=body,
+            headers={"X-Countersign-Form": token},
+        )
+
+
+async def test_program_is_told_the_code_that_its_person_types() -> None:
+    scene, story = waiting()
+    answer = BeginResponse(approval_id="ap1", replica="r1", user_code=CODE)
+    scene.requests.answers["approval.begin"] = answer
+
+    got = await ask_for_a_code(scene, story, {"reason": "the fix", "device": True})
+
+    told, request = got.json(), scene.requests.asked[-1][1]
+    assert isinstance(request, BeginRequest)
+    assert (request.device, request.reason) == (True, "the fix")
+    assert told["userCode"] == {"code": CODE.code, "url": CODE.url}
+    assert (told["authorizeUrl"], told["granted"], told["approvalId"]) == ("", False, "ap1")
+
+
+@pytest.mark.parametrize("body", [{}, {"device": False}])
+async def test_program_that_wants_no_code_is_led_to_the_forge(body: Any) -> None:
+    scene, story = waiting()
+
+    told = (await ask_for_a_code(scene, story, body)).json()
+
+    request = scene.requests.asked[-1][1]
+    assert isinstance(request, BeginRequest)
+    assert not request.device
+    assert told["authorizeUrl"].startswith(f"{FORGE}/")
+    assert told["userCode"] is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        (
+            BeginResponse(problem=Problem(code=ConsentRefusal.DEVICE_FLOW_OFF, message="off")),
+            404,
+            "device_flow_off",
+        ),
+        (BeginResponse(user_code=ELSEWHERE), 409, "forge_not_listed"),
+        (BeginResponse(authorize_url=ELSEWHERE.url), 409, "forge_not_listed"),
+    ],
+    ids=["off", "code for elsewhere", "sign-in elsewhere"],
+)
+async def test_program_is_sent_to_no_page_but_of_the_forge(
+    answer: BeginResponse, status: int, code: str
+) -> None:
+    scene, story = waiting()
+    scene.requests.answers["approval.begin"] = answer
+
+    got = await ask_for_a_code(scene, story, {"device": True})
+
+    assert (got.status_code, got.json()["code"]) == (status, code)
+    assert got.json()["instance"] == f"/promotions/{story.id}"
+    assert "evil.example" not in got.text
+    assert CODE.code not in got.text
+
+
+@pytest.mark.parametrize("body", [{"device": "perhaps"}, {"device": None}, {"devise": True}])
+async def test_program_that_asks_unclearly_begins_nothing(body: Any) -> None:
+    scene, story = waiting()
+
+    got = await ask_for_a_code(scene, story, body)
+
+    assert (got.status_code, got.json()["code"]) == (400, "bad_request")
+    assert not scene.requests.asked
 
 
 async def test_who_goes_on_signing_in_does_so_in_the_same_way() -> None:
@@ -149,8 +228,7 @@ async def test_code_that_cannot_be_told_leaves_the_page_as_it_is(
 async def test_page_of_another_origin_is_no_place_to_type_a_code() -> None:
     scene, story = waiting()
     begun(scene, story)
-    elsewhere = CODE.model_copy(update={"url": f"{FORGE}.evil.example/login/device"})
-    scene.requests.answers["approval.poll"] = PollResponse(user_code=elsewhere)
+    scene.requests.answers["approval.poll"] = PollResponse(user_code=ELSEWHERE)
 
     async with browser(scene) as client:
         html = (await client.get(f"/promotions/{story.id}")).text

@@ -2,10 +2,11 @@
 
 from collections.abc import Set as AbstractSet
 
-from countersign.contracts.messages import ChangeKind, StatedChange
+from countersign.contracts.messages import BeginResponse, ChangeKind, StatedChange
 from countersign.contracts.record.decisions import Decision
 from countersign.contracts.revision import short
 from countersign.gateway.api.shapes import (
+    BeginShape,
     CredentialShape,
     DecisionShape,
     EnvironmentShape,
@@ -15,6 +16,7 @@ from countersign.gateway.api.shapes import (
     PromotionShape,
     RanShape,
     StatedChangeShape,
+    UserCodeShape,
 )
 from countersign.gateway.model import EnvironmentView, GateView, Track
 from countersign.gateway.text.forge_links import ForgeLinks
@@ -141,6 +143,27 @@ def promotion_shape(timeline: Timeline, *, links: ForgeLinks) -> PromotionShape:
         changed_at=p.changed_at,
         decisions=tuple(map(_decision, timeline.decisions)),
         moments=tuple(map(_moment, timeline.moments)),
+    )
+
+
+def begin_shape(timeline: Timeline, begun: BeginResponse, *, links: ForgeLinks) -> BeginShape:
+    """Say where the person goes on: at an address of the forge, or by a code there.
+
+    Raises:
+        Rejected: `forge_not_listed`; the address is another's.
+
+    """
+    origin = timeline.promotion.request.destination.origin
+    url, code = begun.authorize_url, begun.user_code
+    return BeginShape(
+        promotion_id=timeline.promotion_id,
+        approval_id=begun.approval_id,
+        granted=begun.granted,
+        authorize_url=links.sign_in(url, origin) if url else "",
+        user_code=UserCodeShape(code=code.code, url=links.sign_in(code.url, origin))
+        if code
+        else None,
+        expires_at=begun.expires_at,
     )
 
 

@@ -162,57 +162,50 @@ class Api:
         return self._visibility.promotable(session_of(request).person, named)
 
     @contextmanager
-    def _asking(self, request: Request, name: str) -> Iterator[str]:
+    def _asking(self, request: Request, name: str) -> Iterator[Timeline]:
         """Act on the promotion that the address names; a refusal names its page."""
         timeline = self._acting(request)
         try:
             with asking(timeline, name):
-                yield timeline.promotion_id
+                yield timeline
         except (Rejected, Retryable):
             request.scope["state"]["instance"] = addresses.promotion(timeline.promotion_id)
             raise
 
     async def begin(self, request: Request) -> Response:
-        session = session_of(request)
-        with self._asking(request, "promote as oneself") as promotion_id:
-            body = await _read(request, shapes.ReasonBody)
-            answer = await self._approval.begin(
-                promotion_id,
+        session, links = session_of(request), self._visibility.projection.links
+        with self._asking(request, "promote as oneself") as timeline:
+            body = await _read(request, shapes.BeginBody)
+            begun = await self._approval.begin(
+                timeline.promotion_id,
                 person=session.person,
                 session=session.digest,
-                said=Said(reason=body.reason),
+                said=Said(reason=body.reason, by_device=body.device),
             )
-        shape = shapes.BeginShape(
-            promotion_id=promotion_id,
-            approval_id=answer.approval_id,
-            granted=answer.granted,
-            authorize_url=answer.authorize_url,
-            expires_at=answer.expires_at,
-        )
+            shape = answers.begin_shape(timeline, begun, links=links)
         return _json(shape)
 
     async def approve(self, request: Request) -> Response:
         person = session_of(request).person
-        with self._asking(request, "promote with the stored credential") as promotion_id:
+        with self._asking(request, "promote with the stored credential") as timeline:
             body = await _read(request, shapes.ReasonBody)
             answer = await self._approval.approve(
-                promotion_id, person=person, said=Said(reason=body.reason)
+                timeline.promotion_id, person=person, said=Said(reason=body.reason)
             )
-        done = shapes.DoneShape(promotion_id=promotion_id, approval_id=answer.approval_id)
-        return _json(done)
+        return _json(_done(timeline, approval_id=answer.approval_id))
 
     async def reject(self, request: Request) -> Response:
         person = session_of(request).person
-        with self._asking(request, "reject") as promotion_id:
+        with self._asking(request, "reject") as timeline:
             body = await _read(request, shapes.ReasonBody)
-            await self._approval.reject(promotion_id, person=person, reason=body.reason)
-        return _json(shapes.DoneShape(promotion_id=promotion_id))
+            await self._approval.reject(timeline.promotion_id, person=person, reason=body.reason)
+        return _json(_done(timeline))
 
     async def retry(self, request: Request) -> Response:
         person = session_of(request).person
-        with self._asking(request, "ask again") as promotion_id:
-            answer = await self._approval.retry(promotion_id, person=person)
-        return _json(shapes.DoneShape(promotion_id=promotion_id, attempt=answer.attempt))
+        with self._asking(request, "ask again") as timeline:
+            answer = await self._approval.retry(timeline.promotion_id, person=person)
+        return _json(_done(timeline, attempt=answer.attempt))
 
     async def credentials(self, request: Request) -> Response:
         projection = self._visibility.projection
@@ -246,6 +239,12 @@ class Api:
         found = entries_of(self._visibility, request, query)
         items = tuple(row_of(*entry) for entry in found[:ITEMS_MAX])
         return _json(shapes.RecordList.model_validate({**self._frame(len(found)), "items": items}))
+
+
+def _done(timeline: Timeline, *, approval_id: str = "", attempt: int = 0) -> shapes.DoneShape:
+    return shapes.DoneShape(
+        promotion_id=timeline.promotion_id, approval_id=approval_id, attempt=attempt
+    )
 
 
 async def _read(request: Request, shape: type[_Body]) -> _Body:

@@ -176,10 +176,12 @@ EXAMPLES: Final[dict[type[BaseModel], Any]] = {
         "promotionId": _ID,
         "approvalId": "a9c2",
         "granted": False,
-        "authorizeUrl": "https://github.com/login/oauth/authorize?client_id=Iv1.0&state=r1.x",
+        "authorizeUrl": "",
+        "userCode": {"code": "WDJB-MJHT", "url": "https://github.com/login/device"},
         "expiresAt": "2026-11-23T14:12:00Z",
     },
     shapes.DoneShape: {"promotionId": _ID, "attempt": 2},
+    shapes.BeginBody: {"reason": "the fix for the checkout", "device": True},
     shapes.ReasonBody: {"reason": "wait for the fix"},
     shapes.ProblemShape: {
         "type": "urn:countersign:problem:not_waiting",

@@ -44,7 +44,7 @@ OPERATIONS: Final = (
     ),
     Operation("get", "/api/v1/promotions", "Promotions", shapes.PromotionList, query=_NARROW),
     Operation("get", _ONE, "One promotion", shapes.PromotionShape),
-    Operation("post", f"{_ONE}/begin", "Promote as oneself", shapes.BeginShape, shapes.ReasonBody),
+    Operation("post", f"{_ONE}/begin", "Promote as oneself", shapes.BeginShape, shapes.BeginBody),
     Operation(
         "post", f"{_ONE}/approve", "Use the stored credential", shapes.DoneShape, shapes.ReasonBody
     ),

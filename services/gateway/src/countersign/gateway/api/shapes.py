@@ -206,13 +206,26 @@ class RecordList(ListShape):
     items: tuple[RecordRow, ...]
 
 
+class UserCodeShape(Shape):
+    """A code that a person types at the forge."""
+
+    code: str = Field(
+        description="For the person who asked, and nobody else: whoever types a code that somebody "
+        "sent signs that other in."
+    )
+    url: str = Field(description="The page of the forge that takes it.")
+
+
 class BeginShape(Shape):
     """A sign-in that was begun, or a consent that was given at once."""
 
     promotion_id: str
     approval_id: str
     granted: bool = Field(description="True where a delegation was still held; nothing to do.")
-    authorize_url: str = ""
+    authorize_url: str = Field(default="", description="Where a browser signs in; empty by code.")
+    user_code: UserCodeShape | None = Field(
+        default=None, description="Told to the session that began it, again where it asks again."
+    )
     expires_at: datetime | None = None
 
 
@@ -228,6 +241,16 @@ class ReasonBody(Shape):
     """Why somebody decides so."""
 
     reason: str = Field(default="", max_length=500)
+
+
+class BeginBody(ReasonBody):
+    """Why somebody decides so, and how they sign in."""
+
+    device: bool = Field(
+        default=False,
+        description="By a code that is typed at the forge (RFC 8628), where the forge list says "
+        "`deviceFlow`; then `state` of the promotion says how it went.",
+    )
 
 
 class ProblemShape(BaseModel):

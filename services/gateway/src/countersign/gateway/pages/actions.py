@@ -17,9 +17,7 @@ from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient, Said
 from countersign.gateway.live.hub import Hub
 from countersign.gateway.model import Action
-from countersign.gateway.refusals import Refusal
 from countersign.gateway.text import addresses
-from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.timeline.timelines import Timeline
 from countersign.gateway.web.forms import read_form
 from countersign.gateway.web.frames import Screen
@@ -107,7 +105,8 @@ class Actions:
         )
         if answer.granted or not answer.authorize_url:
             return ""
-        return _checked(answer.authorize_url, timeline, self._visibility.projection.links)
+        origin = timeline.promotion.request.destination.origin
+        return self._visibility.projection.links.sign_in(answer.authorize_url, origin)
 
     async def _types_code(self, timeline: Timeline, session: Session) -> bool:
         """Tell if somebody who goes on signing in began to do so by a code, in this browser."""
@@ -142,15 +141,6 @@ class Actions:
         del fields
         await self._approval.retry(timeline.promotion_id, person=session_of(request).person)
         return ""
-
-
-def _checked(url: str, timeline: Timeline, links: ForgeLinks) -> str:
-    origin = timeline.promotion.request.destination.origin
-    if not links.leads_to_sign_in(url, origin):
-        raise Rejected(
-            Refusal.FORGE_NOT_LISTED, f"a sign-in elsewhere than {origin} is not followed"
-        )
-    return url
 
 
 def _said(fields: Fields) -> Said:

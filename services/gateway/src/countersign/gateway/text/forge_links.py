@@ -1,9 +1,11 @@
 """Links to pages at forges: only to those on the administrator's list."""
 
+from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.messages import Destination, PromotionRequested, PullRequestRef
 from countersign.dialects import pages
 from countersign.dialects.kinds import sign_in_origins
+from countersign.gateway.refusals import Refusal
 
 
 class ForgeLinks:
@@ -24,6 +26,19 @@ class ForgeLinks:
         """Tell whether an address is one at which people sign in for the forge of that origin."""
         forge = self.entry(origin)
         return forge is not None and any(url.startswith(f"{o}/") for o in sign_in_origins(forge))
+
+    def sign_in(self, url: str, origin: str) -> str:
+        """Return an address that leads to a sign-in for the forge of that origin.
+
+        Raises:
+            Rejected: `forge_not_listed`; it leads elsewhere.
+
+        """
+        if not self.leads_to_sign_in(url, origin):
+            raise Rejected(
+                Refusal.FORGE_NOT_LISTED, f"a sign-in elsewhere than {origin} is not followed"
+            )
+        return url
 
     def tells_of_merges(self, origin: str) -> bool:
         """Tell whether the forge's webhooks reach us."""
