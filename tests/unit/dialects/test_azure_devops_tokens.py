@@ -20,15 +20,16 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.secret import Secret
 from countersign.dialects.azure_devops.inspection import INSPECTION
-from countersign.dialects.azure_devops.oauth import OAUTH, RESOURCE, WRITE
+from countersign.dialects.azure_devops.oauth import CODE_PAGES, OAUTH, RESOURCE, WRITE
 from countersign.dialects.azure_devops.scopes import SCOPES
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.delegation import fitness
+from countersign.dialects.delegation.device import DeviceCode, Pending
 from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, Registration
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Answer, Basic, Sent
 from countersign.dialects.inspection import Inspection, Question
-from countersign.dialects.kinds import KINDS, presented, sign_in_origins
+from countersign.dialects.kinds import KINDS, presented, sign_in_origins, takes_codes
 
 TENANT = "7f3c1f8e-0b6d-4a52-9a35-3f1f1c5f9d10"
 SIGN_IN = f"https://login.microsoftonline.com/{TENANT}"
@@ -236,6 +237,132 @@ def test_refused_exchange_has_its_reason(word: str, reason: str) -> None:
         result(OAUTH.exchange(at(), GRANT), answer(told, 400))
 
     assert caught.value.reason == reason
+
+
+# As Entra ID's page has it; it says this in a sentence, too, which nobody reads.
+BEGUN = {
+    "user_code": "YZMYLD4K",
+    "device_code": f"HAQABAAEAAAD--{'x-_' * 300}",
+    "verification_uri": "https://microsoft.com/devicelogin",
+    "expires_in": 900,
+    "interval": 5,
+    "message": "To sign in, use a web browser to open the page and enter the code.",
+}
+DEVICE_CODE = Secret(str(BEGUN["device_code"]))
+
+
+def begin_device(at: Registration) -> Conversation[DeviceCode]:
+    assert OAUTH.by_code is not None
+    return OAUTH.by_code.begin(at)
+
+
+def poll_device() -> Conversation[Delegated | Pending]:
+    assert OAUTH.by_code is not None
+    return OAUTH.by_code.poll(at(), DEVICE_CODE)
+
+
+def test_code_to_be_typed_is_begun_without_secret_for_one_tenant() -> None:
+    (sent,) = next(begin_device(at()))
+    begun = result(begin_device(at()), answer(BEGUN))
+
+    assert sent.request.url == f"{SIGN_IN}/oauth2/v2.0/devicecode"
+    assert sent.request.form == {
+        "client_id": "0e1f0000-example",
+        "scope": f"{RESOURCE}/{WRITE}",
+    }
+    assert (begun.shown.text, begun.shown.url) == ("YZMYLD4K", BEGUN["verification_uri"])
+    assert begun.secret.reveal() == BEGUN["device_code"]
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted(CODE_PAGES), "https://login.microsoftonline.com/common/deviceauth"]
+)
+def test_code_is_typed_at_a_page_of_microsoft(page: str) -> None:
+    begun = result(begin_device(at()), answer(BEGUN | {"verification_uri": page}))
+
+    assert begun.shown.url == page
+    assert takes_codes(FORGE, page)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "https://microsoft.com.evil.example/devicelogin",
+        "https://microsoft.com/devicelogin?otc=YZMYLD4K",
+        "https://sites.microsoft.com/evil",
+        "http://microsoft.com/devicelogin",
+    ],
+)
+def test_code_is_typed_nowhere_else(page: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        result(begin_device(at()), answer(BEGUN | {"verification_uri": page}))
+
+    assert caught.value.reason == DelegationRefusal.FORGE_UNAVAILABLE
+    assert not takes_codes(FORGE, page)
+
+
+def test_code_for_more_than_one_tenant_is_never_begun() -> None:
+    anybody = "https://login.microsoftonline.com/organizations"
+
+    with pytest.raises(Rejected) as caught:
+        next(begin_device(at(FORGE.model_copy(update={"sign_in": anybody}))))
+
+    assert caught.value.reason == DelegationRefusal.NO_CLIENT
+
+
+def test_question_about_a_code_proves_who_asks() -> None:
+    (sent,) = next(poll_device())
+
+    assert sent.request.url == f"{SIGN_IN}/oauth2/v2.0/token"
+    assert set(sent.request.form or {}) == {
+        "grant_type",
+        "client_id",
+        "client_secret",
+        "device_code",
+    }
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("authorization_declined", DelegationRefusal.DENIED),
+        ("bad_verification_code", DelegationRefusal.EXPIRED),
+        ("expired_token", DelegationRefusal.EXPIRED),
+        # "Client is public", where its settings say so.
+        ("invalid_client", DelegationRefusal.NO_CLIENT),
+    ],
+)
+def test_sign_in_by_code_that_ends_without_a_token_has_its_reason(word: str, reason: str) -> None:
+    told = {"error": word, "error_description": "AADSTS70000: made up", "error_codes": [70000]}
+
+    with pytest.raises(Rejected) as caught:
+        result(poll_device(), answer(told, 400))
+
+    assert caught.value.reason == reason
+    assert DEVICE_CODE.reveal() not in caught.value.message
+
+
+def test_code_that_is_not_typed_yet_is_waited_for() -> None:
+    assert result(poll_device(), answer({"error": "authorization_pending"}, 400)) == Pending()
+
+
+@pytest.mark.parametrize("claims", [{}, {"aud": "https://graph.microsoft.com"}, {"tid": "other"}])
+def test_token_of_a_typed_code_is_checked_as_any_other(claims: dict[str, Any]) -> None:
+    body = {
+        "access_token": web_token(**CLAIMS | claims).reveal(),
+        "token_type": "Bearer",
+        "expires_in": 4000,
+        "scope": f"{RESOURCE}/{WRITE}",
+    }
+
+    if not claims:
+        delegated = result(poll_device(), answer(body))
+        assert isinstance(delegated, Delegated)
+        assert delegated.scopes == frozenset({WRITE})
+        return
+    with pytest.raises(Rejected) as caught:
+        result(poll_device(), answer(body))
+    assert caught.value.reason == DelegationRefusal.NO_CLIENT
 
 
 @pytest.mark.parametrize(

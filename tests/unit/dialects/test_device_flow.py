@@ -99,6 +99,8 @@ def test_answers_meanwhile_are_told_from_others(
     ("word", "reason"),
     [
         ("access_denied", DelegationRefusal.DENIED),
+        ("authorization_declined", DelegationRefusal.DENIED),
+        ("bad_verification_code", DelegationRefusal.EXPIRED),
         ("expired_token", DelegationRefusal.EXPIRED),
         ("incorrect_device_code", DelegationRefusal.EXPIRED),
         ("invalid_grant", DelegationRefusal.EXPIRED),
@@ -128,8 +130,7 @@ def test_pause_grows_as_the_forge_asks(pending: Pending, before_s: float, after_
 
 def test_kinds_that_claim_a_device_flow_have_one() -> None:
     for row in KINDS.values():
-        assert row.capabilities.device_flow == (row.oauth.begin_device is not None), row.title
-        assert (row.oauth.begin_device is None) == (row.oauth.poll_device is None), row.title
+        assert row.capabilities.device_flow == (row.oauth.by_code is not None), row.title
 
 
 @pytest.mark.parametrize("kind", sorted(KIND_BY_NAME))
@@ -138,4 +139,4 @@ def test_nobody_signs_in_by_a_code_unless_the_entry_says_so(kind: Any) -> None:
     on = off.model_copy(update={"device_flow": True})
 
     assert not has_device_flow(off)
-    assert has_device_flow(on) == (kind in {"github", "gitlab"})
+    assert has_device_flow(on) == (kind in {"azure-devops", "github", "gitlab"})

@@ -23,6 +23,7 @@ LABELS, DRAFT, AUTO = {"labels": ["x"]}, {"draft": True}, {"autoMerge": True}
         ("forgejo", {"pullRequests": LABELS}, ("pullRequests.labels",)),
         ("bitbucket-cloud", {"pullRequests": DRAFT}, ()),
         ("bitbucket-cloud", {"deviceFlow": True}, ("deviceFlow",)),
+        ("azure-devops", {"deviceFlow": True}, ()),
         ("bitbucket-server", {"pullRequests": DRAFT}, ("pullRequests.draft",)),
         ("gitea", {}, ()),
     ],

@@ -40,7 +40,7 @@ def kind_of(forge: Forge) -> Kind:
 
 def has_device_flow(forge: Forge) -> bool:
     """Tell whether people may sign in by a code: the kind has it and the entry turns it on."""
-    return forge.device_flow and kind_of(forge).oauth.begin_device is not None
+    return forge.device_flow and kind_of(forge).oauth.by_code is not None
 
 
 def refuse_unknown_options(forge: Forge) -> None:
@@ -95,3 +95,10 @@ def sign_in_origins(forge: Forge) -> tuple[str, ...]:
     elsewhere = (origin_of(forge.sign_in),) if forge.sign_in else ()
     found = (forge.origin, *kinds_own, *elsewhere, *forge.sign_in_origins)
     return tuple(dict.fromkeys(found))
+
+
+def takes_codes(forge: Forge, url: str) -> bool:
+    """Tell whether an address is a page where a person may type a code of this forge."""
+    by_code = kind_of(forge).oauth.by_code
+    at_sign_in = any(url.startswith(f"{origin}/") for origin in sign_in_origins(forge))
+    return by_code is not None and (at_sign_in or url in by_code.pages)

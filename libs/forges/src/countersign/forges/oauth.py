@@ -16,6 +16,7 @@ from countersign.dialects.delegation.oauth import (
     Narrowed,
     OAuthDialect,
     Registration,
+    SignInByCode,
     Target,
 )
 from countersign.dialects.delegation.refusals import DelegationRefusal
@@ -103,9 +104,7 @@ class OAuthClient:
             Rejected: `no_client`, `forge_unavailable`.
 
         """
-        if self._dialect.begin_device is None:
-            raise TypeError(f"{self._registration.where} knows no sign-in by code")
-        return await converse(self._send, self._dialect.begin_device(self._registration))
+        return await converse(self._send, self._by_code.begin(self._registration))
 
     async def poll_device(self, code: Secret) -> Delegated | Pending:
         """Ask, once, whether the person has typed it.
@@ -114,9 +113,13 @@ class OAuthClient:
             Rejected: `expired`, `denied`, `no_client`, `forge_unavailable`.
 
         """
-        if self._dialect.poll_device is None:
+        return await converse(self._send, self._by_code.poll(self._registration, code))
+
+    @property
+    def _by_code(self) -> SignInByCode:
+        if self._dialect.by_code is None:
             raise TypeError(f"{self._registration.where} knows no sign-in by code")
-        return await converse(self._send, self._dialect.poll_device(self._registration, code))
+        return self._dialect.by_code
 
     async def whose(self, token: Secret, *, owner: str) -> ForgeUser:
         """Ask whose token it is, among the people of that owner of repositories."""

@@ -22,6 +22,7 @@ AZURE_DEVOPS: Final = Kind(
         revoked_by=Revoker.NOBODY,
         stored_as=Presentation.BASIC_UNLESS_SIGNED,
         reads_by_id=True,
+        device_flow=True,
     ),
     addresses=ADDRESSES,
     webhooks=SCHEME,

@@ -19,7 +19,15 @@ from countersign.contracts.secret import Secret
 from countersign.dialects.azure_devops import answers, requests
 from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.delegation.code_flow import CodeFlow
-from countersign.dialects.delegation.oauth import Delegated, Grant, OAuthDialect, Registration
+from countersign.dialects.delegation.device import Pending
+from countersign.dialects.delegation.device_flow import DeviceFlow
+from countersign.dialects.delegation.oauth import (
+    Delegated,
+    Grant,
+    OAuthDialect,
+    Registration,
+    SignInByCode,
+)
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.delegation.web_tokens import claims_in
 
@@ -61,13 +69,42 @@ _FLOW: Final = CodeFlow(
 )
 
 
+# Entra ID says where a code is typed; it names one of these, at no origin of its sign-in.
+# Source: https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-device-code
+CODE_PAGES: Final = frozenset(
+    {
+        "https://microsoft.com/devicelogin",
+        "https://www.microsoft.com/devicelogin",
+        "https://www.microsoft.com/link",
+        "https://login.microsoft.com/device",
+    }
+)
+# Its page asks for no secret where a code begins; an application that has one proves itself when it
+# asks for the token, so nobody else can use our name for that.
+# Source: https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-device-code
+_DEVICE_FLOW: Final = DeviceFlow(
+    code_flow=_FLOW,
+    begin_path="/oauth2/v2.0/devicecode",
+    proves_itself=False,
+    pages=CODE_PAGES,
+)
+
+
 def _exchange(at: Registration, grant: Grant) -> Conversation[Delegated]:
-    """Give the code for the token, and refuse one that is meant for anybody else.
+    return _for_us(at, (yield from _FLOW.exchange(at, grant)))
+
+
+def _poll_device(at: Registration, code: Secret) -> Conversation[Delegated | Pending]:
+    found = yield from _DEVICE_FLOW.poll(at, code)
+    return found if isinstance(found, Pending) else _for_us(at, found)
+
+
+def _for_us(at: Registration, delegated: Delegated) -> Delegated:
+    """Return the token with its scopes, and refuse one that is meant for anybody else.
 
     The answer names the resource in front of each scope. The token itself is Azure DevOps' alone to
     read, which has begun to encrypt them; as long as one can be read, it must say the same.
     """
-    delegated = yield from _FLOW.exchange(at, grant)
     claims = claims_in(delegated.token)
     tenant = _ONE_TENANT.fullmatch(at.forge.sign_in)
     if claims and (
@@ -111,5 +148,6 @@ OAUTH: Final = OAuthDialect(
     authorize_url=_FLOW.authorize_url,
     exchange=_exchange,
     whose=_whose,
+    by_code=SignInByCode(begin=_DEVICE_FLOW.begin, poll=_poll_device, pages=CODE_PAGES),
     scopes=SCOPES,
 )

@@ -12,6 +12,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import ForgeUser
 from countersign.contracts.secret import Secret
+from countersign.dialects.addresses import origin_of
 from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.delegation import token_answers
 from countersign.dialects.delegation.oauth import Challenge, Delegated, Grant, Registration
@@ -52,6 +53,10 @@ class CodeFlow:
     over: frozenset[str] = OVER
     doubt: str = ""
     base: Callable[[Registration], str] = lambda at: at.forge.origin
+
+    def origin(self, at: Registration) -> str:
+        """Return where people are when they sign in."""
+        return origin_of(self.base(at))
 
     def authorize_url(self, at: Registration, challenge: Challenge) -> str:
         query = {

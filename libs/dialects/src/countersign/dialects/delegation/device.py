@@ -20,10 +20,15 @@ GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 INTERVAL_S: Final = 5
 SLOWER_BY_S: Final = 5
 INTERVAL_S_MAX: Final = 60
-_DEVICE_CODE: Final = re.compile(r"[A-Za-z0-9_.~+/=-]{8,1024}")
+# The longest that are seen have hundreds of characters.
+_DEVICE_CODE: Final = re.compile(r"[A-Za-z0-9_.~+/=-]{8,4096}")
 _USER_CODE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{2,30})[A-Za-z0-9]")
 _URL: Final = re.compile(r"[!-~]{1,512}")
-_OVER: Final = frozenset({"expired_token", "incorrect_device_code", "invalid_grant"})
+# RFC 8628 has the first of each; the others are vendors'.
+_OVER: Final = frozenset(
+    {"expired_token", "incorrect_device_code", "bad_verification_code", "invalid_grant"}
+)
+_DECLINED: Final = frozenset({"access_denied", "authorization_declined"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +68,16 @@ class Pending:
         return min(max(slower_s, self.interval_s), INTERVAL_S_MAX)
 
 
-def code_in(body: dict[str, Any], *, origin: str, where: str) -> DeviceCode:
+def code_in(
+    body: dict[str, Any], *, origin: str, where: str, pages: frozenset[str] = frozenset()
+) -> DeviceCode:
     """Read what the forge began.
+
+    Args:
+        body: its answer.
+        origin: of the pages that may take the code.
+        where: the forge, as people call it.
+        pages: elsewhere that may.
 
     Raises:
         Rejected: `no_client`; it began nothing, for which our registration is the reason.
@@ -87,7 +100,7 @@ def code_in(body: dict[str, Any], *, origin: str, where: str) -> DeviceCode:
         and _USER_CODE.fullmatch(code)
         and _URL.fullmatch(url)
         # By prefix, not by parsing: no two parsers can disagree about it.
-        and url.startswith(f"{origin}/")
+        and (url.startswith(f"{origin}/") or url in pages)
     )
     if not usable or type(expires) is not int or type(interval) is not int or expires <= 0:
         raise Rejected(
@@ -114,7 +127,7 @@ def pending_in(body: dict[str, Any], *, where: str) -> Pending | None:
     if word == "slow_down":
         interval = body.get("interval")
         return Pending(slow_down=True, interval_s=interval if type(interval) is int else 0)
-    if word == "access_denied":
+    if word in _DECLINED:
         raise Rejected(DelegationRefusal.DENIED, f"the sign-in was declined at {where}")
     if word in _OVER:
         raise Rejected(

@@ -89,6 +89,22 @@ class Narrowed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignInByCode:
+    """Signing in by a code that the person types at the forge.
+
+    Args:
+        begin: asks for one.
+        poll: asks whether the person has typed it, with the device code.
+        pages: elsewhere than where people sign in, that take codes.
+
+    """
+
+    begin: Callable[[Registration], Conversation[DeviceCode]]
+    poll: Callable[[Registration, Secret], Conversation[Delegated | Pending]]
+    pages: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class OAuthDialect:
     """One kind's way. All conversations fail with words of `DelegationRefusal`.
 
@@ -100,9 +116,7 @@ class OAuthDialect:
             knows people only by that.
         narrow: makes a token that reaches one repository alone, as the forge itself proves; none
             where it cannot, and the person's own token is what is handed out.
-        begin_device: begins a sign-in by a code that the person types at the forge; none where the
-            kind has no such thing.
-        poll_device: asks whether the person has typed it, with the device code.
+        by_code: signs in by a code that the person types; none where the kind has no such thing.
         revoke: ends a token; one that has ended already is no error. None where nobody can.
         scopes: all that a token may have; none where the forge has permissions instead.
         permissions: all that a narrowed token has, as `name:access`.
@@ -116,8 +130,7 @@ class OAuthDialect:
     exchange: Callable[[Registration, Grant], Conversation[Delegated]]
     whose: Callable[[Registration, Secret, str], Conversation[ForgeUser]]
     narrow: Callable[[Registration, Secret, Target], Conversation[Narrowed]] | None = None
-    begin_device: Callable[[Registration], Conversation[DeviceCode]] | None = None
-    poll_device: Callable[[Registration, Secret], Conversation[Delegated | Pending]] | None = None
+    by_code: SignInByCode | None = None
     revoke: Callable[[Registration, Secret], Conversation[None]] | None = None
     scopes: frozenset[str] | None = None
     permissions: frozenset[str] = frozenset()

@@ -13,6 +13,7 @@ from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.delegation import device, token_answers
 from countersign.dialects.delegation.device import DeviceCode, Pending
+from countersign.dialects.delegation.device_flow import ASK, BEGIN
 from countersign.dialects.delegation.oauth import (
     Challenge,
     Delegated,
@@ -20,6 +21,7 @@ from countersign.dialects.delegation.oauth import (
     Narrowed,
     OAuthDialect,
     Registration,
+    SignInByCode,
     Target,
 )
 from countersign.dialects.exchange import Answer, Request, Sent
@@ -69,7 +71,7 @@ def _begin_device(at: Registration) -> Conversation[DeviceCode]:
     Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app#using-the-device-flow-to-generate-a-user-access-token
     """
     form: dict[str, str | Secret] = {"client_id": at.client_id}
-    answer = yield from _sign_in(at, "/login/device/code", form, name="begin a sign-in by code")
+    answer = yield from _sign_in(at, "/login/device/code", form, name=BEGIN)
     body = token_answers.object_of(answer, where=at.where)
     return device.code_in(body, origin=at.forge.origin, where=at.where)
 
@@ -80,7 +82,7 @@ def _poll_device(at: Registration, code: Secret) -> Conversation[Delegated | Pen
         "device_code": code,
         "grant_type": device.GRANT_TYPE,
     }
-    answer = yield from _sign_in(at, _TOKEN_PATH, form, name="ask whether the code was typed")
+    answer = yield from _sign_in(at, _TOKEN_PATH, form, name=ASK)
     body = token_answers.object_of(answer, where=at.where)
     pending = device.pending_in(body, where=at.where)
     return pending or answers.delegated(answer, where=at.where)
@@ -202,8 +204,7 @@ OAUTH: Final = OAuthDialect(
     exchange=_exchange,
     whose=_whose,
     narrow=_narrow,
-    begin_device=_begin_device,
-    poll_device=_poll_device,
+    by_code=SignInByCode(begin=_begin_device, poll=_poll_device),
     revoke=_revoke,
     permissions=frozenset(f"{name}:{access}" for name, access in answers.PERMISSIONS.items()),
     token_kind=TokenKind.APP_USER,

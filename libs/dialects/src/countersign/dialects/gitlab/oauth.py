@@ -10,7 +10,6 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation, ask
-from countersign.dialects.delegation import device, token_answers
 from countersign.dialects.delegation.code_flow import (
     REFUSED,
     TIMEOUT_S,
@@ -18,8 +17,8 @@ from countersign.dialects.delegation.code_flow import (
     own_issuers,
     whose,
 )
-from countersign.dialects.delegation.device import DeviceCode, Pending
-from countersign.dialects.delegation.oauth import Delegated, OAuthDialect, Registration
+from countersign.dialects.delegation.device_flow import DeviceFlow
+from countersign.dialects.delegation.oauth import OAuthDialect, Registration, SignInByCode
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import OK, Request
 from countersign.dialects.gitlab import answers, requests
@@ -29,45 +28,8 @@ SCOPES: Final = frozenset({"api"})
 _FLOW: Final = CodeFlow(
     authorize_path="/oauth/authorize", exchange_path="/oauth/token", scopes=SCOPES
 )
-
-
-def _begin_device(at: Registration) -> Conversation[DeviceCode]:
-    """Begin it. Source: https://docs.gitlab.com/api/oauth2/#device-authorization-grant-flow."""
-    form: dict[str, str | Secret] = {
-        "client_id": at.client_id,
-        "client_secret": at.secret(),
-        "scope": " ".join(sorted(SCOPES)),
-    }
-    request = Request(
-        name="begin a sign-in by code",
-        method="POST",
-        url=f"{at.forge.origin}/oauth/authorize_device",
-        form=form,
-        passes=REFUSED,
-        timeout_s=TIMEOUT_S,
-    )
-    body = token_answers.object_of((yield from ask(request)), where=at.where)
-    return device.code_in(body, origin=at.forge.origin, where=at.where)
-
-
-def _poll_device(at: Registration, code: Secret) -> Conversation[Delegated | Pending]:
-    form: dict[str, str | Secret] = {
-        "grant_type": device.GRANT_TYPE,
-        "client_id": at.client_id,
-        "client_secret": at.secret(),
-        "device_code": code,
-    }
-    request = Request(
-        name="ask whether the code was typed",
-        method="POST",
-        url=f"{at.forge.origin}{_FLOW.exchange_path}",
-        form=form,
-        passes=REFUSED,
-        timeout_s=TIMEOUT_S,
-    )
-    answer = yield from ask(request)
-    body = token_answers.object_of(answer, where=at.where)
-    return device.pending_in(body, where=at.where) or _FLOW.delegated(at, answer)
+# Source: https://docs.gitlab.com/api/oauth2/#device-authorization-grant-flow
+_DEVICE_FLOW: Final = DeviceFlow(code_flow=_FLOW, begin_path="/oauth/authorize_device")
 
 
 def _revoke(at: Registration, token: Secret) -> Conversation[None]:
@@ -100,8 +62,7 @@ OAUTH: Final = OAuthDialect(
     authorize_url=_FLOW.authorize_url,
     exchange=_FLOW.exchange,
     whose=whose(requests.user(), answers.user_of),
-    begin_device=_begin_device,
-    poll_device=_poll_device,
+    by_code=SignInByCode(begin=_DEVICE_FLOW.begin, poll=_DEVICE_FLOW.poll),
     revoke=_revoke,
     scopes=SCOPES,
     advice="let access tokens of the application expire, in its settings",

@@ -160,7 +160,7 @@ def begin_shape(timeline: Timeline, begun: BeginResponse, *, links: ForgeLinks) 
         approval_id=begun.approval_id,
         granted=begun.granted,
         authorize_url=links.sign_in(url, origin) if url else "",
-        user_code=UserCodeShape(code=code.code, url=links.sign_in(code.url, origin))
+        user_code=UserCodeShape(code=code.code, url=links.code_page(code.url, origin))
         if code
         else None,
         expires_at=begun.expires_at,

@@ -108,7 +108,7 @@ class PromotionPages:
             # The page says what else it knows; the replica may be gone.
             return None
         code = answer.user_code if answer else None
-        if answer is None or code is None or not links.leads_to_sign_in(code.url, origin):
+        if answer is None or code is None or not links.takes_codes(code.url, origin):
             return None
         return CodeView(forge=name, text=code.code, url=code.url, until=answer.expires_at)
 

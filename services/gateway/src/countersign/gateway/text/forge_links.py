@@ -4,7 +4,7 @@ from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.messages import Destination, PromotionRequested, PullRequestRef
 from countersign.dialects import pages
-from countersign.dialects.kinds import sign_in_origins
+from countersign.dialects.kinds import sign_in_origins, takes_codes
 from countersign.gateway.refusals import Refusal
 
 
@@ -27,6 +27,11 @@ class ForgeLinks:
         forge = self.entry(origin)
         return forge is not None and any(url.startswith(f"{o}/") for o in sign_in_origins(forge))
 
+    def takes_codes(self, url: str, origin: str) -> bool:
+        """Tell whether an address is one at which a code of that origin's forge is typed."""
+        forge = self.entry(origin)
+        return forge is not None and takes_codes(forge, url)
+
     def sign_in(self, url: str, origin: str) -> str:
         """Return an address that leads to a sign-in for the forge of that origin.
 
@@ -35,9 +40,18 @@ class ForgeLinks:
 
         """
         if not self.leads_to_sign_in(url, origin):
-            raise Rejected(
-                Refusal.FORGE_NOT_LISTED, f"a sign-in elsewhere than {origin} is not followed"
-            )
+            raise _elsewhere(origin)
+        return url
+
+    def code_page(self, url: str, origin: str) -> str:
+        """Return an address at which a code of that origin's forge is typed.
+
+        Raises:
+            Rejected: `forge_not_listed`; it is another's.
+
+        """
+        if not self.takes_codes(url, origin):
+            raise _elsewhere(origin)
         return url
 
     def tells_of_merges(self, origin: str) -> bool:
@@ -64,3 +78,7 @@ class ForgeLinks:
         if ref is None or ref.origin not in self._by_origin:
             return ""
         return pages.pull_request_page(ref)
+
+
+def _elsewhere(origin: str) -> Rejected:
+    return Rejected(Refusal.FORGE_NOT_LISTED, f"a sign-in elsewhere than {origin} is not followed")
