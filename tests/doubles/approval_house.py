@@ -27,6 +27,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
 from countersign.contracts.promotion import Promotion
+from countersign.contracts.pull_request_names import PullRequestNames
 from countersign.contracts.subjects import inbox_prefix
 from countersign.kube.refusals import ClusterRefusal
 from countersign.messaging.refusals import BusRefusal
@@ -147,11 +148,12 @@ class House:
     authorizer: Authorizer = field(default_factory=Authorizer)
     writer: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     minutes: int = 15
+    names: PullRequestNames = field(default_factory=PullRequestNames)
     # Another forge's than GitHub's.
     oauth: OAuth | None = None
 
     def build(self, replica: str = "approval-0") -> Service:
-        forge = FORGE.model_copy(update={"minutes": self.minutes})
+        forge = FORGE.model_copy(update={"minutes": self.minutes, "pull_requests": self.names})
         oauth = self.oauth or github(self.forge, now=self.clock)
         application = Application(forge=forge, oauth=oauth)
         bare = FORGE.model_copy(update={"origin": "https://bare.example", "client_id": ""})

@@ -239,6 +239,9 @@ class SlowRepository:
         made: Pull = await forge.send(effect)
         return made
 
+    async def label(self, place: Place, number: int, *, labels: Sequence[str]) -> None:
+        raise AssertionError(f"{place.name}: nobody asked for {number} to have {labels}")
+
     async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:
         raise AssertionError(f"{place.name}: nobody asked for {number} at {commit}")
 
@@ -362,7 +365,9 @@ class MortalExecutors:
                 if isinstance(job, FollowJob):
                     return await following.follow(job, repository)
                 editor = OneValue(job.revision)
-                writing = Writing(job, forge=repository, editor=editor, reporter=reporter)
+                writing = Writing(
+                    job, forge=repository, editor=editor, reporter=reporter, sleep=asyncio.sleep
+                )
                 return (await writing.open()).outcome
             except (Retryable, Rejected) as error:
                 return failure(error, reason=reason_of(error.reason), step=reporter.reached)

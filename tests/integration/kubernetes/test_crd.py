@@ -122,7 +122,10 @@ async def test_what_weave_dropped_from_an_object_is_no_reason_to_refuse_it(
     await install(server, api, OURS)
     after = await outcomes(api, bodies, validation="Ignore")
 
-    assert added == {"approvals", "soloMode", "reasonRequired", "semver", "credential", "path"}
+    assert added == {
+        *("approvals", "soloMode", "reasonRequired", "semver", "autoMerge"),
+        *("credential", "path"),
+    }
     assert_none_is_lost(before, after)
 
 
@@ -184,6 +187,7 @@ AZURE = "https://dev.azure.com/acme/fleet/_git/gitops"
             "soloMode": True,
             "reasonRequired": True,
             "semver": "6.x",
+            "autoMerge": True,
             "strategy": {"pull-request": pull_request()},
         },
         {
@@ -277,7 +281,16 @@ async def test_every_field_is_explained(server: ApiServer, api: HttpClusterApi) 
     said = await explained(server, "pl.spec.promotion")
     ask = await explained(server, "pl.spec.promotion.strategy.pull-request")
 
-    for field in ("approvals", "manual", "reasonRequired", "semver", "soloMode", "strategy"):
+    fields = (
+        "approvals",
+        "autoMerge",
+        "manual",
+        "reasonRequired",
+        "semver",
+        "soloMode",
+        "strategy",
+    )
+    for field in fields:
         assert field in said
     assert "number from 1 to 20: how many different people" in " ".join(said.split())
     assert "One of delegated, stored and app" in " ".join(ask.split())

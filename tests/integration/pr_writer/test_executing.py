@@ -17,6 +17,7 @@ from doubles.pr_writer_stage import FILES, REPOSITORY, NoRedeemer, Runner, Story
 from countersign.contracts.errors import Retryable
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.messages import (
+    AutoMerge,
     CredentialMode,
     FailureDetail,
     FailureReason,
@@ -687,6 +688,86 @@ async def test_executor_killed_at_any_step_leaves_one_pull_request_in_the_end(
         story.forge.read(REPOSITORY, PROD, revision=story.job().branch)
         == FILES[PROD].replace("6.8.0", "6.9.0").encode()
     )
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        pytest.param({"path": "*/labels"}, id="labelling"),
+        pytest.param({"contains": "enablePullRequestAutoMerge"}, id="auto-merge"),
+    ],
+)
+async def test_executor_killed_after_opening_marks_what_it_opened_when_it_is_tried_again(
+    story: Story, runner: Runner, slow: dict[str, str]
+) -> None:
+    marking(story, labels=["promotion"], autoMerge=True)
+    story.forge.repository(REPOSITORY, writers=["ada", "robot"], required_checks=["ci"])
+    story.forge.faults(**slow, latency_ms=20_000)
+    first = asyncio.ensure_future(runner.open(story.job()))
+    async with asyncio.timeout(30):
+        while not _is_stuck(story, slow):  # noqa: ASYNC110 - it is of another process
+            await asyncio.sleep(0.05)
+    for pid in _children(runner.pool.zygote_pid):
+        _kill(pid)
+    with pytest.raises(Retryable, match="executor_died"):
+        await first
+    before = story.forge.pull(REPOSITORY, 1)
+    story.forge.faults()
+
+    found = await runner.open(story.job(tries=2))
+    again = await runner.open(story.job(tries=3))
+
+    after = story.forge.pull(REPOSITORY, 1)
+    assert (before.labels, before.auto_merge_by) != (("promotion",), "robot")
+    assert (after.labels, after.auto_merge_by) == (("promotion",), "robot")
+    assert (found.found, again.found, story.open_pulls()) == (True, True, [1])
+
+
+def _is_stuck(story: Story, slow: dict[str, str]) -> bool:
+    """Tell if the executor has opened its pull request and waits for what is slow."""
+    pull = next(iter(story.forge.pulls(REPOSITORY)), None)
+    return pull is not None and ("path" in slow or pull.labels != ())
+
+
+async def test_pipeline_that_refuses_is_not_merged_by_itself_where_the_list_presets_that(
+    story: Story, runner: Runner
+) -> None:
+    marking(story, autoMerge="preset")
+    story.forge.repository(REPOSITORY, writers=["ada", "robot"], required_checks=["ci"])
+    request = story.requested().model_copy(update={"auto_merge": AutoMerge.UNWANTED})
+
+    await runner.open(story.job(request))
+
+    pull = story.forge.pull(REPOSITORY, 1)
+    assert (pull.auto_merge_by, "merge it by itself" in pull.body) == ("", False)
+
+
+async def test_pipeline_that_asks_for_it_is_merged_by_itself_where_the_list_allows_that(
+    story: Story, runner: Runner
+) -> None:
+    marking(story, autoMerge="allowed")
+    story.forge.repository(REPOSITORY, writers=["ada", "robot"], required_checks=["ci"])
+    request = story.requested().model_copy(update={"auto_merge": AutoMerge.WANTED})
+
+    await runner.open(story.job(request))
+
+    pull = story.forge.pull(REPOSITORY, 1)
+    assert pull.auto_merge_by == "robot"
+    assert "The forge is asked to merge it by itself once its checks pass." in pull.body
+
+
+async def test_pull_request_that_would_merge_itself_takes_a_consent_to_that(
+    story: Story, runner: Runner
+) -> None:
+    """The list that approval consented by is not the one that the pr-writer has now."""
+    request = story.requested().model_copy(update={"auto_merge": AutoMerge.WANTED})
+    consent = Consent(digest=consent_digest(request))
+    marking(story, autoMerge="allowed")
+
+    outcome = await runner.fail(story.job(request, consent=consent))
+
+    assert outcome.reason is FailureReason.CONSENT_MISMATCH
+    assert story.forge.requests() == []
 
 
 async def test_parser_can_open_nothing_and_nobody_leaves_a_core(runner: Runner) -> None:

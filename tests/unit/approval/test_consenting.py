@@ -20,6 +20,7 @@ from countersign.contracts import messages as m
 from countersign.contracts.consent.sign_in import replica_of
 from countersign.contracts.errors import Rejected
 from countersign.contracts.identity import consent_digest
+from countersign.contracts.pull_request_names import PullRequestNames
 
 STORED = {
     "mode": m.CredentialMode.STORED,
@@ -67,6 +68,34 @@ async def test_complete_grants_with_the_digest_of_what_the_stream_says(
     assert (granted.count, granted.needed, granted.narrowed) == (1, 1, True)
     assert granted.expires_at == house.clock.now.replace(minute=15)
     assert house.state(approval) == "opening"
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked", "merges"),
+    [
+        ("never", m.AutoMerge.WANTED, False),
+        ("allowed", m.AutoMerge.WANTED, True),
+        ("preset", m.AutoMerge.UNWANTED, False),
+    ],
+)
+@pytest.mark.parametrize("mode", [m.CredentialMode.DELEGATED, m.CredentialMode.STORED])
+async def test_consent_covers_whether_the_forge_merges_by_itself(
+    house: House, mode: m.CredentialMode, rule: str, asked: m.AutoMerge, *, merges: bool
+) -> None:
+    house.names = PullRequestNames.model_validate({"autoMerge": rule})
+    async with house.running("approval-0") as (approval,):
+        event = await house.request(**{**STORED, "mode": mode, "auto_merge": asked})
+
+        if mode is m.CredentialMode.STORED:
+            request = m.ApproveRequest(
+                promotion_id=event.promotion.promotion_id, person=person("ada")
+            )
+            await approval.handlers.on_approve(request, Call("gateway"))
+        else:
+            await house.grant(approval)
+
+    (granted,) = house.stream.of(m.ApprovalGranted)
+    assert granted.consent_digest == consent_digest(event, merges_itself=merges)
 
 
 async def test_narrowing_happens_before_anything_is_granted(

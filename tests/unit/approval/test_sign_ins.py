@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from doubles.approval_house import Clock, person, requested
 
-from countersign.approval.model import Entry
+from countersign.approval.model import Entry, Said
 from countersign.approval.vault import sign_ins
 from countersign.approval.vault.ciphers import Cipher
 from countersign.approval.vault.sign_ins import SIGN_INS_PER_PERSON_MAX, SignIn, SignIns
@@ -19,7 +19,7 @@ def sign_in(number: int, *, clock: Clock, who: str = "ada") -> SignIn:
     ref = requested().promotion.model_copy(update={"promotion_id": f"{number:016d}"})
     promotion = Promotion(request=requested(promotion=ref), state=State.WAITING)
     consent = Entry(promotion=promotion).consent(
-        approval_id=f"a{number}", person=person(who), session="s"
+        approval_id=f"a{number}", person=person(who), session="s", merges_itself=False, said=Said()
     )
     secret = Cipher().seal(Secret("made-up"))
     until = clock.clocks.deadline(timedelta(minutes=10))

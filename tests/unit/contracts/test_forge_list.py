@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge, ForgeList
-from countersign.contracts.messages import ForgeKind
+from countersign.contracts.messages import AutoMerge, ForgeKind
 
 GITHUB = {"name": "GitHub", "kind": "github", "origin": "https://github.com"}
 
@@ -95,6 +95,9 @@ def test_origin_that_is_spelled_otherwise_is_not_listed(origin: str) -> None:
         {"pullRequests": {"labels": ["x\u202ey"]}},
         {"pullRequests": {"labels": ["x"] * 11}},
         {"pullRequests": {"draft": True, "autoMerge": True}},
+        {"pullRequests": {"draft": True, "autoMerge": "allowed"}},
+        {"pullRequests": {"autoMerge": "always"}},
+        {"pullRequests": {"autoMerge": 1}},
     ],
     ids=str,
 )
@@ -120,11 +123,38 @@ def test_unsound_entry_is_refused(change: dict[str, Any]) -> None:
         {"origin": "https://github.com", "pullRequests": {"branchPrefix": "chore/promote"}},
         {"origin": "https://github.com", "pullRequests": {"labels": ["x", "team: shop"]}},
         {"origin": "https://github.com", "pullRequests": {"autoMerge": True}},
+        {"origin": "https://github.com", "pullRequests": {"autoMerge": "allowed"}},
     ],
     ids=str,
 )
 def test_sound_entry_is_taken(change: dict[str, Any]) -> None:
     assert listed(**change).forges[0].origin == change["origin"]
+
+
+@pytest.mark.parametrize(
+    ("written", "asked", "merges"),
+    [
+        (None, AutoMerge.WANTED, False),
+        (False, AutoMerge.WANTED, False),
+        ("never", AutoMerge.WANTED, False),
+        ("allowed", AutoMerge.UNSPECIFIED, False),
+        ("allowed", AutoMerge.UNWANTED, False),
+        ("allowed", AutoMerge.WANTED, True),
+        ("preset", AutoMerge.UNSPECIFIED, True),
+        ("preset", AutoMerge.WANTED, True),
+        ("preset", AutoMerge.UNWANTED, False),
+        (True, AutoMerge.UNSPECIFIED, True),
+        (True, AutoMerge.UNWANTED, False),
+    ],
+)
+def test_pipeline_may_refuse_auto_merge_and_asks_for_it_by_leave(
+    *, written: bool | str | None, asked: AutoMerge, merges: bool
+) -> None:
+    said = {} if written is None else {"autoMerge": written}
+
+    names = listed(pullRequests=said).forges[0].pull_requests
+
+    assert names.merges_itself(asked) is merges
 
 
 def test_origin_is_listed_once() -> None:

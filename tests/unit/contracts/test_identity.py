@@ -109,6 +109,24 @@ def test_consent_is_to_exactly_what_was_shown(change: dict[str, Any]) -> None:
     assert identity.consent_digest(stories.requested(**change)) != shown
 
 
+@pytest.mark.parametrize("tag", ["", "v6.9.1"])
+def test_consent_to_what_merges_itself_is_another_one(tag: str) -> None:
+    revision = stories.REVISION.model_copy(update={"version": "6.9.1", "tag": tag})
+    asked = stories.requested(content=Content(identity="6.9.1", revision=revision))
+
+    digests = {identity.consent_digest(asked, merges_itself=merges) for merges in (False, True)}
+
+    assert len(digests) == 2
+
+
+def test_consent_digest_never_changes_between_releases() -> None:
+    """What was consented to before an upgrade would be asked for again if it did."""
+    assert (
+        identity.consent_digest(stories.requested())
+        == "2b30e81a01ac2949c0eebaae5ce8cbde9f2bbe2ae377764c92126503470c4ae6"
+    )
+
+
 @pytest.mark.parametrize(
     "change", [{"manual": True}, {"requested_at": None}, {"previous_promotion_id": "x"}], ids=str
 )

@@ -11,6 +11,7 @@ from unit.gateway.stories import Pipeline
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.messages import (
     ApproveRequest,
+    AutoMerge,
     BeginRequest,
     CredentialMode,
     EnvironmentCondition,
@@ -261,3 +262,39 @@ async def test_sheet_says_how_the_pull_request_is_marked_and_who_merges_it() -> 
     assert words not in before
     assert words in after
     assert "labelled <bdi>promotion</bdi>" in after
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked", "told"),
+    [
+        ("preset", AutoMerge.UNSPECIFIED, "merges"),
+        ("preset", AutoMerge.UNWANTED, ""),
+        ("allowed", AutoMerge.WANTED, "merges"),
+        ("allowed", AutoMerge.UNSPECIFIED, ""),
+        ("never", AutoMerge.WANTED, "not allowed"),
+        ("never", AutoMerge.UNSPECIFIED, ""),
+    ],
+)
+async def test_sheet_says_who_merges_it_by_the_list_and_the_pipeline(
+    rule: str, asked: AutoMerge, told: str
+) -> None:
+    entry = FORGES.forges[0].model_dump(by_alias=True) | {"pullRequests": {"autoMerge": rule}}
+    scene = Scene(forges=ForgeList.model_validate({"forges": [entry]}))
+    pipeline = Pipeline("checkout")
+    requested = pipeline.promotion("prod", "6.9.0", current="6.8.4").requested
+    scene.tell(
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=GateState.PENDING),
+        ),
+        requested.model_copy(update={"auto_merge": asked}),
+    )
+
+    async with browser(scene) as client:
+        html = (await client.get("/p/shop/checkout/prod/promote")).text
+
+    sentences = {
+        "merges": "GitHub merges it by itself once its checks pass",
+        "not allowed": "which the forge list does not allow: a person merges it",
+    }
+    assert {name for name, words in sentences.items() if words in html} == {told} - {""}

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from reference import skip_without
 
-from countersign.contracts.messages import CredentialMode, FindingLevel, ForgeKind
+from countersign.contracts.messages import AutoMerge, CredentialMode, FindingLevel, ForgeKind
 from countersign.kube.pipelines.fields import unknown_fields
 from countersign.kube.pipelines.pipeline import Pipeline, as_stored, read_pipeline
 
@@ -200,6 +200,11 @@ def test_environment_overrides_the_promotion_of_its_pipeline() -> None:
         ({"soloMode": [1], "strategy": {"pull-request": ask()}}, "neither true nor false"),
         ({"reasonRequired": 1, "strategy": {"pull-request": ask()}}, "neither true nor false"),
         ({"soloMode": "yes", "strategy": {"pull-request": ask()}}, "neither true nor false"),
+        ({"autoMerge": "yes", "strategy": {"pull-request": ask()}}, "neither true nor false"),
+        (
+            {"autoMerge": True, "strategy": {"pull-request": ask(type="bitbucket-cloud")}},
+            "Bitbucket Cloud merges nothing by itself",
+        ),
     ],
 )
 def test_strategy_that_cannot_be_used_is_a_warning_that_says_why(
@@ -252,6 +257,26 @@ def test_promoting_alone_is_allowed_only_where_it_is_written(
     assert read.findings == ()
     assert read.environments[1].strategy is not None
     assert read.environments[1].strategy.solo is solo
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [
+        (True, AutoMerge.WANTED),
+        (False, AutoMerge.UNWANTED),
+        (None, AutoMerge.UNSPECIFIED),
+    ],
+)
+def test_pipeline_says_whether_its_forge_merges_or_leaves_it_to_the_list(
+    *, written: bool | None, word: AutoMerge
+) -> None:
+    promotion = {"autoMerge": written, "strategy": {"pull-request": ask()}}
+
+    read = read_pipeline(pipeline("dev", "prod", promotion=promotion))
+
+    assert read.findings == ()
+    assert read.environments[1].strategy is not None
+    assert read.environments[1].strategy.auto_merge is word
 
 
 def test_object_without_uid_has_one_that_stays_and_a_generation_that_follows_the_spec() -> None:

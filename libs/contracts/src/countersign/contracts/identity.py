@@ -31,10 +31,11 @@ def promotion_id(
     return base64.b32encode(digest)[:16].decode().lower()
 
 
-def consent_digest(request: PromotionRequested) -> str:
+def consent_digest(request: PromotionRequested, *, merges_itself: bool = False) -> str:
     """SHA-256 of what a person consents to, lower-case hexadecimal.
 
-    It is computed from the event as the stream holds it; nobody passes it along unchecked.
+    It is computed from the event as the stream holds it; nobody passes it along unchecked. A pull
+    request that its forge merges by itself is another matter than one that waits for a person.
     """
     to = request.destination
     subject = [
@@ -54,6 +55,9 @@ def consent_digest(request: PromotionRequested) -> str:
     if request.content.revision.version and request.content.revision.tag:
         # Of a chart, the tag is no part of what was recorded, and it is written.
         subject.append(request.content.revision.tag)
+    if merges_itself:
+        # A list, which no tag is.
+        subject.append(["merges itself"])
     return hashlib.sha256(json.dumps(subject, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -37,6 +37,14 @@ class Caution(ProtoEnum):
     HINDERED = "CAUTION_HINDERED"
 
 
+class AutoMerge(ProtoEnum):
+    """The Pipeline's word on whether its forge merges a pull request by itself once its checks pass."""
+
+    UNSPECIFIED = "AUTO_MERGE_UNSPECIFIED"
+    WANTED = "AUTO_MERGE_WANTED"
+    UNWANTED = "AUTO_MERGE_UNWANTED"
+
+
 class ChangeKind(ProtoEnum):
     """The kind of a change, as changelogs sort them."""
 
@@ -822,6 +830,8 @@ class PromotionRequested(Message):
     """The web page that the artifact names as its source; whoever made it wrote that, nobody signs it."""
     stated_changes: tuple[StatedChange, ...] = Field(alias="statedChanges", default=())
     """The first changes since the version before that the artifact tells of."""
+    auto_merge: AutoMerge = Field(alias="autoMerge", default=AutoMerge.UNSPECIFIED)
+    """Part of what is consented to, together with what the forge list says."""
 
 
 class PromotionRetried(Message):

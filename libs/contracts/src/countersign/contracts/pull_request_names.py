@@ -1,16 +1,30 @@
 """The names and marks of pull requests at one forge, as the administrator's list gives them."""
 
 from string import Formatter
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from countersign.contracts.identity import BRANCH_PREFIX, BRANCH_PREFIX_CHARACTERS_MAX
+from countersign.contracts.messages import AutoMerge
 
 TITLE_CHARACTERS_MAX: Final = 120
 LABELS_MAX: Final = 10
 # There are forges that take a list separated by commas.
 Label = Annotated[str, StringConstraints(pattern=r"^[^\s,](?:[^\r\n\t,]{0,48}[^\s,])?$")]
+# Whole words for what was true or false before Pipelines could say it too.
+_RULES: Final = {False: "never", True: "preset"}
+AutoMergeRule = Annotated[
+    Literal["never", "allowed", "preset"],
+    BeforeValidator(lambda said: _RULES[said] if isinstance(said, bool) else said),
+]
 TITLE_PARTS: Final = ("namespace", "pipeline", "environment", "revision")
 
 
@@ -42,11 +56,12 @@ class PullRequestNames(BaseModel):
         default=False,
         description="Opened as a draft: nobody merges it before somebody calls it ready.",
     )
-    auto_merge: bool = Field(
-        default=False,
+    auto_merge: AutoMergeRule = Field(
+        default="never",
         alias="autoMerge",
         description="Whether the forge merges it by itself, in the name of whoever opened it, once "
-        "its required checks pass.",
+        "its required checks pass: `never`, `allowed` where the Pipeline asks for it, or `preset` "
+        "where the Pipeline does not refuse; `false` and `true` mean the first and the last.",
     )
 
     @model_validator(mode="after")
@@ -59,10 +74,19 @@ class PullRequestNames(BaseModel):
             filled, plain = "", False
         if not all(label.isprintable() for label in self.labels):
             raise ValueError("a label has hidden characters")
-        if self.draft and self.auto_merge:
+        if self.draft and self.auto_merge != "never":
             raise ValueError("a draft is not merged by itself")
         if not plain or not filled.isprintable() or not filled.strip():
             raise ValueError(
                 f"title {self.title!r}: words and {{{'}, {'.join(TITLE_PARTS)}}} on one line"
             )
         return self
+
+    def merges_itself(self, asked: AutoMerge) -> bool:
+        """Say if a forge is asked to merge what is opened for a Pipeline that asks for that.
+
+        A Pipeline can always refuse; to ask for it takes the administrator's leave.
+        """
+        if self.auto_merge == "preset":
+            return asked is not AutoMerge.UNWANTED
+        return self.auto_merge == "allowed" and asked is AutoMerge.WANTED

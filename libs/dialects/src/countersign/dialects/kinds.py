@@ -66,7 +66,7 @@ def unknown_options(forge: Forge) -> tuple[str, ...]:
         "deviceFlow": forge.device_flow and not can.device_flow,
         "pullRequests.labels": bool(asked.labels) and not can.labels,
         "pullRequests.draft": asked.draft and not can.drafts,
-        "pullRequests.autoMerge": asked.auto_merge and not can.auto_merges,
+        "pullRequests.autoMerge": asked.auto_merge != "never" and not can.auto_merges,
     }
     return tuple(name for name, wrong in cannot.items() if wrong)
 

@@ -11,6 +11,8 @@ class ForgeRefusal(StrEnum):
     # Passes by itself.
     RATE_LIMITED = "rate_limited"
     FORGE_UNAVAILABLE = "forge_unavailable"
+    # No check of a new pull request has begun.
+    NOT_READY = "not_ready"
     # Stays until somebody does something.
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"

@@ -7,7 +7,7 @@ from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import Answer, Sent
 from countersign.dialects.kinds import kind_of
 from countersign.dialects.repositories.contents import Comparison, File, NewCommit, Place, TreeEntry
-from countersign.dialects.repositories.dialect import RepositoryDialect
+from countersign.dialects.repositories.dialect import MergingDialect, RepositoryDialect
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
 from countersign.forges.conversations import converse
@@ -51,9 +51,13 @@ class DialectRepository:
             self._dialect.open_pull(place, head=head, text=text, replaces=replaces)
         )
 
+    async def label(self, place: Place, number: int, *, labels: Sequence[str]) -> None:
+        """Leave them: such a kind takes labels with the opening, or has none."""
+
     async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:
-        kind = self._http.forge.kind
-        raise TypeError(f"{place.name}: {kind} does not merge {number} at {commit} by itself")
+        if not isinstance(self._dialect, MergingDialect):
+            raise TypeError(f"{self._http.forge.kind} merges nothing by itself, nor {number}")
+        await self._hold(self._dialect.merge_when_ready(place, number, commit=commit))
 
     async def compare(self, place: Place, *, commit: str) -> Comparison:
         return await self._hold(self._dialect.compare(place, commit=commit))

@@ -176,6 +176,7 @@ def _consents(
 def _decisions(consents: Consents, clocks: Clocks) -> Decisions:
     return Decisions(
         admission=consents.admission,
+        applications=consents.applications,
         grants=consents.grants,
         announcements=consents.admission.announcements,
         new_id=consents.new_id,

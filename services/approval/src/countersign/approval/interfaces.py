@@ -9,7 +9,7 @@ from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.message import Message
-from countersign.contracts.messages import ForgeUser, Person, TokenKind
+from countersign.contracts.messages import ForgeUser, Person, PromotionRequested, TokenKind
 from countersign.contracts.promotion import Promotion
 from countersign.contracts.secret import Secret
 from countersign.dialects.delegation.device import DeviceCode, Pending
@@ -147,3 +147,8 @@ class Applications:
                 f"no application is registered at {name!r}; ask the administrator to register one",
             )
         return application
+
+    def merges_itself(self, request: PromotionRequested) -> bool:
+        """Say if the forge is to merge by itself what is opened for this."""
+        forge = self._listed.get(request.destination.origin)
+        return forge is not None and forge.pull_requests.merges_itself(request.auto_merge)

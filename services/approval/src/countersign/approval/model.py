@@ -92,6 +92,15 @@ class Consent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Said:
+    """A person's own words beside a consent."""
+
+    reason: str = ""
+    # Knowing that the way is blocked.
+    despite_blocked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """A promotion as the stream tells it, and the trace that its request began."""
 
@@ -104,8 +113,8 @@ class Entry:
         approval_id: str,
         person: Person,
         session: str,
-        despite_blocked: bool = False,
-        reason: str = "",
+        merges_itself: bool,
+        said: Said,
     ) -> Consent:
         return Consent(
             approval_id=approval_id,
@@ -113,9 +122,9 @@ class Entry:
             session=session,
             promotion=self.promotion.ref,
             destination=self.promotion.request.destination,
-            digest=consent_digest(self.promotion.request),
-            despite_blocked=despite_blocked,
-            reason=reason,
+            digest=consent_digest(self.promotion.request, merges_itself=merges_itself),
+            despite_blocked=said.despite_blocked,
+            reason=said.reason,
             trace=self.trace,
         )
 

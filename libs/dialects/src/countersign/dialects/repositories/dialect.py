@@ -1,7 +1,7 @@
 """Repositories, as the conversations of a kind of forge that needs no client of its own."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.repositories.contents import Comparison, File, NewCommit, Place, TreeEntry
@@ -39,3 +39,10 @@ class RepositoryDialect(Protocol):
     def follow(
         self, place: Place, number: int, *, since: str
     ) -> Conversation[PullStatus | None]: ...
+
+
+@runtime_checkable
+class MergingDialect(Protocol):
+    """A dialect of a kind whose capabilities say that it merges by itself."""
+
+    def merge_when_ready(self, place: Place, number: int, *, commit: str) -> Conversation[None]: ...

@@ -146,10 +146,17 @@ class Repository(Protocol):
         """
         ...
 
+    async def label(self, place: Place, number: int, *, labels: Sequence[str]) -> None:
+        """Give it the labels that it lacks; those that came with its opening it has."""
+        ...
+
     async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:
         """Have the forge merge it once its required checks pass, if its head is that commit.
 
+        It never merges at once: a check has to be waited for. One that does so already is no error.
+
         Raises:
+            Retryable: `not_ready`; the forge has no check of it yet, and may have one soon.
             Rejected: as well where nothing is waited for, in which case nothing is merged.
 
         """

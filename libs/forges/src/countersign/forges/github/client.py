@@ -5,12 +5,11 @@ the tree and its files, the commit, the pull request.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.exchange import Answer, Basic
@@ -219,12 +218,10 @@ class GitHub:
                 ForgeRefusal.BAD_ANSWER,
                 f"{place.name}: {name}: nothing was done, and no error given",
             )
-        if text.labels:
-            # It is open by now, whatever becomes of them.
-            with suppress(Rejected, Retryable):
-                request = rest.labelling(place, pull.number, labels=text.labels)
-                await self._http.send(request, self._token)
         return pull
+
+    async def label(self, place: Place, number: int, *, labels: Sequence[str]) -> None:
+        await self._http.send(rest.labelling(place, number, labels=labels), self._token)
 
     async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:
         """Enable auto-merge, which GitHub refuses where nothing is waited for."""

@@ -28,6 +28,7 @@ _PROMOTION: Final = {
     "soloMode": None,
     "reasonRequired": None,
     "semver": None,
+    "autoMerge": None,
     "strategy": {"pull-request": _PULL_REQUEST, "notification": None, "secretRef": _SECRET},
 }
 _CLUSTER: Final = {"apiVersion": None, "kind": None, "name": None, "namespace": None}

@@ -9,7 +9,7 @@ from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import KIND_BY_NAME
-from countersign.contracts.messages import CredentialMode, Destination, SecretRef
+from countersign.contracts.messages import AutoMerge, CredentialMode, Destination, SecretRef
 from countersign.dialects.kind import Kind
 from countersign.dialects.kinds import KINDS
 from countersign.dialects.pages import repository_page
@@ -44,6 +44,7 @@ class PullRequests:
     solo: bool = False
     reason_required: bool = False
     versions: str = ""
+    auto_merge: AutoMerge = AutoMerge.UNSPECIFIED
 
 
 def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
@@ -80,11 +81,11 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
                 ClusterRefusal.NO_STRATEGY,
                 f"pull-request.{field} {value!r} has hidden characters; write it anew",
             )
-    secret = text(ask, "secretRef", "name")
+    secret, row = text(ask, "secretRef", "name"), KINDS[KIND_BY_NAME[kind]]
     approvals = _approvals(promotion)
     return PullRequests(
         destination=destination(kind=kind, url=url, base_branch=branch, path=path),
-        mode=_mode(_own(ask, "credential"), secret=secret, kind=KINDS[KIND_BY_NAME[kind]]),
+        mode=_mode(_own(ask, "credential"), secret=secret, kind=row),
         secret=SecretRef(namespace=namespace, name=secret) if secret else None,
         # Who says how many must approve says that somebody must.
         manual=mapping(promotion).get("manual") is True or approvals > 0,
@@ -92,6 +93,7 @@ def read_strategy(promotion: Manifest, *, namespace: str) -> PullRequests:
         solo=_flag(promotion, "soloMode"),
         reason_required=_flag(promotion, "reasonRequired"),
         versions=_versions(promotion),
+        auto_merge=_auto_merge(promotion, kind=row),
     )
 
 
@@ -144,6 +146,20 @@ def _flag(promotion: Manifest, field: str) -> bool:
             ClusterRefusal.NO_STRATEGY, f"promotion.{field} is neither true nor false; choose one"
         )
     return flag is True
+
+
+def _auto_merge(promotion: Manifest, *, kind: Kind) -> AutoMerge:
+    """Read the Pipeline's word; to say nothing leaves it to the forge list."""
+    wanted = _flag(promotion, "autoMerge")
+    if wanted and not kind.capabilities.auto_merges:
+        raise Rejected(
+            ClusterRefusal.NO_STRATEGY,
+            f"promotion.autoMerge is true, but {kind.title} merges nothing by itself that surely "
+            "waits for a check; take it out",
+        )
+    if mapping(promotion).get("autoMerge") is None:
+        return AutoMerge.UNSPECIFIED
+    return AutoMerge.WANTED if wanted else AutoMerge.UNWANTED
 
 
 def _versions(promotion: Manifest) -> str:

@@ -11,7 +11,7 @@ from countersign.approval.consent.sign_in_flow import Begun, SignInFlow, code_in
 from countersign.approval.consent.spans import in_trace
 from countersign.approval.delegation.delegations import Delegations
 from countersign.approval.interfaces import Application, Applications
-from countersign.approval.model import Consent, reason_given, refuse_account, refuse_consent
+from countersign.approval.model import Consent, Said, reason_given, refuse_account, refuse_consent
 from countersign.approval.vault.sign_ins import SignIn
 from countersign.approval.vault.vault import Job
 from countersign.contracts.consent.refusals import ConsentRefusal
@@ -55,8 +55,8 @@ class Consents:
             approval_id=self.new_id(),
             person=person,
             session=request.session,
-            despite_blocked=despite_blocked,
-            reason=reason,
+            merges_itself=self.applications.merges_itself(entry.promotion.request),
+            said=Said(reason=reason, despite_blocked=despite_blocked),
         )
         under_way = self.flow.resume(application, consent, by_code=request.device)
         if under_way is not None:

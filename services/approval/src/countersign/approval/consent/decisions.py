@@ -7,7 +7,9 @@ from datetime import datetime
 from countersign.approval.consent.admission import Admission
 from countersign.approval.consent.grants import Grants
 from countersign.approval.consent.spans import in_trace
+from countersign.approval.interfaces import Applications
 from countersign.approval.model import (
+    Said,
     reason_given,
     refuse_consent,
     refuse_plain_approval,
@@ -26,6 +28,7 @@ log = get_logger()
 @dataclass(frozen=True, kw_only=True)
 class Decisions:
     admission: Admission
+    applications: Applications
     grants: Grants
     announcements: Announcements
     new_id: Callable[[], str]
@@ -45,8 +48,8 @@ class Decisions:
             approval_id=self.new_id(),
             person=person,
             session="",
-            despite_blocked=despite_blocked,
-            reason=text,
+            merges_itself=self.applications.merges_itself(entry.promotion.request),
+            said=Said(reason=text, despite_blocked=despite_blocked),
         )
         with in_trace(SPAN_COMPLETE_APPROVAL, consent):
             await self.grants.stored(entry, consent)

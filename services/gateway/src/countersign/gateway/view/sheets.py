@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import CredentialMode, Person, PromotionRequested
+from countersign.contracts.messages import AutoMerge, CredentialMode, Person, PromotionRequested
 from countersign.gateway.gate_states import STATES
 from countersign.gateway.gates.gates import hindrance
 from countersign.gateway.interfaces import Access, Missing, Right
@@ -59,6 +59,19 @@ class Sheet:
     @property
     def environment(self) -> str:
         return self.asked.promotion.environment
+
+    @property
+    def merges_itself(self) -> bool:
+        """Tell whether the forge is asked to merge it by itself, which consent covers."""
+        return self.forge is not None and self.forge.pull_requests.merges_itself(
+            self.asked.auto_merge
+        )
+
+    @property
+    def may_not_merge_itself(self) -> bool:
+        """Tell whether the Pipeline asks for what the administrator does not allow."""
+        wanted = self.asked.auto_merge is AutoMerge.WANTED
+        return wanted and self.forge is not None and not self.merges_itself
 
     @property
     def is_current(self) -> bool:

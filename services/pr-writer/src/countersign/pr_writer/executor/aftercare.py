@@ -1,14 +1,65 @@
-"""Looks for the pull requests of a promotion, and closes what is open of one that is over."""
+"""Pull requests that are there: marked when they are new, looked for, closed when they are over."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
+from countersign.contracts.errors import Rejected, Retryable
+from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.repositories.contents import Place
 from countersign.dialects.repositories.interface import LookScope, Repository, View
 from countersign.dialects.repositories.pulls import Pull, PullState
 from countersign.pr_writer.executor import describing
 from countersign.pr_writer.executor.interfaces import Reporter
 from countersign.pr_writer.executor.sightings import is_of_promotion, place_of, seen
-from countersign.pr_writer.jobs.model import LookJob
+from countersign.pr_writer.jobs.model import LookJob, OpenJob
 from countersign.pr_writer.jobs.outcomes import Looked
+
+# Until the first check of a new pull request has begun; whoever waits to hear of it waits as long.
+CHECK_PAUSES_S: Final = (0.5, 1.0, 1.5, 2.0, 3.0)
+# With the questions between them; the executor lives no longer than three times that.
+MERGING_S: Final = 20.0
+Sleep = Callable[[float], Awaitable[None]]
+
+
+async def mark(job: OpenJob, pull: Pull, *, forge: Repository, sleep: Sleep) -> bool:
+    """Label what was opened, have the forge merge it by itself, and tell if it will.
+
+    It is open, whatever becomes of that: what the forge refuses is left to people. An earlier try
+    may have died before it did this, so it is done again for a pull request that is found.
+    """
+    place, labels = place_of(job), job.access.forge.pull_requests.labels
+    if labels:
+        with suppress(Rejected, Retryable):
+            await forge.label(place, pull.number, labels=labels)
+    if not job.merges_itself:
+        return False
+    try:
+        async with asyncio.timeout(MERGING_S):
+            await merge_when_ready(place, pull, forge=forge, sleep=sleep)
+    except (Rejected, Retryable, TimeoutError):
+        return False
+    return True
+
+
+async def merge_when_ready(place: Place, pull: Pull, *, forge: Repository, sleep: Sleep) -> None:
+    """Ask for it while the token lives, and until a check has begun.
+
+    Raises:
+        Retryable: none has begun in time.
+        Rejected: nothing is waited for, or the forge does not do it here.
+
+    """
+    for pause_s in CHECK_PAUSES_S:
+        try:
+            return await forge.merge_when_ready(place, pull.number, commit=pull.head_commit)
+        except Retryable as error:
+            if error.reason != ForgeRefusal.NOT_READY:
+                raise
+        await sleep(pause_s)
+    return await forge.merge_when_ready(place, pull.number, commit=pull.head_commit)
 
 
 async def look(job: LookJob, *, forge: Repository, reporter: Reporter) -> Looked:

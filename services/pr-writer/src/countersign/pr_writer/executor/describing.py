@@ -28,6 +28,11 @@ _PAGE: Final = re.compile(
     r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_=.%-]+)*(?:\?[A-Za-z0-9_=.&%-]+)?"
 )
 _PAGE_CHARACTERS_MAX: Final = 500
+# Written before it is asked, and true of either answer.
+_MERGES_ITSELF: Final = (
+    "The forge is asked to merge it by itself once its checks pass. Where it refuses, a person "
+    "does."
+)
 CAUTIONS: Final[Mapping[Caution, str]] = {
     Caution.UNSPECIFIED: "Look at it closely.",
     Caution.DOWNGRADE: "This is a downgrade: a higher version runs there.",
@@ -79,7 +84,7 @@ def describe(job: OpenJob, told: Particulars, *, author: ForgeUser | None) -> Pu
         "",
         *[f"**{CAUTIONS[caution]}**" for caution in request.cautions if caution in CAUTIONS],
         *_consent(job, author),
-        *(["It is merged by itself once its checks pass."] if marks.auto_merge else []),
+        *([_MERGES_ITSELF] if job.merges_itself else []),
         *[f"Replaces {reference}." for reference in told.replaces],
         *_link("Where it stands, and who approved", ref.url),
         *(

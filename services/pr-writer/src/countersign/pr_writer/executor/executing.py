@@ -147,7 +147,9 @@ class Executor:
             editor = MarkerEditor(
                 self._parser, key=job.request.marker_key, revision=job.request.content.revision
             )
-            writing = Writing(job, forge=forge, editor=editor, reporter=self)
+            writing = Writing(
+                job, forge=forge, editor=editor, reporter=self, sleep=self._http.clocks.sleep
+            )
             return await writing.open()
 
     @asynccontextmanager

@@ -11,6 +11,7 @@ from countersign.pr_writer.jobs.refusals import JOB_FAILURES
 FORGE_FAILURES: Final[Mapping[ForgeRefusal, FailureReason]] = {
     ForgeRefusal.RATE_LIMITED: FailureReason.RATE_LIMITED,
     ForgeRefusal.FORGE_UNAVAILABLE: FailureReason.FORGE_UNAVAILABLE,
+    ForgeRefusal.NOT_READY: FailureReason.CONFLICT,
     ForgeRefusal.UNAUTHORIZED: FailureReason.UNAUTHORIZED,
     ForgeRefusal.FORBIDDEN: FailureReason.FORBIDDEN,
     ForgeRefusal.SIGN_ON_WANTED: FailureReason.SIGN_ON_WANTED,

@@ -5,7 +5,6 @@ Creating the branch is the lock: who created it and committed onto it opens the 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,6 +19,7 @@ from countersign.dialects.repositories.contents import NewCommit, Replacement, T
 from countersign.dialects.repositories.interface import LookScope, Repository, View
 from countersign.dialects.repositories.pulls import Pull, PullState, PullText
 from countersign.pr_writer.executor import describing
+from countersign.pr_writer.executor.aftercare import Sleep, mark
 from countersign.pr_writer.executor.credentials import readable_span
 from countersign.pr_writer.executor.interfaces import Reporter
 from countersign.pr_writer.executor.manifests import survey
@@ -47,13 +47,14 @@ class Writing:
     """One job at one forge."""
 
     def __init__(
-        self, job: OpenJob, *, forge: Repository, editor: Editor, reporter: Reporter
+        self, job: OpenJob, *, forge: Repository, editor: Editor, reporter: Reporter, sleep: Sleep
     ) -> None:
         to = job.request.destination
         self._job = job
         self._forge = forge
         self._editor = editor
         self._reporter = reporter
+        self._sleep = sleep
         self._root = to.path
         self._remains = Remains(job, forge=forge, editor=editor)
         self._key = job.request.marker_key
@@ -104,6 +105,8 @@ class Writing:
         left = await self._remains.find(view, base)
         if left is not None and left.pull is not None:
             found = seen(left.pull, view, job, author=view.viewer)
+            if left.pull.state is PullState.OPEN:
+                await mark(job, left.pull, forge=self._forge, sleep=self._sleep)
             return Result(outcome=Opened(pull=found, found=True, files=tuple(left.files)))
         if job.opens_in_s > 0:
             message = f"an earlier try of branch {job.branch!r} may still open its pull request"
@@ -231,8 +234,7 @@ class Writing:
                 f"pull request {self._forge.reference(pull.number)} had a commit that is not "
                 "ours and was closed",
             )
-        if job.access.forge.pull_requests.auto_merge:
-            await self._merge_when_ready(pull.number, commit=commit)
+        await mark(job, pull, forge=self._forge, sleep=self._sleep)
         outcome = Opened(
             pull=seen(pull, view, job, author=view.viewer),
             files=tuple(files),
@@ -255,11 +257,6 @@ class Writing:
                 return await self._forge.summaries(place, old=span.old, new=span.new)
         except (TimeoutError, Rejected, Retryable):
             return ()
-
-    async def _merge_when_ready(self, number: int, *, commit: str) -> None:
-        """Ask for it while the token lives. Refused, the pull request waits for a person."""
-        with suppress(Rejected, Retryable):
-            await self._forge.merge_when_ready(self._place, number, commit=commit)
 
     async def _create(self, text: PullText, *, replaces: list[int]) -> Pull:
         try:

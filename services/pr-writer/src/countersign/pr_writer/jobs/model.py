@@ -85,6 +85,10 @@ class _Job(BaseModel):
         return head_branch(self.request, attempt=self.attempt, prefix=prefix)
 
     @property
+    def merges_itself(self) -> bool:
+        return self.access.forge.pull_requests.merges_itself(self.request.auto_merge)
+
+    @property
     def revision(self) -> str:
         return self.request.content.revision.recorded
 
@@ -148,7 +152,7 @@ def refuse_unconsented(job: Job) -> None:
     content, origin = request.content, request.destination.origin
     revision = content.revision
     sound = not isinstance(job, OpenJob) or (
-        consent_digest(request) == job.consent.digest
+        consent_digest(request, merges_itself=job.merges_itself) == job.consent.digest
         and revision == parse_revision(revision.recorded, digest=revision.digest, tag=revision.tag)
         and revision.digest in f"{content.identity} {revision.recorded}"
     )
@@ -183,7 +187,8 @@ def mode_to_open(promotion: Promotion, event: Message) -> CredentialMode | None:
 
 def opening(promotion: Promotion, *, access: Access, approval: Approval | None) -> OpenJob:
     """Make the job of opening a promotion's pull request."""
-    consent = Consent(digest=consent_digest(promotion.request))
+    merges_itself = access.forge.pull_requests.merges_itself(promotion.request.auto_merge)
+    consent = Consent(digest=consent_digest(promotion.request, merges_itself=merges_itself))
     if approval is not None:
         consent = Consent(
             digest=approval.consent_digest,

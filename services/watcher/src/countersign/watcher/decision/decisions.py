@@ -209,6 +209,7 @@ def _requested(
         approvals=strategy.approvals,
         solo_mode=strategy.solo,
         reason_required=strategy.reason_required,
+        auto_merge=strategy.auto_merge,
         cautions=cautions,
         previous_promotion_id=previous,
         requested_at=situation.now,

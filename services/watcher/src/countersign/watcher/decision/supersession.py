@@ -97,6 +97,7 @@ def _terms(request: PromotionRequested) -> tuple[object, ...]:
         max(1, request.approvals),
         request.solo_mode,
         request.reason_required,
+        request.auto_merge,
     )
 
 
@@ -109,6 +110,7 @@ def _terms_of(strategy: PullRequests) -> tuple[object, ...]:
         max(1, strategy.approvals),
         strategy.solo,
         strategy.reason_required,
+        strategy.auto_merge,
     )
 
 
