@@ -204,6 +204,11 @@ SERVICES: Final = Board(
             kind="bargauge",
         ),
         Panel(
+            title="Missing or wrong since the start",
+            description="The log says what under start.fault, and what to do.",
+            queries={"{{pod}} {{kind}} {{fault}}": "countersign_start_faults"},
+        ),
+        Panel(
             title="Memory",
             queries={"{{pod}}": "process_resident_memory_bytes"},
             unit="bytes",

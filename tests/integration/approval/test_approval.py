@@ -1,12 +1,14 @@
 """The service as a process: the whole way of a delegation, and the end of every token."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from integration.approval.conftest import CLIENT_SECRET
 from opentelemetry import trace
 
 from countersign.contracts import messages as m
@@ -297,3 +299,30 @@ async def test_application_without_device_flow_is_told_to_the_person(site: Any) 
 
         assert begun.problem.code == "no_client"
         assert "device_flow_disabled" in begun.problem.message
+
+
+async def test_application_that_the_forge_does_not_know_is_told_at_the_start(site: Any) -> None:
+    async with site.start(client_id="Iv1.nobody") as process:
+        await process.until_logged('"start.fault"')
+
+        faults = [
+            line
+            for line in map(json.loads, process.log.read_text().splitlines())
+            if line["event"] == "start.fault"
+        ]
+        assert await process.stop() == 0
+
+    (told,) = faults
+    assert (told["subject"], told["name"]) == ("forge", "Forge")
+    assert told["fault"] == "application_unknown"
+    assert told["advice"]
+    assert CLIENT_SECRET not in process.log.read_text()
+
+
+async def test_sound_start_complains_of_nothing(site: Any) -> None:
+    async with site.start() as process:
+        await process.until_logged('"start.sound"')
+        assert await process.stop() == 0
+
+    assert any("access_token" in str(one) for one in site.forge.requests())
+    assert '"start.fault"' not in process.log.read_text()

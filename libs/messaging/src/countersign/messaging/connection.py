@@ -40,6 +40,8 @@ CLOSE_TIMEOUT_S: Final = 5.0
 # A server that is there takes milliseconds.
 CONNECTING_GRACE_S: Final = 1.0
 _BARRIER_TIMEOUT_S: Final = 5
+# The server's own words, which are its protocol.
+_VIOLATION: Final = "permissions violation"
 # What is published while the bus is away waits here; beyond it, publishing fails at once.
 PENDING_BYTES_MAX: Final = 2 * 1024 * 1024
 
@@ -98,8 +100,8 @@ class ConnectionState:
         self._trouble = None
 
     async def _on_error(self, error: Exception) -> None:
-        text = redact(str(error)) or type(error).__name__
-        if "permissions violation" in text.lower():
+        text = _said(error)
+        if _VIOLATION in text.lower():
             operation = "subscription" if "subscription" in text.lower() else "publish"
             VIOLATIONS.labels(operation=operation).inc()
             log.error("bus.violation", connection=self.name, reason=text)
@@ -130,6 +132,25 @@ class ConnectionState:
         if not self.stopping:
             log.error("bus.closed", connection=self.name)
             os._exit(EXIT_CLOSED)
+
+
+class Trial(ConnectionState):
+    """The condition of a connection that is made only to try the bus: nobody else is told of it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.stopping = True
+
+    async def _on_error(self, error: Exception) -> None:
+        text = _said(error)
+        if _VIOLATION in text.lower():
+            self._violation = text
+        elif self._trouble is not None:
+            self._trouble = f"not connected: {text}"
+
+
+def _said(error: Exception) -> str:
+    return redact(str(error)) or type(error).__name__
 
 
 class PromptTransport(TcpTransport):

@@ -18,6 +18,7 @@ GRACE_S: Final = 25.0
 EXIT_OVERDUE: Final = 75
 # https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html
 _PR_SET_DUMPABLE: Final = 4
+_BARE: Final = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def forbid_dumps() -> None:
@@ -26,6 +27,11 @@ def forbid_dumps() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE) failed")
+
+
+def bare_environment() -> dict[str, str]:
+    """All that a process needs to start Python and to check certificates, and no credential."""
+    return {name: value for name in _BARE if (value := os.environ.get(name)) is not None}
 
 
 def run_until_signal(main: Coroutine[Any, Any, None], *, grace_s: float = GRACE_S) -> int:

@@ -19,6 +19,10 @@ from countersign.approval.interfaces import (
 )
 from countersign.approval.replicas import BusReplicas
 from countersign.approval.settings import Settings
+from countersign.checks.bus import check_own_bus
+from countersign.checks.cluster import check_own_rights
+from countersign.checks.forges import check_forge
+from countersign.checks.starts import tried_at_start
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.forge_list import Forge, ForgeList
 from countersign.contracts.secret import Secret
@@ -53,6 +57,17 @@ async def run(
 ) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serve_health(telemetry.health, telemetry.settings))
+        await stack.enter_async_context(
+            tried_at_start(
+                partial(check_own_bus, bus_settings, service=SERVICE),
+                partial(check_own_rights, kube, service=SERVICE),
+                *(
+                    partial(check_forge, forge, now=MACHINE.wall, public_url=settings.public_url)
+                    for forge in forges.forges
+                    if forge.client_id
+                ),
+            )
+        )
         applications = await stack.enter_async_context(register(settings, forges.forges))
         bus = await stack.enter_async_context(
             open_bus(bus_settings, service=SERVICE, health=telemetry.health)

@@ -27,6 +27,9 @@ from countersign.auditor.schedule import News, Schedule
 from countersign.auditor.secrets.api_secrets import ApiSecrets
 from countersign.auditor.secrets.mounts import MountedSecrets
 from countersign.auditor.settings import Settings
+from countersign.checks.bus import check_own_bus
+from countersign.checks.forges import check_forge
+from countersign.checks.starts import tried_at_start
 from countersign.contracts.forge_list import ForgeList
 from countersign.forges.http import ForgeHttp
 from countersign.forges.recording import record_call
@@ -101,6 +104,12 @@ async def run(
     telemetry.health.add("answers", lambda: None if answering.is_set() else "not answering yet")
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serve_health(telemetry.health, telemetry.settings))
+        await stack.enter_async_context(
+            tried_at_start(
+                partial(check_own_bus, bus_settings, service=SERVICE),
+                *(partial(check_forge, forge, now=_utc_now) for forge in forges.forges),
+            )
+        )
         clients = {
             forge.origin: await stack.enter_async_context(ForgeHttp(forge, observe=record_call))
             for forge in forges.forges

@@ -4,13 +4,19 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+from countersign.checks.addresses import check_addresses
+from countersign.checks.bus import check_own_bus
+from countersign.checks.cluster import check_own_rights
+from countersign.checks.model import Finding
+from countersign.checks.provider import check_provider
+from countersign.checks.starts import Check, tried_at_start
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
 from countersign.gateway.access.accounts import Accounts
@@ -27,7 +33,7 @@ from countersign.gateway.html.templates import Templates
 from countersign.gateway.interfaces import Access, Provider, Reviewer, SignIn
 from countersign.gateway.live.feed import BusFeed
 from countersign.gateway.live.hub import Hub
-from countersign.gateway.live.late_bus import LateBus
+from countersign.gateway.live.late_bus import SERVICE, LateBus
 from countersign.gateway.oidc.attempts import Attempts
 from countersign.gateway.oidc.claims import ClaimRules
 from countersign.gateway.oidc.code_flow import CALLBACK_PATH, OidcSignIn, Registration
@@ -94,6 +100,16 @@ class Configuration:
                 "serve this machine alone",
             )
 
+    def forges(self) -> ForgeList:
+        """Read the administrator's list, where there is one.
+
+        Raises:
+            Rejected: it cannot be understood.
+
+        """
+        listed = self.gateway.forges_file
+        return read_document(listed, ForgeList) if listed else ForgeList()
+
 
 @asynccontextmanager
 async def access_of(
@@ -144,6 +160,20 @@ async def entrance_of(
         yield NoLocalSignIn(), sign_in
 
 
+def needs_of(configuration: Configuration, forges: ForgeList, *, url: str) -> Iterator[Check]:
+    """Yield what is to be tried: addresses, the bus, our rights, the provider."""
+
+    async def addresses() -> AsyncIterator[Finding]:
+        for finding in check_addresses(url, forges.forges):
+            yield finding
+
+    yield addresses
+    yield partial(check_own_bus, configuration.bus, service=SERVICE)
+    yield partial(check_own_rights, configuration.kube, service=SERVICE)
+    if (oidc := configuration.oidc) is not None:
+        yield partial(check_provider, oidc.issuer_url, oidc.ca_file, now=now)
+
+
 async def run(configuration: Configuration, told: Telemetry) -> None:
     """Serve until cancelled.
 
@@ -168,8 +198,8 @@ async def _run(
     settings = configuration.gateway
     sign_in, provider = entrance
     access, reviewer = rights
-    listed = settings.forges_file
-    links = ForgeLinks(read_document(listed, ForgeList) if listed else ForgeList())
+    forges = configuration.forges()
+    links = ForgeLinks(forges)
     listener = listen(settings.host, settings.port)
     static = read_static_files()
     templates = Templates(
@@ -189,11 +219,7 @@ async def _run(
     visibility = Visibility(projection, access)
     site = Site(
         address=Address(public_url(settings, listener)),
-        accounts=Accounts(
-            sessions=sessions,
-            sign_in=sign_in,
-            provider=provider,
-        ),
+        accounts=Accounts(sessions=sessions, sign_in=sign_in, provider=provider),
         visibility=visibility,
         screen=Screen(templates=templates, projection=projection, feed=feed),
         hub=hub,
@@ -214,7 +240,11 @@ async def _run(
         )
 
     with single_error():
-        async with serve_health(told.health, told.settings), asyncio.TaskGroup() as tasks:
+        async with (
+            serve_health(told.health, told.settings),
+            tried_at_start(*needs_of(configuration, forges, url=site.address.url)),
+            asyncio.TaskGroup() as tasks,
+        ):
             work: dict[str, Callable[[], Awaitable[None]]] = {
                 "hub": hub.run,
                 "feed": partial(feed.watch, bus, pause=asyncio.sleep),

@@ -9,6 +9,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from countersign.checks.apart import check_forges_apart
+from countersign.checks.bus import check_own_bus
+from countersign.checks.starts import tried_at_start
 from countersign.contracts.forge_list import ForgeList
 from countersign.messaging.bus import Bus, Work, open_bus
 from countersign.messaging.projections.follower import follow
@@ -45,6 +48,10 @@ async def run(
     async with (
         executor_pool(at_once=settings.executors) as pool,
         serve_health(health, telemetry.settings),
+        tried_at_start(
+            partial(check_own_bus, bus_settings, service=SERVICE),
+            partial(check_forges_apart, forges),
+        ),
         open_bus(bus_settings, service=SERVICE, health=health) as bus,
     ):
         health.add("zygote", pool.not_ready)

@@ -5,7 +5,6 @@ from enum import StrEnum
 
 class SetupRefusal(StrEnum):
     BUS_DIFFERS = "bus_differs"
-    SECRET_MISSING = "secret_missing"  # noqa: S105 - a reason, not a secret
     BAD_KEY = "bad_key"
     """A file holds no key of the kind that is needed."""
     UNREADABLE = "unreadable"

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from countersign.checks.bus import check_own_bus
+from countersign.checks.cluster import check_own_rights
+from countersign.checks.starts import tried_at_start
 from countersign.contracts.forge_list import ForgeList
 from countersign.kube.access.http_api import cluster_api
 from countersign.kube.flux.rules import read_object
@@ -62,6 +65,15 @@ async def run(
     health = telemetry.health
     async with (
         serve_health(health, telemetry.settings),
+        tried_at_start(
+            partial(check_own_bus, bus_settings, service=SERVICE),
+            partial(
+                check_own_rights,
+                settings.kube,
+                service=SERVICE,
+                namespaces=sorted(settings.only_namespaces),
+            ),
+        ),
         open_bus(bus_settings, service=SERVICE, health=health) as bus,
     ):
         await serve(settings, bus, health=health, sources=sources)

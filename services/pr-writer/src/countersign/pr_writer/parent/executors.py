@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import contextlib
-import os
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
@@ -30,6 +29,7 @@ from countersign.pr_writer.jobs.model import Job, OpenJob
 from countersign.pr_writer.jobs.outcomes import OUTCOMES, Progress
 from countersign.pr_writer.jobs.refusals import JobRefusal
 from countersign.pr_writer.parent.interfaces import OnProgress, Outcome, Redeemer
+from countersign.process.processes import bare_environment
 from countersign.telemetry.logs import get_logger
 
 log = get_logger()
@@ -39,8 +39,6 @@ START_S: Final = 45.0
 KEPT_S: Final = 5.0
 STOP_S: Final = 3.0
 REPORTS_MAX: Final = 1_000
-# All that it needs to start Python and to check certificates; no credential is in any of them.
-_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class ExecutorPool:
@@ -95,7 +93,7 @@ class ExecutorPool:
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=DEVNULL,
-                env={k: v for k in _ENVIRONMENT if (v := os.environ.get(k)) is not None},
+                env=bare_environment(),
                 start_new_session=True,
             )
         if await self._said() != READY:

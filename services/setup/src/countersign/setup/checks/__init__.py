@@ -1,1 +1,1 @@
-"""An installation is looked at from inside: each thing it needs is tried, and what to do said."""
+"""`countersign-check`: an installation is looked at from inside."""

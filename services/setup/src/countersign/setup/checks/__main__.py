@@ -9,19 +9,21 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from countersign.checks.addresses import check_addresses
+from countersign.checks.bus import check_bus
+from countersign.checks.cluster import check_cluster, of_accounts
+from countersign.checks.forges import check_forge
+from countersign.checks.model import Finding
+from countersign.checks.provider import check_provider
+from countersign.checks.words import line
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
 from countersign.kube.access.http_api import cluster_api
 from countersign.messaging.settings import BusSettings
+from countersign.messaging.topology.permissions import TOPOLOGY
+from countersign.messaging.topology.streams import STREAMS
 from countersign.process.configuration import read_document
-from countersign.setup.checks.addresses import check_addresses
-from countersign.setup.checks.bus import check_bus
-from countersign.setup.checks.cluster import check_cluster
-from countersign.setup.checks.forges import check_forge
-from countersign.setup.checks.model import Finding
-from countersign.setup.checks.provider import check_provider
 from countersign.setup.checks.settings import CheckSettings
-from countersign.setup.checks.words import line
 from countersign.telemetry.logs import configure_logs
 
 PROGRAM: Final = "countersign-check"
@@ -72,15 +74,17 @@ async def findings(
     for finding in check_addresses(settings.public_url, forges.forges):
         yield finding
     for forge in forges.forges:
-        async for finding in check_forge(forge, public_url=settings.public_url, now=_now):
+        async for finding in check_forge(forge, now=_now, public_url=settings.public_url):
             yield finding
     if settings.oidc_issuer_url:
-        yield await check_provider(settings.oidc_issuer_url, settings.oidc_ca_file)
-    async for finding in check_bus(bus):
+        issuer, ca_file = settings.oidc_issuer_url, settings.oidc_ca_file
+        async for finding in check_provider(issuer, ca_file, now=_now):
+            yield finding
+    async for finding in check_bus(bus, user=TOPOLOGY, streams=STREAMS):
         yield finding
     if settings.kube.in_use:
         async with cluster_api(settings.kube) as api:
-            async for finding in check_cluster(api, namespace=settings.namespace):
+            async for finding in check_cluster(api, ask=of_accounts(settings.namespace)):
                 yield finding
 
 

@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 
+from countersign.checks.addresses import check_addresses
+from countersign.checks.bus import judge_connection, judge_stream
+from countersign.checks.clocks import clock_of
+from countersign.checks.cluster import RIGHTS, of_accounts, of_ourselves
+from countersign.checks.forges import judge_entry, judge_exchange
+from countersign.checks.model import Fault, Finding, Subject
+from countersign.checks.provider import judge_description
+from countersign.checks.refusals import CheckRefusal
+from countersign.checks.words import ADVICE, line
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.messaging.leader_reads import StreamState
 from countersign.messaging.refusals import BusRefusal
-from countersign.setup.checks.addresses import check_addresses
-from countersign.setup.checks.bus import judge_connection, judge_stream
-from countersign.setup.checks.cluster import RIGHTS, review
-from countersign.setup.checks.forges import clock_of, judge_entry, judge_exchange
-from countersign.setup.checks.model import Fault, Finding, Subject
-from countersign.setup.checks.provider import judge_description
-from countersign.setup.checks.words import ADVICE, line
-from countersign.setup.refusals import SetupRefusal
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 GITHUB = Forge(name="GitHub", kind="github", origin="https://github.com", client_id="Iv1.x")
@@ -100,7 +101,7 @@ def test_entry_that_nobody_can_promote_with_is_said(
         (Rejected(DelegationRefusal.EXPIRED, "no such code"), None),
         (Rejected(DelegationRefusal.NO_CLIENT, "who are you"), Fault.APPLICATION_UNKNOWN),
         (Rejected(DelegationRefusal.DENIED, "not found"), Fault.APPLICATION_UNKNOWN),
-        (Rejected(SetupRefusal.SECRET_MISSING, "no file"), Fault.SECRET_MISSING),
+        (Rejected(CheckRefusal.SECRET_MISSING, "no file"), Fault.SECRET_MISSING),
         (Retryable(DelegationRefusal.FORGE_UNAVAILABLE, "limited"), Fault.UNREACHABLE),
         (Rejected(DelegationRefusal.REFUSED, "odd"), Fault.REFUSED),
     ],
@@ -176,8 +177,28 @@ async def test_stream_that_is_missing_is_said() -> None:
 
 
 def test_rights_are_asked_for_each_account_by_its_own_name() -> None:
-    users = {review(right, namespace="here")["spec"]["user"] for right in RIGHTS}
+    ask = of_accounts("here")
+
+    users = {ask(right).body["spec"]["user"] for right in RIGHTS}
 
     assert users == {
         f"system:serviceaccount:here:countersign-{s}" for s in ("watcher", "approval", "gateway")
     }
+
+
+def test_service_asks_for_its_rights_in_no_name() -> None:
+    assert all(set(of_ourselves(right).body["spec"]) == {"resourceAttributes"} for right in RIGHTS)
+
+
+async def test_stream_that_a_user_may_not_ask_about_is_said_to_be_that() -> None:
+    def refused() -> str:
+        return 'nats: permissions violation for publish to "$js.api.stream.info.tokens"'
+
+    async def asked() -> StreamState:
+        raise Retryable(BusRefusal.UNAVAILABLE, "TimeoutError")
+
+    of_it = await judge_stream("TOKENS", asked(), refused=refused)
+    of_another = await judge_stream("PIPELINES", asked(), refused=refused)
+
+    assert of_it.fault is Fault.PERMISSION_MISSING
+    assert of_another.fault is Fault.UNREACHABLE

@@ -6,11 +6,13 @@ none, another that it does not know us. Nothing comes of either.
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from countersign.checks.clocks import clock_of
+from countersign.checks.model import Fault, Finding, Subject
+from countersign.checks.refusals import CheckRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
@@ -22,19 +24,23 @@ from countersign.dialects.kinds import kind_of, unknown_options
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import OAuthClient
 from countersign.process.secret_files import read_secret
-from countersign.setup.checks.model import Fault, Finding, Subject
-from countersign.setup.refusals import SetupRefusal
 
-CLOCK_S_MAX: Final = 60.0
 _MADE_UP: Final = "countersign-check-gave-no-code"
 _ANY: Final = frozenset(range(300, 500))
 
 
 async def check_forge(
-    forge: Forge, *, public_url: str, now: Callable[[], datetime]
+    forge: Forge, *, now: Callable[[], datetime], public_url: str | None = None
 ) -> AsyncIterator[Finding]:
-    """Judge its entry, try it, and compare its clock with ours."""
-    for finding in judge_entry(forge):
+    """Try it, and compare its clock with ours.
+
+    Args:
+        forge: the administrator's entry.
+        now: our clock.
+        public_url: the board's address; with it the entry is judged too, and our application tried.
+
+    """
+    for finding in judge_entry(forge) if public_url is not None else ():
         yield finding
     try:
         http = ForgeHttp(forge)
@@ -56,7 +62,8 @@ async def check_forge(
             return
         yield _finding(forge, None, f"{forge.origin} answers")
         yield clock_of(forge.name, answer.headers.get("date", ""), now=now())
-        yield await _application(forge, http, public_url=public_url, now=now)
+        if public_url is not None:
+            yield await _application(forge, http, public_url=public_url, now=now)
 
 
 def judge_entry(forge: Forge) -> Iterator[Finding]:
@@ -78,7 +85,7 @@ async def _application(
     if not forge.client_id:
         return _finding(forge, Fault.NO_APPLICATION, "no application of ours")
     secret = partial(
-        read_secret, Path(forge.client_secret_file), reason=SetupRefusal.SECRET_MISSING
+        read_secret, Path(forge.client_secret_file), reason=CheckRefusal.SECRET_MISSING
     )
     registration = Registration(
         forge=forge,
@@ -102,27 +109,11 @@ def judge_exchange(forge: Forge, error: Rejected | Retryable) -> Finding:
     faults = {
         DelegationRefusal.NO_CLIENT: Fault.APPLICATION_UNKNOWN,
         DelegationRefusal.DENIED: Fault.APPLICATION_UNKNOWN,
-        SetupRefusal.SECRET_MISSING: Fault.SECRET_MISSING,
+        CheckRefusal.SECRET_MISSING: Fault.SECRET_MISSING,
         DelegationRefusal.FORGE_UNAVAILABLE: Fault.UNREACHABLE,
     }
     found = next((fault for reason, fault in faults.items() if reason == error.reason), None)
     return _finding(forge, found or Fault.REFUSED, error.message)
-
-
-def clock_of(name: str, date: str, *, now: datetime) -> Finding:
-    """Compare our clock with an answer's date; one that has none tells nothing."""
-    try:
-        theirs = parsedate_to_datetime(date)
-        behind_s = abs((now - theirs).total_seconds())
-    except (ValueError, TypeError):
-        return Finding(subject=Subject.CLOCK, name=name, detail="it tells no time")
-    wrong = behind_s > CLOCK_S_MAX
-    return Finding(
-        subject=Subject.CLOCK,
-        name=name,
-        fault=Fault.CLOCK_WRONG if wrong else None,
-        detail=f"{behind_s:.0f} s apart",
-    )
 
 
 def _finding(forge: Forge, fault: Fault | None, detail: str) -> Finding:

@@ -3,28 +3,35 @@
 import asyncio
 import json
 import ssl
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import httpx2
 
+from countersign.checks.clocks import clock_of
+from countersign.checks.model import Fault, Finding, Subject
 from countersign.contracts.bounds.bodies import BodyError, BoundedBody
-from countersign.setup.checks.model import Fault, Finding, Subject
 
 TIMEOUT_S: Final = 8.0
 ANSWER_BYTES_MAX: Final = 512 * 1024
 WELL_KNOWN: Final = "/.well-known/openid-configuration"
 
 
-async def check_provider(issuer: str, ca_file: Path | None) -> Finding:
-    """Read the provider's description of itself."""
+async def check_provider(
+    issuer: str, ca_file: Path | None, *, now: Callable[[], datetime]
+) -> AsyncIterator[Finding]:
+    """Read the provider's description of itself, and compare its clock with ours."""
     try:
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         async with asyncio.timeout(TIMEOUT_S):
-            status, body = await _read(issuer.rstrip("/") + WELL_KNOWN, context)
+            answer, body = await _read(issuer.rstrip("/") + WELL_KNOWN, context)
     except (OSError, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, BodyError) as error:
-        return _finding(issuer, Fault.UNREACHABLE, type(error).__name__)
-    return judge_description(issuer, status, body)
+        yield _finding(issuer, Fault.UNREACHABLE, type(error).__name__)
+        return
+    yield judge_description(issuer, answer.status_code, body)
+    yield clock_of(issuer, answer.headers.get("date", ""), now=now())
 
 
 def judge_description(issuer: str, status: int, body: bytes) -> Finding:
@@ -40,7 +47,7 @@ def judge_description(issuer: str, status: int, body: bytes) -> Finding:
     return _finding(issuer, None, "answers by that name")
 
 
-async def _read(url: str, context: ssl.SSLContext) -> tuple[int, bytes]:
+async def _read(url: str, context: ssl.SSLContext) -> tuple[httpx2.Response, bytes]:
     async with (
         httpx2.AsyncClient(
             verify=context, trust_env=False, follow_redirects=False, timeout=TIMEOUT_S
@@ -50,7 +57,7 @@ async def _read(url: str, context: ssl.SSLContext) -> tuple[int, bytes]:
         body = BoundedBody(None, bytes_max=ANSWER_BYTES_MAX)
         async for chunk in answer.aiter_bytes():
             body.feed(chunk)
-        return answer.status_code, body.whole()
+        return answer, body.whole()
 
 
 def _finding(issuer: str, fault: Fault | None, detail: str) -> Finding:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from countersign.setup.checks.model import Fault, Finding
+from countersign.checks.model import Fault, Finding
 
 GOOD: Final = "ok"
 BAD: Final = "FAILS"
@@ -39,6 +39,10 @@ ADVICE: Final[Mapping[Fault, str]] = {
     ),
     Fault.STREAM_MISSING: "delete the Job countersign-topology-… and apply again",
     Fault.STREAM_FULL: "nothing more can be requested soon: see docs/streams.md",
+    Fault.PERMISSION_MISSING: (
+        "the bus lets this user do less than it must: delete the Job countersign-setup-… and apply "
+        "again, or give an existing bus the users of countersign-topology"
+    ),
     Fault.KIND_MISSING: "install what brings it: Flux, or k8s/base for Pipelines",
     Fault.RIGHT_MISSING: "apply k8s/base again, or grant it: docs/permissions.md has all of them",
     Fault.CLOCK_WRONG: "set the clock of the nodes (NTP): tokens are judged by it",
@@ -51,4 +55,9 @@ def line(finding: Finding) -> str:
     told = f"{mark:<6}{finding.subject:<9}{finding.name}"
     if finding.detail:
         told += f": {' '.join(finding.detail.split())}"
-    return told if finding.fault is None else f"{told} -> {ADVICE[finding.fault]}"
+    return f"{told} -> {advice(finding)}" if finding.fault else told
+
+
+def advice(finding: Finding) -> str:
+    """Say what to do about it; nothing where it is as it should be."""
+    return ADVICE[finding.fault] if finding.fault else ""

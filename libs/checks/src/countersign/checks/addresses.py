@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from countersign.checks.model import Fault, Finding, Subject
 from countersign.contracts.forge_list import Forge
 from countersign.process.http.listening import is_loopback
-from countersign.setup.checks.model import Fault, Finding, Subject
 
 # Names that the cluster's own DNS makes.
 _INSIDE: Final = (".svc", ".cluster.local", ".local.")

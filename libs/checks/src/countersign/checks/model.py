@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Subject(StrEnum):
@@ -34,13 +35,26 @@ class Fault(StrEnum):
     KEY_REFUSED = "key_refused"
     STREAM_MISSING = "stream_missing"
     STREAM_FULL = "stream_full"
+    PERMISSION_MISSING = "permission_missing"
     KIND_MISSING = "kind_missing"
     RIGHT_MISSING = "right_missing"
     CLOCK_WRONG = "clock_wrong"
 
 
 # An installation works without these, and somebody may want it so.
-TOLERABLE = frozenset({Fault.NO_APPLICATION})
+TOLERABLE: Final = frozenset({Fault.NO_APPLICATION})
+# Only other settings mend these; the rest may be for as long as everything is just starting.
+LASTING: Final = frozenset(
+    {
+        Fault.NOT_SET,
+        Fault.NOT_ENCRYPTED,
+        Fault.ONLY_INSIDE,
+        Fault.APPLICATION_UNKNOWN,
+        Fault.REACH_NOT_ACCEPTED,
+        Fault.NOT_SUPPORTED,
+        Fault.OTHER_ISSUER,
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)

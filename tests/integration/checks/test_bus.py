@@ -1,0 +1,112 @@
+"""A real nats-server is tried as services do at their start, and as `countersign-check` does."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import nkeys
+import pytest
+from integration.messaging.conftest import provision
+
+from countersign.checks.bus import check_bus, check_own_bus
+from countersign.checks.model import Fault, Finding
+from countersign.messaging.administration.local_server import LocalServer, local_server
+from countersign.messaging.settings import BusSettings
+from countersign.messaging.topology.permissions import SERVICES, TOPOLOGY
+from countersign.messaging.topology.streams import READS, STREAMS
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[LocalServer]:
+    async with local_server(tmp_path) as running:
+        yield running
+
+
+async def tried(settings: BusSettings, service: str) -> list[Finding]:
+    return [finding async for finding in check_own_bus(settings, service=service)]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_sound_bus_has_no_fault_for_any_service(server: LocalServer, service: str) -> None:
+    await provision(server)
+
+    found = await tried(server.settings(service), service)
+
+    assert [finding.name for finding in found[1:]] == list(READS[service])
+    assert [finding.fault for finding in found] == [None] * len(found)
+
+
+async def test_sound_bus_has_no_fault_for_the_command(server: LocalServer) -> None:
+    await provision(server)
+    settings = server.settings(TOPOLOGY)
+
+    found = [one async for one in check_bus(settings, user=TOPOLOGY, streams=STREAMS)]
+
+    assert len(found) == 1 + len(STREAMS)
+    assert {finding.fault for finding in found} == {None}
+
+
+async def test_stream_that_nobody_made_is_missing(server: LocalServer) -> None:
+    found = await tried(server.settings("auditor"), "auditor")
+
+    assert found[0].fault is None
+    assert {finding.fault for finding in found[1:]} == {Fault.STREAM_MISSING}
+
+
+async def test_user_who_may_not_ask_about_a_stream_is_told_so(server: LocalServer) -> None:
+    await provision(server)
+
+    # The auditor reads no promotions.
+    found = [
+        one
+        async for one in check_bus(
+            server.settings("auditor"), user="auditor", streams=("PROMOTIONS", "TOKENS")
+        )
+    ]
+
+    assert [finding.fault for finding in found] == [None, Fault.PERMISSION_MISSING, None]
+
+
+async def test_key_that_the_bus_does_not_know_is_refused(
+    server: LocalServer, tmp_path: Path, monkeypatch: Any, capfd: Any
+) -> None:
+    monkeypatch.setattr("countersign.checks.bus.CONNECT_S", 2.0)
+    stranger = tmp_path / "stranger.nk"
+    stranger.write_bytes(bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)))
+    settings = server.settings("auditor").model_copy(update={"nkey_file": stranger})
+
+    (found,) = await tried(settings, "auditor")
+
+    assert found.fault is Fault.KEY_REFUSED
+    # Who tries complains of nothing in the log; what is done with the finding is others' to say.
+    assert capfd.readouterr().err == ""
+
+
+async def test_bus_that_is_away_is_unreachable_and_found_when_it_is_back(
+    server: LocalServer, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("countersign.checks.bus.CONNECT_S", 1.0)
+    await provision(server)
+    await server.stop()
+    (away,) = await tried(server.settings("watcher"), "watcher")
+    await server.start()
+    back = await tried(server.settings("watcher"), "watcher")
+
+    assert away.fault is Fault.UNREACHABLE
+    assert {finding.fault for finding in back} == {None}
+
+
+async def test_stream_that_is_gone_while_others_are_there_is_the_one_missing(
+    server: LocalServer,
+) -> None:
+    await provision(server)
+    await server.stop()
+    (store,) = (server.directory / "store").glob("**/streams/TOKENS")
+    shutil.rmtree(store)
+    await server.start()
+
+    found = await tried(server.settings("gateway"), "gateway")
+
+    assert {f.name for f in found if f.fault is Fault.STREAM_MISSING} == {"TOKENS"}

@@ -1,0 +1,102 @@
+"""A served forge is tried: as approval does, and in a process of its own, as the pr-writer does."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from doubles.local_forge import RunningForge, free_socket, running_forge
+
+from countersign.checks.apart import check_forges_apart
+from countersign.checks.forges import check_forge
+from countersign.checks.model import Fault, Finding, Subject
+from countersign.contracts.forge_list import Forge, ForgeList
+
+PUBLIC_URL = "http://127.0.0.1:8080"
+CLIENT_ID, CLIENT_SECRET = "Iv1.made-up", "made-up-secret-of-nobody"
+
+
+@pytest.fixture
+async def forge(tmp_path: Path) -> AsyncIterator[RunningForge]:
+    async with running_forge(tmp_path / "forge") as running:
+        running.app(
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
+            callbacks=[f"{PUBLIC_URL}/oauth/callback/forge"],
+        )
+        yield running
+
+
+def entry(
+    forge: RunningForge, tmp_path: Path, *, client_id: str = CLIENT_ID, secret: str = CLIENT_SECRET
+) -> Forge:
+    file = tmp_path / "secret"
+    file.write_text(secret)
+    return Forge(
+        name="Forge", kind="github", origin=forge.origin, api=forge.api,
+        client_id=client_id, client_secret_file=str(file),
+    )  # fmt: skip
+
+
+async def tried(entry: Forge, *, ahead: timedelta = timedelta()) -> list[Finding]:
+    def now() -> datetime:
+        return datetime.now(UTC) + ahead
+
+    return [one async for one in check_forge(entry, now=now, public_url=PUBLIC_URL)]
+
+
+async def test_forge_that_knows_us_has_no_fault(forge: RunningForge, tmp_path: Path) -> None:
+    found = await tried(entry(forge, tmp_path))
+
+    assert [one.subject for one in found] == [Subject.FORGE, Subject.CLOCK, Subject.FORGE]
+    assert [one.fault for one in found] == [None, None, None]
+
+
+@pytest.mark.parametrize("wrong", [{"client_id": "Iv1.another"}, {"secret": "another"}])
+async def test_forge_that_refuses_our_client_is_told_without_its_secret(
+    forge: RunningForge, tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    found = await tried(entry(forge, tmp_path, **wrong))
+
+    assert found[-1].fault is Fault.APPLICATION_UNKNOWN
+    assert CLIENT_SECRET not in repr(found)
+    assert wrong.get("secret", CLIENT_SECRET) not in found[-1].detail
+
+
+async def test_client_secret_that_is_not_mounted_is_missing(
+    forge: RunningForge, tmp_path: Path
+) -> None:
+    mounted = entry(forge, tmp_path)
+    (tmp_path / "secret").unlink()
+
+    found = await tried(mounted)
+
+    assert found[-1].fault is Fault.SECRET_MISSING
+
+
+async def test_clock_that_differs_from_the_forge_is_wrong(
+    forge: RunningForge, tmp_path: Path
+) -> None:
+    found = await tried(entry(forge, tmp_path), ahead=timedelta(minutes=5))
+
+    assert [one.subject for one in found if one.fault is Fault.CLOCK_WRONG] == [Subject.CLOCK]
+
+
+async def test_process_apart_finds_one_forge_there_and_another_away(
+    forge: RunningForge, tmp_path: Path
+) -> None:
+    with free_socket() as nobody:
+        away = Forge(
+            name="Away", kind="gitea", origin=f"http://localhost:{nobody.getsockname()[1]}"
+        )
+        forges = ForgeList(forges=(entry(forge, tmp_path), away))
+
+        found = [one async for one in check_forges_apart(forges)]
+
+    assert [(one.name, one.fault) for one in found] == [
+        ("Forge", None),
+        ("Forge", None),
+        ("Away", Fault.UNREACHABLE),
+    ]
+    # Nobody's application is tried, for which a secret would be wanted.
+    assert all("application" not in one.detail for one in found)
