@@ -1,6 +1,7 @@
 """The gateway on a real bus: what is published is shown, what people do is asked for."""
 
 import asyncio
+import json
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -274,3 +275,28 @@ async def _refused(variables: dict[str, str]) -> tuple[int | None, str]:
     )  # fmt: skip
     _, said = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode, said.decode()
+
+
+async def test_address_that_no_browser_reaches_is_told_at_the_start(
+    nats: LocalServer, tmp_path: Path
+) -> None:
+    health_port = free_port()
+    variables = environment(nats, tmp_path, port=free_port())
+    variables["COUNTERSIGN_HEALTH_PORT"] = str(health_port)
+    (tmp_path / "forges.yaml").write_text(
+        "forges:\n- {name: Forge, kind: gitea, origin: 'https://gitea.forges.svc'}\n"
+    )
+
+    async with running_gateway(variables, tmp_path / "log") as gateway:
+
+        async def told() -> bool:
+            return "start.fault" in gateway.log.read_text()
+
+        await eventually(told)
+        async with httpx2.AsyncClient() as client:
+            metrics = (await client.get(f"http://127.0.0.1:{health_port}/metrics")).text
+
+    lines = [json.loads(line) for line in gateway.log.read_text().splitlines()]
+    (fault,) = [line for line in lines if line["event"] == "start.fault"]
+    assert (fault["subject"], fault["fault"]) == ("address", "only_inside")
+    assert 'countersign_start_faults{fault="only_inside",kind="address"} 1.0' in metrics
