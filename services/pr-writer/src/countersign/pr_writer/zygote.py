@@ -14,7 +14,7 @@ import ssl
 import sys
 from typing import Final, NoReturn
 
-from countersign.pr_writer.executor import executing
+from countersign.pr_writer.executor import executing, redeeming
 from countersign.pr_writer.jobs.frames import JOB, READY
 from countersign.pr_writer.parser import parsing
 from countersign.process.processes import forbid_dumps
@@ -44,6 +44,8 @@ def main() -> None:
     for name in _LATE_IMPORTS:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # The first key takes 4 ms, whoever makes it. Random numbers part ways at each fork.
+    redeeming.make_key()
     gc.collect()
     gc.freeze()
     with contextlib.suppress(ConnectionError):  # the parent died while we started
