@@ -24,12 +24,12 @@ from joserfc.jwk import RSAKey
 from countersign.local.demo.layout import free_port
 
 PACKAGE: Final = "oidc-provider@9.13.3"
+SCRIPTS: Final = ("oidc_provider.mjs", "oidc_dialects.mjs")
 FETCH_S_MAX: Final = 120.0
 START_S_MAX: Final = 30.0
 STEPS_MAX: Final = 12
 CLIENT_ID: Final = "countersign"
 CLIENT_SECRET: Final = "made-up-secret:of a/test+client"
-DEVICE_GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 PUBLIC_CLIENT_ID: Final = "countersign-public"
 PEOPLE: Final[Mapping[str, Mapping[str, Any]]] = {
     "grace": {
@@ -54,7 +54,8 @@ def fetch(directory: Path) -> Path:
         capture_output=True,
         timeout=FETCH_S_MAX,
     )
-    shutil.copy(Path(__file__).with_suffix(".mjs"), directory / "provider.mjs")
+    for script in SCRIPTS:
+        shutil.copy(Path(__file__).with_name(script), directory)
     return directory
 
 
@@ -67,8 +68,8 @@ class IdentityProvider:
     port: int = field(default_factory=free_port)
     key: RSAKey = field(default_factory=lambda: new_key("one"))
     process: asyncio.subprocess.Process | None = None
-    # Addresses other than its own, by what they are for.
-    routes: Mapping[str, str] = field(default_factory=dict)
+    # Beside what is told of the gateway's clients.
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def issuer(self) -> str:
@@ -79,22 +80,21 @@ class IdentityProvider:
             "redirect_uris": [f"{self.redirect_origin}/sign-in/callback"],
             "post_logout_redirect_uris": [f"{self.redirect_origin}/sign-in"],
         }
-        # Device flow beside the code flow.
-        grants = {"grant_types": ["authorization_code", DEVICE_GRANT_TYPE]}
-        confidential = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **grants}
-        public = {"client_id": PUBLIC_CLIENT_ID, "token_endpoint_auth_method": "none", **grants}
+        confidential = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        public = {"client_id": PUBLIC_CLIENT_ID, "token_endpoint_auth_method": "none"}
+        clients = (confidential, public, *self.more.get("clients", ()))
         settings = {
             "issuer": self.issuer,
             "port": self.port,
-            "clients": [{**confidential, **there}, {**public, **there}],
             "jwks": {"keys": [self.key.as_dict(private=True)]},
             "people": PEOPLE,
-            "routes": dict(self.routes),
+            **self.more,
+            "clients": [{**client, **there} for client in clients],
         }
         node = prerequisites.path_or_skip(prerequisites.NODE)
         self.process = await asyncio.create_subprocess_exec(
             node,
-            "provider.mjs",
+            SCRIPTS[0],
             cwd=self.directory,
             env={"PATH": os.environ["PATH"], "SETTINGS": json.dumps(settings)},
             stdout=asyncio.subprocess.PIPE,
@@ -117,9 +117,9 @@ def new_key(kid: str) -> RSAKey:
 
 @asynccontextmanager
 async def provider(
-    directory: Path, *, redirect_origin: str, routes: Mapping[str, str] | None = None
+    directory: Path, *, redirect_origin: str, more: Mapping[str, Any] | None = None
 ) -> AsyncIterator[IdentityProvider]:
-    made = IdentityProvider(directory, redirect_origin, routes=routes or {})
+    made = IdentityProvider(directory, redirect_origin, more=more or {})
     await made.start()
     try:
         yield made
