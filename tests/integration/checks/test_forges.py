@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from conformance.doubles import DOUBLES
+from doubles.forge.served import served
+from doubles.forge.state import SmallForge
 from doubles.local_forge import RunningForge, free_socket, running_forge
 
 from countersign.checks.apart import check_forges_apart
@@ -100,3 +103,41 @@ async def test_process_apart_finds_one_forge_there_and_another_away(
     ]
     # Nobody's application is tried, for which a secret would be wanted.
     assert all("application" not in one.detail for one in found)
+
+
+@pytest.mark.parametrize("kind", DOUBLES)
+@pytest.mark.parametrize(
+    ("client", "fault"),
+    [
+        ((CLIENT_ID, CLIENT_SECRET), None),
+        ((CLIENT_ID, "another"), Fault.APPLICATION_UNKNOWN),
+        (("another", CLIENT_SECRET), Fault.APPLICATION_UNKNOWN),
+    ],
+    ids=["right", "another secret", "another name"],
+)
+async def test_forge_of_each_kind_tells_whether_it_knows_us(
+    tmp_path: Path, kind: str, client: tuple[str, str], fault: Fault | None
+) -> None:
+    double = DOUBLES[kind]
+    assert double.oauth is not None
+    small = SmallForge(kind, clock=lambda: datetime.now(UTC))
+    api = double.api(small, double.oauth(small, CLIENT_ID, CLIENT_SECRET))
+    (tmp_path / "secret").write_text(client[1])
+    async with served(api) as origin:
+        found = await tried(
+            Forge.model_validate(
+                {
+                    "name": "Forge",
+                    "kind": kind,
+                    "origin": origin,
+                    "api": f"{origin}{double.api_path}",
+                    "signIn": f"{origin}{double.sign_in_path}" if double.sign_in_path else "",
+                    "broadTokens": "accept",
+                    "clientId": client[0],
+                    "clientSecretFile": str(tmp_path / "secret"),
+                }
+            )
+        )
+
+    assert [one.subject for one in found if one.fault] == ([Subject.FORGE] if fault else [])
+    assert found[-1].fault is fault

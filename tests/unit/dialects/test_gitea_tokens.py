@@ -160,6 +160,29 @@ def test_token_of_which_the_forge_does_not_tell_is_refused(kind: str, case: str)
     assert caught.value.reason in {DelegationRefusal.DENIED, DelegationRefusal.NO_CLIENT}
 
 
+def prove(answer: Answer) -> Sequence[Sent]:
+    assert OAUTH.prove is not None
+    return hold(OAUTH.prove(AT), answer)[1]
+
+
+@kinds
+def test_forge_that_does_not_ask_who_we_are_takes_our_secret(kind: str) -> None:
+    (sent,) = prove(recorded(kind, "oauth", "introspect-garbage"))
+
+    basic = sent.request.basic
+    assert basic is not None
+    assert (basic.user, basic.password.reveal()) == (AT.client_id, AT.secret().reveal())
+
+
+@kinds
+@pytest.mark.parametrize("case", ["introspect-wrong-secret", "introspect-public-client"])
+def test_secret_that_the_forge_does_not_take_is_told(kind: str, case: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        prove(recorded(kind, "oauth", case))
+
+    assert caught.value.reason == DelegationRefusal.NO_CLIENT
+
+
 @kinds
 def test_token_of_a_deactivated_person_is_refused(kind: str) -> None:
     """It is introspected with a page."""

@@ -1,7 +1,8 @@
 """Forges are tried for real: whether they answer, and whether they know our application.
 
 The application is tried with a code that nobody gave: a forge that knows it says that the code is
-none, another that it does not know us. Nothing comes of either.
+none, another that it does not know us. Where that does not tell whether our secret is right, it is
+shown besides. Nothing comes of either.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,7 +27,8 @@ from countersign.forges.oauth import OAuthClient
 from countersign.process.secret_files import read_secret
 
 _MADE_UP: Final = "countersign-check-gave-no-code"
-_ANY: Final = frozenset(range(300, 500))
+# Who answers is there, also with a page where people sign in (203 at Azure DevOps).
+_ANY: Final = frozenset({203, *range(300, 500)})
 
 
 async def check_forge(
@@ -93,13 +95,19 @@ async def _application(
         secret=secret,
         redirect_uri=f"{public_url.rstrip('/')}/oauth/callback/{forge.slug}",
     )
+    client = OAuthClient(http, registration, now=now)
     try:
-        await OAuthClient(http, registration, now=now).exchange(
-            Grant(code=Secret(_MADE_UP), verifier=Secret(_MADE_UP))
-        )
+        await client.exchange(Grant(code=Secret(_MADE_UP), verifier=Secret(_MADE_UP)))
     except (Rejected, Retryable) as error:
-        return judge_exchange(forge, error)
-    return _finding(forge, Fault.REFUSED, "it gave a token for a code that it never gave")
+        found = judge_exchange(forge, error)
+    else:
+        return _finding(forge, Fault.REFUSED, "it gave a token for a code that it never gave")
+    if found.fault is None and client.proves:
+        try:
+            await client.prove()
+        except (Rejected, Retryable) as error:
+            return judge_exchange(forge, error)
+    return found
 
 
 def judge_exchange(forge: Forge, error: Rejected | Retryable) -> Finding:

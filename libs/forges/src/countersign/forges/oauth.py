@@ -57,6 +57,10 @@ class OAuthClient:
         return self._dialect.revoke is not None
 
     @property
+    def proves(self) -> bool:
+        return self._dialect.prove is not None
+
+    @property
     def token_kind(self) -> TokenKind:
         return self._dialect.token_kind
 
@@ -149,6 +153,18 @@ class OAuthClient:
         if self._dialect.revoke is None:
             raise TypeError(f"{self._registration.where} ends no tokens")
         await converse(self._send, self._dialect.revoke(self._registration, token))
+
+    async def prove(self) -> None:
+        """Show our name and secret.
+
+        Raises:
+            Rejected: `no_client`.
+            Retryable: `forge_unavailable`.
+
+        """
+        if self._dialect.prove is None:
+            raise TypeError(f"{self._registration.where} tells it when a code is exchanged")
+        await converse(self._send, self._dialect.prove(self._registration))
 
     async def _send(self, sent: Sent) -> Answer:
         """Send; what the forge's own trouble is called towards a person is the same for all."""

@@ -118,6 +118,8 @@ class OAuthDialect:
             where it cannot, and the person's own token is what is handed out.
         by_code: signs in by a code that the person types; none where the kind has no such thing.
         revoke: ends a token; one that has ended already is no error. None where nobody can.
+        prove: shows our name and secret, where an exchange does not tell that they are wrong; none
+            where it does.
         scopes: all that a token may have; none where the forge has permissions instead.
         permissions: all that a narrowed token has, as `name:access`.
         token_kind: of the tokens that are handed out.
@@ -132,6 +134,7 @@ class OAuthDialect:
     narrow: Callable[[Registration, Secret, Target], Conversation[Narrowed]] | None = None
     by_code: SignInByCode | None = None
     revoke: Callable[[Registration, Secret], Conversation[None]] | None = None
+    prove: Callable[[Registration], Conversation[None]] | None = None
     scopes: frozenset[str] | None = None
     permissions: frozenset[str] = frozenset()
     token_kind: TokenKind = TokenKind.OAUTH_APP

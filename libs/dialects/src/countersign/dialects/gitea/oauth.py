@@ -30,6 +30,7 @@ from countersign.dialects.gitea import answers, requests
 SCOPES: Final = frozenset({"read:user", "write:repository"})
 _NEEDED: Final = "write:repository"
 _SCOPE_CHARACTERS_MAX: Final = 1024
+_NO_TOKEN: Final = Secret("countersign-has-no-token-here")
 _FLOW: Final = CodeFlow(
     authorize_path="/login/oauth/authorize",
     exchange_path="/login/oauth/access_token",
@@ -52,18 +53,7 @@ def _scopes(at: Registration, token: Secret) -> Conversation[frozenset[str]]:
     person with a page.
     Source: https://www.rfc-editor.org/rfc/rfc7662
     """
-    answer = yield from ask(
-        Request(
-            name="ask what the token may do",
-            method="POST",
-            url=f"{at.forge.origin}/login/oauth/introspect",
-            form={"token": token},
-            basic=at.credentials,
-            accept="*/*",
-            passes=frozenset({401}),
-            timeout_s=TIMEOUT_S,
-        )
-    )
+    answer = yield from ask(_introspection(at, token))
     if answer.status != OK:
         raise Rejected(
             DelegationRefusal.NO_CLIENT,
@@ -88,10 +78,38 @@ def _scopes(at: Registration, token: Secret) -> Conversation[frozenset[str]]:
     return scopes
 
 
+def _prove(at: Registration) -> Conversation[None]:
+    """Ask about what is no token: only who does not show the right secret is asked who they are.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate
+    """
+    answer = yield from ask(_introspection(at, _NO_TOKEN))
+    if "www-authenticate" in answer.headers:
+        raise Rejected(
+            DelegationRefusal.NO_CLIENT,
+            f"{at.where} does not take the client secret; is it right, and the application there a "
+            "confidential client?",
+        )
+
+
+def _introspection(at: Registration, token: Secret) -> Request:
+    return Request(
+        name="ask what the token may do",
+        method="POST",
+        url=f"{at.forge.origin}/login/oauth/introspect",
+        form={"token": token},
+        basic=at.credentials,
+        accept="*/*",
+        passes=frozenset({401}),
+        timeout_s=TIMEOUT_S,
+    )
+
+
 OAUTH: Final = OAuthDialect(
     issuers=own_issuers,
     authorize_url=_FLOW.authorize_url,
     exchange=_exchange,
+    prove=_prove,
     whose=whose(requests.user(), answers.user_of),
     scopes=SCOPES,
 )
