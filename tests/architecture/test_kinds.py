@@ -11,9 +11,11 @@ from reference import ROOT
 
 from countersign.contracts.forge_list import KIND_BY_NAME, Forge
 from countersign.contracts.messages import ForgeKind
+from countersign.contracts.secret import Secret
 from countersign.dialects.capabilities import Capabilities, Revoker
 from countersign.dialects.kind import Kind
 from countersign.dialects.kinds import KINDS
+from countersign.dialects.repositories.dialect import MergingDialect
 from countersign.forges.clients import CLIENTS
 
 # What a forge is called, and its folders; the demonstration plays GitHub.
@@ -93,6 +95,14 @@ def test_recipe_names_both_tables_and_every_part_of_a_row() -> None:
 
 def test_every_kind_has_a_client() -> None:
     assert set(CLIENTS) == set(KINDS)
+
+
+def test_dialect_of_a_kind_that_merges_by_itself_says_how() -> None:
+    dialects = {k: row.repository(Secret("")) for k, row in KINDS.items() if row.repository}
+
+    says_how = {kind for kind, dialect in dialects.items() if isinstance(dialect, MergingDialect)}
+
+    assert says_how == {kind for kind in dialects if KINDS[kind].capabilities.auto_merges}
 
 
 # Rows of the comparison for people, and whether a cell says yes.

@@ -27,8 +27,10 @@ from countersign.approval import bootstrap as approval
 from countersign.approval.settings import Settings as ApprovalSettings
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Retryable
-from countersign.contracts.forge_list import Forge, ForgeList
+from countersign.contracts.forge_list import KIND_BY_NAME, Forge, ForgeList
 from countersign.contracts.message import Message
+from countersign.contracts.pull_request_names import PullRequestNames
+from countersign.dialects.kinds import KINDS
 from countersign.kube.access.http_api import KubeSettings
 from countersign.local.demo.layout import free_port
 from countersign.messaging.administration.local_server import LocalServer, local_server
@@ -103,7 +105,7 @@ class Site:
         (found,) = (p for p in self.repository.pulls.values() if f"/{pipeline}/" in p.head)
         return found
 
-    def lay(self, *pipelines: str) -> None:
+    def lay(self, *pipelines: str, auto_merge: bool | None = None) -> None:
         """Let dev run something newer than prod, in these pipelines."""
         self.run("prod", "6.8.4")
         for name in pipelines:
@@ -114,6 +116,8 @@ class Site:
             if name == STORED:
                 ask["secretRef"] = {"name": SECRET}
             manifest = pipeline_manifest("dev", "prod", ask=ask)
+            if auto_merge is not None:
+                manifest["spec"]["promotion"]["autoMerge"] = auto_merge
             manifest["metadata"] |= {"name": name, "uid": f"uid-{name}"}
             write(self.cluster_dir / "pipelines" / f"{name}.yaml", manifest)
         self.run("dev", "6.9.0")
@@ -302,6 +306,11 @@ async def site_of(kind: str, folder: Path) -> AsyncIterator[Site]:
             client_secret_file=str(folder / "client-secret"),
             webhook_secret_file=str(folder / "webhook-secret"),
             repositories={NAMESPACE: ("acme/fleet",)},
+            pull_requests=PullRequestNames(
+                auto_merge="allowed"
+                if KINDS[KIND_BY_NAME[kind]].capabilities.auto_merges
+                else "never"
+            ),
         )
         server = await stack.enter_async_context(local_server(folder / "bus"))
         await _provision(server)

@@ -52,6 +52,9 @@ class PullSeen:
     author: str
     labels: tuple[str, ...] = ()
     draft: bool = False
+    auto_merge_by: str = ""
+    # Empty while it is open, and of one that was closed.
+    merged_by: str = ""
 
 
 class Stage(Protocol):
@@ -98,6 +101,14 @@ class Stage(Protocol):
     def close(self, number: int, *, by: str = OTHER) -> None: ...
 
     def pull(self, number: int) -> PullSeen: ...
+
+    def require(self, check: str) -> None:
+        """Let nobody merge into the base before that check has passed."""
+        ...
+
+    async def report(self, commit: str, check: str, state: str) -> None:
+        """Report a check of a commit, as a CI does: `pending`, `success` or `failure`."""
+        ...
 
 
 @dataclass
@@ -163,8 +174,15 @@ class SmallStage:
     def pull(self, number: int) -> PullSeen:
         found = self.repository.pulls[number]
         said = tuple(text for n, _, text in self.repository.comments if n == number)
-        marks = found.labels, found.draft
-        return PullSeen(found.state, found.title, found.body, said, found.author, *marks)
+        marks = found.labels, found.draft, found.auto_merge_by
+        merged_by = found.ended_by if found.merge_commit else ""
+        return PullSeen(found.state, found.title, found.body, said, found.author, *marks, merged_by)
+
+    def require(self, check: str) -> None:
+        self.repository.required.add(check)
+
+    async def report(self, commit: str, check: str, state: str) -> None:
+        self.forge.report(self.repository, commit, check, state)
 
 
 @asynccontextmanager
@@ -314,8 +332,25 @@ class GitHubStage:
         found = self.running.pull(FULL_NAME, number)
         said = tuple(c.body for c in self.running.store.comments if c.number == number)
         state = "open" if found.is_open else "closed"
-        marks = found.labels, found.draft
-        return PullSeen(state, found.title, found.body, said, found.author, *marks)
+        marks = found.labels, found.draft, found.auto_merge_by
+        return PullSeen(
+            state, found.title, found.body, said, found.author, *marks, found.merged_by or ""
+        )
+
+    def require(self, check: str) -> None:
+        self.running.repository(
+            FULL_NAME, writers=[WRITER, OTHER], readers=[READER], required_checks=[check]
+        )
+
+    async def report(self, commit: str, check: str, state: str) -> None:
+        token = self.running.token(OTHER, scopes=["repo"])
+        async with httpx2.AsyncClient(trust_env=False) as ci:
+            answer = await ci.post(
+                f"{self.running.api}/repos/{FULL_NAME}/statuses/{commit}",
+                json={"state": state, "context": check},
+                headers={"authorization": f"Bearer {token.reveal()}"},
+            )
+        assert answer.status_code == 201, answer.text
 
 
 @asynccontextmanager

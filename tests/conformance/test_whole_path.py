@@ -9,9 +9,11 @@ from conformance.doubles import DOUBLES
 from conformance.site import DELEGATED, RELEASE, STORED, Site, site_of
 
 from countersign.contracts import messages as m
+from countersign.contracts.forge_list import KIND_BY_NAME
 from countersign.dialects.kinds import KINDS
 
 DELEGATING = [name for name, double in DOUBLES.items() if double.oauth is not None]
+MERGING = [n for n in DELEGATING if KINDS[KIND_BY_NAME[n]].capabilities.auto_merges]
 KEEPING = [n for n, d in DOUBLES.items() if d.oauth is not None and d.oauth.keeps_first_scope]
 
 
@@ -45,6 +47,29 @@ async def test_content_goes_from_dev_to_prod_delegated_and_stored(site: Site) ->
     told = b"".join(event.to_json() for event in site.heard)
     assert token.encode() not in told
     assert stored_token.encode() not in told
+
+
+@pytest.mark.parametrize("site", MERGING, indirect=True)
+async def test_forge_merges_what_its_approver_opened_where_the_pipeline_wants_that(
+    site: Site,
+) -> None:
+    site.repository.required, site.repository.begins = {"ci"}, "ci"
+    site.lay(DELEGATED, auto_merge=True)
+
+    event = await site.next(m.PromotionRequested)
+    done = await site.consent(event)
+    assert done.problem is None, done.problem
+    await site.next(m.PullRequestOpened)
+    await site.next(m.ApprovalRevoked)
+    opened = site.pull_of(DELEGATED)
+    waiting = (opened.state, opened.auto_merge_by)
+    site.api.forge.report(site.repository, opened.commit, "ci", "success")
+    site.run("prod", "6.9.0")
+    await site.next(m.PromotionCompleted)
+
+    assert event.auto_merge is m.AutoMerge.WANTED
+    assert waiting == ("open", "ada")
+    assert (opened.ended_by, opened.merge_commit != "") == ("ada", True)
 
 
 def _token_in(header: str) -> str:

@@ -47,6 +47,7 @@ class BitbucketServerApi(ForgeApi):
             ("POST", _path("/pull-requests"), READ, self._open),
             ("GET", _path("/pull-requests/([0-9]+)"), READ, self._pull),
             ("GET", _path("/pull-requests/([0-9]+)/merge"), READ, self._mergeability),
+            ("POST", _path("/pull-requests/([0-9]+)/merge"), WRITE, self._merge),
             ("GET", _path("/pull-requests/([0-9]+)/activities"), READ, self._activities),
             ("POST", _path("/pull-requests/([0-9]+)/decline"), READ, self._decline),
             ("POST", _path("/pull-requests/([0-9]+)/comments"), READ, self._comment),
@@ -290,10 +291,24 @@ class BitbucketServerApi(ForgeApi):
         return pull
 
     def _mergeability(self, _: Call, __: Token, repository: Repository, number: str) -> Reply:
-        if self._numbered(repository, number).state != "open":
+        pull = self._numbered(repository, number)
+        if pull.state != "open":
             raise refused(409, "pull.IllegalPullRequestStateException", "It is not open.")
-        told = {"canMerge": True, "conflicted": False, "outcome": "CLEAN", "vetoes": []}
-        return Reply(200, told)
+        passes = repository.passes(pull.commit)
+        veto = {"summaryMessage": "Not all required builds are successful yet"}
+        told = {"canMerge": passes, "conflicted": False, "outcome": "CLEAN"}
+        return Reply(200, {**told, "vetoes": [] if passes else [veto]})
+
+    def _merge(self, call: Call, token: Token, repository: Repository, number: str) -> Reply:
+        """Merge it, or set it to auto-merge where something is waited for."""
+        self._refuse_reader(token, repository)
+        pull = self._numbered(repository, number)
+        if pull.state != "open" or int(call.query["version"]) != pull.updates:
+            raise refused(409, "pull.PullRequestOutOfDateException", "It was updated since.")
+        if not call.json.get("autoMerge") and not repository.passes(pull.commit):
+            raise refused(409, "pull.PullRequestMergeVetoedException", "It was vetoed.")
+        self.forge.merge_or_wait(repository, pull, by=token.login)
+        return Reply(200, self._answers.pull(repository, pull))
 
     def _activities(self, call: Call, _: Token, repository: Repository, number: str) -> Reply:
         pull = self._numbered(repository, number)

@@ -46,6 +46,18 @@ class Repository:
     protected: set[str] = field(default_factory=set)
     pulls: dict[int, Pull] = field(default_factory=dict)
     comments: list[tuple[int, str, str]] = field(default_factory=list)
+    # Names of checks without which nothing is merged.
+    required: set[str] = field(default_factory=set)
+    # The check that begins with each new pull request, if one does.
+    begins: str = ""
+    # By commit, the newest state of each check: `pending`, `success`, `failure`.
+    checks: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def passes(self, commit: str) -> bool:
+        """Tell whether nothing is waited for: also where nothing is required or reported."""
+        reported = self.checks.get(commit, {})
+        names = self.required or reported.keys()
+        return all(reported.get(name) == "success" for name in names)
 
 
 @dataclass(frozen=True)
@@ -154,6 +166,8 @@ class SmallForge:
             commit=source.git.branches[head],
         )
         repository.pulls[number] = pull
+        if repository.begins:
+            self.report(repository, pull.commit, repository.begins, "pending")
         return pull
 
     def merge(self, repository: Repository, number: int, *, by: str) -> None:
@@ -171,6 +185,19 @@ class SmallForge:
         pull.head_repository.git.branches.pop(pull.head, None)
         pull.merge_commit = made.oid
         self._end(pull, by=by)
+
+    def report(self, repository: Repository, commit: str, check: str, state: str) -> None:
+        """Report a check, as a CI does, and merge what waited for it."""
+        repository.checks.setdefault(commit, {})[check] = state
+        for pull in repository.pulls.values():
+            if pull.state == "open" and pull.commit == commit and pull.auto_merge_by:
+                self.merge_or_wait(repository, pull, by=pull.auto_merge_by)
+
+    def merge_or_wait(self, repository: Repository, pull: Pull, *, by: str) -> None:
+        """Merge it as soon as nothing is waited for, which may be at once."""
+        pull.auto_merge_by = by
+        if repository.passes(pull.commit):
+            self.merge(repository, pull.number, by=by)
 
     def close(self, repository: Repository, number: int, *, by: str) -> None:
         self._end(repository.pulls[number], by=by)

@@ -42,11 +42,30 @@ class Answers:
             "permissions": {"admin": False, "push": writes, "pull": True},
         }
 
-    def branch(self, name: str, commit: Commit) -> Any:
+    def branch(self, name: str, commit: Commit, *, required: set[str]) -> Any:
         form = self._form("repository", "branch-main")
         form["commit"] |= {"id": commit.oid, "timestamp": moment(commit.at)}
         # The recorded null is not as it is described.
-        return {**form, "name": name, "status_check_contexts": []}
+        contexts = sorted(required)
+        checks = {"enable_status_check": bool(contexts), "status_check_contexts": contexts}
+        return {**form, "name": name, **checks}
+
+    def combined_status(self, repository: Repository, commit: str) -> Any:
+        """Null for none, as it was recorded; Forgejo's state is empty then."""
+        reported = repository.checks.get(commit, {})
+        listed = [
+            {"id": n, "context": name, "status": state, "creator": None}
+            for n, (name, state) in enumerate(reported.items(), start=1)
+        ]
+        states = set(reported.values())
+        worst = next((s for s in ("failure", "pending", "success") if s in states), "pending")
+        return {
+            "sha": commit,
+            "state": worst,
+            "statuses": listed or None,
+            "total_count": len(listed),
+            "repository": None,
+        }
 
     def pull(self, repository: Repository, pull: Pull) -> Any:
         form = self._form("pulls", "get")

@@ -42,6 +42,8 @@ class SmallForgeApi(ForgeApi):
             ("GET", _path("/pulls/([0-9]+)"), "read:repository", self._pull),
             ("PATCH", _path("/pulls/([0-9]+)"), "write:repository", self._edit),
             ("GET", _path("/pulls/{}/{}"), "read:repository", self._find),
+            ("GET", _path("/commits/{}/status"), "read:repository", self._status),
+            ("POST", _path("/pulls/([0-9]+)/merge"), "write:repository", self._merge),
             ("POST", _path("/issues/([0-9]+)/comments"), "write:issue", self._comment),
         ]
 
@@ -95,7 +97,7 @@ class SmallForgeApi(ForgeApi):
         if name not in repository.git.branches:
             self._missing()
         commit = repository.git.commits[repository.git.branches[name]]
-        return Reply(200, self._answers.branch(name, commit))
+        return Reply(200, self._answers.branch(name, commit, required=repository.required))
 
     def _tree(self, call: Call, _: Token, repository: Repository, name: str) -> Reply:
         git, folder = repository.git, ""
@@ -273,6 +275,31 @@ class SmallForgeApi(ForgeApi):
                 return Reply(200, self._answers.pull(repository, pull))
         self._missing()
         raise AssertionError
+
+    def _status(self, _: Call, __: Token, repository: Repository, commit: str) -> Reply:
+        if commit not in repository.git.commits:
+            self._missing()
+        return Reply(200, self._answers.combined_status(repository, commit))
+
+    def _merge(self, call: Call, token: Token, repository: Repository, number: str) -> Reply:
+        """Merge it, or schedule that: what waits for nothing is merged in a moment, too."""
+        pull, asked = self._numbered(repository, number), call.json
+        if pull.state != "open":
+            self._missing()
+        if token.login not in repository.writers or pull.draft:
+            raise RefusedError(405, "User not allowed to merge PR")
+        if asked.get("head_commit_id") not in {None, "", pull.commit}:
+            raise RefusedError(409, "head out of date")
+        if not asked.get("merge_when_checks_succeed"):
+            if not repository.passes(pull.commit):
+                raise RefusedError(405, "Not all required status checks successful")
+            self.forge.merge(repository, pull.number, by=token.login)
+            return Reply(200)
+        if pull.auto_merge_by:
+            raise RefusedError(409, "pull request is already scheduled to auto merge")
+        self.forge.merge_or_wait(repository, pull, by=token.login)
+        # Recorded, and in neither description.
+        return Reply(201)
 
     def _comment(self, call: Call, token: Token, repository: Repository, number: str) -> Reply:
         if int(number) not in repository.pulls:

@@ -141,7 +141,24 @@ class Answers:
             "sha": pull.commit,
             "merge_commit_sha": pull.merge_commit or None,
             "squash_commit_sha": None,
+            "head_pipeline": self._pipeline(repository, pull),
             "web_url": f"http://forge.test/-/merge_requests/{pull.number}",
+        }
+
+    def _pipeline(self, repository: Repository, pull: Pull) -> Any:
+        """It goes on as long as one of its checks does."""
+        states = set(repository.checks.get(pull.commit, {}).values())
+        if not states:
+            return None
+        failed = "failed" if "failure" in states else "success"
+        return {
+            "id": 100 + pull.number,
+            "iid": pull.number,
+            "project_id": repository.id,
+            "sha": pull.commit,
+            "ref": pull.head,
+            "status": "running" if "pending" in states else failed,
+            "source": "push",
         }
 
     def comparison(self, commits: list[Commit], diffs: list[Any]) -> Any:

@@ -238,11 +238,19 @@ class GitLabApi(ForgeApi):
 
     def _merge(self, call: Call, token: Token, repository: Repository, number: str) -> Reply:
         pull = self._numbered(repository, number)
+        if token.login not in repository.writers:
+            raise refused(401, "401 Unauthorized")
         if call.json.get("sha") not in {None, pull.commit}:
             raise refused(409, "SHA does not match HEAD of source branch")
-        if not call.json.get("auto_merge"):
+        if pull.state != "open" or pull.draft:
             raise refused(405, "405 Method Not Allowed")
-        pull.auto_merge_by = token.login
+        if not (call.json.get("auto_merge") or call.json.get("merge_when_pipeline_succeeds")):
+            self.forge.merge(repository, pull.number, by=token.login)
+        else:
+            # Without a pipeline it is mergeable, and nothing is there to be waited for.
+            if pull.commit not in repository.checks:
+                raise refused(405, "405 Method Not Allowed")
+            self.forge.merge_or_wait(repository, pull, by=token.login)
         return Reply(200, self._answers.pull(repository, pull))
 
     def _comment(self, call: Call, token: Token, repository: Repository, number: str) -> Reply:

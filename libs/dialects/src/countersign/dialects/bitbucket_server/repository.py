@@ -19,6 +19,7 @@ from countersign.dialects.bitbucket_server.files import (
     pages,
     read_files,
 )
+from countersign.dialects.bitbucket_server.merging import merge_when_ready
 from countersign.dialects.bitbucket_server.words import is_duplicate
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import OK, Answer, Token
@@ -168,6 +169,9 @@ class BitbucketServerRepository:
             )
         with shapes.reading(request.name):
             return answers.pull_of(answer.json())
+
+    def merge_when_ready(self, place: Place, number: int, *, commit: str) -> Conversation[None]:
+        return merge_when_ready(self._ask, place, number, commit=commit)
 
     def compare(self, place: Place, *, commit: str) -> Conversation[Comparison]:
         base = f"{requests.HEADS}{place.base_branch}"

@@ -172,6 +172,13 @@ def decline(place: Place, number: int, *, version: int) -> Request:
     return _send("close the pull request", "POST", url, {}, passes=frozenset({409}))
 
 
+def merge_when_checks_pass(place: Place, number: int, *, version: int) -> Request:
+    """Set it to auto-merge as it is now. 403 is of a repository that does not allow that."""
+    url = f"{_pull(place, number)}/merge?{_query(version=version)}"
+    body = {"autoMerge": True, "version": version}
+    return _send("enable auto-merge", "POST", url, body, passes=frozenset({403, 404, 409}))
+
+
 def comment(place: Place, number: int, text: str) -> Request:
     body = {"text": text}
     return _send("comment", "POST", f"{_pull(place, number)}/comments", body, passes=frozenset())

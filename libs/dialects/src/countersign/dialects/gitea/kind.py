@@ -17,8 +17,10 @@ _CAPABILITIES: Final = Capabilities(
     revoked_by=Revoker.NOBODY,
     reads_by_id=True,
     signs_api_commits=True,
-    # Labels take the scope `write:issue`, which a delegated token has not.
+    # Labels take the scope `write:issue`, which a delegated token has not, and to open with them
+    # takes their numbers, which `read:issue` tells.
     drafts=True,
+    auto_merges=True,
 )
 _ADDRESSES: Final = Addresses(api_base=below("/api/v1"), pull_path="pulls")
 GITEA: Final = Kind(

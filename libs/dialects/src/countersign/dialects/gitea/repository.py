@@ -14,6 +14,7 @@ from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import OK, Answer, Request, Token
 from countersign.dialects.gitea import answers, requests
 from countersign.dialects.gitea.files import leaves, list_tree, read_files
+from countersign.dialects.gitea.merging import merge_when_ready
 from countersign.dialects.gitea.words import COMMIT_REFUSALS
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import (
@@ -190,6 +191,9 @@ class GiteaRepository:
             )
         with shapes.reading(request.name):
             return answers.pull_of(answer.json())
+
+    def merge_when_ready(self, place: Place, number: int, *, commit: str) -> Conversation[None]:
+        return merge_when_ready(self._ask, place, number, commit=commit)
 
     def compare(self, place: Place, *, commit: str) -> Conversation[Comparison]:
         request = requests.compare(place, commit)

@@ -147,6 +147,29 @@ def edit_pull(place: Place, number: int, changes: Mapping[str, str]) -> Request:
     )
 
 
+def statuses(place: Place, commit: str) -> Request:
+    """Ask for the newest state of each check of a commit; what is beyond a page nobody requires."""
+    url = f"{_path(place)}/commits/{quote(commit, safe='')}/status?limit={PULLS_PER_PAGE}"
+    return _get("read the checks", url, NOT_FOUND)
+
+
+def merge_when_checks_succeed(place: Place, number: int, *, commit: str, style: str) -> Request:
+    """Schedule a merge. One that is scheduled already is answered 409.
+
+    Gitea 1.27 writes the style's name small; both read it either way.
+    """
+    body = {
+        "Do": style,
+        "do": style,
+        "merge_when_checks_succeed": True,
+        # For a forge that would merge at once.
+        "head_commit_id": commit,
+        "force_merge": False,
+    }
+    url = f"{_path(place)}/pulls/{number}/merge"
+    return _send("enable auto-merge", "POST", url, body, passes=frozenset({403, 404, 405, 409}))
+
+
 def comment(place: Place, number: int, text: str) -> Request:
     """It takes the scope `write:issue`, which a delegated token has not."""
     return _send(

@@ -26,6 +26,7 @@ GITLAB: Final = Kind(
         device_flow=True,
         labels=True,
         drafts=True,
+        auto_merges=True,
     ),
     addresses=ADDRESSES,
     webhooks=SCHEME,

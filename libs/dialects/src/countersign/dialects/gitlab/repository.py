@@ -14,6 +14,7 @@ from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import OK, Answer, Request, Token
 from countersign.dialects.gitlab import answers, requests
 from countersign.dialects.gitlab.files import folders, list_tree, read_files
+from countersign.dialects.gitlab.merging import merge_when_ready
 from countersign.dialects.gitlab.words import COMMIT_REFUSALS
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import (
@@ -213,6 +214,9 @@ class GitLabRepository:
             )
         with shapes.reading(request.name):
             return answers.pull_of(answer.json())
+
+    def merge_when_ready(self, place: Place, number: int, *, commit: str) -> Conversation[None]:
+        return merge_when_ready(self._ask, place, number, commit=commit)
 
     def compare(self, place: Place, *, commit: str) -> Conversation[Comparison]:
         request = requests.compare(place, commit)

@@ -147,6 +147,19 @@ def close_pull(place: Place, number: int) -> Request:
     return _send("close the merge request", "PUT", url, body, passes=frozenset())
 
 
+def merge_when_checks_pass(place: Place, number: int, *, commit: str) -> Request:
+    """Set it to auto-merge, if its newest commit is that one.
+
+    Before 17.11 the field had the longer name; one without any of the two is merged at once.
+    Source: https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request
+    """
+    url = f"{path_of(place)}/merge_requests/{number}/merge"
+    body = {"sha": commit, "auto_merge": True, "merge_when_pipeline_succeeds": True}
+    # 401 is of who may not merge, whose token is good.
+    refused = frozenset({401, 403, 404, 405, 406, 409, 422})
+    return _send("enable auto-merge", "PUT", url, body, passes=refused)
+
+
 def comment(place: Place, number: int, text: str) -> Request:
     url = f"{path_of(place)}/merge_requests/{number}/notes"
     return _send("comment", "POST", url, {"body": text}, passes=frozenset())
