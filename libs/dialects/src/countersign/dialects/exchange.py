@@ -111,6 +111,15 @@ class Answer:
         except (ValueError, OverflowError):
             return 0.0
 
+    @property
+    def accepted(self) -> dict[str, Any] | None:
+        """The object that came with 200; none for anything else."""
+        try:
+            body = self.json() if self.status == OK else None
+        except Rejected:
+            return None
+        return body if isinstance(body, dict) else None
+
     def json(self) -> Any:
         """The body as JSON; none for an empty one.
 

@@ -18,8 +18,13 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Token
+from countersign.dialects.exchange import Answer, Request, Token
 
+# No forge has more words for what a token may do.
+SCOPES_MAX: Final = 64
+UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = 403
+NOT_FOUND: Final = 404
 _SENDABLE: Final = re.compile(r"[A-Za-z0-9_.~+/=-]{8,4096}")
 
 
@@ -128,6 +133,42 @@ class InspectionDialect:
 def is_sendable(token: Secret) -> bool:
     """Say if it could be a token; a line break in a header would end up in an error's text."""
     return bool(_SENDABLE.fullmatch(token.reveal()))
+
+
+def asking(url: str) -> Request:
+    """Ask with a token; what refuses it is read by whoever asks."""
+    return Request(
+        name="inspect token",
+        method="GET",
+        url=url,
+        passes=frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND}),
+    )
+
+
+def scopes_in(told: object, form: re.Pattern[str]) -> tuple[str, ...] | None:
+    """Return what is a word of the forge, each once; none where there is no list of them."""
+    if not isinstance(told, list):
+        return None
+    found = {scope for scope in told if isinstance(scope, str) and form.fullmatch(scope)}
+    return tuple(sorted(found))[:SCOPES_MAX]
+
+
+def scopes_in_header(answer: Answer, form: re.Pattern[str]) -> tuple[str, ...] | None:
+    """Return those of the header that two vendors tell them in; none where it is not there."""
+    told = answer.headers.get("x-oauth-scopes")
+    return None if told is None else scopes_in([word.strip() for word in told.split(",")], form)
+
+
+def refused(kind: TokenKind) -> Inspection:
+    """Return the inspection of a token that the forge does not know."""
+    return Inspection(kind=kind, validity=TokenValidity.INVALID, why=TokenReason.REFUSED)
+
+
+def not_told(kind: TokenKind, answer: Answer) -> Inspection:
+    """Return the inspection of a token of which the forge tells nothing with that answer."""
+    forbidden = answer.status == FORBIDDEN
+    why = TokenReason.FORBIDDEN if forbidden else TokenReason.NOT_UNDERSTOOD
+    return unanswered(kind, why, detail=f"it answered {answer.status}")
 
 
 def unanswered(

@@ -7,10 +7,11 @@ is absent. Plain functions, because a tree has a hundred thousand lines.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
+from countersign.contracts.wire.times import plausible
 from countersign.dialects.refusals import ForgeRefusal
 
 # As our messages have it, GraphQL's Int too; no forge counts that far.
@@ -157,3 +158,19 @@ def text_at(node: Json, *path: str) -> str:
 def integer_at(node: Json, *path: str) -> int | None:
     found = part_at(node, *path)
     return found if type(found) is int else None
+
+
+def moment_at(node: Json, *path: str) -> datetime | None:
+    """Return a time that is written there; none for anything else, and one that nobody can mean."""
+    try:
+        return plausible(datetime.fromisoformat(text_at(node, *path)))
+    except ValueError:
+        return None
+
+
+def moment_of(told: Json, *, per_s: int = 1) -> datetime | None:
+    """Return a time that is counted from 1970 in seconds, or so many of them; none as above."""
+    try:
+        return plausible(datetime.fromtimestamp(told / per_s, UTC)) if type(told) is int else None
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -16,11 +16,10 @@ from countersign.dialects.hooks.fates import (
     id_at,
     number_at,
     parse,
-    time_at,
     user,
 )
 from countersign.dialects.hooks.schemes import Delivery, Scheme
-from countersign.dialects.shapes import fields_at, text_at
+from countersign.dialects.shapes import fields_at, moment_at, text_at
 
 # `merged` is sent when a merge commit was tried, which happens all the time; only the status of the
 # pull request says whether it is over.
@@ -61,7 +60,7 @@ def _read(delivery: Delivery) -> Fate | None:
         merged=merged,
         by=user(text_at(who, "id"), login=text_at(who, "uniqueName")),
         merge_commit=commit_at(pull, "lastMergeCommit", "commitId") if merged else "",
-        at=time_at(pull, "closedDate"),
+        at=moment_at(pull, "closedDate"),
     )
 
 

@@ -6,24 +6,26 @@ It tells an account and the scopes, and neither an end nor a use: both stay unkn
 import re
 from typing import Final
 
-from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import (
     TokenKind,
     TokenOwnerStanding,
-    TokenReason,
     TokenValidity,
 )
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
 from countersign.dialects.bitbucket_cloud import answers
 from countersign.dialects.conversation import Conversation, ask
-from countersign.dialects.exchange import OK, Answer, Request
 from countersign.dialects.inspection import (
+    FORBIDDEN,
+    UNAUTHORIZED,
     Inspection,
     InspectionDialect,
     Question,
     ScopeRules,
-    unanswered,
+    asking,
+    not_told,
+    refused,
+    scopes_in_header,
 )
 
 # Words of access tokens and consumers, and those of API tokens.
@@ -85,7 +87,6 @@ SCOPES: Final = ScopeRules(
         "repository:write": "push to every repository that it reaches",
     },
 )
-SCOPES_MAX: Final = 64
 _SCOPE: Final = re.compile(r"[a-z0-9:_-]{1,64}")
 # Prefixes as the vendor's staff tells them: of API tokens, and of access tokens of a repository,
 # project or workspace, which look alike.
@@ -93,9 +94,6 @@ _OF_PERSONS: Final = "ATAT"
 _OF_REPOSITORIES: Final = "ATCT"
 # Disabled since June 2026.
 _APP_PASSWORD: Final = "ATBB"  # noqa: S105 - a prefix
-_UNAUTHORIZED: Final = 401
-_FORBIDDEN: Final = 403
-_READ_HERE: Final = frozenset({401, 403, 404})
 
 
 def token_kind(token: Secret) -> TokenKind:
@@ -109,20 +107,16 @@ def token_kind(token: Secret) -> TokenKind:
 
 
 def _inspect(question: Question) -> Conversation[Inspection]:
-    request = Request(name="inspect token", method="GET", url="/user", passes=_READ_HERE)
-    answer = yield from ask(request, question.credential)
-    if answer.status == _UNAUTHORIZED:
-        return Inspection(
-            kind=question.kind, validity=TokenValidity.INVALID, why=TokenReason.REFUSED
-        )
-    scopes = _scopes(answer)
-    if answer.status == _FORBIDDEN and scopes is not None:
+    answer = yield from ask(asking("/user"), question.credential)
+    if answer.status == UNAUTHORIZED:
+        return refused(question.kind)
+    scopes = scopes_in_header(answer, _SCOPE)
+    if answer.status == FORBIDDEN and scopes is not None:
         # The forge knows it, and keeps back whose it is: one of a repository, or without the scope.
         return Inspection(kind=question.kind, validity=TokenValidity.VALID, scopes=scopes)
-    account = _account(answer)
+    account = answer.accepted
     if account is None:
-        why = TokenReason.FORBIDDEN if answer.status == _FORBIDDEN else TokenReason.NOT_UNDERSTOOD
-        return unanswered(question.kind, why, detail=f"it answered {answer.status}")
+        return not_told(question.kind, answer)
     kind = shapes.text_at(account, "type")
     return Inspection(
         kind=question.kind,
@@ -134,22 +128,6 @@ def _inspect(question: Question) -> Conversation[Inspection]:
         else TokenOwnerStanding.UNSPECIFIED,
         scopes=scopes,
     )
-
-
-def _scopes(answer: Answer) -> tuple[str, ...] | None:
-    told = answer.headers.get("x-oauth-scopes")
-    if told is None:
-        return None
-    found = {scope.strip() for scope in told.split(",")}
-    return tuple(sorted(scope for scope in found if _SCOPE.fullmatch(scope)))[:SCOPES_MAX]
-
-
-def _account(answer: Answer) -> dict[str, object] | None:
-    try:
-        body = answer.json() if answer.status == OK else None
-    except Rejected:
-        return None
-    return body if isinstance(body, dict) else None
 
 
 INSPECTION: Final = InspectionDialect(

@@ -6,9 +6,9 @@ https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/
 
 from typing import Final
 
-from countersign.dialects.hooks.fates import Fate, commit_at, id_at, number_at, parse, time_at, user
+from countersign.dialects.hooks.fates import Fate, commit_at, id_at, number_at, parse, user
 from countersign.dialects.hooks.schemes import HUB_PREFIX, Delivery, Scheme, id_in, mac_in
-from countersign.dialects.shapes import fields_at, text_at
+from countersign.dialects.shapes import fields_at, moment_at, text_at
 
 # The name of the event is not signed, the state is: both have to say the same.
 _STATE_AFTER: Final = {"pullrequest:fulfilled": "MERGED", "pullrequest:rejected": "DECLINED"}
@@ -33,7 +33,7 @@ def _read(delivery: Delivery) -> Fate | None:
         merged=state == "MERGED",
         by=user(text_at(who, "uuid"), login=text_at(who, "nickname")),
         merge_commit=commit_at(pull, "merge_commit", "hash") if state == "MERGED" else "",
-        at=time_at(pull, "updated_on"),
+        at=moment_at(pull, "updated_on"),
     )
 
 

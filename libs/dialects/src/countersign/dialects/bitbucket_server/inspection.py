@@ -7,7 +7,7 @@ tells all, by the id that is written in it; of the others that they are good, an
 import base64
 import binascii
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,17 +19,19 @@ from countersign.contracts.messages import (
     TokenValidity,
 )
 from countersign.contracts.secret import Secret
-from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
 from countersign.dialects.bitbucket_server import requests
 from countersign.dialects.bitbucket_server.accounts import account
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import OK, Answer, Basic, Request
+from countersign.dialects.exchange import Basic
 from countersign.dialects.inspection import (
     Inspection,
     InspectionDialect,
     Question,
     ScopeRules,
+    asking,
+    refused,
+    scopes_in,
     unanswered,
 )
 from countersign.dialects.refusals import ForgeRefusal
@@ -49,12 +51,9 @@ SCOPES: Final = ScopeRules(
         "PROJECT_ADMIN": "change settings and rights of every project that its owner administers",
     },
 )
-SCOPES_MAX: Final = 16
 _SCOPE: Final = re.compile(r"[A-Z_]{1,64}")
 _PREFIX: Final = "BBDC-"
 _ID: Final = re.compile(rb"([0-9]{1,20}):")
-_UNAUTHORIZED: Final = 401
-_READ_HERE: Final = frozenset({401, 403, 404})
 
 
 def token_kind(token: Secret) -> TokenKind:
@@ -79,9 +78,7 @@ def _inspect(question: Question) -> Conversation[Inspection]:
         found = yield from account(ask, told)
     except Rejected as error:
         if error.reason == ForgeRefusal.UNAUTHORIZED:
-            return Inspection(
-                kind=question.kind, validity=TokenValidity.INVALID, why=TokenReason.REFUSED
-            )
+            return refused(question.kind)
         forbidden = error.reason == ForgeRefusal.FORBIDDEN
         why = TokenReason.FORBIDDEN if forbidden else TokenReason.NOT_UNDERSTOOD
         return unanswered(question.kind, why, detail=error.message)
@@ -95,11 +92,11 @@ def _inspect(question: Question) -> Conversation[Inspection]:
         owner=found.user,
         is_person={"NORMAL": True, "SERVICE": False}.get(shapes.text_at(found.node, "type")),
         standing=_standing(shapes.part_at(found.node, "active")),
-        scopes=_scopes(body.get("permissions")),
-        expires_at=_moment(body.get("expiryDate")),
+        scopes=scopes_in(body.get("permissions"), _SCOPE),
+        expires_at=_moment(body, "expiryDate"),
         expiry_known="expiryDate" in body,
-        created_at=_moment(body.get("createdDate")),
-        last_used_at=_moment(body.get("lastAuthenticated")),
+        created_at=_moment(body, "createdDate"),
+        last_used_at=_moment(body, "lastAuthenticated"),
     )
 
 
@@ -110,9 +107,8 @@ def _of_itself(ask: Ask, question: Question, *, slug: str) -> Conversation[dict[
     if not token_id or not slug:
         return {}
     url = f"/access-tokens/latest/users/{quote(slug, safe='')}/{token_id}"
-    request = Request(name="inspect token", method="GET", url=url, passes=_READ_HERE)
-    (answer,) = yield from ask(request)
-    body = _object(answer)
+    (answer,) = yield from ask(asking(url))
+    body = answer.accepted or {}
     return body if str(body.get("id")) == token_id else {}
 
 
@@ -122,29 +118,9 @@ def _standing(active: Any) -> TokenOwnerStanding:
     return TokenOwnerStanding.ACTIVE if active else TokenOwnerStanding.DEACTIVATED
 
 
-def _scopes(node: Any) -> tuple[str, ...] | None:
-    if not isinstance(node, list):
-        return None
-    found = {scope for scope in node if isinstance(scope, str) and _SCOPE.fullmatch(scope)}
-    return tuple(sorted(found))[:SCOPES_MAX]
-
-
-def _moment(node: Any) -> datetime | None:
+def _moment(body: dict[str, Any], name: str) -> datetime | None:
     """Read milliseconds, or the text that the description has."""
-    try:
-        if type(node) is int:
-            return plausible(datetime.fromtimestamp(node / 1000, UTC))
-        return plausible(datetime.fromisoformat(node))
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None
-
-
-def _object(answer: Answer) -> dict[str, Any]:
-    try:
-        body = answer.json() if answer.status == OK else None
-    except Rejected:
-        return {}
-    return body if isinstance(body, dict) else {}
+    return shapes.moment_of(body.get(name), per_s=1000) or shapes.moment_at(body, name)
 
 
 INSPECTION: Final = InspectionDialect(

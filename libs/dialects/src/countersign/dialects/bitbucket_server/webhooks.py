@@ -3,11 +3,8 @@
 Source: https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from countersign.contracts.wire.times import plausible
 from countersign.dialects.hooks.fates import (
     Fate,
     branch_at,
@@ -15,11 +12,10 @@ from countersign.dialects.hooks.fates import (
     id_at,
     number_at,
     parse,
-    time_at,
     user,
 )
 from countersign.dialects.hooks.schemes import HUB_PREFIX, Delivery, Scheme, id_in, mac_in
-from countersign.dialects.shapes import fields_at, integer_at, text_at
+from countersign.dialects.shapes import fields_at, integer_at, moment_at, moment_of, text_at
 
 _STATE_AFTER: Final = {"pr:merged": "MERGED", "pr:declined": "DECLINED"}
 _DELETED: Final = "pr:deleted"
@@ -40,7 +36,7 @@ def _read(delivery: Delivery) -> Fate | None:
     if not fits:
         return None
     merged, source, who = state == "MERGED", fields_at(pull, "fromRef"), fields_at(payload, "actor")
-    head = integer_at(source, "repository", "id")
+    head, closed = integer_at(source, "repository", "id"), integer_at(pull, "closedDate")
     return Fate(
         repository_id=repository_id,
         number=number,
@@ -49,16 +45,8 @@ def _read(delivery: Delivery) -> Fate | None:
         merged=merged,
         by=user(integer_at(who, "id"), login=text_at(who, "name")),
         merge_commit=commit_at(pull, "properties", "mergeCommit", "id") if merged else "",
-        at=_closed_at(pull) or time_at(payload, "date"),
+        at=moment_of(closed or None, per_s=1000) or moment_at(payload, "date"),
     )
-
-
-def _closed_at(pull: Mapping[str, Any]) -> datetime | None:
-    milliseconds = integer_at(pull, "closedDate")
-    try:
-        return plausible(datetime.fromtimestamp(milliseconds / 1000, UTC)) if milliseconds else None
-    except (OverflowError, ValueError, OSError):
-        return None
 
 
 SCHEME: Final = Scheme(

@@ -5,7 +5,6 @@ for Gitea it takes the password. Gitea tells a token's scopes as it refuses it f
 """
 
 import re
-from datetime import datetime
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
@@ -16,16 +15,20 @@ from countersign.contracts.messages import (
     TokenValidity,
 )
 from countersign.contracts.secret import Secret
-from countersign.contracts.wire.times import plausible
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation, ask
-from countersign.dialects.exchange import OK, Answer, Basic, Request
+from countersign.dialects.exchange import OK, Answer, Basic
 from countersign.dialects.gitea import answers
 from countersign.dialects.inspection import (
+    FORBIDDEN,
+    UNAUTHORIZED,
     Inspection,
     InspectionDialect,
     Question,
     ScopeRules,
+    asking,
+    refused,
+    scopes_in,
     unanswered,
 )
 
@@ -54,7 +57,6 @@ SCOPES: Final = ScopeRules(
         "write:misc": "change what belongs to no other scope",
     },
 )
-SCOPES_MAX: Final = 64
 _PERSONAL: Final = re.compile(r"[0-9a-f]{40}")
 _SCOPE: Final = re.compile(r"[a-z_:-]{1,64}")
 _TOLD: Final = re.compile(r"token scope=([a-z_:,-]{1,1024})")
@@ -65,8 +67,6 @@ _REPOSITORY: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}")
 # To the token of whoever was deactivated or forbidden to sign in; other refusals speak of scopes.
 _PROHIBITED: Final = b"prohibited from signing in"
 _PROHIBITED_BYTES_MAX: Final = 1024
-_UNAUTHORIZED, _FORBIDDEN = 401, 403
-_READ_HERE: Final = frozenset({401, 403, 404})
 
 
 def token_kind(token: Secret) -> TokenKind:
@@ -77,12 +77,10 @@ def token_kind(token: Secret) -> TokenKind:
 
 def _inspect(question: Question) -> Conversation[Inspection]:
     endless = question.kind is TokenKind.PERSONAL
-    answer = yield from ask(_get("/user"), question.credential)
-    if answer.status == _UNAUTHORIZED:
-        return Inspection(
-            kind=question.kind, validity=TokenValidity.INVALID, why=TokenReason.REFUSED
-        )
-    if answer.status == _FORBIDDEN and _PROHIBITED in answer.body[:_PROHIBITED_BYTES_MAX]:
+    answer = yield from ask(asking("/user"), question.credential)
+    if answer.status == UNAUTHORIZED:
+        return refused(question.kind)
+    if answer.status == FORBIDDEN and _PROHIBITED in answer.body[:_PROHIBITED_BYTES_MAX]:
         return Inspection(
             kind=question.kind,
             validity=TokenValidity.INVALID,
@@ -91,7 +89,7 @@ def _inspect(question: Question) -> Conversation[Inspection]:
             expiry_known=endless,
         )
     if answer.status != OK:
-        forbidden = answer.status == _FORBIDDEN
+        forbidden = answer.status == FORBIDDEN
         return Inspection(
             kind=question.kind,
             validity=TokenValidity.UNKNOWN,
@@ -104,20 +102,20 @@ def _inspect(question: Question) -> Conversation[Inspection]:
     if owner is None:
         return unanswered(question.kind, TokenReason.NOT_UNDERSTOOD)
     listed = yield from ask(
-        _get(f"/users/{owner.login}/tokens?limit={_LISTED_MAX}"), question.credential
+        asking(f"/users/{owner.login}/tokens?limit={_LISTED_MAX}"), question.credential
     )
     row = _listed(listed, question.credential)
-    scopes, reached = shapes.part_at(row, "scopes"), shapes.part_at(row, "repositories")
+    reached = shapes.part_at(row, "repositories")
     active = shapes.part_at(body, "active") is True
     return Inspection(
         kind=question.kind,
         validity=TokenValidity.VALID,
         owner=owner,
         standing=TokenOwnerStanding.ACTIVE if active else TokenOwnerStanding.UNSPECIFIED,
-        scopes=_sound(scopes) if isinstance(scopes, list) else None,
+        scopes=scopes_in(shapes.part_at(row, "scopes"), _SCOPE),
         repositories=_names(reached) if isinstance(reached, list) else None,
-        created_at=_moment(row, "created_at"),
-        last_used_at=_moment(row, "last_used_at"),
+        created_at=shapes.moment_at(row, "created_at"),
+        last_used_at=shapes.moment_at(row, "last_used_at"),
         expiry_known=endless,
     )
 
@@ -139,24 +137,9 @@ def _names(repositories: list[Any]) -> tuple[str, ...]:
     return tuple(sorted({name for name in named if _REPOSITORY.fullmatch(name)}))
 
 
-def _moment(row: Any, name: str) -> datetime | None:
-    """Return a moment that is told; the year 1 is how both write that there is none."""
-    try:
-        found = datetime.fromisoformat(shapes.text_at(row, name))
-        return plausible(found) if found.year > 1 else None
-    except ValueError:
-        return None
-
-
 def _told_scopes(answer: Answer) -> tuple[str, ...] | None:
     told = _TOLD.search(shapes.text_at(_body(answer), "message"))
-    return _sound(told[1].split(",")) if told else None
-
-
-def _sound(scopes: list[Any]) -> tuple[str, ...]:
-    return tuple(sorted({s for s in scopes if isinstance(s, str) and _SCOPE.fullmatch(s)}))[
-        :SCOPES_MAX
-    ]
+    return scopes_in(told[1].split(","), _SCOPE) if told else None
 
 
 def _body(answer: Answer) -> Any:
@@ -164,10 +147,6 @@ def _body(answer: Answer) -> Any:
         return answer.json()
     except Rejected:
         return None
-
-
-def _get(url: str) -> Request:
-    return Request(name="inspect token", method="GET", url=url, passes=_READ_HERE)
 
 
 INSPECTION: Final = InspectionDialect(

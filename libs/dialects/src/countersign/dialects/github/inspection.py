@@ -25,7 +25,13 @@ from countersign.dialects.conversation import Conversation, ask
 from countersign.dialects.exchange import OK, Answer, Request
 from countersign.dialects.github.limits import LIMITS, SINGLE_SIGN_ON, is_spent
 from countersign.dialects.github.scopes import SCOPES, SEES_MEMBERS
-from countersign.dialects.inspection import Inspection, InspectionDialect, Question
+from countersign.dialects.inspection import (
+    Inspection,
+    InspectionDialect,
+    Question,
+    refused,
+    scopes_in_header,
+)
 
 # Source: https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats
 _KIND_BY_PREFIX: Final = {
@@ -42,7 +48,6 @@ _ENDLESS_WITHOUT_HEADER: Final = frozenset(
 _ETAG: Final = re.compile(r'(?:W/)?"[A-Za-z0-9+/=_-]{1,128}"')
 _SCOPE: Final = re.compile(r"[a-z_:]{1,64}")
 _OWNERS_MAX: Final = 3
-SCOPES_MAX: Final = 64  # GitHub has about forty
 _EXPIRY_HEADER: Final = "github-authentication-token-expiration"
 _EXPIRY_FORMATS: Final = ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S %z")
 _API_TYPE: Final = "application/vnd.github+json"
@@ -74,7 +79,7 @@ def _unchanged(answer: Answer, before: Inspection, *, now: datetime) -> Inspecti
 
     Source: https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
     """
-    told = _of_headers(answer.headers, kind=before.kind, now=now)
+    told = _of_headers(answer, kind=before.kind, now=now)
     return replace(
         before,
         scopes=before.scopes if told.scopes is None else told.scopes,
@@ -140,9 +145,9 @@ def request(kind: TokenKind, *, version: str = "") -> Request:
 
 def read(answer: Answer, *, kind: TokenKind, now: datetime) -> Inspection:
     """Read the answer to `request`."""
-    known = _of_headers(answer.headers, kind=kind, now=now)
+    known = _of_headers(answer, kind=kind, now=now)
     if answer.status == _UNAUTHORIZED:
-        return Inspection(kind=kind, validity=TokenValidity.INVALID, why=TokenReason.REFUSED)
+        return refused(kind)
     if answer.status == OK:
         return _accepted(answer, known)
     why = _why_unknown(answer)
@@ -151,13 +156,14 @@ def read(answer: Answer, *, kind: TokenKind, now: datetime) -> Inspection:
     return replace(known, why=why, detail=detail, rest_until=_rest(answer, now=now))
 
 
-def _of_headers(headers: Mapping[str, str], *, kind: TokenKind, now: datetime) -> Inspection:
+def _of_headers(answer: Answer, *, kind: TokenKind, now: datetime) -> Inspection:
+    headers = answer.headers
     text = headers.get(_EXPIRY_HEADER, "")
     expires_at = _moment(text)
     return Inspection(
         kind=kind,
         validity=TokenValidity.UNKNOWN,
-        scopes=_scopes(headers.get("x-oauth-scopes")),
+        scopes=scopes_in_header(answer, _SCOPE),
         expires_at=expires_at,
         expiry_known=expires_at is not None,
         rest_until=_wait(headers, now=now) if is_spent(headers) else None,
@@ -218,13 +224,6 @@ def _rest(answer: Answer, *, now: datetime) -> datetime | None:
 
 def _wait(headers: Mapping[str, str], *, now: datetime) -> datetime:
     return now + timedelta(seconds=LIMITS.wait_s(headers, now.timestamp()))
-
-
-def _scopes(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    parts = (part.strip() for part in text.split(","))
-    return tuple(sorted({p for p in parts if _SCOPE.fullmatch(p)}))[:SCOPES_MAX]
 
 
 def _moment(text: str) -> datetime | None:

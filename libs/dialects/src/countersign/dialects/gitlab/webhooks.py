@@ -11,9 +11,9 @@ import hmac
 from typing import Any, Final
 
 from countersign.contracts.secret import Secret
-from countersign.dialects.hooks.fates import Fate, commit_at, id_at, number_at, parse, time_at, user
+from countersign.dialects.hooks.fates import Fate, commit_at, id_at, number_at, parse, user
 from countersign.dialects.hooks.schemes import Delivery, Scheme
-from countersign.dialects.shapes import fields_at, integer_at, text_at
+from countersign.dialects.shapes import fields_at, integer_at, moment_at, text_at
 
 SIGNING_PREFIX: Final = "whsec_"
 # While a token is changed there are two; more would only cost time.
@@ -82,7 +82,7 @@ def _read(delivery: Delivery) -> Fate | None:
         merged=merged,
         by=user(integer_at(who, "id"), login=text_at(who, "username")),
         merge_commit=commit_at(merge_request, "merge_commit_sha") if merged else "",
-        at=time_at(_in_iso(merge_request), "updated_at"),
+        at=moment_at(_in_iso(merge_request), "updated_at"),
     )
 
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
-from countersign.contracts.wire.times import plausible
 from countersign.dialects.hooks.refusals import HookRefusal
 from countersign.dialects.shapes import NUMBER_MAX, Json, integer_at, text_at
 
@@ -88,14 +87,6 @@ def branch_at(payload: Json, *path: str) -> str:
 def commit_at(payload: Json, *path: str) -> str:
     found = text_at(payload, *path)
     return found if _COMMIT.fullmatch(found) else ""
-
-
-def time_at(payload: Json, *path: str) -> datetime | None:
-    """Return a time in UTC; one without a zone is in UTC."""
-    try:
-        return plausible(datetime.fromisoformat(text_at(payload, *path)))
-    except ValueError:
-        return None
 
 
 def user(found: str | int | None, *, login: str) -> ForgeUser | None:

@@ -8,10 +8,9 @@ from countersign.dialects.hooks.fates import (
     id_at,
     maybe_id_at,
     number_at,
-    time_at,
     user,
 )
-from countersign.dialects.shapes import Json, fields_at, integer_at, text_at
+from countersign.dialects.shapes import Json, fields_at, integer_at, moment_at, text_at
 
 EVENT: Final = "pull_request"
 
@@ -32,5 +31,5 @@ def fate_in(payload: Json) -> Fate | None:
         merged=merged,
         by=user(integer_at(who, "id"), login=text_at(who, "login")),
         merge_commit=commit_at(pull, "merge_commit_sha") if merged else "",
-        at=time_at(pull, "merged_at" if merged else "closed_at"),
+        at=moment_at(pull, "merged_at" if merged else "closed_at"),
     )
