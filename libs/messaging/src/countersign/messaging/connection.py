@@ -164,6 +164,17 @@ class PromptTransport(TcpTransport):
         """Count as made before it is connected, so that the client library makes no other."""
         return True
 
+    async def connect_tls(self, *args: Any, **kwargs: Any) -> None:
+        """Tell the stream that its connection is made, as the client library does not.
+
+        The stream would not know that it is TLS, of which asyncio complains when the server hangs
+        up, nor what to pause when more comes than is read.
+        """
+        await super().connect_tls(*args, **kwargs)
+        if self._io_writer is not None:
+            transport = self._io_writer.transport
+            transport.get_protocol().connection_made(transport)
+
     async def wait_closed(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
