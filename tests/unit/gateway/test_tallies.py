@@ -1,5 +1,6 @@
 """Counts and what waits are kept up to date; they are always what counting anew would give."""
 
+import asyncio
 import random
 
 import pytest
@@ -11,7 +12,7 @@ from countersign.contracts.messages import Person, PipelineDeleted
 from countersign.gateway.access.people import LocalAccess
 from countersign.gateway.gate_states import Show
 from countersign.gateway.interfaces import FeedStatus, rights
-from countersign.gateway.live.hub import LAST, QUEUE_MESSAGES_MAX, Client
+from countersign.gateway.live.hub import LAST, QUEUE_MESSAGES_MAX, Client, Hub
 from countersign.gateway.live.rendition import View
 from countersign.gateway.model import GateKey, PipelineKey
 from countersign.gateway.view.boards import Query, board, counts_of, shown_of, waiting_of
@@ -34,12 +35,26 @@ class Teams(LocalAccess):
         return ",".join(person.groups)
 
 
-TEAM = Person(id="erin", name="Erin", groups=("team-001",))
+class Losing(LocalAccess):
+    """Who has lost a right only looks."""
+
+    def __init__(self) -> None:
+        self.lost: set[str] = set()
+
+    def may_promote(self, person: Person, gate: GateKey) -> bool:
+        return person.id not in self.lost and super().may_promote(person, gate)
+
+    def audience(self, person: Person) -> str:
+        return "looks" if person.id in self.lost else super().audience(person)
+
+
+ERIN = Person(id="erin", name="Erin", groups=("developers",))
+TEAM = Person(id="tess", name="Tess", groups=("team-001",))
 
 
 def assert_right(scene: Scene, tallies: Tallies, *, namespace: str) -> None:
     for person in (GRACE, ADA, ALAN, TEAM):
-        tally = tallies.of(person, audience=scene.access.audience(person))
+        tally = tallies.of(person)
         may = rights(scene.access, person)
         tracks = [
             t
@@ -88,13 +103,49 @@ def test_open_page_follows_the_tracks_that_its_board_shows(
     rich_board(scene)
     many_pipelines(scene, count=90)
     query, may = Query(show, words, namespace, page), rights(scene.access, GRACE)
-    tally = Tallies(scene.projection, scene.access).of(GRACE, audience="")
+    tally = Tallies(scene.projection, scene.access).of(GRACE)
 
     made = board(scene.projection.tracks(), query, may=may, totals=tally.totals(namespace))
 
     assert made == board(scene.projection.tracks(), query, may=may)
     shown = shown_of(scene.projection.tracks(), query, may=may)
     assert shown == {t.key for t in made.tracks}
+
+
+async def test_right_that_ends_while_pages_are_sent_changes_no_count_of_who_has_it() -> None:
+    """Somebody has more pages than are sent in one go; another is shown the same."""
+    access = Losing()
+    scene = Scene(access=access)
+    rich_board(scene)
+    sent = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        if seconds:
+            return
+        if not access.lost:
+            access.lost.add(ERIN.id)
+            scene.tell(CHECKOUT.promotion("prod", "9.9.9").requested)
+        else:
+            sent.set()
+        await asyncio.sleep(0)
+
+    scene.hub = Hub(
+        projection=scene.projection, templates=scene.templates, access=access, pause=pause
+    )
+    for _ in range(120):
+        scene.hub.join(
+            Client(
+                view=View(board=Query()), person=ERIN, audience="", session_id="s", form_token="t"
+            ),
+            since=scene.projection.position,
+        )
+    running = asyncio.create_task(scene.hub.run())
+    scene.tell(CHECKOUT.promotion("prod", "9.9.8").requested)
+    async with asyncio.timeout(10):
+        await sent.wait()
+    running.cancel()
+
+    assert_right(scene, scene.hub.tallies, namespace="")
 
 
 def test_reader_who_falls_behind_is_told_to_come_again() -> None:

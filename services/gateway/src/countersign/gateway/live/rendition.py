@@ -51,7 +51,6 @@ class Rendering:
         self._changed = changed
         self._made: dict[tuple[object, ...], str] = {}
         self._encoded: dict[tuple[str, ...], tuple[bytes, bool]] = {}
-        self._audiences: dict[tuple[str, tuple[str, ...]], str] = {}
         # Of before anything was rendered: what comes meanwhile is told in the next round.
         self._position = str(projection.position)
         self._mark = templates.form_token_mark.encode()
@@ -109,20 +108,13 @@ class Rendering:
         return self._templates.sheet(made)
 
     def summary(self, tallies: Tallies, person: Person, *, namespace: str) -> str:
-        audience = self._audience(person)
-        tally = tallies.of(person, audience=audience)
+        tally = tallies.of(person)
         place = ("summary", tally.key, namespace)
         if place not in self._made:
             self._made[place] = self._templates.summary(
                 tally.waiting(namespace), tally.counts(namespace), namespace=namespace
             )
         return self._made[place]
-
-    def _audience(self, person: Person) -> str:
-        who = (person.id, person.groups)
-        if who not in self._audiences:
-            self._audiences[who] = self._access.audience(person)
-        return self._audiences[who]
 
     def encoded(self, parts: Sequence[str], *, form_token: str) -> bytes:
         """Return parts as the event that all get who are sent the same."""

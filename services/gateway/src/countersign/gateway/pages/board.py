@@ -28,7 +28,7 @@ class BoardPages:
             return HTMLResponse(html, status_code=503)
         query = read_query(dict(request.query_params))
         may = self._visibility.may(person)
-        tally = self._tallies.of(person, audience=self._visibility.access.audience(person))
+        tally = self._tallies.of(person)
         totals = tally.totals(query.namespace)
         shown = board(self._visibility.tracks(person), query, may=may, totals=totals)
         view = {

@@ -107,11 +107,13 @@ class Tallies:
         self._begun_to = self._projection.changes
         return frozenset[str]().union(*self._begun.values())
 
-    def of(self, person: Person, *, audience: str) -> Tally:
-        """Return what this person is shown, who is of that audience now.
+    def of(self, person: Person) -> Tally:
+        """Return what this person is shown.
 
-        Those of an audience share a tally, but who is signing in: they are shown that as well.
+        Those of an audience share a tally, but who is signing in: they are shown that as well. The
+        audience is asked for each time: counted is by rights that a moment later may be others.
         """
+        audience = self._access.audience(person)
         mine = person.id if person.id in self.signing_in() else ""
         tally = self._by_audience.get((audience, mine)) or Tally((audience, mine))
         self._by_audience[tally.key] = tally
