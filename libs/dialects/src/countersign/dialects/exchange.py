@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict, Unpack
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
@@ -69,6 +69,33 @@ class Request:
         body = self.json if isinstance(self.json, dict) else (self.form or {})
         own = tuple(value for value in body.values() if isinstance(value, Secret))
         return (*own, self.basic.password) if self.basic else own
+
+
+class Limits(TypedDict, total=False):
+    """The bounds of an answer that is not as most are."""
+
+    accept: str
+    body_bytes_max: int
+    cuts: bool
+
+
+def get(
+    name: str, url: str, passes: frozenset[int] = frozenset(), **limits: Unpack[Limits]
+) -> Request:
+    """Read something; statuses that are not named are errors."""
+    return Request(name=name, method="GET", url=url, passes=passes, **limits)
+
+
+def send(
+    name: str,
+    method: Literal["POST", "PUT", "PATCH", "DELETE"],
+    url: str,
+    body: Any,
+    *,
+    passes: frozenset[int] = frozenset(),
+) -> Request:
+    """Change something, with a body in JSON; statuses that are not named are errors."""
+    return Request(name=name, method=method, url=url, json=body, passes=passes)
 
 
 @dataclass(frozen=True, kw_only=True)

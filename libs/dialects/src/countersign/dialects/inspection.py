@@ -18,7 +18,7 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import Answer, Request, Token
+from countersign.dialects.exchange import Answer, Request, Token, get
 
 # No forge has more words for what a token may do.
 SCOPES_MAX: Final = 64
@@ -137,12 +137,7 @@ def is_sendable(token: Secret) -> bool:
 
 def asking(url: str) -> Request:
     """Ask with a token; what refuses it is read by whoever asks."""
-    return Request(
-        name="inspect token",
-        method="GET",
-        url=url,
-        passes=frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND}),
-    )
+    return get("inspect token", url, frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND}))
 
 
 def scopes_in(told: object, form: re.Pattern[str]) -> tuple[str, ...] | None:

@@ -5,10 +5,10 @@ Source: https://learn.microsoft.com/en-us/rest/api/azure/devops/git/
 
 import base64
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final
 from urllib.parse import quote, urlencode
 
-from countersign.dialects.exchange import Request
+from countersign.dialects.exchange import Request, get, send
 from countersign.dialects.repositories.contents import NewCommit, Place
 from countersign.dialects.repositories.pulls import PullText
 
@@ -30,43 +30,42 @@ def user(owner: str) -> Request:
 
     People have an id of their own in each organization.
     """
-    return _get("ask whose token it is", _account(owner))
+    return get("ask whose token it is", _account(owner))
 
 
 def inspect(owner: str, *, passes: frozenset[int]) -> Request:
-    return _get("inspect token", _account(owner), passes)
+    return get("inspect token", _account(owner), passes)
 
 
 def repository(place: Place) -> Request:
-    return _get("read the repository", _at(place))
+    return get("read the repository", _at(place))
 
 
 def branch(place: Place, name: str) -> Request:
     """Ask for the newest commit of a branch. A list of branches would tell no dates."""
     query = {"searchCriteria.$top": "1", **_version("searchCriteria.itemVersion", branch=name)}
-    return _get("read a branch", _at(place, "/commits", query), NOT_FOUND)
+    return get("read a branch", _at(place, "/commits", query), NOT_FOUND)
 
 
 def commit(place: Place, commit: str) -> Request:
     """Ask for a commit, and who pushed it."""
-    return _get("read a commit", _at(place, f"/commits/{commit}"))
+    return get("read a commit", _at(place, f"/commits/{commit}"))
 
 
 def entry(place: Place, path: str, *, commit: str = "", branch: str = "") -> Request:
     """Ask what a path is, without what is below; the answer lists it alone."""
     at = _version("versionDescriptor", commit=commit, branch=branch)
     query = {"scopePath": f"/{path}", "recursionLevel": "none", "$format": "json", **at}
-    return _get("look at a path", _at(place, "/items", query), NOT_FOUND)
+    return get("look at a path", _at(place, "/items", query), NOT_FOUND)
 
 
 def tree(place: Place, object_id: str, *, recursive: bool) -> Request:
     """List a folder by its id; the answer has no pages."""
     query = {"recursive": "true"} if recursive else {}
-    return Request(
-        name="list files",
-        method="GET",
-        url=_at(place, f"/trees/{object_id}", query),
-        passes=NOT_FOUND,
+    return get(
+        "list files",
+        _at(place, f"/trees/{object_id}", query),
+        NOT_FOUND,
         body_bytes_max=TREE_BYTES_MAX,
         cuts=True,
     )
@@ -106,7 +105,7 @@ def push(place: Place, new: NewCommit) -> Request:
         "commits": [{"comment": new.message, "changes": changes}],
     }
     passes = frozenset({400, 403, 404, 409})
-    return _send("commit", "POST", _at(place, "/pushes"), body, passes=passes)
+    return send("commit", "POST", _at(place, "/pushes"), body, passes=passes)
 
 
 def remove_branch(place: Place, name: str, *, at: str) -> Request:
@@ -126,7 +125,7 @@ def differences(place: Place, *, commit: str, skip: int = 0) -> Request:
         "$top": str(PER_PAGE),
         "$skip": str(skip),
     }
-    return _get("compare commits", _at(place, "/diffs/commits", query), NOT_FOUND)
+    return get("compare commits", _at(place, "/diffs/commits", query), NOT_FOUND)
 
 
 def pulls(place: Place, *, head_branch: str = "", skip: int = 0) -> Request:
@@ -142,11 +141,11 @@ def pulls(place: Place, *, head_branch: str = "", skip: int = 0) -> Request:
     }
     if head_branch:
         query["searchCriteria.sourceRefName"] = _HEADS + head_branch
-    return _get("list pull requests", _at(place, "/pullrequests", query))
+    return get("list pull requests", _at(place, "/pullrequests", query))
 
 
 def pull(place: Place, number: int) -> Request:
-    return _get("read the pull request", _pull(place, number), NOT_FOUND)
+    return get("read the pull request", _pull(place, number), NOT_FOUND)
 
 
 def open_pull(place: Place, *, head: str, text: PullText) -> Request:
@@ -157,20 +156,20 @@ def open_pull(place: Place, *, head: str, text: PullText) -> Request:
         "targetRefName": _HEADS + place.base_branch,
     }
     url = _at(place, "/pullrequests")
-    return _send("open the pull request", "POST", url, body, passes=frozenset({400, 404, 409}))
+    return send("open the pull request", "POST", url, body, passes=frozenset({400, 404, 409}))
 
 
 def abandon(place: Place, number: int) -> Request:
     body = {"status": "abandoned"}
     passes = frozenset({400, 404, 409})
-    return _send("close the pull request", "PATCH", _pull(place, number), body, passes=passes)
+    return send("close the pull request", "PATCH", _pull(place, number), body, passes=passes)
 
 
 def comment(place: Place, number: int, text: str) -> Request:
     """Comment; a thread that is open could keep others from completing the pull request."""
     url = _at(place, f"/pullRequests/{number}/threads")
     said = {"parentCommentId": 0, "content": text, "commentType": "text"}
-    return _send("comment", "POST", url, {"comments": [said], "status": "closed"})
+    return send("comment", "POST", url, {"comments": [said], "status": "closed"})
 
 
 def _account(owner: str) -> str:
@@ -205,27 +204,11 @@ def _short(body: str) -> str:
 
 
 def _raw(url: str, bytes_max: int) -> Request:
-    return Request(
-        name="read a file",
-        method="GET",
-        url=url,
+    return get(
+        "read a file",
+        url,
+        NOT_FOUND,
         accept="application/octet-stream",
-        passes=NOT_FOUND,
         body_bytes_max=bytes_max,
         cuts=True,
     )
-
-
-def _get(name: str, url: str, passes: frozenset[int] = frozenset()) -> Request:
-    return Request(name=name, method="GET", url=url, passes=passes)
-
-
-def _send(
-    name: str,
-    method: Literal["POST", "PATCH"],
-    url: str,
-    body: Mapping[str, Any],
-    *,
-    passes: frozenset[int] = frozenset(),
-) -> Request:
-    return Request(name=name, method=method, url=url, json=dict(body), passes=passes)

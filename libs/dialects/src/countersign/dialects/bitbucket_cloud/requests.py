@@ -3,12 +3,11 @@
 Source: https://developer.atlassian.com/cloud/bitbucket/rest/
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final
 from urllib.parse import quote
 
 from countersign.contracts.errors import Rejected
-from countersign.dialects.exchange import Request
+from countersign.dialects.exchange import Request, get, send
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import NewCommit, Place
 from countersign.dialects.repositories.multipart import Part, form_of, is_name, text_part
@@ -27,23 +26,23 @@ _ENTRY: Final = "type,path,size,attributes"
 
 def user() -> Request:
     """Ask whose token it is; one of a repository or workspace is nobody's."""
-    return _get("ask whose token it is", "/user", frozenset({403}))
+    return get("ask whose token it is", "/user", frozenset({403}))
 
 
 def repository(place: Place) -> Request:
-    return _get("read the repository", path_of(place))
+    return get("read the repository", path_of(place))
 
 
 def permission(place: Place) -> Request:
     """Ask what the token's owner may do; a token without that scope is not told."""
     query = quote(f'repository.full_name="{_in_quotes(place.name)}"', safe="")
     url = f"/user/workspaces/{quote(place.owner, safe='')}/permissions/repositories?q={query}"
-    return _get("ask for the role", url, _MAY_BE_KEPT)
+    return get("ask for the role", url, _MAY_BE_KEPT)
 
 
 def branch(place: Place, name: str) -> Request:
     url = f"{path_of(place)}/refs/branches/{quote(name, safe='/')}"
-    return _get("read a branch", url, NOT_FOUND)
+    return get("read a branch", url, NOT_FOUND)
 
 
 def tree(place: Place, *, commit: str, path: str, after: str = "") -> Request:
@@ -52,22 +51,21 @@ def tree(place: Place, *, commit: str, path: str, after: str = "") -> Request:
     fields = ",".join(f"values.{name}" for name in _ENTRY.split(","))
     query = f"max_depth={DEPTH}&pagelen={PER_PAGE}&fields={fields},next{_page(after)}"
     url = f"{path_of(place)}/src/{commit}/{folder}?{query}"
-    return _get("list files", url, NOT_FOUND)
+    return get("list files", url, NOT_FOUND)
 
 
 def entry(place: Place, *, commit: str, path: str) -> Request:
     """Ask what a path is: its size and its mode."""
     url = f"{_file(place, commit, path)}?format=meta&fields={_ENTRY}"
-    return _get("look at a file", url, NOT_FOUND)
+    return get("look at a file", url, NOT_FOUND)
 
 
 def file(place: Place, *, commit: str, path: str, bytes_max: int) -> Request:
-    return Request(
-        name="read a file",
-        method="GET",
-        url=_file(place, commit, path),
+    return get(
+        "read a file",
+        _file(place, commit, path),
+        NOT_FOUND,
         accept="*/*",
-        passes=NOT_FOUND,
         body_bytes_max=bytes_max,
         cuts=True,
     )
@@ -113,19 +111,19 @@ def commit(place: Place, new: NewCommit) -> Request:
 
 def named(place: Place, commit: str) -> Request:
     """Ask for a commit by the beginning of its name."""
-    return _get("read a commit", f"{path_of(place)}/commit/{quote(commit, safe='')}", NOT_FOUND)
+    return get("read a commit", f"{path_of(place)}/commit/{quote(commit, safe='')}", NOT_FOUND)
 
 
 def commits(place: Place, *, commit: str, base: str, after: str = "") -> Request:
     """List what a commit has and the base has not, newest first."""
     query = f"exclude={base}&pagelen={PER_PAGE}{_page(after)}"
-    return _get("compare commits", f"{path_of(place)}/commits/{commit}?{query}")
+    return get("compare commits", f"{path_of(place)}/commits/{commit}?{query}")
 
 
 def differences(place: Place, *, commit: str, base: str, after: str = "") -> Request:
     """List the files that a commit changes since it left the base."""
     query = f"topic=true&pagelen={PER_PAGE}{_page(after)}"
-    return _get("compare files", f"{path_of(place)}/diffstat/{commit}..{base}?{query}")
+    return get("compare files", f"{path_of(place)}/diffstat/{commit}..{base}?{query}")
 
 
 def pulls(place: Place, *, head_branch: str = "", after: str = "") -> Request:
@@ -138,11 +136,11 @@ def pulls(place: Place, *, head_branch: str = "", after: str = "") -> Request:
     asked += f' AND source.branch.name="{_in_quotes(head_branch)}"' if head_branch else ""
     query = "&".join(f"state={state}" for state in states)
     query += f"&q={quote(asked, safe='')}&sort=-created_on&pagelen={PULLS_PER_PAGE}{_page(after)}"
-    return _get("list pull requests", f"{path_of(place)}/pullrequests?{query}")
+    return get("list pull requests", f"{path_of(place)}/pullrequests?{query}")
 
 
 def pull(place: Place, number: int) -> Request:
-    return _get("read the pull request", _pull(place, number), NOT_FOUND)
+    return get("read the pull request", _pull(place, number), NOT_FOUND)
 
 
 def open_pull(place: Place, *, head: str, text: PullText) -> Request:
@@ -155,7 +153,7 @@ def open_pull(place: Place, *, head: str, text: PullText) -> Request:
         "draft": text.draft,
     }
     url = f"{path_of(place)}/pullrequests"
-    return _send("open the pull request", "POST", url, body, passes=frozenset({400}))
+    return send("open the pull request", "POST", url, body, passes=frozenset({400}))
 
 
 def decline(place: Place, number: int) -> Request:
@@ -166,7 +164,7 @@ def decline(place: Place, number: int) -> Request:
 
 def comment(place: Place, number: int, text: str) -> Request:
     url = f"{_pull(place, number)}/comments"
-    return _send("comment", "POST", url, {"content": {"raw": text}}, passes=frozenset())
+    return send("comment", "POST", url, {"content": {"raw": text}}, passes=frozenset())
 
 
 def path_of(place: Place) -> str:
@@ -187,18 +185,3 @@ def _page(after: str) -> str:
 
 def _in_quotes(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _get(name: str, url: str, passes: frozenset[int] = frozenset()) -> Request:
-    return Request(name=name, method="GET", url=url, passes=passes)
-
-
-def _send(
-    name: str,
-    method: Literal["POST", "PUT"],
-    url: str,
-    body: Mapping[str, Any],
-    *,
-    passes: frozenset[int],
-) -> Request:
-    return Request(name=name, method=method, url=url, json=dict(body), passes=passes)

@@ -4,10 +4,10 @@ Source: https://developer.atlassian.com/server/bitbucket/rest/
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final
 from urllib.parse import quote, urlencode
 
-from countersign.dialects.exchange import Request
+from countersign.dialects.exchange import Request, get, send
 from countersign.dialects.repositories.contents import NewCommit, Place
 from countersign.dialects.repositories.multipart import Part, form_of, text_part
 from countersign.dialects.repositories.pulls import PullText
@@ -25,7 +25,7 @@ _REFUSED: Final = frozenset({400, 403, 404, 409})
 
 def anything() -> Request:
     """Ask for something that is for people who are signed in; the answer's headers tell who is."""
-    return _get("ask whose token it is", f"/api/latest/users?{_query(limit=1)}")
+    return get("ask whose token it is", f"/api/latest/users?{_query(limit=1)}")
 
 
 def users(name: str, *, writing_to: Place | None = None) -> Request:
@@ -43,45 +43,44 @@ def users(name: str, *, writing_to: Place | None = None) -> Request:
             "permission.1.projectKey": writing_to.owner,
             "permission.1.repositorySlug": writing_to.repository,
         }
-    return _get("ask for the account", f"/api/latest/users?{_query(**asked)}")
+    return get("ask for the account", f"/api/latest/users?{_query(**asked)}")
 
 
 def repository(place: Place) -> Request:
-    return _get("read the repository", path_of(place))
+    return get("read the repository", path_of(place))
 
 
 def branch(place: Place, name: str) -> Request:
     """Read a branch's newest commit; a branch itself is listed without its date."""
     query = _query(until=f"{HEADS}{name}", limit=1)
-    return _get("read a branch", f"{path_of(place)}/commits?{query}", _NOT_THERE)
+    return get("read a branch", f"{path_of(place)}/commits?{query}", _NOT_THERE)
 
 
 def make_branch(place: Place, name: str, *, start: str) -> Request:
     body = {"name": name, "startPoint": start}
-    return _send("make the branch", "POST", f"{path_of(place)}/branches", body, passes=_REFUSED)
+    return send("make the branch", "POST", f"{path_of(place)}/branches", body, passes=_REFUSED)
 
 
 def drop_branch(place: Place, name: str, *, tip: str) -> Request:
     """Delete a branch as long as that is its newest commit."""
     body = {"name": f"{HEADS}{name}", "endPoint": tip}
     url = f"/branch-utils/latest{_place(place)}/branches"
-    return _send("delete the branch", "DELETE", url, body, passes=_REFUSED)
+    return send("delete the branch", "DELETE", url, body, passes=_REFUSED)
 
 
 def folder(place: Place, *, commit: str, path: str, start: int = 0) -> Request:
     """List a folder without what is in those below it. There may be no such folder."""
     query = _query(at=commit, start=start, limit=ENTRIES_PER_PAGE)
     below = f"/{quote(path, safe='/')}" if path else ""
-    return _get("list files", f"{path_of(place)}/browse{below}?{query}", _NO_FILE)
+    return get("list files", f"{path_of(place)}/browse{below}?{query}", _NO_FILE)
 
 
 def file(place: Place, *, commit: str, path: str, bytes_max: int) -> Request:
-    return Request(
-        name="read a file",
-        method="GET",
-        url=f"{path_of(place)}/raw/{quote(path, safe='/')}?{_query(at=commit)}",
+    return get(
+        "read a file",
+        f"{path_of(place)}/raw/{quote(path, safe='/')}?{_query(at=commit)}",
+        _NO_FILE,
         accept="*/*",
-        passes=_NO_FILE,
         body_bytes_max=bytes_max,
         cuts=True,
     )
@@ -119,13 +118,13 @@ def commit(place: Place, new: NewCommit, path: str, *, branch: str, parent: str)
 def commits(place: Place, *, commit: str, base: str, start: int = 0) -> Request:
     """List what a commit has and the base has not, newest first."""
     asked: dict[str, str | int] = {"from": commit, "to": base, "start": start, "limit": PER_PAGE}
-    return _get("compare commits", f"{path_of(place)}/compare/commits?{_query(**asked)}")
+    return get("compare commits", f"{path_of(place)}/compare/commits?{_query(**asked)}")
 
 
 def changes(place: Place, *, commit: str, since: str, start: int = 0) -> Request:
     """List the files in which two commits differ."""
     query = _query(since=since, withComments="false", start=start, limit=PER_PAGE)
-    return _get("compare files", f"{path_of(place)}/commits/{commit}/changes?{query}")
+    return get("compare files", f"{path_of(place)}/commits/{commit}/changes?{query}")
 
 
 def pulls_from(place: Place, head_branch: str, *, start: int = 0) -> Request:
@@ -141,18 +140,18 @@ def open_pulls(place: Place, *, start: int = 0) -> Request:
 
 
 def pull(place: Place, number: int) -> Request:
-    return _get("read the pull request", _pull(place, number), _NOT_THERE)
+    return get("read the pull request", _pull(place, number), _NOT_THERE)
 
 
 def mergeability(place: Place, number: int) -> Request:
     """Ask if it can be merged; one that is over cannot be asked."""
-    return _get("ask if it can be merged", f"{_pull(place, number)}/merge", _REFUSED)
+    return get("ask if it can be merged", f"{_pull(place, number)}/merge", _REFUSED)
 
 
 def activities(place: Place, number: int) -> Request:
     """List what was done to it, newest first."""
     url = f"{_pull(place, number)}/activities?{_query(limit=PER_PAGE)}"
-    return _get("ask who ended it", url, _NOT_THERE)
+    return get("ask who ended it", url, _NOT_THERE)
 
 
 def open_pull(place: Place, *, head: str, text: PullText) -> Request:
@@ -164,24 +163,24 @@ def open_pull(place: Place, *, head: str, text: PullText) -> Request:
         "toRef": {"id": f"{HEADS}{place.base_branch}", "repository": here},
     }
     url = f"{path_of(place)}/pull-requests"
-    return _send("open the pull request", "POST", url, body, passes=frozenset({400, 409}))
+    return send("open the pull request", "POST", url, body, passes=frozenset({400, 409}))
 
 
 def decline(place: Place, number: int, *, version: int) -> Request:
     url = f"{_pull(place, number)}/decline?{_query(version=version)}"
-    return _send("close the pull request", "POST", url, {}, passes=frozenset({409}))
+    return send("close the pull request", "POST", url, {}, passes=frozenset({409}))
 
 
 def merge_when_checks_pass(place: Place, number: int, *, version: int) -> Request:
     """Set it to auto-merge as it is now. 403 is of a repository that does not allow that."""
     url = f"{_pull(place, number)}/merge?{_query(version=version)}"
     body = {"autoMerge": True, "version": version}
-    return _send("enable auto-merge", "POST", url, body, passes=frozenset({403, 404, 409}))
+    return send("enable auto-merge", "POST", url, body, passes=frozenset({403, 404, 409}))
 
 
 def comment(place: Place, number: int, text: str) -> Request:
     body = {"text": text}
-    return _send("comment", "POST", f"{_pull(place, number)}/comments", body, passes=frozenset())
+    return send("comment", "POST", f"{_pull(place, number)}/comments", body, passes=frozenset())
 
 
 def path_of(place: Place) -> str:
@@ -198,23 +197,8 @@ def _pull(place: Place, number: int) -> str:
 
 def _pulls(place: Place, asked: Mapping[str, str], start: int) -> Request:
     query = _query(**asked, order="NEWEST", start=start, limit=PER_PAGE)
-    return _get("list pull requests", f"{path_of(place)}/pull-requests?{query}")
+    return get("list pull requests", f"{path_of(place)}/pull-requests?{query}")
 
 
 def _query(**asked: str | int) -> str:
     return urlencode(asked, quote_via=quote, safe="")
-
-
-def _get(name: str, url: str, passes: frozenset[int] = frozenset()) -> Request:
-    return Request(name=name, method="GET", url=url, passes=passes)
-
-
-def _send(
-    name: str,
-    method: Literal["POST", "DELETE"],
-    url: str,
-    body: Mapping[str, Any],
-    *,
-    passes: frozenset[int],
-) -> Request:
-    return Request(name=name, method=method, url=url, json=dict(body), passes=passes)

@@ -5,10 +5,10 @@ Source: https://docs.gitea.com/api and https://codeberg.org/api/swagger
 
 import base64
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
-from countersign.dialects.exchange import Request
+from countersign.dialects.exchange import Request, get, send
 from countersign.dialects.repositories.contents import NewCommit, Place
 from countersign.dialects.repositories.pulls import PullText
 
@@ -25,21 +25,21 @@ NO_OBJECT: Final = frozenset({400, 404})
 
 
 def user() -> Request:
-    return _get("ask whose token it is", "/user", passes=frozenset({403}))
+    return get("ask whose token it is", "/user", passes=frozenset({403}))
 
 
 def repository(place: Place) -> Request:
-    return _get("read the repository", _path(place))
+    return get("read the repository", _path(place))
 
 
 def branch(place: Place, name: str) -> Request:
-    return _get("read a branch", f"{_path(place)}/branches/{quote(name, safe='')}", NOT_FOUND)
+    return get("read a branch", f"{_path(place)}/branches/{quote(name, safe='')}", NOT_FOUND)
 
 
 def pull_of_branch(place: Place, head_branch: str) -> Request:
     """The oldest pull request of a branch to our base, whatever its state."""
     base, head = quote(place.base_branch, safe=""), quote(head_branch, safe="")
-    return _get("find the pull request", f"{_path(place)}/pulls/{base}/{head}", NOT_FOUND)
+    return get("find the pull request", f"{_path(place)}/pulls/{base}/{head}", NOT_FOUND)
 
 
 def pulls(place: Place, *, state: str, page: int) -> Request:
@@ -49,19 +49,17 @@ def pulls(place: Place, *, state: str, page: int) -> Request:
     """
     query = f"state={state}&limit={PULLS_PER_PAGE}&page={page}"
     base = quote(place.base_branch, safe="")
-    return _get(
-        "list pull requests", f"{_path(place)}/pulls?{query}&base_branch={base}&base={base}"
-    )
+    return get("list pull requests", f"{_path(place)}/pulls?{query}&base_branch={base}&base={base}")
 
 
 def pull(place: Place, number: int) -> Request:
-    return _get("read the pull request", f"{_path(place)}/pulls/{number}", NOT_FOUND)
+    return get("read the pull request", f"{_path(place)}/pulls/{number}", NOT_FOUND)
 
 
 def tree(place: Place, *, object_id: str, recursive: bool, page: int) -> Request:
     """List what is at a branch or commit, or in a folder by its own id."""
     query = f"per_page={ENTRIES_PER_PAGE}&page={page}" + ("&recursive=true" if recursive else "")
-    return _get(
+    return get(
         "list files",
         f"{_path(place)}/git/trees/{quote(object_id, safe='')}?{query}",
         NO_OBJECT,
@@ -70,7 +68,7 @@ def tree(place: Place, *, object_id: str, recursive: bool, page: int) -> Request
 
 
 def blob(place: Place, object_id: str) -> Request:
-    return _get(
+    return get(
         "read a file",
         f"{_path(place)}/git/blobs/{quote(object_id, safe='')}",
         NO_OBJECT,
@@ -79,7 +77,7 @@ def blob(place: Place, object_id: str) -> Request:
 
 
 def file(place: Place, *, path: str, ref: str) -> Request:
-    return _get(
+    return get(
         "read a file",
         f"{_path(place)}/contents/{quote(path, safe='/')}?ref={quote(ref, safe='')}",
         NO_OBJECT,
@@ -89,7 +87,7 @@ def file(place: Place, *, path: str, ref: str) -> Request:
 
 def compare(place: Place, commit: str) -> Request:
     span = f"{quote(place.base_branch, safe='')}...{quote(commit, safe='')}"
-    return _get("compare commits", f"{_path(place)}/compare/{span}", body_bytes_max=TREE_BYTES_MAX)
+    return get("compare commits", f"{_path(place)}/compare/{span}", body_bytes_max=TREE_BYTES_MAX)
 
 
 def commit(place: Place, new: NewCommit) -> Request:
@@ -107,7 +105,7 @@ def commit(place: Place, new: NewCommit) -> Request:
         }
         for path, file in sorted(new.files.items())
     ]
-    return _send(
+    return send(
         "commit",
         "POST",
         f"{_path(place)}/contents",
@@ -122,7 +120,7 @@ def commit(place: Place, new: NewCommit) -> Request:
 
 
 def open_pull(place: Place, *, head: str, text: PullText) -> Request:
-    return _send(
+    return send(
         "open the pull request",
         "POST",
         f"{_path(place)}/pulls",
@@ -138,7 +136,7 @@ def open_pull(place: Place, *, head: str, text: PullText) -> Request:
 
 
 def edit_pull(place: Place, number: int, changes: Mapping[str, str]) -> Request:
-    return _send(
+    return send(
         "edit the pull request",
         "PATCH",
         f"{_path(place)}/pulls/{number}",
@@ -150,7 +148,7 @@ def edit_pull(place: Place, number: int, changes: Mapping[str, str]) -> Request:
 def statuses(place: Place, commit: str) -> Request:
     """Ask for the newest state of each check of a commit; what is beyond a page nobody requires."""
     url = f"{_path(place)}/commits/{quote(commit, safe='')}/status?limit={PULLS_PER_PAGE}"
-    return _get("read the checks", url, NOT_FOUND)
+    return get("read the checks", url, NOT_FOUND)
 
 
 def merge_when_checks_succeed(place: Place, number: int, *, commit: str, style: str) -> Request:
@@ -167,12 +165,12 @@ def merge_when_checks_succeed(place: Place, number: int, *, commit: str, style: 
         "force_merge": False,
     }
     url = f"{_path(place)}/pulls/{number}/merge"
-    return _send("enable auto-merge", "POST", url, body, passes=frozenset({403, 404, 405, 409}))
+    return send("enable auto-merge", "POST", url, body, passes=frozenset({403, 404, 405, 409}))
 
 
 def comment(place: Place, number: int, text: str) -> Request:
     """It takes the scope `write:issue`, which a delegated token has not."""
-    return _send(
+    return send(
         "comment",
         "POST",
         f"{_path(place)}/issues/{number}/comments",
@@ -183,11 +181,3 @@ def comment(place: Place, number: int, text: str) -> Request:
 
 def _path(place: Place) -> str:
     return f"/repos/{quote(place.owner, safe='')}/{quote(place.repository, safe='')}"
-
-
-def _get(name: str, url: str, passes: frozenset[int] = frozenset(), **limits: Any) -> Request:
-    return Request(name=name, method="GET", url=url, passes=passes, **limits)
-
-
-def _send(name: str, method: Any, url: str, body: Any, *, passes: frozenset[int]) -> Request:
-    return Request(name=name, method=method, url=url, json=body, passes=passes)

@@ -4,11 +4,10 @@ Source: https://docs.gitlab.com/api/rest/
 """
 
 import base64
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final
 from urllib.parse import quote
 
-from countersign.dialects.exchange import Request
+from countersign.dialects.exchange import Request, get, send
 from countersign.dialects.repositories.contents import NewCommit, Place
 from countersign.dialects.repositories.pulls import PullText
 
@@ -22,16 +21,16 @@ _FORBIDDEN: Final = frozenset({403})
 
 def user() -> Request:
     """A token of the scope `api` may ask; one for the repository alone may not."""
-    return _get("ask whose token it is", "/user", _FORBIDDEN)
+    return get("ask whose token it is", "/user", _FORBIDDEN)
 
 
 def project(place: Place) -> Request:
-    return _get("read the repository", path_of(place))
+    return get("read the repository", path_of(place))
 
 
 def project_of(number: str) -> Request:
     """Read a project by its id, which survives a renaming."""
-    return _get("read the repository", f"/projects/{number}")
+    return get("read the repository", f"/projects/{number}")
 
 
 def member(place: Place, user_id: str) -> Request:
@@ -39,12 +38,12 @@ def member(place: Place, user_id: str) -> Request:
 
     Source: https://docs.gitlab.com/api/project_members/#get-a-member-of-a-project-including-inherited-and-invited-members
     """
-    return _get("ask for the role", f"{path_of(place)}/members/all/{user_id}", NOT_FOUND)
+    return get("ask for the role", f"{path_of(place)}/members/all/{user_id}", NOT_FOUND)
 
 
 def branch(place: Place, name: str) -> Request:
     url = f"{path_of(place)}/repository/branches/{quote(name, safe='')}"
-    return _get("read a branch", url, NOT_FOUND)
+    return get("read a branch", url, NOT_FOUND)
 
 
 def tree(place: Place, *, commit: str, path: str, recursive: bool, page: int = 1) -> Request:
@@ -55,7 +54,7 @@ def tree(place: Place, *, commit: str, path: str, recursive: bool, page: int = 1
     query = f"ref={commit}&per_page={PER_PAGE}&page={page}"
     query += f"&path={quote(path, safe='')}" if path else ""
     query += "&recursive=true" if recursive else ""
-    return _get("list files", f"{path_of(place)}/repository/tree?{query}", NOT_FOUND)
+    return get("list files", f"{path_of(place)}/repository/tree?{query}", NOT_FOUND)
 
 
 def file(place: Place, *, path: str, ref: str, bytes_max: int) -> Request:
@@ -63,11 +62,10 @@ def file(place: Place, *, path: str, ref: str, bytes_max: int) -> Request:
 
     Source: https://docs.gitlab.com/api/repository_files/#retrieve-a-file-from-a-repository
     """
-    return Request(
-        name="read a file",
-        method="GET",
-        url=f"{path_of(place)}/repository/files/{quote(path, safe='')}?ref={quote(ref, safe='')}",
-        passes=NOT_FOUND,
+    return get(
+        "read a file",
+        f"{path_of(place)}/repository/files/{quote(path, safe='')}?ref={quote(ref, safe='')}",
+        NOT_FOUND,
         # Base64, and a frame of names that are at most a few kilobytes each.
         body_bytes_max=bytes_max * 4 // 3 + 32 * 1024,
         cuts=True,
@@ -98,17 +96,15 @@ def commit(place: Place, new: NewCommit) -> Request:
         "stats": False,
     }
     url = f"{path_of(place)}/repository/commits"
-    return _send("commit", "POST", url, body, passes=frozenset({400, 403, 404}))
+    return send("commit", "POST", url, body, passes=frozenset({400, 403, 404}))
 
 
 def compare(place: Place, commit: str) -> Request:
     """Source: https://docs.gitlab.com/api/repositories/#compare-branches-tags-or-commits."""
     span = f"from={quote(place.base_branch, safe='')}&to={quote(commit, safe='')}"
-    return Request(
-        name="compare commits",
-        method="GET",
-        url=f"{path_of(place)}/repository/compare?{span}",
-        passes=frozenset(),
+    return get(
+        "compare commits",
+        f"{path_of(place)}/repository/compare?{span}",
         body_bytes_max=COMPARISON_BYTES_MAX,
     )
 
@@ -118,12 +114,12 @@ def pulls(place: Place, *, state: str, head_branch: str = "", page: int = 1) -> 
     query = f"state={state}&target_branch={quote(place.base_branch, safe='')}"
     query += f"&source_branch={quote(head_branch, safe='')}" if head_branch else ""
     query += f"&order_by=created_at&sort=desc&per_page={PER_PAGE}&page={page}"
-    return _get("list merge requests", f"{path_of(place)}/merge_requests?{query}")
+    return get("list merge requests", f"{path_of(place)}/merge_requests?{query}")
 
 
 def pull(place: Place, number: int) -> Request:
     url = f"{path_of(place)}/merge_requests/{number}"
-    return _get("read the merge request", url, NOT_FOUND)
+    return get("read the merge request", url, NOT_FOUND)
 
 
 def open_pull(place: Place, *, head: str, text: PullText) -> Request:
@@ -137,14 +133,14 @@ def open_pull(place: Place, *, head: str, text: PullText) -> Request:
     if text.labels:
         body["labels"] = list(text.labels)
     url = f"{path_of(place)}/merge_requests"
-    return _send("open the merge request", "POST", url, body, passes=frozenset({409, 422}))
+    return send("open the merge request", "POST", url, body, passes=frozenset({409, 422}))
 
 
 def close_pull(place: Place, number: int) -> Request:
     """A merged one stays as it is, and is answered so."""
     url = f"{path_of(place)}/merge_requests/{number}"
     body = {"state_event": "close"}
-    return _send("close the merge request", "PUT", url, body, passes=frozenset())
+    return send("close the merge request", "PUT", url, body, passes=frozenset())
 
 
 def merge_when_checks_pass(place: Place, number: int, *, commit: str) -> Request:
@@ -157,28 +153,13 @@ def merge_when_checks_pass(place: Place, number: int, *, commit: str) -> Request
     body = {"sha": commit, "auto_merge": True, "merge_when_pipeline_succeeds": True}
     # 401 is of who may not merge, whose token is good.
     refused = frozenset({401, 403, 404, 405, 406, 409, 422})
-    return _send("enable auto-merge", "PUT", url, body, passes=refused)
+    return send("enable auto-merge", "PUT", url, body, passes=refused)
 
 
 def comment(place: Place, number: int, text: str) -> Request:
     url = f"{path_of(place)}/merge_requests/{number}/notes"
-    return _send("comment", "POST", url, {"body": text}, passes=frozenset())
+    return send("comment", "POST", url, {"body": text}, passes=frozenset())
 
 
 def path_of(place: Place) -> str:
     return f"/projects/{quote(place.name, safe='')}"
-
-
-def _get(name: str, url: str, passes: frozenset[int] = frozenset()) -> Request:
-    return Request(name=name, method="GET", url=url, passes=passes)
-
-
-def _send(
-    name: str,
-    method: Literal["POST", "PUT"],
-    url: str,
-    body: Mapping[str, Any],
-    *,
-    passes: frozenset[int],
-) -> Request:
-    return Request(name=name, method=method, url=url, json=dict(body), passes=passes)
