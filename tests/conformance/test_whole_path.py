@@ -59,7 +59,7 @@ async def test_forge_merges_what_its_approver_opened_where_the_pipeline_wants_th
     event = await site.next(m.PromotionRequested)
     done = await site.consent(event)
     assert done.problem is None, done.problem
-    await site.next(m.PullRequestOpened)
+    told = await site.next(m.PullRequestOpened)
     await site.next(m.ApprovalRevoked)
     opened = site.pull_of(DELEGATED)
     waiting = (opened.state, opened.auto_merge_by)
@@ -68,6 +68,7 @@ async def test_forge_merges_what_its_approver_opened_where_the_pipeline_wants_th
     await site.next(m.PromotionCompleted)
 
     assert event.auto_merge is m.AutoMerge.WANTED
+    assert told.auto_merge is m.AutoMergeAnswer.ACCEPTED
     assert waiting == ("open", "ada")
     assert (opened.ended_by, opened.merge_commit != "") == ("ada", True)
 

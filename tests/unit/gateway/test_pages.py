@@ -15,6 +15,7 @@ from countersign.contracts.errors import Retryable
 from countersign.contracts.forge_list import ForgeList
 from countersign.contracts.messages import (
     ApproveRequest,
+    AutoMergeAnswer,
     BeginRequest,
     BeginResponse,
     CompleteRequest,
@@ -648,3 +649,35 @@ def test_page_and_everything_it_loads_weigh_little() -> None:
     static = Scene().static
 
     assert sum(len(f.compressed) for f in static.by_name.values()) < 40_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (AutoMergeAnswer.UNSPECIFIED, ""),
+        (AutoMergeAnswer.ACCEPTED, ", to be merged by itself once its checks pass"),
+        (AutoMergeAnswer.REFUSED, "; the forge does not merge it by itself, so a person does"),
+    ],
+)
+async def test_past_of_a_promotion_says_what_the_forge_answered_about_merging(
+    answer: AutoMergeAnswer, words: str
+) -> None:
+    scene, pipeline = Scene(), Pipeline("checkout")
+    promotion = pipeline.promotion("prod", "6.9.0", current="6.8.4")
+    *before, _, after = promotion.to_open(41)
+    opened = promotion.opened(41).model_copy(update={"auto_merge": answer})
+    scene.tell(
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", "6.8.4", gate=GateState.PENDING),
+        ),
+        *before,
+        opened,
+        after,
+    )
+
+    async with browser(scene) as client:
+        html = (await client.get("/p/shop/checkout")).text
+
+    (said,) = set(re.findall(r"pull request #41 opened([^<]*)", html))
+    assert said.strip() == words

@@ -12,6 +12,7 @@ import countersign.gateway
 from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.messages import (
     EVENTS,
+    AutoMergeAnswer,
     CredentialMode,
     EnvironmentCondition,
     FailureDetail,
@@ -61,6 +62,7 @@ TABLES: list[tuple[str, Any, Any]] = [
     ("chips", boards.LABELS, Show),
     ("conditions", model.CONDITION_LOOKS, EnvironmentCondition),
     ("steps", moments.STEP_NAMES, OpeningStep),
+    ("who merges", moments.MERGING_WORDS, AutoMergeAnswer),
     ("fixes", fixes.BY_REASON, FailureReason),
     ("details", fixes.BY_DETAIL, FailureDetail),
     ("kinds", risks.KIND_WORDS, TokenKind),

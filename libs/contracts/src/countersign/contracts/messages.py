@@ -211,6 +211,12 @@ class OpeningStep(ProtoEnum):
     OPENING = "OPENING_STEP_OPENING"
 
 
+class AutoMergeAnswer(ProtoEnum):
+    UNSPECIFIED = "AUTO_MERGE_ANSWER_UNSPECIFIED"
+    ACCEPTED = "AUTO_MERGE_ANSWER_ACCEPTED"
+    REFUSED = "AUTO_MERGE_ANSWER_REFUSED"
+
+
 class FailureDetail(ProtoEnum):
     UNSPECIFIED = "FAILURE_DETAIL_UNSPECIFIED"
     BRANCH_MISSING = "FAILURE_DETAIL_BRANCH_MISSING"
@@ -894,6 +900,8 @@ class PullRequestOpened(Message):
     opened_at: Timestamp | None = Field(alias="openedAt", default=None)
     found: bool = False
     """It was there already, from an earlier delivery of the same job."""
+    auto_merge: AutoMergeAnswer = Field(alias="autoMerge", default=AutoMergeAnswer.UNSPECIFIED)
+    """The forge's answer to whether it merges it by itself; nothing where it was not asked."""
 
 
 class PullRequestFailed(Message):

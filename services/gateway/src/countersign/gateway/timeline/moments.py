@@ -1,6 +1,6 @@
 """Moments in the life of a promotion, in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +13,7 @@ from countersign.contracts.messages import (
     ApprovalLost,
     ApprovalRejected,
     ApprovalRevoked,
+    AutoMergeAnswer,
     CredentialMode,
     ForgeUser,
     OpeningStep,
@@ -40,6 +41,12 @@ STEP_NAMES: Final = {
     OpeningStep.EDITING: "editing",
     OpeningStep.COMMITTING: "committing",
     OpeningStep.OPENING: "opening the pull request",
+}
+
+MERGING_WORDS: Final[Mapping[AutoMergeAnswer, str]] = {
+    AutoMergeAnswer.UNSPECIFIED: "",
+    AutoMergeAnswer.ACCEPTED: ", to be merged by itself once its checks pass",
+    AutoMergeAnswer.REFUSED: "; the forge does not merge it by itself, so a person does",
 }
 
 
@@ -96,9 +103,10 @@ def _revoked(e: ApprovalRevoked) -> tuple[str, str, str, datetime | None]:
 
 def _opened(e: PullRequestOpened) -> tuple[str, str, str, datetime | None]:
     who = name_of(e.author) or name_of(e.approver)
+    opened = f"pull request {pull_request_reference(e.pull_request)} opened"
     return (
         "opened",
-        f"pull request {pull_request_reference(e.pull_request)} opened",
+        f"{opened}{MERGING_WORDS[e.auto_merge]}",
         who,
         e.opened_at,
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.messages import AutoMergeAnswer
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import Place
 from countersign.dialects.repositories.interface import LookScope, Repository, View
@@ -24,8 +25,8 @@ MERGING_S: Final = 20.0
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def mark(job: OpenJob, pull: Pull, *, forge: Repository, sleep: Sleep) -> bool:
-    """Label what was opened, have the forge merge it by itself, and tell if it will.
+async def mark(job: OpenJob, pull: Pull, *, forge: Repository, sleep: Sleep) -> AutoMergeAnswer:
+    """Label what was opened, have the forge merge it by itself, and return its answer.
 
     It is open, whatever becomes of that: what the forge refuses is left to people. An earlier try
     may have died before it did this, so it is done again for a pull request that is found.
@@ -35,13 +36,13 @@ async def mark(job: OpenJob, pull: Pull, *, forge: Repository, sleep: Sleep) -> 
         with suppress(Rejected, Retryable):
             await forge.label(place, pull.number, labels=labels)
     if not job.merges_itself:
-        return False
+        return AutoMergeAnswer.UNSPECIFIED
     try:
         async with asyncio.timeout(MERGING_S):
             await merge_when_ready(place, pull, forge=forge, sleep=sleep)
     except (Rejected, Retryable, TimeoutError):
-        return False
-    return True
+        return AutoMergeAnswer.REFUSED
+    return AutoMergeAnswer.ACCEPTED
 
 
 async def merge_when_ready(place: Place, pull: Pull, *, forge: Repository, sleep: Sleep) -> None:

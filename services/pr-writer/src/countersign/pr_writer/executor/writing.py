@@ -105,9 +105,11 @@ class Writing:
         left = await self._remains.find(view, base)
         if left is not None and left.pull is not None:
             found = seen(left.pull, view, job, author=view.viewer)
+            outcome = Opened(pull=found, found=True, files=tuple(left.files))
             if left.pull.state is PullState.OPEN:
-                await mark(job, left.pull, forge=self._forge, sleep=self._sleep)
-            return Result(outcome=Opened(pull=found, found=True, files=tuple(left.files)))
+                answer = await mark(job, left.pull, forge=self._forge, sleep=self._sleep)
+                outcome = outcome.model_copy(update={"auto_merge": answer})
+            return Result(outcome=outcome)
         if job.opens_in_s > 0:
             message = f"an earlier try of branch {job.branch!r} may still open its pull request"
             raise Retryable(JobRefusal.IN_FLIGHT, message, after_s=job.opens_in_s + 1)
@@ -234,9 +236,9 @@ class Writing:
                 f"pull request {self._forge.reference(pull.number)} had a commit that is not "
                 "ours and was closed",
             )
-        await mark(job, pull, forge=self._forge, sleep=self._sleep)
         outcome = Opened(
             pull=seen(pull, view, job, author=view.viewer),
+            auto_merge=await mark(job, pull, forge=self._forge, sleep=self._sleep),
             files=tuple(files),
             learned=learned,
             closed=tuple(p.number for p in older),

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from countersign.contracts.messages import (
+    AutoMergeAnswer,
     FailureDetail,
     FailureReason,
     ForgeUser,
@@ -91,6 +92,7 @@ class Opened(BaseModel):
     pull: SeenPull
     found: bool = False
     files: tuple[str, ...] = ()
+    auto_merge: AutoMergeAnswer = AutoMergeAnswer.UNSPECIFIED
     # Numbers of older ones that were closed for it.
     closed: tuple[int, ...] = ()
     learned: Known = Known()

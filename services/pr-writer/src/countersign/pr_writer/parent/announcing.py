@@ -93,6 +93,7 @@ class Announcer:
             files=outcome.files,
             opened_at=self._clock(),
             found=outcome.found,
+            auto_merge=outcome.auto_merge,
         )
         await self._publisher.publish(event, message_id=fact_id(event))
         JOBS.labels(outcome="found" if outcome.found else "opened").inc()
