@@ -30,8 +30,8 @@ WHOLE_SYSTEM = {
     "system": ("tests/e2e/", "tests/browser/test_", "tests/integration/demo/"),
 }
 
-# They start real servers, and beside others on two cores such a test may be starved.
-REAL_SERVERS = ("tests/integration/", "tests/e2e/", "tests/browser/")
+# All others start servers and programs, and beside others on two cores such a test may be starved.
+PURE = ("tests/architecture/", "tests/laws/", "tests/unit/")
 
 
 def queue_of(nodeid: str) -> str:
@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: not queue_of(item.nodeid))
     for item in items:
         # Alone, a test fails at once; beside others it is tried again, and both tries are told.
-        if hasattr(config, "workerinput") and item.nodeid.startswith(REAL_SERVERS):
+        if hasattr(config, "workerinput") and not item.nodeid.startswith(PURE):
             item.add_marker(pytest.mark.flaky(reruns=1))
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.timeout(SHRINKING_S))
