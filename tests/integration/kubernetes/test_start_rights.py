@@ -7,7 +7,13 @@ from apiserver import ApiServer
 from doubles.service_accounts import make_account, settings_of
 from reference import ROOT
 
-from countersign.checks.cluster import RIGHTS, check_cluster, check_own_rights, of_accounts
+from countersign.checks.cluster import (
+    RIGHTS,
+    check_cluster,
+    check_own_rights,
+    of_accounts,
+    rights_in,
+)
 from countersign.checks.model import Fault, Finding, Subject
 from countersign.kube.access.http_api import HttpClusterApi, KubeSettings, cluster_api
 
@@ -71,6 +77,26 @@ async def test_watcher_of_one_namespace_needs_its_rights_in_that_alone(
     lacking = {one.name for one in there if one.fault is Fault.RIGHT_MISSING}
     assert lacking
     assert all(name.endswith(" in default") for name in lacking)
+
+
+async def test_command_asks_for_the_watcher_where_it_is_confined_to(
+    apiserver: ApiServer, admin: HttpClusterApi, namespace: str
+) -> None:
+    await make_account(admin, namespace, "countersign-watcher")
+    binding = CONFINED.format(namespace=namespace).replace("confined", "countersign-watcher")
+    apiserver.kubectl("apply", "-f", "-", stdin=binding)
+
+    async def lacking(*namespaces: str) -> set[str]:
+        async with cluster_api(apiserver.settings()) as api:
+            rights, ask = rights_in(namespaces), of_accounts(namespace)
+            found = [one async for one in check_cluster(api, ask=ask, rights=rights)]
+        return {one.name for one in found if one.subject is Subject.RIGHT and one.fault}
+
+    everywhere = await lacking()
+    here = await lacking(namespace)
+
+    assert any(name.startswith("countersign-watcher") for name in everywhere)
+    assert not any(name.startswith("countersign-watcher") for name in here)
 
 
 async def test_command_asks_for_the_rights_of_all_accounts(apiserver: ApiServer) -> None:

@@ -1,6 +1,6 @@
 """The cluster: the kinds that are watched, and the rights of each service's account."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -77,6 +77,14 @@ RIGHTS: Final = (
 )
 
 
+def rights_in(namespaces: Iterable[str]) -> Iterator[Right]:
+    """Yield the rights of all accounts; the watcher's in these namespaces, where there are any."""
+    confined = sorted(namespaces)
+    for right in RIGHTS:
+        where = confined if right.service == "watcher" else []
+        yield from (replace(right, namespace=name) for name in where or [""])
+
+
 async def check_own_rights(
     settings: KubeSettings, *, service: str, namespaces: Iterable[str] = ()
 ) -> AsyncIterator[Finding]:
@@ -85,13 +93,12 @@ async def check_own_rights(
     Args:
         settings: the cluster.
         service: whose rights.
-        namespaces: those that it is confined to; none means it is not.
+        namespaces: those that the watcher is confined to; none means it is not.
 
     """
     if not settings.in_use:
         return
-    own = [right for right in RIGHTS if right.service == service]
-    rights = [replace(right, namespace=name) for name in namespaces or ("",) for right in own]
+    rights = [right for right in rights_in(namespaces) if right.service == service]
     async with cluster_api(settings) as api:
         async for finding in check_cluster(
             api, ask=of_ourselves, kinds=_OWN_KINDS.get(service, ()), rights=rights

@@ -71,7 +71,7 @@ async def run(
                 check_own_rights,
                 settings.kube,
                 service=SERVICE,
-                namespaces=sorted(settings.only_namespaces),
+                namespaces=settings.only_namespaces,
             ),
         ),
         open_bus(bus_settings, service=SERVICE, health=health) as bus,

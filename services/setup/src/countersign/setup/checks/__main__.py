@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from countersign.checks.addresses import check_addresses
 from countersign.checks.bus import check_bus
-from countersign.checks.cluster import check_cluster, of_accounts
+from countersign.checks.cluster import check_cluster, of_accounts, rights_in
 from countersign.checks.forges import check_forge
 from countersign.checks.model import Finding
 from countersign.checks.provider import check_provider
@@ -83,8 +83,10 @@ async def findings(
     async for finding in check_bus(bus, user=TOPOLOGY, streams=STREAMS):
         yield finding
     if settings.kube.in_use:
+        rights = rights_in(settings.only_namespaces)
         async with cluster_api(settings.kube) as api:
-            async for finding in check_cluster(api, ask=of_accounts(settings.namespace)):
+            ask = of_accounts(settings.namespace)
+            async for finding in check_cluster(api, ask=ask, rights=rights):
                 yield finding
 
 

@@ -23,6 +23,15 @@ class CheckSettings(BaseSettings):
     namespace: str = Field(
         default="countersign", description="where the services and their accounts are"
     )
+    namespaces: str = Field(
+        default="",
+        description="namespaces, separated by commas, whose Pipelines the watcher reads; empty "
+        "means all",
+    )
     kube: KubeSettings = Field(
         default_factory=KubeSettings, description="the cluster that is asked for rights"
     )
+
+    @property
+    def only_namespaces(self) -> frozenset[str]:
+        return frozenset(part.strip() for part in self.namespaces.split(",")) - {""}
