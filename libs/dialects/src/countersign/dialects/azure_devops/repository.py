@@ -4,8 +4,7 @@ A promotion takes four rounds where the files that hold its markers are known: t
 whose ids it told, the commit on its new branch, the pull request.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from countersign.contracts.errors import Rejected
@@ -13,7 +12,7 @@ from countersign.dialects import shapes
 from countersign.dialects.azure_devops import answers, requests, words
 from countersign.dialects.azure_devops.files import entries_at, folders, list_tree, read_files
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import OK, Answer, Request, Token
+from countersign.dialects.exchange import OK, Answer, Token
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import (
     Comparison,
@@ -23,9 +22,15 @@ from countersign.dialects.repositories.contents import (
     TreeEntry,
 )
 from countersign.dialects.repositories.interface import LookScope, View
-from countersign.dialects.repositories.pull_questions import PullQuestions
+from countersign.dialects.repositories.paging import Paging
+from countersign.dialects.repositories.pull_questions import (
+    PullQuestions,
+    refuse_unopened,
+    too_many_pulls,
+    unrelated,
+)
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
-from countersign.dialects.repositories.questions import Wanted, asking_with
+from countersign.dialects.repositories.questions import Wanted, asking_with, read_at_s
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
 OPEN_PAGES_MAX: Final = 2
@@ -42,6 +47,15 @@ _PULLS: Final = PullQuestions(
     status_of=answers.status_of,
     called="pull request !{}",
 )
+
+
+def _skip(pages: Sequence[Answer]) -> int | None:
+    """Return how many to leave out next; a page that is not full is the last."""
+    is_last = len(answers.values_in(pages[-1])) < requests.PER_PAGE
+    return None if is_last else len(pages) * requests.PER_PAGE
+
+
+_PAGING: Final = Paging(after=_skip)
 
 
 class AzureDevOpsRepository:
@@ -79,18 +93,15 @@ class AzureDevOpsRepository:
         user, repository, base, head, of_branch, opened, *rest = first
         previous, rest = rest[: len(scope.pulls)], rest[len(scope.pulls) :]
         looked_at, files = rest[: len(paths)], rest[len(paths) :]
-        ours, is_all = yield from self._pages(
+        ours = yield from _PAGING.read(
+            self._ask,
             of_branch,
-            partial(requests.pulls, place, head_branch=scope.head_branch),
+            lambda skip: requests.pulls(place, head_branch=scope.head_branch, skip=skip),
             most=BRANCH_PAGES_MAX,
+            excess=too_many_pulls(scope.head_branch),
         )
-        if not is_all:
-            raise Rejected(
-                ForgeRefusal.LIMIT_EXCEEDED,
-                f"branch {scope.head_branch!r} has too many pull requests",
-            )
-        listed, _ = yield from self._pages(
-            opened, partial(requests.pulls, place), most=OPEN_PAGES_MAX
+        listed = yield from _PAGING.read(
+            self._ask, opened, lambda skip: requests.pulls(place, skip=skip), most=OPEN_PAGES_MAX
         )
         with shapes.reading("look at the repository"):
             tip, head_tip = answers.tip_in(base), answers.tip_in(head)
@@ -114,21 +125,8 @@ class AzureDevOpsRepository:
                 open_pulls=answers.pulls_in(listed),
                 folders=found,
                 files=_files_in(dict(zip(scope.files, files, strict=True))) if tip else {},
-                read_at_s=repository.date_s
-                or max(t.committed_at_s if t else 0.0 for t in (tip, head_tip)),
+                read_at_s=read_at_s(repository, tip, head_tip),
             )
-
-    def _pages(
-        self, first: Answer, more: Callable[..., Request], *, most: int
-    ) -> Conversation[tuple[list[Answer], bool]]:
-        """Ask for what follows a page, and tell whether that was all."""
-        pages = [first]
-        while True:
-            with shapes.reading("read a page"):
-                is_last = len(answers.values_in(pages[-1])) < requests.PER_PAGE
-            if is_last or len(pages) == most:
-                return pages, is_last
-            pages += yield from self._ask(more(skip=len(pages) * requests.PER_PAGE))
 
     def list_tree(
         self, place: Place, *, commit: str, path: str
@@ -181,17 +179,8 @@ class AzureDevOpsRepository:
             yield from _PULLS.closed(self._ask, place, number)
         request = requests.open_pull(place, head=head, text=text)
         (answer,) = yield from self._ask(request)
-        if words.is_code(answer, words.PULL_EXISTS):
-            raise Rejected(
-                ForgeRefusal.PULL_EXISTS,
-                f"{place.name}: a pull request is open for branch {head!r}",
-            )
-        if answer.status not in _MADE:
-            raise Rejected(
-                ForgeRefusal.REFUSED,
-                f"{place.name}: the forge opened no pull request for branch {head!r}, and "
-                f"answered {answer.status}",
-            )
+        exists = words.is_code(answer, words.PULL_EXISTS)
+        refuse_unopened(answer, place, head=head, exists=exists)
         with shapes.reading(request.name):
             return answers.pull_of(answer.json())
 
@@ -212,9 +201,7 @@ class AzureDevOpsRepository:
                 skip = len(pages) * requests.PER_PAGE
                 pages += yield from self._ask(requests.differences(place, commit=commit, skip=skip))
             if not shapes.text_at(answer.json(), "commonCommit"):
-                raise Rejected(
-                    ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
-                )
+                raise unrelated(place, commit)
             compared = answers.comparison_in(pages, author=answers.pusher_in(pushed))
         return (yield from self._without_other_modes(place, compared, commit=commit))
 

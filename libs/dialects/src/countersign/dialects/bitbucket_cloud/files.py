@@ -1,34 +1,22 @@
 """Trees and files at Bitbucket Cloud, as conversations without I/O."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
 from countersign.dialects.bitbucket_cloud import answers, requests
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import OK, Answer, Request
-from countersign.dialects.refusals import ForgeRefusal
+from countersign.dialects.exchange import OK, Request
 from countersign.dialects.repositories.contents import File, Place, TreeEntry
+from countersign.dialects.repositories.paging import Paging
 from countersign.dialects.repositories.questions import Ask, Wanted, batches
 
 # One after the other, since each names the next: ten thousand files.
 PAGES_MAX: Final = 100
 
 
-def pages(
-    ask: Ask, first: Answer, more: Callable[[str], Request], *, most: int
-) -> Conversation[tuple[list[Answer], bool]]:
-    """Ask for what follows a page, and tell whether that was all."""
-    found = [first]
-    while len(found) < most:
-        with shapes.reading("read a page"):
-            after = answers.next_page(found[-1])
-        if not after:
-            return found, True
-        found += yield from ask(more(after))
-    with shapes.reading("read a page"):
-        return found, not answers.next_page(found[-1])
+# Each page names the next.
+PAGING: Final = Paging(after=lambda pages: answers.next_page(pages[-1]) or None)
 
 
 def list_tree(
@@ -40,13 +28,11 @@ def list_tree(
     (first,) = yield from ask(more(""))
     if first.status != OK:
         return None
-    listed, is_all = yield from pages(ask, first, more, most=PAGES_MAX)
-    if not is_all:
-        raise Rejected(
-            ForgeRefusal.LIMIT_EXCEEDED,
-            f"repository {place.name!r} has more than {PAGES_MAX * requests.PER_PAGE} files and "
-            "folders; set a path in the Pipeline's strategy",
-        )
+    excess = (
+        f"repository {place.name!r} has more than {PAGES_MAX * requests.PER_PAGE} files and "
+        "folders; set a path in the Pipeline's strategy"
+    )
+    listed = yield from PAGING.read(ask, first, more, most=PAGES_MAX, excess=excess)
     with shapes.reading("list files"):
         return answers.entries_in(listed)
 

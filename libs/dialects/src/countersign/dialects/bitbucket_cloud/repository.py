@@ -11,7 +11,7 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
 from countersign.dialects.bitbucket_cloud import answers, requests
-from countersign.dialects.bitbucket_cloud.files import list_tree, pages, read_files
+from countersign.dialects.bitbucket_cloud.files import PAGING, list_tree, read_files
 from countersign.dialects.bitbucket_cloud.words import COMMIT_REFUSALS
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import OK, Answer, Request, Token
@@ -26,9 +26,15 @@ from countersign.dialects.repositories.contents import (
     summaries_of,
 )
 from countersign.dialects.repositories.interface import LookScope, View
-from countersign.dialects.repositories.pull_questions import PullQuestions
+from countersign.dialects.repositories.paging import CHANGES_TOO_MUCH
+from countersign.dialects.repositories.pull_questions import (
+    PullQuestions,
+    refuse_unopened,
+    too_many_pulls,
+    unrelated,
+)
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
-from countersign.dialects.repositories.questions import Wanted, ask_in_order, asking_with
+from countersign.dialects.repositories.questions import Wanted, ask_in_order, asking_with, read_at_s
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
 OPEN_PAGES_MAX: Final = 4
@@ -70,18 +76,14 @@ class BitbucketCloudRepository:
             *(requests.pull(place, number) for number in scope.pulls),
         )
         user, repository, permission, base, head, of_branch, opened, *previous = first
-        ours, is_all = yield from pages(
+        ours = yield from PAGING.read(
             self._ask,
             of_branch,
             lambda after: requests.pulls(place, head_branch=scope.head_branch, after=after),
             most=BRANCH_PAGES_MAX,
+            excess=too_many_pulls(scope.head_branch),
         )
-        if not is_all:
-            raise Rejected(
-                ForgeRefusal.LIMIT_EXCEEDED,
-                f"branch {scope.head_branch!r} has too many pull requests",
-            )
-        listed, _ = yield from pages(
+        listed = yield from PAGING.read(
             self._ask,
             opened,
             lambda after: requests.pulls(place, after=after),
@@ -106,8 +108,7 @@ class BitbucketCloudRepository:
                 ),
                 previous=tuple(answers.pull_of(a.json()) for a in previous if a.status == OK),
                 open_pulls=tuple(_with_whole(p, head_tip) for p in answers.pulls_in(listed)),
-                read_at_s=repository.date_s
-                or max(t.committed_at_s if t else 0.0 for t in (tip, head_tip)),
+                read_at_s=read_at_s(repository, tip, head_tip),
             )
 
     def list_tree(
@@ -137,21 +138,13 @@ class BitbucketCloudRepository:
         """Look first: a second one for a branch would change the text of the one that is open."""
         (there,) = yield from self._ask(requests.pulls(place, head_branch=head))
         with shapes.reading("list pull requests"):
-            if answers.is_open_here(there):
-                raise Rejected(
-                    ForgeRefusal.PULL_EXISTS,
-                    f"{place.name}: a pull request is open for branch {head!r}",
-                )
+            exists = answers.is_open_here(there)
+        refuse_unopened(there, place, head=head, exists=exists)
         for number in replaces:
             yield from _PULLS.closed(self._ask, place, number)
         request = requests.open_pull(place, head=head, text=text)
         answer, branch = yield from ask_in_order(self._ask, request, requests.branch(place, head))
-        if answer.status != _CREATED:
-            raise Rejected(
-                ForgeRefusal.REFUSED,
-                f"{place.name}: the forge opened no pull request for branch {head!r}, and "
-                f"answered {answer.status}",
-            )
+        refuse_unopened(answer, place, head=head, exists=False)
         with shapes.reading(request.name):
             return _with_whole(answers.pull_of(answer.json()), answers.tip_in(branch))
 
@@ -172,9 +165,7 @@ class BitbucketCloudRepository:
         with shapes.reading("compare commits"):
             compared = answers.comparison_in(commits, differences, commit=commit)
         if not compared.fork_point:
-            raise Rejected(
-                ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
-            )
+            raise unrelated(place, commit)
         return (yield from self._without_other_modes(place, compared, commit=commit))
 
     def summaries(self, place: Place, *, old: str, new: str) -> Conversation[tuple[str, ...]]:
@@ -185,12 +176,15 @@ class BitbucketCloudRepository:
 
     def _all(self, page: Callable[..., Request]) -> Conversation[list[Answer]]:
         (first,) = yield from self._ask(page())
-        listed, is_all = yield from pages(
-            self._ask, first, lambda after: page(after=after), most=COMPARED_PAGES_MAX
+        return (
+            yield from PAGING.read(
+                self._ask,
+                first,
+                lambda after: page(after=after),
+                most=COMPARED_PAGES_MAX,
+                excess=CHANGES_TOO_MUCH,
+            )
         )
-        if not is_all:
-            raise Rejected(ForgeRefusal.LIMIT_EXCEEDED, "the branch changes too much to compare")
-        return listed
 
     def _without_other_modes(
         self, place: Place, compared: Comparison, *, commit: str

@@ -10,12 +10,13 @@ from typing import Final
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.dialects import shapes
 from countersign.dialects.bitbucket_server import answers, requests
-from countersign.dialects.bitbucket_server.files import pages
+from countersign.dialects.bitbucket_server.files import PAGING
 from countersign.dialects.bitbucket_server.words import COMMIT_REFUSALS, is_branch_there
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import OK, Answer
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import NewCommit, Place, Tip, blob_id
+from countersign.dialects.repositories.paging import CHANGES_TOO_MUCH
 from countersign.dialects.repositories.questions import Ask
 
 # Of commits and differences: a branch of ours has as many as files.
@@ -141,20 +142,15 @@ def changes(
 
     """
     (first,) = yield from ask(requests.changes(place, commit=commit, since=since))
-    listed, is_all = yield from pages(
+    listed = yield from PAGING.read(
         ask,
         first,
         lambda start: requests.changes(place, commit=commit, since=since, start=start),
         most=COMPARED_PAGES_MAX,
+        excess=CHANGES_TOO_MUCH,
     )
-    refuse_more(is_all=is_all)
     with shapes.reading("compare files"):
         return answers.changes_in(listed)
-
-
-def refuse_more(*, is_all: bool) -> None:
-    if not is_all:
-        raise Rejected(ForgeRefusal.LIMIT_EXCEEDED, "the branch changes too much to compare")
 
 
 def _tip(ask: Ask, place: Place, branch: str) -> Conversation[Tip | None]:

@@ -1,6 +1,6 @@
 """Pages, folders and files at Bitbucket Data Center, as conversations without I/O."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from countersign.contracts.errors import Rejected
@@ -17,23 +17,14 @@ from countersign.dialects.repositories.contents import (
     TreeEntry,
     folders_of,
 )
+from countersign.dialects.repositories.paging import Paging
 from countersign.dialects.repositories.questions import BATCH, Ask, Wanted, batches
 
 # A call for each folder, and for each further page of one.
 FOLDERS_MAX: Final = 3_000
 
 
-def pages(
-    ask: Ask, first: Answer, more: Callable[[int], Request], *, most: int
-) -> Conversation[tuple[list[Answer], bool]]:
-    """Ask for what follows a page, and tell whether that was all."""
-    found = [first]
-    while True:
-        with shapes.reading("read a page"):
-            start = answers.next_start(found[-1].json())
-        if start is None or len(found) >= most:
-            return found, start is None
-        found += yield from ask(more(start))
+PAGING: Final = Paging(after=lambda pages: answers.next_start(pages[-1].json()))
 
 
 def list_tree(

@@ -13,10 +13,10 @@ from countersign.dialects import shapes
 from countersign.dialects.bitbucket_server import answers, commits, requests
 from countersign.dialects.bitbucket_server.accounts import account_in, questions
 from countersign.dialects.bitbucket_server.files import (
+    PAGING,
     folder_questions,
     folders_in,
     list_tree,
-    pages,
     read_files,
 )
 from countersign.dialects.bitbucket_server.merging import merge_when_ready
@@ -33,8 +33,14 @@ from countersign.dialects.repositories.contents import (
     summaries_of,
 )
 from countersign.dialects.repositories.interface import LookScope, View
+from countersign.dialects.repositories.paging import CHANGES_TOO_MUCH
+from countersign.dialects.repositories.pull_questions import (
+    refuse_unopened,
+    too_many_pulls,
+    unrelated,
+)
 from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
-from countersign.dialects.repositories.questions import Wanted, asking_with, batches
+from countersign.dialects.repositories.questions import Wanted, asking_with, batches, read_at_s
 from countersign.dialects.shapes import Json
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
@@ -43,7 +49,6 @@ OPEN_PAGES_MAX: Final = 2
 BRANCH_PAGES_MAX: Final = 10
 # Of one branch; who ended older ones nobody asks.
 ENDED_MAX: Final = 16
-_CREATED: Final = 201
 
 
 class BitbucketServerRepository:
@@ -80,7 +85,7 @@ class BitbucketServerRepository:
             whose = account_in(told[: len(of_user)], name=name)
             folders = folders_in(dict(zip(of_folders, told[len(of_user) :], strict=True)), tip)
         ours = yield from self._ours(place, scope.head_branch, of_branch)
-        open_pages, _ = yield from pages(
+        open_pages = yield from PAGING.read(
             self._ask,
             opened,
             lambda start: requests.open_pulls(place, start=start),
@@ -111,22 +116,18 @@ class BitbucketServerRepository:
                     for n in answers.once(n for page in open_pages for n in answers.values_in(page))
                 ),
                 folders=folders,
-                read_at_s=repository.date_s
-                or max(t.committed_at_s if t else 0.0 for t in (tip, head_tip)),
+                read_at_s=read_at_s(repository, tip, head_tip),
             )
 
     def _ours(self, place: Place, branch: str, first: Answer) -> Conversation[list[Json]]:
         """All pull requests from our branch, whatever their state."""
-        found, is_all = yield from pages(
+        found = yield from PAGING.read(
             self._ask,
             first,
             lambda start: requests.pulls_from(place, branch, start=start),
             most=BRANCH_PAGES_MAX,
+            excess=too_many_pulls(branch),
         )
-        if not is_all:
-            raise Rejected(
-                ForgeRefusal.LIMIT_EXCEEDED, f"branch {branch!r} has too many pull requests"
-            )
         with shapes.reading("list pull requests"):
             return answers.once(n for page in found for n in answers.values_in(page))
 
@@ -158,15 +159,7 @@ class BitbucketServerRepository:
             yield from self._close(place, number)
         request = requests.open_pull(place, head=head, text=text)
         (answer,) = yield from self._ask(request)
-        if answer.status != _CREATED:
-            exists = is_duplicate(answer)
-            raise Rejected(
-                ForgeRefusal.PULL_EXISTS if exists else ForgeRefusal.REFUSED,
-                f"{place.name}: a pull request is open for branch {head!r}"
-                if exists
-                else f"{place.name}: the forge opened no pull request for branch {head!r}, and "
-                f"answered {answer.status}",
-            )
+        refuse_unopened(answer, place, head=head, exists=is_duplicate(answer))
         with shapes.reading(request.name):
             return answers.pull_of(answer.json())
 
@@ -176,21 +169,19 @@ class BitbucketServerRepository:
     def compare(self, place: Place, *, commit: str) -> Conversation[Comparison]:
         base = f"{requests.HEADS}{place.base_branch}"
         (first,) = yield from self._ask(requests.commits(place, commit=commit, base=base))
-        listed, is_all = yield from pages(
+        listed = yield from PAGING.read(
             self._ask,
             first,
             lambda start: requests.commits(place, commit=commit, base=base, start=start),
             most=commits.COMPARED_PAGES_MAX,
+            excess=CHANGES_TOO_MUCH,
         )
-        commits.refuse_more(is_all=is_all)
         with shapes.reading("compare commits"):
             ahead = [n for page in listed for n in answers.values_in(page)]
             fork_point = answers.fork_point_of(ahead, commit=commit)
             author = _author_of(ahead)
         if not fork_point:
-            raise Rejected(
-                ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
-            )
+            raise unrelated(place, commit)
         made = yield from commits.changes(self._ask, place, commit=commit, since=fork_point)
         modified = {change.paths[0] for change in made if change.modifies}
         changed = {path for change in made for path in change.paths}

@@ -18,6 +18,7 @@ from countersign.dialects.repositories.contents import (
 )
 from countersign.dialects.repositories.interface import View
 from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, Readiness
+from countersign.dialects.repositories.questions import read_at_s
 from countersign.dialects.shapes import Json, OddError
 
 _EXECUTABLE: Final = "100755"
@@ -51,11 +52,7 @@ def tip_in(answer: Answer) -> Tip | None:
 def view_of(
     answer: Answer, *, viewer: ForgeUser | None, base: Tip | None, head: Tip | None
 ) -> View:
-    """Return the view without what was listed besides.
-
-    Without a date of the answer it was read when our branch was last committed to: then nobody
-    counts as dead.
-    """
+    """Return the view without what was listed besides."""
     repository = answer.json()
     permissions = shapes.fields(repository, "permissions")
     return View(
@@ -67,7 +64,7 @@ def view_of(
         head=head,
         pulls=(),
         previous=(),
-        read_at_s=answer.date_s or max(t.committed_at_s if t else 0.0 for t in (base, head)),
+        read_at_s=read_at_s(answer, base, head),
     )
 
 

@@ -28,6 +28,7 @@ from countersign.dialects.repositories.contents import (
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.moves import moved, name_after
+from countersign.dialects.repositories.pull_questions import refuse_unopened, unrelated
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
 from countersign.dialects.repositories.questions import Wanted, asking_with
 from countersign.dialects.statuses import Redirected
@@ -184,11 +185,7 @@ class GiteaRepository:
             yield from self._close(place, number)
         request = requests.open_pull(place, head=head, text=text)
         (answer,) = yield from self._ask(request)
-        if answer.status == _EXISTS:
-            raise Rejected(
-                ForgeRefusal.PULL_EXISTS,
-                f"{place.name}: a pull request is open for branch {head!r}",
-            )
+        refuse_unopened(answer, place, head=head, exists=answer.status == _EXISTS)
         with shapes.reading(request.name):
             return answers.pull_of(answer.json())
 
@@ -203,9 +200,7 @@ class GiteaRepository:
             fork_point = answers.parents_of(commits[-1])[:1] if commits else (commit,)
             author = answers.user_of(shapes.part(commits[0], "author")) if commits else None
         if not fork_point:
-            raise Rejected(
-                ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
-            )
+            raise unrelated(place, commit)
         # The list of changed files in an answer does not tell a change of mode from one of bytes.
         before = yield from leaves(self._ask, place, fork_point[0])
         after = yield from leaves(self._ask, place, commit)

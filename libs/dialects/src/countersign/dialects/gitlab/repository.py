@@ -27,9 +27,15 @@ from countersign.dialects.repositories.contents import (
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.moves import moved, number_after
-from countersign.dialects.repositories.pull_questions import PullQuestions
+from countersign.dialects.repositories.paging import Paging
+from countersign.dialects.repositories.pull_questions import (
+    PullQuestions,
+    refuse_unopened,
+    too_many_pulls,
+    unrelated,
+)
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
-from countersign.dialects.repositories.questions import Wanted, asking_with
+from countersign.dialects.repositories.questions import Wanted, asking_with, read_at_s
 from countersign.dialects.statuses import Redirected
 
 # The newest two hundred; of older ones of ours the stream tells, where it was not lost.
@@ -46,6 +52,7 @@ _PULLS: Final = PullQuestions(
     status_of=answers.status_of,
     called="merge request !{}",
 )
+_PAGING: Final = Paging(after=lambda pages: answers.next_page(pages[-1]))
 
 
 class GitLabRepository:
@@ -86,14 +93,19 @@ class GitLabRepository:
         may_write = yield from self._may_write(
             place, project, viewer_id=viewer.id if viewer else ""
         )
-        pulls = yield from self._pages(
-            of_branch, place, pages_max=BRANCH_PAGES_MAX, head_branch=scope.head_branch
+        pulls = yield from _PAGING.read(
+            self._ask,
+            of_branch,
+            lambda n: requests.pulls(place, state="all", head_branch=scope.head_branch, page=n),
+            most=BRANCH_PAGES_MAX,
+            excess=too_many_pulls(scope.head_branch),
         )
-        if answers.next_page(pulls[-1]) is not None:
-            raise Rejected(
-                ForgeRefusal.LIMIT_EXCEEDED, f"branch {scope.head_branch!r} has too many requests"
-            )
-        open_pulls = yield from self._pages(opened, place, pages_max=OPEN_PAGES_MAX)
+        open_pulls = yield from _PAGING.read(
+            self._ask,
+            opened,
+            lambda n: requests.pulls(place, state="opened", page=n),
+            most=OPEN_PAGES_MAX,
+        )
         listed = yield from folders(self._ask, place, tip, scope.folders)
         with shapes.reading("look at the repository"):
             return View(
@@ -110,8 +122,7 @@ class GitLabRepository:
                 files=self._files_in(dict(zip(scope.files, files, strict=True)), tip.commit)
                 if tip
                 else {},
-                read_at_s=project.date_s
-                or max(t.committed_at_s if t else 0.0 for t in (tip, head_tip)),
+                read_at_s=read_at_s(project, tip, head_tip),
             )
 
     def _files_in(self, found: Mapping[str, Answer], commit: str) -> dict[str, File]:
@@ -157,16 +168,6 @@ class GitLabRepository:
                 to = shapes.text(project.json(), "path_with_namespace")
             raise moved(place, to) from elsewhere
 
-    def _pages(
-        self, first: Answer, place: Place, *, pages_max: int, head_branch: str = ""
-    ) -> Conversation[list[Answer]]:
-        pages = [first]
-        while len(pages) < pages_max and (page := answers.next_page(pages[-1])) is not None:
-            state = "all" if head_branch else "opened"
-            request = requests.pulls(place, state=state, head_branch=head_branch, page=page)
-            pages += yield from self._ask(request)
-        return pages
-
     def list_tree(
         self, place: Place, *, commit: str, path: str
     ) -> Conversation[tuple[TreeEntry, ...] | None]:
@@ -201,17 +202,8 @@ class GitLabRepository:
             yield from _PULLS.closed(self._ask, place, number)
         request = requests.open_pull(place, head=head, text=text)
         (answer,) = yield from self._ask(request)
-        if answer.status == _EXISTS:
-            raise Rejected(
-                ForgeRefusal.PULL_EXISTS,
-                f"{place.name}: a merge request is open for branch {head!r}",
-            )
-        if answer.status != _CREATED:
-            raise Rejected(
-                ForgeRefusal.REFUSED,
-                f"{place.name}: the forge opened no merge request for branch {head!r}, and "
-                f"answered {answer.status}",
-            )
+        exists = answer.status == _EXISTS
+        refuse_unopened(answer, place, head=head, exists=exists, called="merge request")
         with shapes.reading(request.name):
             return answers.pull_of(answer.json())
 
@@ -225,9 +217,7 @@ class GitLabRepository:
             viewer = user.json() if user.status == OK else None
             found = answers.comparison_in(answer, commit=commit, viewer=viewer)
         if not found.fork_point:
-            raise Rejected(
-                ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
-            )
+            raise unrelated(place, commit)
         return found
 
     def summaries(self, place: Place, *, old: str, new: str) -> Conversation[tuple[str, ...]]:

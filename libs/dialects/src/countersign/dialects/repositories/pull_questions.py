@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import OK, Request
+from countersign.dialects.exchange import OK, Answer, Request
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import Place
 from countersign.dialects.repositories.pulls import PullState, PullStatus
 from countersign.dialects.repositories.questions import Ask
 from countersign.dialects.shapes import Json
 
+_OPENED: Final = frozenset({200, 201})
 AboutPull = Callable[[Place, int], Request]
 
 
@@ -72,3 +74,35 @@ class PullQuestions:
         with shapes.reading(request.name):
             status = self.status_of(answer.json())
         return None if status.version == since else status
+
+
+def refuse_unopened(
+    answer: Answer, place: Place, *, head: str, exists: bool, called: str = "pull request"
+) -> None:
+    """Refuse an answer that opened none, of which the kind says if it means that one exists.
+
+    Raises:
+        Rejected: `pull_exists`, `refused`.
+
+    """
+    if exists:
+        raise Rejected(
+            ForgeRefusal.PULL_EXISTS, f"{place.name}: a {called} is open for branch {head!r}"
+        )
+    if answer.status not in _OPENED:
+        raise Rejected(
+            ForgeRefusal.REFUSED,
+            f"{place.name}: the forge opened no {called} for branch {head!r}, and answered "
+            f"{answer.status}",
+        )
+
+
+def unrelated(place: Place, commit: str) -> Rejected:
+    """Return the refusal of a commit that has no ancestor in common with the base."""
+    return Rejected(
+        ForgeRefusal.CONFLICT, f"{place.name}: {commit!r} has nothing in common with us"
+    )
+
+
+def too_many_pulls(branch: str) -> str:
+    return f"branch {branch!r} has too many pull requests"

@@ -6,7 +6,7 @@ from typing import Final, Protocol, TypeVar
 
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import Answer, Request, Sent, Token
-from countersign.dialects.repositories.contents import TreeEntry
+from countersign.dialects.repositories.contents import Tip, TreeEntry
 
 # Sent side by side: twice as many as the transport has connections.
 BATCH: Final = 16
@@ -51,3 +51,11 @@ def batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
     """Divide what there is to ask into what is sent side by side."""
     for start in range(0, len(items), BATCH):
         yield items[start : start + BATCH]
+
+
+def read_at_s(answer: Answer, *tips: Tip | None) -> float:
+    """Return when an answer was given, by the forge's clock.
+
+    Without a date it was when one of the branches was last committed to: then none counts as dead.
+    """
+    return answer.date_s or max(tip.committed_at_s if tip else 0.0 for tip in tips)
