@@ -20,10 +20,11 @@ from countersign.local.demo.seeding import seed
 START_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 40.0
 PIPELINES: Final = ("live", "plain", "refused", "denied", "first", "second", "keys", "stale")
-BY_CODE: Final = ("typed", "typed-plain")
+BY_CODE: Final = ("typed", "typed-plain", "typed-program")
 # One for each test: the forge remembers who has authorized the application.
 WRITERS: Final = {
     "barbara": "Barbara Liskov",
+    "dorothy": "Dorothy Vaughan",
     "edith": "Edith Clarke",
     "hedy": "Hedy Lamarr",
     "jean": "Jean Sammet",

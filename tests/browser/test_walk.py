@@ -6,6 +6,8 @@ import re
 import httpx2
 import pytest
 from browser.visiting import REFUSED, Visit, runs, track, visit
+from doubles import local_forge_browser
+from e2e.people import person
 from e2e.systems import canary, pulls
 from playwright.async_api import expect
 
@@ -193,9 +195,27 @@ async def test_code_is_typed_without_javascript_and_shown_in_one_browser_alone(
     assert await author_of(started, "typed-plain") == "katherine"
 
 
-async def type_code(person: Visit, started: Running, login: str, code: str) -> None:
+async def test_program_is_told_the_code_and_its_person_types_it(started: Running) -> None:
+    async with person("dorothy", started.ports) as dorothy:
+        waiting = await dorothy.until("typed-program", "waiting")
+        begun = (await dorothy.ask(waiting["promotionId"], device=True)).json()
+        again = (await dorothy.ask(waiting["promotionId"], device=True)).json()
+        code, origin = begun["userCode"], started.ports.forge_url
+
+        await local_forge_browser.type_code(
+            origin, code["url"], code["code"], "dorothy", deny=False
+        )
+
+        opened = await dorothy.until("typed-program", "open")
+
+    assert (begun["authorizeUrl"], begun["granted"]) == ("", False)
+    assert again["userCode"] == code
+    assert opened["author"] == await author_of(started, "typed-program") == "dorothy"
+
+
+async def type_code(whose: Visit, started: Running, login: str, code: str) -> None:
     """At the forge, in another tab."""
-    tab = await person.another_page()
+    tab = await whose.another_page()
     await tab.goto(f"{started.ports.forge_url}/login/device")
     await tab.locator(f'input[name="login"][value="{login}"]').check()
     await tab.get_by_label("Password").fill("demo")

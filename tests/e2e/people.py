@@ -104,8 +104,8 @@ class Person:
                 page = await self.browser.submit(page, "/login", self._credentials)
         return page
 
-    async def ask(self, promotion_id: str) -> httpx2.Response:
-        """To promote as oneself, also where no page offers it."""
+    async def ask(self, promotion_id: str, **said: object) -> httpx2.Response:
+        """To promote as oneself, as a program does, also where no page offers it."""
         api = f"{self.ports.gateway_url}/api/v1"
         session = await self.browser.read_json(f"{api}/session")
         headers = {
@@ -113,7 +113,8 @@ class Person:
             "Origin": self.ports.gateway_url,
             "Sec-Fetch-Site": "same-origin",
         }
-        return await self.browser.post(f"{api}/promotions/{promotion_id}/begin", headers=headers)
+        url = f"{api}/promotions/{promotion_id}/begin"
+        return await self.browser.post(url, headers=headers, body=said)
 
     async def begin(self, promotion_id: str) -> str:
         """Where the forge asks for consent."""

@@ -94,9 +94,11 @@ class Browser:
             raise Rejected(LocalRefusal.BAD_ANSWER, f"{url} answers no object")
         return found
 
-    async def post(self, url: str, *, headers: Mapping[str, str]) -> httpx2.Response:
-        """Post as a page's script does, without a body."""
-        return await self._send("POST", url, headers=headers)
+    async def post(
+        self, url: str, *, headers: Mapping[str, str], body: Mapping[str, object] | None = None
+    ) -> httpx2.Response:
+        """Post as a page's script does."""
+        return await self._send("POST", url, headers=headers, body=body)
 
     async def submit(
         self, page: Page, ending: str, fields: Mapping[str, str] | None = None
@@ -133,9 +135,10 @@ class Browser:
         *,
         data: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
     ) -> httpx2.Response:
         try:
-            answer = await self._client.request(method, url, data=data, headers=headers)
+            answer = await self._client.request(method, url, data=data, headers=headers, json=body)
         except httpx2.TransportError as error:
             raise Retryable(
                 LocalRefusal.UNREACHABLE, f"{method} {url}: {type(error).__name__}"
