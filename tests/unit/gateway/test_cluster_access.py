@@ -204,6 +204,27 @@ async def test_people_with_the_same_rights_are_one_audience() -> None:
     assert access.audience(GRACE) == access.audience(ada)
 
 
+async def test_audience_is_another_with_each_right_that_comes_or_goes() -> None:
+    server, watch = Server(lambda a: a["verb"] == "get"), Watch()
+    access = ClusterAccess(server, elapsed=watch)
+    found = [access.audience(GRACE)]
+
+    async def learn() -> str:
+        watch.now_s += WANTED.denial_s + 1
+        await access.learn(GRACE, wanted)
+        found.append(access.audience(GRACE))
+        return found[-1]
+
+    looks = await learn()
+    assert await learn() == looks
+    server.decide = lambda a: a["verb"] == "get" or a.get("namespace") == "ns-3"
+    assert await learn() not in {looks, found[0]}
+    server.decide = lambda a: a["verb"] == "get"
+    assert await learn() == looks
+    server.decide = lambda _: False
+    assert await learn() == found[0]
+
+
 async def test_same_name_with_other_groups_is_somebody_else() -> None:
     server = Server(lambda _: True)
     access = ClusterAccess(server, elapsed=Watch())

@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final, NamedTuple
 
 from countersign.contracts.bounds.dictionaries import BoundedDict
@@ -68,6 +69,9 @@ class _Known:
     subject: Subject
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     decisions: OrderedDict[Act, _Decision] = field(default_factory=OrderedDict)
+    # What is allowed, as long as all of it is believed.
+    audience: str = ""
+    audience_until_s: float = -inf
 
 
 def _seeing(namespace: str = "") -> Act:
@@ -180,8 +184,13 @@ class ClusterAccess:
 
     def audience(self, person: Person) -> str:
         known = self._of(person)
-        allowed = (act for act in known.decisions if self._allows(known, act))
-        return str(hash(frozenset(allowed)))
+        # Each open page asks, and of thousands of decisions few change.
+        if self._elapsed() > known.audience_until_s:
+            allowed = [act for act in known.decisions if self._allows(known, act)]
+            known.audience = str(hash(frozenset(allowed)))
+            oldest_s = min((known.decisions[act].at_s for act in allowed), default=inf)
+            known.audience_until_s = oldest_s + HELD_S
+        return known.audience
 
     def missing(self, person: Person, right: Right, gate: GateKey) -> Missing:
         return missing_right(person, right, gate)
@@ -221,23 +230,27 @@ class ClusterAccess:
                     _REVIEWS.labels(outcome="failed").inc()
                     return
                 _REVIEWS.labels(outcome="allowed" if allowed else "denied").inc()
+                if allowed != self._allows(known, act):
+                    known.audience_until_s = -inf
                 known.decisions[act] = _Decision(allowed, self._elapsed())
                 known.decisions.move_to_end(act)
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(AT_ONCE, len(waiting))):
                 tasks.create_task(work())
-        _forget(known.decisions, keep=DECISIONS_PER_PERSON_MAX)
+        if _forget(known.decisions, keep=DECISIONS_PER_PERSON_MAX):
+            known.audience_until_s = -inf
         if failures:
             raise failures[0]
 
 
-def _forget(decisions: OrderedDict[Act, _Decision], *, keep: int) -> None:
-    """The oldest denials first: what is not known is denied anyhow."""
+def _forget(decisions: OrderedDict[Act, _Decision], *, keep: int) -> bool:
+    """Forget the oldest denials first, as what is not known is denied anyhow; whether any was."""
     excess = len(decisions) - keep
     if excess > 0:
         for act in sorted(decisions, key=lambda a: decisions[a].allowed)[:excess]:
             del decisions[act]
+    return excess > 0
 
 
 def _narrowed(act: Act, *, namespace: str) -> Act:
