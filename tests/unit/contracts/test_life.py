@@ -295,6 +295,16 @@ def test_what_does_not_end_may_be_asked_again_and_given_up_after_a_while(
         assert may(due_at)
 
 
+@pytest.mark.parametrize(
+    "odd", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)], ids=str
+)
+def test_what_is_open_since_a_time_that_nobody_can_mean_is_overdue(odd: datetime) -> None:
+    promotion = replace(after(REQUESTED, s.opened()), changed_at=odd)
+
+    assert promotion.overdue_at is None
+    assert promotion.may_be_given_up_at(FAR)
+
+
 def test_what_waits_is_never_overdue() -> None:
     assert not after(REQUESTED).may_be_given_up_at(FAR)
     assert not after(REQUESTED).may_be_retried_at(FAR)

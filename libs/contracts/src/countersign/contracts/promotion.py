@@ -17,6 +17,7 @@ from countersign.contracts.messages import (
     PullRequestRef,
     Revision,
 )
+from countersign.contracts.wire.times import plausible
 
 
 class State(StrEnum):
@@ -165,7 +166,9 @@ class Promotion:
     @property
     def overdue_at(self) -> datetime | None:
         limit = OVERDUE.get(self.state)
-        return self.changed_at + limit if limit and self.changed_at else None
+        # No sum is beyond the calendar.
+        since = plausible(self.changed_at) if self.changed_at else None
+        return since + limit if limit and since else None
 
     def may_be_retried_at(self, now: datetime) -> bool:
         """Tell whether a person may ask for another try."""
