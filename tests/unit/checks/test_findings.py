@@ -14,13 +14,13 @@ from countersign.checks.cluster import RIGHTS, of_accounts, of_ourselves
 from countersign.checks.forges import judge_entry, judge_exchange
 from countersign.checks.model import Fault, Finding, Subject
 from countersign.checks.provider import judge_description
-from countersign.checks.refusals import CheckRefusal
 from countersign.checks.words import ADVICE, line
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.messaging.leader_reads import StreamState
 from countersign.messaging.refusals import BusRefusal
+from countersign.process.refusals import ProcessRefusal
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 GITHUB = Forge(name="GitHub", kind="github", origin="https://github.com", client_id="Iv1.x")
@@ -101,7 +101,7 @@ def test_entry_that_nobody_can_promote_with_is_said(
         (Rejected(DelegationRefusal.EXPIRED, "no such code"), None),
         (Rejected(DelegationRefusal.NO_CLIENT, "who are you"), Fault.APPLICATION_UNKNOWN),
         (Rejected(DelegationRefusal.DENIED, "not found"), Fault.APPLICATION_UNKNOWN),
-        (Rejected(CheckRefusal.SECRET_MISSING, "no file"), Fault.SECRET_MISSING),
+        (Rejected(ProcessRefusal.BAD_SECRET, "no file"), Fault.SECRET_MISSING),
         (Retryable(DelegationRefusal.FORGE_UNAVAILABLE, "limited"), Fault.UNREACHABLE),
         (Rejected(DelegationRefusal.REFUSED, "odd"), Fault.REFUSED),
     ],

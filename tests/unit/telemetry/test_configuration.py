@@ -60,9 +60,9 @@ def test_entry_of_the_forge_list_is_named_by_its_place(tmp_path: Path) -> None:
 
 
 def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Rejected, match="/none "):
+    with pytest.raises(Rejected, match="/none'"):
         read_document(tmp_path / "none", Shelf)
-    with pytest.raises(Rejected, match="/none "):
+    with pytest.raises(Rejected, match="/none'"):
         read_secret(tmp_path / "none")
 
 

@@ -61,4 +61,5 @@ def _finding(one: dict[str, Any]) -> Finding:
         name=str(one["name"]),
         fault=Fault(one["fault"]) if one["fault"] else None,
         detail=str(one["detail"]),
+        hint=str(one["hint"]),
     )

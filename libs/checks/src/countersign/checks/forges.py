@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from countersign.checks.clocks import clock_of
+from countersign.checks.files import check_secret
 from countersign.checks.model import Fault, Finding, Subject
-from countersign.checks.refusals import CheckRefusal
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
@@ -24,6 +24,8 @@ from countersign.dialects.exchange import Request
 from countersign.dialects.kinds import kind_of, unknown_options
 from countersign.forges.http import ForgeHttp
 from countersign.forges.oauth import OAuthClient
+from countersign.process.faults.mounts import Mount
+from countersign.process.refusals import ProcessRefusal
 from countersign.process.secret_files import read_secret
 
 _MADE_UP: Final = "countersign-check-gave-no-code"
@@ -86,9 +88,10 @@ async def _application(
 ) -> Finding:
     if not forge.client_id:
         return _finding(forge, Fault.NO_APPLICATION, "no application of ours")
-    secret = partial(
-        read_secret, Path(forge.client_secret_file), reason=CheckRefusal.SECRET_MISSING
-    )
+    held = check_secret(f"{forge.name}, clientSecretFile", forge.client_secret_file, Mount.CLIENTS)
+    if held.fault:
+        return held
+    secret = partial(read_secret, Path(forge.client_secret_file), reason=ProcessRefusal.BAD_SECRET)
     registration = Registration(
         forge=forge,
         client_id=forge.client_id,
@@ -117,7 +120,7 @@ def judge_exchange(forge: Forge, error: Rejected | Retryable) -> Finding:
     faults = {
         DelegationRefusal.NO_CLIENT: Fault.APPLICATION_UNKNOWN,
         DelegationRefusal.DENIED: Fault.APPLICATION_UNKNOWN,
-        CheckRefusal.SECRET_MISSING: Fault.SECRET_MISSING,
+        ProcessRefusal.BAD_SECRET: Fault.SECRET_MISSING,
         DelegationRefusal.FORGE_UNAVAILABLE: Fault.UNREACHABLE,
     }
     found = next((fault for reason, fault in faults.items() if reason == error.reason), None)

@@ -16,6 +16,7 @@ class Subject(StrEnum):
     CLUSTER = "cluster"
     RIGHT = "right"
     CLOCK = "clock"
+    FILE = "file"
 
 
 class Fault(StrEnum):
@@ -28,6 +29,7 @@ class Fault(StrEnum):
     REFUSED = "refused"
     NO_APPLICATION = "no_application"
     SECRET_MISSING = "secret_missing"  # noqa: S105 - a fault, not a secret
+    FILE_MISSING = "file_missing"
     APPLICATION_UNKNOWN = "application_unknown"
     REACH_NOT_ACCEPTED = "reach_not_accepted"
     NOT_SUPPORTED = "not_supported"
@@ -61,13 +63,15 @@ LASTING: Final = frozenset(
 class Finding:
     """One thing that was looked at; without a fault it is as it should be.
 
-    `detail` is what was seen, in the words of whoever answered.
+    `detail` is what was seen, in the words of whoever answered; `hint` what to do, where that is
+    known better than of every such fault.
     """
 
     subject: Subject
     name: str
     fault: Fault | None = None
     detail: str = ""
+    hint: str = ""
 
     @property
     def is_serious(self) -> bool:

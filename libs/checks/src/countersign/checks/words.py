@@ -22,9 +22,10 @@ ADVICE: Final[Mapping[Fault, str]] = {
         "clientId and clientSecretFile"
     ),
     Fault.SECRET_MISSING: (
-        "put it into the Secret countersign-client-secrets under the name of the file "
-        "that the forge list says"
+        "put it into the Secret that is mounted there, under the name of the file: "
+        "docs/install.md has all of them"
     ),
+    Fault.FILE_MISSING: "put it there, or take it out of the settings",
     Fault.APPLICATION_UNKNOWN: (
         "compare clientId, the client secret and the callback with what the forge shows"
     ),
@@ -60,4 +61,4 @@ def line(finding: Finding) -> str:
 
 def advice(finding: Finding) -> str:
     """Say what to do about it; nothing where it is as it should be."""
-    return ADVICE[finding.fault] if finding.fault else ""
+    return finding.hint or ADVICE[finding.fault] if finding.fault else ""

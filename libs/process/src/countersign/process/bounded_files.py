@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from countersign.contracts.errors import Rejected
+from countersign.process.faults.mounts import no_file
 
 
 def read_bounded(path: Path, *, bytes_max: int, reason: StrEnum) -> bytes:
@@ -16,6 +17,8 @@ def read_bounded(path: Path, *, bytes_max: int, reason: StrEnum) -> bytes:
     try:
         with path.open("rb") as file:
             body = file.read(bytes_max + 1)
+    except FileNotFoundError:
+        raise Rejected(reason, no_file(path)) from None
     except OSError as error:
         raise Rejected(reason, f"{path} cannot be read: {error.strerror}") from None
     if len(body) > bytes_max:

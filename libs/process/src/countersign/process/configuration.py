@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 
 from countersign.contracts.errors import Rejected
 from countersign.process.bounded_files import read_bounded
+from countersign.process.faults.mounts import no_file
 from countersign.process.refusals import ProcessRefusal
 
 DOCUMENT_BYTES_MAX: Final = 1024 * 1024
@@ -18,7 +19,7 @@ _Document = TypeVar("_Document", bound=BaseModel)
 
 def _is_file(path: Path) -> Path:
     if not path.is_file():
-        raise ValueError(f"there is no file {str(path)!r}")
+        raise ValueError(no_file(path))
     return path
 
 

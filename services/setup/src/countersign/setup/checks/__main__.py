@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from countersign.checks.addresses import check_addresses
 from countersign.checks.bus import check_bus
 from countersign.checks.cluster import check_cluster, of_accounts, rights_in
+from countersign.checks.files import check_secret, check_webhook_secrets
 from countersign.checks.forges import check_forge
 from countersign.checks.model import Finding
 from countersign.checks.provider import check_provider
@@ -23,6 +24,7 @@ from countersign.messaging.settings import BusSettings
 from countersign.messaging.topology.permissions import TOPOLOGY
 from countersign.messaging.topology.streams import STREAMS
 from countersign.process.configuration import read_document
+from countersign.process.faults.mounts import Mount
 from countersign.setup.checks.settings import CheckSettings
 from countersign.telemetry.logs import configure_logs
 
@@ -76,6 +78,8 @@ async def findings(
     for forge in forges.forges:
         async for finding in check_forge(forge, now=_now, public_url=settings.public_url):
             yield finding
+    for finding in _secrets(settings, forges):
+        yield finding
     if settings.oidc_issuer_url:
         issuer, ca_file = settings.oidc_issuer_url, settings.oidc_ca_file
         async for finding in check_provider(issuer, ca_file, now=_now):
@@ -88,6 +92,13 @@ async def findings(
             ask = of_accounts(settings.namespace)
             async for finding in check_cluster(api, ask=ask, rights=rights):
                 yield finding
+
+
+def _secrets(settings: CheckSettings, forges: ForgeList) -> Iterator[Finding]:
+    yield from check_webhook_secrets(forges.forges)
+    if settings.oidc_client_secret_file:
+        name = "COUNTERSIGN_OIDC_CLIENT_SECRET_FILE"
+        yield check_secret(name, settings.oidc_client_secret_file, Mount.OIDC)
 
 
 def _now() -> datetime:

@@ -20,6 +20,9 @@ class CheckSettings(BaseSettings):
     oidc_ca_file: Path | None = Field(
         default=None, description="PEM file with who vouches for the provider, if not the usual"
     )
+    oidc_client_secret_file: str = Field(
+        default="", description="file with the client secret there; the gateway reads it"
+    )
     namespace: str = Field(
         default="countersign", description="where the services and their accounts are"
     )

@@ -1,0 +1,1 @@
+"""Faults of what we were given become words: settings, documents, files, connections."""
