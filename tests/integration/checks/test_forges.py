@@ -1,5 +1,9 @@
 """A served forge is tried: as approval does, and in a process of its own, as the pr-writer does."""
 
+import asyncio
+import os
+import signal
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,9 +93,7 @@ async def test_process_apart_finds_one_forge_there_and_another_away(
     forge: RunningForge, tmp_path: Path
 ) -> None:
     with free_socket() as nobody:
-        away = Forge(
-            name="Away", kind="gitea", origin=f"http://localhost:{nobody.getsockname()[1]}"
-        )
+        away = Forge(name="Away", kind="gitea", origin=f"http://localhost:{port_of(nobody)}")
         forges = ForgeList(forges=(entry(forge, tmp_path), away))
 
         found = [one async for one in check_forges_apart(forges)]
@@ -103,6 +105,37 @@ async def test_process_apart_finds_one_forge_there_and_another_away(
     ]
     # Nobody's application is tried, for which a secret would be wanted.
     assert all("application" not in one.detail for one in found)
+
+
+async def test_process_apart_that_is_killed_has_found_nothing() -> None:
+    """As the kernel does where a Pod has too little memory."""
+    with free_socket() as silent:
+        silent.listen()
+        away = Forge(name="Away", kind="gitea", origin=f"http://localhost:{port_of(silent)}")
+        forges = ForgeList(forges=(away,))
+        looking = asyncio.ensure_future(anext(check_forges_apart(forges)))
+        os.kill(await child_of("countersign.checks"), signal.SIGKILL)
+
+        found = await looking
+
+    assert found.fault is Fault.NOT_TRIED
+
+
+def port_of(server: socket.socket) -> int:
+    return int(server.getsockname()[1])
+
+
+async def child_of(name: str) -> int:
+    """Wait for a process of that name that this one started."""
+    async with asyncio.timeout(20):
+        while not (found := children_of(os.getpid(), name)):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
+    return found[0]
+
+
+def children_of(pid: int, name: str) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(c) for c in children if name in Path(f"/proc/{c}/cmdline").read_text()]
 
 
 @pytest.mark.parametrize("kind", DOUBLES)

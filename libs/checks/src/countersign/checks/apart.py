@@ -29,15 +29,23 @@ async def check_forges_apart(forges: ForgeList) -> AsyncIterator[Finding]:
         stdout=PIPE,
         env=bare_environment(),
     )
+    told = b""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             asked = forges.model_dump_json(by_alias=True).encode()
             told, _ = await process.communicate(asked)
+    except TimeoutError:
+        pass
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    for finding in read_findings(told):
+    try:
+        findings = read_findings(told)
+    except ValueError:
+        # Killed, for its memory or with its service's own; what it wrote so far is no answer.
+        findings = [_untried(f"it ended with {process.returncode}")]
+    for finding in findings:
         yield finding
 
 
@@ -53,6 +61,10 @@ def read_findings(told: bytes) -> list[Finding]:
 
     """
     return [_finding(one) for one in json.loads(told)]
+
+
+def _untried(detail: str) -> Finding:
+    return Finding(subject=Subject.FORGE, name="of the list", fault=Fault.NOT_TRIED, detail=detail)
 
 
 def _finding(one: dict[str, Any]) -> Finding:

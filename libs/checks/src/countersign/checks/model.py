@@ -23,6 +23,7 @@ class Fault(StrEnum):
     """The way in which it is not as it should be."""
 
     NOT_SET = "not_set"
+    NOT_TRIED = "not_tried"
     NOT_ENCRYPTED = "not_encrypted"
     ONLY_INSIDE = "only_inside"
     UNREACHABLE = "unreachable"

@@ -10,6 +10,7 @@ BAD: Final = "FAILS"
 TOLERATED: Final = "note"
 ADVICE: Final[Mapping[Fault, str]] = {
     Fault.NOT_SET: "set it in k8s/settings/settings.yaml and apply again",
+    Fault.NOT_TRIED: "it is tried again by itself; if that stays, look at the Pod's memory limit",
     Fault.NOT_ENCRYPTED: "give an https:// address: without TLS a session can be stolen",
     Fault.ONLY_INSIDE: "give the name by which browsers reach it, not one of the cluster alone",
     Fault.UNREACHABLE: (
