@@ -1,6 +1,6 @@
-"""`countersign-topology`: make the streams and durables, list dead letters, keep readers.
+"""`countersign-topology`: make the streams and durables, list dead letters, keep users and readers.
 
-Runs as the NATS user `topology`, the only one that may manage them; readers are files.
+Runs as the NATS user `topology`, the only one that may manage them; users and readers are files.
 """
 
 import argparse
@@ -16,7 +16,11 @@ from pydantic import ValidationError
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.record.chain import Seal
-from countersign.messaging.administration import reader_commands, reader_files
+from countersign.messaging.administration import (
+    reader_commands,
+    reader_files,
+    user_commands,
+)
 from countersign.messaging.administration.provisioning import apply_topology, dead_letters
 from countersign.messaging.administration.reader_list import without_keys
 from countersign.messaging.administration.retention import (
@@ -49,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logs(service=PROGRAM, level="warning")
     if options.command == "reader":
         return reader_commands.run(options)
+    if options.command == "users":
+        return user_commands.run(options)
     try:
         settings = BusSettings()
     except ValidationError as error:
@@ -104,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing = commands.add_parser("dead-letters", help="list what could not be handled")
     listing.add_argument("--limit", type=int, default=_LETTERS_DEFAULT, help="at most so many")
+    user_commands.declare(
+        commands.add_parser(
+            "users", help="keys of our users, and what a NATS of yours needs of them"
+        )
+    )
     reader_commands.declare(commands.add_parser("reader", help="keys of tools that read events"))
     return parser
 

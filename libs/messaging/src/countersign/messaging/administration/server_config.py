@@ -69,9 +69,6 @@ def server_config(
 
     Every write is synced: an acknowledged promotion survives a power failure.
     """
-    users = ",\n".join(
-        _user(key, permissions(name, readers=readers)) for name, key in public_keys.items()
-    )
     lines = [
         f"listen: {json.dumps(f'{options.host}:{options.port}')}",
         f"max_payload: {MESSAGE_BYTES_MAX}",
@@ -85,12 +82,7 @@ def server_config(
         "  sync_interval: always",
         "}",
         "accounts {",
-        f"  {ACCOUNT} {{ jetstream: enabled, users: [",
-        users,
-        "  ],",
-        exports(readers),
-        "  }",
-        *(account(reader) for reader in readers),
+        accounts(public_keys, readers),
         "}",
     ]
     if options.ports_dir is not None:
@@ -102,6 +94,23 @@ def server_config(
     if options.cluster is not None:
         lines += _cluster(options, options.cluster)
     return "\n".join(lines) + "\n"
+
+
+def accounts(public_keys: Mapping[str, str], readers: Sequence[Reader] = ()) -> str:
+    """Return our account and those of readers, for `accounts { … }`."""
+    users = ",\n".join(
+        _user(key, permissions(name, readers=readers)) for name, key in public_keys.items()
+    )
+    return "\n".join(
+        [
+            f"  {ACCOUNT} {{ jetstream: enabled, users: [",
+            users,
+            "  ],",
+            exports(readers),
+            "  }",
+            *(account(reader) for reader in readers),
+        ]
+    )
 
 
 def reader_fragments(readers: Sequence[Reader]) -> str:
