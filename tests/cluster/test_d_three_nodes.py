@@ -28,10 +28,10 @@ kind: Kustomization
 resources: [../dev]
 replicas: [{name: nats, count: 3}]
 patches:
-- target: {kind: Job, name: countersign-topology-.*}
+- target: {kind: Job, name: countersign-topology}
   patch: |
     - {op: replace, path: /spec/template/spec/containers/0/command/2, value: --replicas=3}
-- target: {kind: Job, name: countersign-setup-.*}
+- target: {kind: Job, name: countersign-setup}
   patch: |
     - {op: replace, path: /spec/template/spec/containers/0/env/2/value, value: "3"}
 """
