@@ -1,5 +1,6 @@
 """A real nats-server is tried as services do at their start, and as `countersign-check` does."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -8,11 +9,17 @@ from typing import Any
 
 import nkeys
 import pytest
+from doubles.local_forge import free_socket
+from doubles.three_nodes import START_S_MAX, Cluster, Node
 from integration.messaging.conftest import provision
 
 from countersign.checks.bus import check_bus, check_own_bus
 from countersign.checks.model import Fault, Finding
+from countersign.contracts.errors import Retryable
 from countersign.messaging.administration.local_server import LocalServer, local_server
+from countersign.messaging.administration.provisioning import apply_topology
+from countersign.messaging.connection import Trial, close, connect
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
 from countersign.messaging.topology.permissions import SERVICES, TOPOLOGY
 from countersign.messaging.topology.streams import READS, STREAMS
@@ -94,7 +101,7 @@ async def test_bus_that_is_away_is_unreachable_and_found_when_it_is_back(
     await server.start()
     back = await tried(server.settings("watcher"), "watcher")
 
-    assert away.fault is Fault.UNREACHABLE
+    assert away.fault is Fault.CONNECTION_REFUSED
     assert {finding.fault for finding in back} == {None}
 
 
@@ -110,3 +117,39 @@ async def test_stream_that_is_gone_while_others_are_there_is_the_one_missing(
     found = await tried(server.settings("gateway"), "gateway")
 
     assert {f.name for f in found if f.fault is Fault.STREAM_MISSING} == {"TOKENS"}
+
+
+async def test_bus_of_which_too_few_servers_run_is_told(tmp_path: Path) -> None:
+    alone, *others = (Node(name, tmp_path / name) for name in ("n1", "n2", "n3"))
+    cluster = Cluster(tmp_path, (alone, *others))
+    await cluster.start(alone)
+    try:
+        settings = cluster.settings(TOPOLOGY, alone)
+        async with asyncio.timeout(START_S_MAX):
+            while True:
+                found = [one async for one in check_bus(settings, user=TOPOLOGY, streams=STREAMS)]
+                # Not yet there, or there and not yet answering.
+                if len(found) > 1 and Fault.UNREACHABLE not in {one.fault for one in found}:
+                    break
+        client = await connect(settings, service=TOPOLOGY, state=(state := Trial("test")))
+        try:
+            with pytest.raises(Retryable) as refused:
+                await apply_topology(client, streams=STREAMS.values(), durables=())
+        finally:
+            await close(client, state)
+    finally:
+        await alone.kill()
+
+    assert {one.fault for one in found[1:]} == {Fault.NO_MAJORITY}
+    assert refused.value.reason == BusRefusal.NO_MAJORITY
+
+
+async def test_bus_that_is_away_is_told_by_the_cause(monkeypatch: Any) -> None:
+    monkeypatch.setattr("countersign.checks.bus.CONNECT_S", 1.0)
+    with free_socket() as nobody:
+        port = nobody.getsockname()[1]
+        settings = BusSettings(nats_url=f"nats://user:made-up@127.0.0.1:{port}")
+        (found,) = await tried(settings, "auditor")
+
+    assert found.fault is Fault.CONNECTION_REFUSED
+    assert "made-up" not in repr(found)

@@ -13,10 +13,12 @@ from conformance.doubles import DOUBLES
 from doubles.forge.served import served
 from doubles.forge.state import SmallForge
 from doubles.local_forge import RunningForge, free_socket, running_forge
+from doubles.tls_front import tls_front
 
 from countersign.checks.apart import check_forges_apart
 from countersign.checks.forges import check_forge
 from countersign.checks.model import Fault, Finding, Subject
+from countersign.checks.words import advice
 from countersign.contracts.forge_list import Forge, ForgeList
 
 PUBLIC_URL = "http://127.0.0.1:8080"
@@ -101,7 +103,7 @@ async def test_process_apart_finds_one_forge_there_and_another_away(
     assert [(one.name, one.fault) for one in found] == [
         ("Forge", None),
         ("Forge", None),
-        ("Away", Fault.UNREACHABLE),
+        ("Away", Fault.CONNECTION_REFUSED),
     ]
     # Nobody's application is tried, for which a secret would be wanted.
     assert all("application" not in one.detail for one in found)
@@ -136,6 +138,34 @@ async def child_of(name: str) -> int:
 def children_of(pid: int, name: str) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(c) for c in children if name in Path(f"/proc/{c}/cmdline").read_text()]
+
+
+async def test_forge_whose_authority_is_not_ours_is_told_with_the_field(tmp_path: Path) -> None:
+    async with tls_front(tmp_path, port=9) as front:
+        (found,) = await tried(Forge(name="F", kind="gitea", origin=front.origin))
+
+    assert (found.subject, found.fault) == (Subject.FORGE, Fault.NOT_TRUSTED)
+    assert "caFile" in advice(found)
+
+
+async def test_forge_whose_name_nobody_knows_is_told() -> None:
+    (found,) = await tried(Forge(name="F", kind="gitea", origin="https://forge.invalid"))
+
+    assert (found.subject, found.fault) == (Subject.FORGE, Fault.NAME_UNKNOWN)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_authority_that_cannot_be_read_is_told(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+
+    (found,) = await tried(
+        Forge(name="F", kind="gitea", origin="https://forge.invalid", ca_file=str(file))
+    )
+
+    assert found.fault is Fault.BAD_AUTHORITY
+    assert str(file) in found.detail
 
 
 @pytest.mark.parametrize("kind", DOUBLES)

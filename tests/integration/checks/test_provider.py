@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 from doubles.oidc_provider import IdentityProvider, fetch, provider
+from doubles.tls_front import tls_front
 
 from countersign.checks.model import Fault, Finding
 from countersign.checks.provider import check_provider
+from countersign.checks.words import advice
 
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
+HTTPS = "https://localhost:9"
 HOME = "http://127.0.0.1:8080"
 
 
@@ -52,4 +56,28 @@ async def test_clock_that_differs_from_the_provider_is_wrong(idp: IdentityProvid
 async def test_provider_that_is_away_is_unreachable(idp: IdentityProvider) -> None:
     await idp.stop()
 
-    assert [one.fault for one in await tried(idp.issuer)] == [Fault.UNREACHABLE]
+    assert [one.fault for one in await tried(idp.issuer)] == [Fault.CONNECTION_REFUSED]
+
+
+async def test_provider_whose_authority_is_not_ours_is_told_with_the_setting(
+    tmp_path: Path,
+) -> None:
+    async with tls_front(tmp_path, port=9) as front:
+        (found,) = await tried(front.origin)
+
+    assert found.fault is Fault.NOT_TRUSTED
+    assert "COUNTERSIGN_OIDC_CA_FILE" in advice(found)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_authority_of_the_provider_that_cannot_be_read_is_told(
+    tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+
+    (found,) = [one async for one in check_provider(HTTPS, file, now=lambda: NOW)]
+
+    assert found.fault is Fault.BAD_AUTHORITY
+    assert str(file) in found.detail

@@ -10,6 +10,7 @@ from doubles.tls_front import certificate
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.http_api import HttpClusterApi, KubeSettings, cluster_api
 from countersign.kube.watches.watching_api import watching_api
+from countersign.process.faults.connections import ConnectionFault, Unreachable
 
 
 def path_of(namespace: str, name: str = "") -> str:
@@ -80,11 +81,12 @@ async def test_authority_is_believed_from_when_the_file_names_it(
     ca.write_text(certificate(tmp_path))
 
     async with cluster_api(settings) as single, watching_api(settings) as long:
-        with pytest.raises(Retryable, match="ConnectError"):
+        with pytest.raises(Unreachable) as of_single:
             await single.call("GET", "/api")
-        with pytest.raises(Retryable, match="Certificate"):
+        with pytest.raises(Unreachable) as of_long:
             await long.get("/api")
         ca.write_bytes(right)
 
+        assert of_single.value.fault is of_long.value.fault is ConnectionFault.NOT_TRUSTED
         assert (await single.call("GET", "/api"))["kind"] == "APIVersions"
         assert b"APIVersions" in await long.get("/api")

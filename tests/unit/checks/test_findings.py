@@ -13,7 +13,7 @@ from countersign.checks.clocks import clock_of
 from countersign.checks.cluster import RIGHTS, of_accounts, of_ourselves
 from countersign.checks.forges import judge_entry, judge_exchange
 from countersign.checks.model import Fault, Finding, Subject
-from countersign.checks.provider import judge_description
+from countersign.checks.provider import check_provider, judge_description
 from countersign.checks.words import ADVICE, line
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
@@ -135,10 +135,37 @@ def test_answer_without_a_time_is_no_fault(date: str) -> None:
         (404, b"{}", Fault.REFUSED),
         (200, b"<html>", Fault.REFUSED),
         (200, b"[" * 100_000, Fault.REFUSED),
+        (200, b'{"issuer": 7}', Fault.OTHER_ISSUER),
     ],
 )
 def test_provider_is_known_by_its_own_name(status: int, body: bytes, fault: Fault | None) -> None:
     assert judge_description("https://login.example.org", status, body).fault is fault
+
+
+def test_provider_is_told_what_it_calls_itself_and_which_address_was_asked() -> None:
+    issuer = "https://login.example.org/realms/x/"
+    other = judge_description(issuer, 200, b'{"issuer": "https://login.example.org/realms/x"}')
+    none = judge_description(issuer, 404, b"{}")
+
+    assert "'https://login.example.org/realms/x'" in other.detail
+    assert "https://login.example.org/realms/x/.well-known/openid-configuration" in none.detail
+
+
+@pytest.mark.parametrize(
+    ("issuer", "fault"),
+    [
+        ("http://login.example.org", Fault.NOT_ENCRYPTED),
+        ("login.example.org", Fault.BAD_ADDRESS),
+        ("https://user:made-up@login.example.org", Fault.BAD_ADDRESS),
+    ],
+)
+async def test_provider_by_an_address_that_cannot_be_believed_is_not_asked(
+    issuer: str, fault: Fault
+) -> None:
+    (found,) = [one async for one in check_provider(issuer, None, now=lambda: NOW)]
+
+    assert found.fault is fault
+    assert "made-up" not in repr(found)
 
 
 @pytest.mark.parametrize(
@@ -169,11 +196,19 @@ async def test_stream_that_is_nearly_full_is_said(
     assert (await judge_stream("PROMOTIONS", answer)).fault is fault
 
 
-async def test_stream_that_is_missing_is_said() -> None:
+@pytest.mark.parametrize(
+    ("reason", "fault"),
+    [
+        (BusRefusal.NO_STREAM, Fault.STREAM_MISSING),
+        (BusRefusal.NO_MAJORITY, Fault.NO_MAJORITY),
+        (BusRefusal.UNAVAILABLE, Fault.UNREACHABLE),
+    ],
+)
+async def test_stream_that_cannot_be_asked_about_is_said(reason: BusRefusal, fault: Fault) -> None:
     answer: asyncio.Future[StreamState] = asyncio.get_running_loop().create_future()
-    answer.set_exception(Retryable(BusRefusal.NO_STREAM, "PROMOTIONS: stream not found"))
+    answer.set_exception(Retryable(reason, "PROMOTIONS"))
 
-    assert (await judge_stream("PROMOTIONS", answer)).fault is Fault.STREAM_MISSING
+    assert (await judge_stream("PROMOTIONS", answer)).fault is fault
 
 
 def test_rights_are_asked_for_each_account_by_its_own_name() -> None:

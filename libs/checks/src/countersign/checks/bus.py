@@ -5,16 +5,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final
 
 from countersign.checks.model import Fault, Finding, Subject
+from countersign.checks.words import trust_hint
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.messaging.connection import Trial, close, connect
 from countersign.messaging.leader_reads import StreamState, stream_state
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
 from countersign.messaging.topology.streams import READS
+from countersign.process.faults.connections import ConnectionFault
+from countersign.telemetry.redaction import redact
 
 CONNECT_S: Final = 15.0
 # Beyond it somebody should look; the alert rules say the same.
 FULL_SHARE: Final = 0.8
+TRUST: Final = "COUNTERSIGN_NATS_CA_FILE"
 _REFUSALS: Final = ("authorization", "authentication")
 
 # What the bus refused on this connection, or nothing.
@@ -32,12 +36,12 @@ async def check_bus(
 ) -> AsyncIterator[Finding]:
     """Connect as a user, and ask for each of the streams."""
     trial = Trial(f"{user} check")
-    where = settings.nats_url
+    where = redact(settings.nats_url)
     try:
         async with asyncio.timeout(CONNECT_S):
             client = await connect(settings, service=user, state=trial)
     except (TimeoutError, Retryable):
-        yield judge_connection(where, trial.reason() or "no answer")
+        yield judge_connection(where, trial.reason() or "no answer", fault=trial.fault)
         return
     trial.connected()
     try:
@@ -48,12 +52,16 @@ async def check_bus(
         await close(client, trial)
 
 
-def judge_connection(where: str, reason: str) -> Finding:
+def judge_connection(
+    where: str, reason: str, *, fault: ConnectionFault = ConnectionFault.BROKEN
+) -> Finding:
     """Tell a bus that is not there from one that does not know us."""
     # The server's own words, which are its protocol: `-ERR 'Authorization Violation'`.
     refused = any(word in reason.lower() for word in _REFUSALS)
-    fault = Fault.KEY_REFUSED if refused else Fault.UNREACHABLE
-    return Finding(subject=Subject.BUS, name=where, fault=fault, detail=reason)
+    found = Fault.KEY_REFUSED if refused else Fault(fault)
+    return Finding(
+        subject=Subject.BUS, name=where, fault=found, detail=reason, hint=trust_hint(found, TRUST)
+    )
 
 
 async def judge_stream(
@@ -83,5 +91,8 @@ def _fault(stream: str, error: Rejected | Retryable, refused: str) -> Fault:
     # A server does not answer what may not be asked; it names the subject on the side.
     if refused.lower().rstrip("\"'").endswith(f".{stream.lower()}"):
         return Fault.PERMISSION_MISSING
-    missing = error.reason == BusRefusal.NO_STREAM
-    return Fault.STREAM_MISSING if missing else Fault.UNREACHABLE
+    known = {
+        BusRefusal.NO_STREAM: Fault.STREAM_MISSING,
+        BusRefusal.NO_MAJORITY: Fault.NO_MAJORITY,
+    }
+    return next((f for reason, f in known.items() if reason == error.reason), Fault.UNREACHABLE)

@@ -6,6 +6,7 @@ shown besides. Nothing comes of either.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final
 from countersign.checks.clocks import clock_of
 from countersign.checks.files import check_secret
 from countersign.checks.model import Fault, Finding, Subject
+from countersign.checks.words import trust_hint
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
@@ -22,12 +24,15 @@ from countersign.dialects.delegation.oauth import Grant, Registration
 from countersign.dialects.delegation.refusals import DelegationRefusal
 from countersign.dialects.exchange import Request
 from countersign.dialects.kinds import kind_of, unknown_options
-from countersign.forges.http import ForgeHttp
+from countersign.forges.http import AUTHORITY, ForgeHttp
 from countersign.forges.oauth import OAuthClient
+from countersign.process.faults.connections import Unreachable
 from countersign.process.faults.mounts import Mount
 from countersign.process.refusals import ProcessRefusal
 from countersign.process.secret_files import read_secret
 
+# How the entry names who vouches for the forge.
+TRUST: Final = f"{AUTHORITY} of the forge's entry"
 _MADE_UP: Final = "countersign-check-gave-no-code"
 # Who answers is there, also with a page where people sign in (203 at Azure DevOps).
 _ANY: Final = frozenset({203, *range(300, 500)})
@@ -48,8 +53,8 @@ async def check_forge(
         yield finding
     try:
         http = ForgeHttp(forge)
-    except (Rejected, OSError) as error:
-        yield _finding(forge, Fault.UNREACHABLE, str(error))
+    except Rejected as error:
+        yield _finding(forge, Fault.BAD_AUTHORITY, error.message)
         return
     async with http:
         request = Request(
@@ -59,7 +64,7 @@ async def check_forge(
         try:
             answer = await http.send(request)
         except Retryable as error:
-            yield _finding(forge, Fault.UNREACHABLE, error.message)
+            yield _unreached(forge, error)
             return
         except Rejected as error:
             yield _finding(forge, Fault.REFUSED, error.message)
@@ -125,6 +130,11 @@ def judge_exchange(forge: Forge, error: Rejected | Retryable) -> Finding:
     }
     found = next((fault for reason, fault in faults.items() if reason == error.reason), None)
     return _finding(forge, found or Fault.REFUSED, error.message)
+
+
+def _unreached(forge: Forge, error: Retryable) -> Finding:
+    fault = Fault(error.fault) if isinstance(error, Unreachable) else Fault.UNREACHABLE
+    return replace(_finding(forge, fault, error.message), hint=trust_hint(fault, TRUST))
 
 
 def _finding(forge: Forge, fault: Fault | None, detail: str) -> Finding:

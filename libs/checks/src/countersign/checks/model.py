@@ -24,9 +24,16 @@ class Fault(StrEnum):
 
     NOT_SET = "not_set"
     NOT_TRIED = "not_tried"
+    BAD_ADDRESS = "bad_address"
     NOT_ENCRYPTED = "not_encrypted"
     ONLY_INSIDE = "only_inside"
     UNREACHABLE = "unreachable"
+    NAME_UNKNOWN = "name_unknown"
+    CONNECTION_REFUSED = "connection_refused"
+    TIMED_OUT = "timed_out"
+    NOT_TRUSTED = "not_trusted"
+    NOT_TLS = "not_tls"
+    BAD_AUTHORITY = "bad_authority"
     REFUSED = "refused"
     NO_APPLICATION = "no_application"
     SECRET_MISSING = "secret_missing"  # noqa: S105 - a fault, not a secret
@@ -37,6 +44,7 @@ class Fault(StrEnum):
     OTHER_ISSUER = "other_issuer"
     KEY_REFUSED = "key_refused"
     STREAM_MISSING = "stream_missing"
+    NO_MAJORITY = "no_majority"
     STREAM_FULL = "stream_full"
     PERMISSION_MISSING = "permission_missing"
     KIND_MISSING = "kind_missing"
@@ -50,12 +58,15 @@ TOLERABLE: Final = frozenset({Fault.NO_APPLICATION})
 LASTING: Final = frozenset(
     {
         Fault.NOT_SET,
+        Fault.BAD_ADDRESS,
         Fault.NOT_ENCRYPTED,
         Fault.ONLY_INSIDE,
         Fault.APPLICATION_UNKNOWN,
         Fault.REACH_NOT_ACCEPTED,
         Fault.NOT_SUPPORTED,
         Fault.OTHER_ISSUER,
+        Fault.BAD_AUTHORITY,
+        Fault.NOT_TRUSTED,
     }
 )
 

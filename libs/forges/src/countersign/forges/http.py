@@ -7,13 +7,14 @@ there or none, follows no redirect, reads no variables, bounds time and size, an
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
 import httpx2
 
 from countersign.contracts.bounds.bodies import ACCEPTED, BodyError, BoundedBody, TooLargeError
-from countersign.contracts.errors import Rejected, Retryable
+from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import Forge
 from countersign.contracts.secret import Secret
 from countersign.dialects import statuses
@@ -22,12 +23,16 @@ from countersign.dialects.exchange import Answer, Basic, Call, Request, Sent
 from countersign.dialects.kinds import kind_of, sign_in_origins
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.process.clocks import MACHINE, Clocks
+from countersign.process.faults.connections import Unreachable
+from countersign.process.faults.mounts import no_file
 
 CONNECTIONS_MAX: Final = 8
 CONNECT_S: Final = 5.0
 # Several servers close what is idle for 5 s; what is sent in that moment gets no answer.
 KEPT_ALIVE_S: Final = 3.0
 _USER_AGENT: Final = "countersign"
+# The field of an entry that names who vouches for its forge.
+AUTHORITY: Final = "caFile"
 
 
 class ForgeHttp:
@@ -108,12 +113,12 @@ class ForgeHttp:
             status = answer.status
         except (httpx2.TimeoutException, TimeoutError):
             where = f"{host}: {request.name}"
-            raise Retryable(ForgeRefusal.FORGE_UNAVAILABLE, f"{where}: no answer in time") from None
+            raise Unreachable(ForgeRefusal.FORGE_UNAVAILABLE, where, TimeoutError()) from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             # Not chained: its request carries the header with the token.
-            word = type(error).__name__
-            raise Retryable(
-                ForgeRefusal.FORGE_UNAVAILABLE, f"{host}: {request.name}: {word}"
+            where = f"{host}: {request.name}"
+            raise Unreachable(
+                ForgeRefusal.FORGE_UNAVAILABLE, where, error, trust=AUTHORITY
             ) from None
         finally:
             self._observe(
@@ -217,7 +222,14 @@ def tls_context(forge: Forge, *, authority: str = "") -> ssl.SSLContext:
         Rejected: `bad_authority`.
 
     """
-    context = ssl.create_default_context(cafile=forge.ca_file or None)
+    try:
+        context = ssl.create_default_context(cafile=forge.ca_file or None)
+    except OSError as error:
+        file = Path(forge.ca_file)
+        held = f"{file} holds no certificates" if isinstance(error, ssl.SSLError) else no_file(file)
+        raise Rejected(
+            ForgeRefusal.BAD_AUTHORITY, f"forge {forge.name!r}: {AUTHORITY}: {held}"
+        ) from None
     if authority:
         try:
             context.load_verify_locations(cadata=authority)

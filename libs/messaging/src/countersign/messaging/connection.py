@@ -24,6 +24,7 @@ from countersign.messaging.meters import RECONNECTS, VIOLATIONS
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
 from countersign.process.clocks import MACHINE, Clocks
+from countersign.process.faults.connections import ConnectionFault, fault_of
 from countersign.process.health import Health
 from countersign.process.tasks.cancellation import keeping_cancellation, uninterrupted
 from countersign.telemetry.logs import get_logger
@@ -140,9 +141,11 @@ class Trial(ConnectionState):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.stopping = True
+        self.fault = ConnectionFault.BROKEN
 
     async def _on_error(self, error: Exception) -> None:
         text = _said(error)
+        self.fault = fault_of(error)
         if _VIOLATION in text.lower():
             self._violation = text
         elif self._trouble is not None:

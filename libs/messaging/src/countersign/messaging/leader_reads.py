@@ -29,6 +29,8 @@ from countersign.messaging.refusals import BusRefusal
 
 ANSWER_TIMEOUT_S: Final = 5.0
 _NOT_FOUND: Final = 404
+# As JetStream says that it cannot decide anything.
+UNAVAILABLE: Final = 503
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +60,15 @@ async def stream_state(client: Client, stream: str) -> StreamState:
     """Ask how far a stream is.
 
     Raises:
-        Retryable: `no_stream`, or the bus does not answer.
+        Retryable: `no_stream`, `no_majority`, or the bus does not answer.
 
     """
     body = await _ask(client, f"STREAM.INFO.{stream}", b"", stream=stream)
     if "error" in body:
         description = body["error"].get("description", "")
-        raise Retryable(BusRefusal.NO_STREAM, f"{stream}: {description}")
+        for_now = body["error"].get("code") == UNAVAILABLE
+        reason = BusRefusal.NO_MAJORITY if for_now else BusRefusal.NO_STREAM
+        raise Retryable(reason, f"{stream}: {description}")
     state = body["state"]
     last_at = parse_time(state["last_ts"]) if int(state["last_seq"]) else None
     return StreamState(

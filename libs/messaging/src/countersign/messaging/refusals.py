@@ -8,6 +8,8 @@ class BusRefusal(StrEnum):
 
     UNAVAILABLE = "bus_unavailable"
     NO_STREAM = "no_stream"
+    NO_MAJORITY = "no_majority"
+    """Too few servers of the bus run, or know one another, to agree on anything."""
     NO_RESPONDER = "no_responder"
     TIMEOUT = "timeout"
     LIMIT = "limit"

@@ -10,6 +10,7 @@ from countersign.bridge.signing import signature_headers
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.secret import Secret
 from countersign.process.clocks import MACHINE, Clocks
+from countersign.process.faults.connections import Unreachable
 from countersign.telemetry.tracing import carrier
 
 # Below the 10 s after which the bus gives the event to somebody else.
@@ -61,7 +62,7 @@ class Destination:
             answer = await self._client.post(self._url, content=parcel.body, headers=headers)
         except httpx2.TransportError as error:
             # Not chained: its text may repeat the URL, and a webhook's URL is its password.
-            raise Retryable(BridgeRefusal.UNREACHABLE, type(error).__name__) from None
+            raise Unreachable(BridgeRefusal.UNREACHABLE, "", error) from None
         if answer.status_code in _SUCCESS:
             return
         word = f"it answered {answer.status_code}"

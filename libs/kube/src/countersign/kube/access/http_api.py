@@ -23,6 +23,7 @@ from countersign.contracts.errors import Retryable
 from countersign.kube.access.api import CALL_TIMEOUT_S, encoded, refuse
 from countersign.kube.objects import Manifest, mapping
 from countersign.kube.refusals import ClusterRefusal
+from countersign.process.faults.connections import Unreachable
 
 IN_CLUSTER: Final = "in-cluster"
 ACCOUNT_DIR: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -142,11 +143,10 @@ class HttpClusterApi:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 status, answer, retry_after = await self._exchange(request)
         except TimeoutError:
-            raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: no answer in time") from None
+            raise Unreachable(ClusterRefusal.UNAVAILABLE, asked, TimeoutError()) from None
         except (OSError, httpx2.HTTPError, BodyError) as error:
             # Not chained: its request carries the token.
-            word = type(error).__name__
-            raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: {word}") from None
+            raise Unreachable(ClusterRefusal.UNAVAILABLE, asked, error) from None
         if not httpx2.codes.is_success(status):
             refuse(status, answer, asked=asked, retry_after=retry_after)
         try:

@@ -16,6 +16,7 @@ from countersign.contracts.errors import Retryable
 from countersign.kube.access.api import CALL_TIMEOUT_S, refuse
 from countersign.kube.access.http_api import KubeSettings, Trust
 from countersign.kube.refusals import ClusterRefusal
+from countersign.process.faults.connections import Unreachable
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient, Configuration
@@ -93,11 +94,10 @@ class WatchingApi:
                 finally:
                     _abort(answer)
         except TimeoutError:
-            raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: no answer in time") from None
+            raise Unreachable(ClusterRefusal.UNAVAILABLE, asked, TimeoutError()) from None
         except (OSError, aiohttp.ClientError) as error:
             # Not chained: its request carries the token.
-            word = type(error).__name__
-            raise Retryable(ClusterRefusal.UNAVAILABLE, f"{asked}: {word}") from None
+            raise Unreachable(ClusterRefusal.UNAVAILABLE, asked, error) from None
 
     async def _asked(
         self,
@@ -131,8 +131,8 @@ class WatchingApi:
             )
         except ValueError as error:
             # An address, a header or a name that can be none: what somebody wrote into a Secret.
-            word = type(error).__name__
-            raise Retryable(ClusterRefusal.UNAVAILABLE, f"GET {path}: {word}") from None
+            # Or a certificate that is not trusted, which is a ValueError too.
+            raise Unreachable(ClusterRefusal.UNAVAILABLE, f"GET {path}", error) from None
         return answer
 
     async def _chunks(self, content: aiohttp.StreamReader, *, path: str) -> AsyncIterator[bytes]:

@@ -16,10 +16,15 @@ from countersign.contracts.messages import DeadLetter
 from countersign.messaging.connection import ask
 from countersign.messaging.direct_get import reader
 from countersign.messaging.envelope import parse_time
+from countersign.messaging.leader_reads import UNAVAILABLE
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.topology.streams import DEAD_LETTERS, Durable, Json, Stream, differences
 
 REQUEST_TIMEOUT_S: Final = 10.0
+MAJORITY: Final = (
+    "more than half of the bus's servers have to run: kubectl -n countersign get pods "
+    "-l app.kubernetes.io/name=nats"
+)
 _NOT_FOUND: Final = 404
 
 
@@ -111,6 +116,9 @@ async def _call(client: Client, path: str, body: Json | None) -> Json:
     result: Json = json.loads(answer.data)
     refusal = result.get("error")
     if refusal is not None:
+        if refusal.get("code") == UNAVAILABLE:
+            said = refusal.get("description", "")
+            raise Retryable(BusRefusal.NO_MAJORITY, f"{path}: {said}; {MAJORITY}")
         missing = refusal.get("code") == _NOT_FOUND
         reason = BusRefusal.NOT_FOUND if missing else BusRefusal.REFUSED
         raise Rejected(reason, f"{path}: {refusal.get('description', 'no reason given')}")

@@ -83,7 +83,7 @@ def what_to_do(path: Path, *, mounts: tuple[Mount, ...] = (), root: Path = MOUNT
     folders = [folder for mount in mounts or tuple(Mount) if (folder := root / mount).is_dir()]
     if not folders:
         return ""
-    paths = " or ".join(str(folder / path.name) for folder in folders)
+    paths = " or ".join(str(folder / (path.name or "<key>")) for folder in folders)
     return f"no Secret is mounted there: write {paths}"
 
 

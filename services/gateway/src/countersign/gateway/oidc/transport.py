@@ -17,6 +17,7 @@ import httpx2
 from countersign.contracts.bounds.bodies import ACCEPTED, BodyError, BoundedBody
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.refusals import Delay, Refusal
+from countersign.process.faults.connections import Unreachable
 
 TIMEOUT_S: Final = 8.0
 ANSWER_BYTES_MAX: Final = 512 * 1024
@@ -85,13 +86,15 @@ class Transport:
                 finally:
                     await answer.aclose()
         except TimeoutError:
-            raise Retryable(Delay.PROVIDER_UNAVAILABLE, "the provider does not answer") from None
+            raise Unreachable(
+                Delay.PROVIDER_UNAVAILABLE, "the identity provider", TimeoutError()
+            ) from None
         except (OSError, httpx2.HTTPError, BodyError) as error:
             # Not chained: a request carries a code, an answer a token.
-            word = type(error).__name__
-            raise Retryable(
-                Delay.PROVIDER_UNAVAILABLE, f"the provider cannot be reached ({word})"
-            ) from None
+            raise Unreachable(
+                Delay.PROVIDER_UNAVAILABLE, "the identity provider", error,
+                trust="COUNTERSIGN_OIDC_CA_FILE",
+            ) from None  # fmt: skip
         return answer.status_code, _object(content)
 
 
