@@ -1,6 +1,6 @@
 """Record what a reader hears, one event a line, until interrupted: `recordings/` was made so.
 
-Takes `NATS_URL` and `NKEY`, as docs/subscribe.md says.
+Takes `NATS_URL` and `NATS_NKEY`, as docs/subscribe.md says.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ async def _print(message: Msg) -> None:
 
 
 async def main() -> None:
-    bus = await nats.connect(os.environ["NATS_URL"], nkeys_seed=os.environ["NKEY"])
+    bus = await nats.connect(os.environ["NATS_URL"], nkeys_seed=os.environ["NATS_NKEY"])
     await bus.subscribe("countersign.v1.>", cb=_print)
     await asyncio.Event().wait()
 

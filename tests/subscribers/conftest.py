@@ -13,6 +13,7 @@ from pathlib import Path
 
 import prerequisites
 import pytest
+from doubles.tls_bus import TlsServer
 from reference import ROOT
 from subscribers.documented import programs
 from subscribers.programs import Command
@@ -50,7 +51,7 @@ async def server(tmp_path: Path) -> AsyncIterator[LocalServer]:
 
 
 @asynccontextmanager
-async def connected(server: LocalServer, user: str) -> AsyncIterator:  # type: ignore[type-arg]
+async def connected(server: LocalServer | TlsServer, user: str) -> AsyncIterator:  # type: ignore[type-arg]
     state = ConnectionState(user)
     client = await connect(server.settings(user), service=user, state=state)
     try:
@@ -59,7 +60,7 @@ async def connected(server: LocalServer, user: str) -> AsyncIterator:  # type: i
         await close(client, state)
 
 
-async def publish(server: LocalServer, *events: tuple[str, Message]) -> None:
+async def publish(server: LocalServer | TlsServer, *events: tuple[str, Message]) -> None:
     """Publish each under its id, with the rights of its publisher."""
     for message_id, event in events:
         async with connected(server, min(EVENTS[type(event)].publishers)) as client:
@@ -69,12 +70,17 @@ async def publish(server: LocalServer, *events: tuple[str, Message]) -> None:
 
 @pytest.fixture
 def environment(server: LocalServer) -> dict[str, str]:
+    return environment_of(server, READER)
+
+
+def environment_of(server: LocalServer | TlsServer, reader: str) -> dict[str, str]:
     """What docs/subscribe.md has a tool export."""
     return {
         **os.environ,
         "NATS_URL": server.url,
-        "NKEY": str(server.readers_dir / f"{READER}.nk"),
-        "READER": READER,
+        "NATS_NKEY": str(reader_files.seed_of(server.readers_dir, reader)),
+        "READER": reader,
+        "EVENTS": "countersign.v1.>",
         "HOME": os.environ.get("HOME", "/tmp"),  # noqa: S108 - go wants one
     }
 

@@ -53,7 +53,13 @@ class Stage:
     def environment(self, name: str) -> dict[str, str]:
         """What docs/subscribe.md has a tool export."""
         key = reader_files.seed_of(self.started.layout.bus / "readers", name)
-        return {**os.environ, "NATS_URL": self.url, "NKEY": str(key), "READER": name}
+        return {
+            **os.environ,
+            "NATS_URL": self.url,
+            "NATS_NKEY": str(key),
+            "READER": name,
+            "EVENTS": "countersign.v1.>",
+        }
 
     @property
     def url(self) -> str:
@@ -81,7 +87,7 @@ async def subscribers(stage: Stage) -> AsyncIterator[None]:
         bridge = {
             **stage.environment(BRIDGE),
             "COUNTERSIGN_NATS_URL": stage.url,
-            "COUNTERSIGN_NKEY_FILE": stage.environment(BRIDGE)["NKEY"],
+            "COUNTERSIGN_NKEY_FILE": stage.environment(BRIDGE)["NATS_NKEY"],
             "COUNTERSIGN_BRIDGE_READER": BRIDGE,
             "COUNTERSIGN_BRIDGE_URL": stage.sink.url,
         }
