@@ -284,6 +284,18 @@ def _documents(text: str) -> list[dict[str, Any]]:
     return [m for m in yaml.safe_load_all(text) if m]
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_flux_keeps_what_others_would_be_lost_with(server: ApiServer, overlay: str) -> None:
+    built = _documents(server.kubectl("kustomize", str(K8S / "overlays" / overlay)))
+
+    kept = {
+        m["metadata"]["name"]
+        for m in built
+        if m["metadata"].get("labels", {}).get("kustomize.toolkit.fluxcd.io/prune") == "disabled"
+    }
+    assert kept == {"countersign", "pipelines.pipelines.weave.works"}
+
+
 def test_jobs_are_named_after_what_they_are_and_not_where(server: ApiServer, k8s: Path) -> None:
     """Flux unpacks an artifact elsewhere each time."""
     built = [server.kubectl("kustomize", str(k / "overlays" / "production")) for k in (K8S, k8s)]
