@@ -2,6 +2,7 @@
 
 import settings_page
 
+from countersign.process.faults.variables import KNOWN
 from countersign.process.startup import settings_of
 
 
@@ -25,3 +26,9 @@ def test_every_field_of_the_forge_list_says_what_it_is_for() -> None:
     ]
 
     assert fields == []
+
+
+def test_variables_that_are_known_are_those_that_services_read() -> None:
+    models = [model for own in settings_page.OWN.values() for model in own]
+
+    assert {one.variable for one in settings_of(*models, *settings_page.SHARED)} == KNOWN

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.forge_list import ForgeList
-from countersign.process.configuration import DOCUMENT_BYTES_MAX, read_document
+from countersign.process.configuration import DOCUMENT_BYTES_MAX, BadDocument, read_document
 from countersign.process.secret_files import SECRET_BYTES_MAX, read_secret, read_token
 
 
@@ -29,8 +29,8 @@ def test_document_is_read_and_an_empty_one_has_no_fields(tmp_path: Path) -> None
         (b"books: [1,\nsecret-word", "is not YAML: line 2"),
         (b"books: \xff", "is not YAML"),
         (b"books: [" * 100_000, "is not YAML"),
-        (b"books: [secret-word]", "books.0: Input should be a valid integer"),
-        (b"secret-word", "Input should be a valid dictionary"),
+        (b"books: [secret-word]", "books entry 1: should be a valid integer"),
+        (b"secret-word", "should be a valid dictionary"),
         (b" " * (DOCUMENT_BYTES_MAX + 1), "is larger than 1048576 bytes"),
     ],
     ids=["cut off", "binary", "deep", "wrong field", "no fields", "large"],
@@ -51,12 +51,16 @@ def test_document_that_is_wrong_is_named_with_the_place(
     assert refused.value.__cause__ is None
 
 
-def test_entry_of_the_forge_list_is_named_by_its_place(tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_forge_list_is_told_with_the_name_of_the_forge(tmp_path: Path) -> None:
     path = tmp_path / "forges.yaml"
     path.write_text("forges: [{name: GitHub, kind: github, origin: 'https://github.com/x'}]")
 
-    with pytest.raises(Rejected, match=r"forges\.0\.origin"):
+    with pytest.raises(BadDocument) as refused:
         read_document(path, ForgeList)
+
+    (wrong,) = refused.value.wrong
+    assert (wrong.code, wrong.subject) == ("no_origin", "forges 'GitHub', origin")
+    assert str(wrong) in refused.value.message
 
 
 def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:

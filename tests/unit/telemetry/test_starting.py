@@ -49,7 +49,8 @@ def test_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({}, "COUNTERSIGN_FORGES_FILE: Field required; COUNTERSIGN_SECRETS_DIR: Field required"),
+        ({}, "COUNTERSIGN_FORGES_FILE: "),
+        ({}, "COUNTERSIGN_SECRETS_DIR: "),
         ({"FORGES_FILE": "/nowhere", "SECRETS_DIR": "/"}, "there is no file '/nowhere'"),
         ({"FORGES_FILE": __file__, "SECRETS_DIR": "/nowhere"}, "there is no folder '/nowhere'"),
     ],
@@ -68,6 +69,45 @@ def test_bad_settings_are_one_clear_line(
     assert said.startswith("countersign-x: COUNTERSIGN_")
     assert says in said
     assert len(said.splitlines()) == 1
+
+
+def test_all_settings_that_are_wrong_are_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_LOG_LEVEL", "loud")
+    monkeypatch.setenv("COUNTERSIGN_HEALTH_PORT", "made-up-password")
+
+    with (
+        pytest.raises(SystemExit),
+        refusals_told("countersign-x", Settings, TelemetrySettings),
+    ):
+        Settings()
+
+    said = capsys.readouterr().err
+    for variable in ("FORGES_FILE", "SECRETS_DIR", "LOG_LEVEL", "HEALTH_PORT"):
+        assert said.count(f"COUNTERSIGN_{variable}: ") == 1
+    assert "made-up-password" not in said
+    assert len(said.splitlines()) == 1
+
+
+class Claims(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="COUNTERSIGN_", hide_input_in_errors=True)
+
+    required: dict[str, str] = Field(description="JSON")
+
+
+def test_setting_that_is_not_json_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_REQUIRED", "{made-up-password")
+
+    with pytest.raises(SystemExit) as ended, refusals_told("countersign-x"):
+        Claims()
+
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "required" in said
+    assert "made-up-password" not in said
 
 
 def test_refusal_is_told_by_its_message(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,12 +17,15 @@ class Subject(StrEnum):
     RIGHT = "right"
     CLOCK = "clock"
     FILE = "file"
+    SETTING = "setting"
 
 
 class Fault(StrEnum):
     """The way in which it is not as it should be."""
 
     NOT_SET = "not_set"
+    WRONG_SETTING = "wrong_setting"
+    UNKNOWN_SETTING = "unknown_setting"
     NOT_TRIED = "not_tried"
     BAD_ADDRESS = "bad_address"
     NOT_ENCRYPTED = "not_encrypted"
@@ -53,7 +56,7 @@ class Fault(StrEnum):
 
 
 # An installation works without these, and somebody may want it so.
-TOLERABLE: Final = frozenset({Fault.NO_APPLICATION})
+TOLERABLE: Final = frozenset({Fault.NO_APPLICATION, Fault.UNKNOWN_SETTING})
 # Only other settings mend these; the rest may be for as long as everything is just starting.
 LASTING: Final = frozenset(
     {

@@ -10,6 +10,8 @@ GOOD: Final = "ok"
 BAD: Final = "FAILS"
 TOLERATED: Final = "note"
 ADVICE: Final[Mapping[Fault, str]] = {
+    Fault.WRONG_SETTING: "correct it in k8s/settings/settings.yaml and apply again",
+    Fault.UNKNOWN_SETTING: "nobody reads it: docs/settings.md has all names",
     Fault.NOT_SET: "set it in k8s/settings/settings.yaml and apply again",
     Fault.NOT_TRIED: "it is tried again by itself; if that stays, look at the Pod's memory limit",
     Fault.BAD_ADDRESS: "give an address like https://host/path, without user or fragment",
@@ -76,6 +78,11 @@ def line(finding: Finding) -> str:
     if finding.detail:
         told += f": {' '.join(finding.detail.split())}"
     return redact(f"{told} -> {advice(finding)}" if finding.fault else told)
+
+
+def last_line(*, tried: int, failed: int) -> str:
+    """Say how it went as a whole."""
+    return f"{failed} of {tried} fail" if failed else f"all {tried} hold"
 
 
 def trust_hint(fault: Fault, setting: str) -> str:

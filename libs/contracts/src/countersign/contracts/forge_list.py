@@ -4,8 +4,16 @@ import re
 from fnmatch import fnmatchcase
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
+from countersign.contracts.bounds.texts import Form, FormError, written
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeKind
 from countersign.contracts.pull_request_names import PullRequestNames
@@ -15,7 +23,27 @@ from countersign.contracts.refusals import ContractRefusal
 # is equality of origins.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _ORIGIN = rf"https?://(?:{_LABEL}\.)*{_LABEL}(?::[1-9][0-9]{{0,4}})?"
-Origin = Annotated[str, StringConstraints(pattern=f"^{_ORIGIN}$", max_length=255)]
+_ORIGIN_FORM: Final = re.compile(_ORIGIN)
+
+
+def _as_origin(text: str) -> str:
+    if not _ORIGIN_FORM.fullmatch(text):
+        # Its own words for what people write; none repeats the text, which may hold a password.
+        if _ORIGIN_FORM.fullmatch(text.rstrip("/")):
+            raise FormError(Form.SLASH_AT_END, "is to be written without a slash at its end")
+        if _ORIGIN_FORM.fullmatch(text.lower()):
+            raise FormError(Form.UPPER_CASE, "is to be written in lower case")
+        raise FormError(
+            Form.NO_ORIGIN,
+            "is not like https://git.example.com: scheme, host and port alone",
+        )
+    return text
+
+
+Origin = Annotated[str, StringConstraints(max_length=255), AfterValidator(_as_origin)]
+OriginOrNone = Annotated[
+    str, StringConstraints(max_length=255), AfterValidator(lambda text: text and _as_origin(text))
+]
 # Segments begin with a letter or digit: no `//`, no `..`, and neither query nor fragment.
 _API = re.compile(rf"({_ORIGIN})(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*/?")
 _URL = re.compile(rf"({_ORIGIN})/(.+)")
@@ -37,7 +65,13 @@ class RepositoryWebhook(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    name: str = Field(pattern="^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$", description="In its address.")
+    name: Annotated[
+        str,
+        written(
+            "[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?",
+            words="in lower case letters, digits and -",
+        ),
+    ] = Field(description="In its address.")
     secret_file: str = Field(
         alias="secretFile", min_length=1, description="What proves it; as `webhookSecretFile`."
     )
@@ -109,7 +143,7 @@ class Forge(BaseModel):
         alias="caFile",
         description="PEM file with who vouches for it, if not the usual.",
     )
-    proxy: Origin | Literal[""] = Field(
+    proxy: OriginOrNone = Field(
         default="",
         description="What connections to it go through (CONNECT); never taken from variables.",
     )

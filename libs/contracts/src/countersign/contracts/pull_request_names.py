@@ -8,17 +8,23 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     model_validator,
 )
 
+from countersign.contracts.bounds.texts import written
 from countersign.contracts.identity import BRANCH_PREFIX, BRANCH_PREFIX_CHARACTERS_MAX
 from countersign.contracts.messages import AutoMerge
 
 TITLE_CHARACTERS_MAX: Final = 120
 LABELS_MAX: Final = 10
 # There are forges that take a list separated by commas.
-Label = Annotated[str, StringConstraints(pattern=r"^[^\s,](?:[^\r\n\t,]{0,48}[^\s,])?$")]
+Label = Annotated[
+    str,
+    written(
+        r"[^\s,](?:[^\r\n\t,]{0,48}[^\s,])?",
+        words="in one line of 50 signs at most, no comma",
+    ),
+]
 # Whole words for what was true or false before Pipelines could say it too.
 _RULES: Final = {False: "never", True: "preset"}
 AutoMergeRule = Annotated[
@@ -40,10 +46,15 @@ class PullRequestNames(BaseModel):
         description="Title and first line of the commit, of {namespace}, {pipeline}, "
         "{environment}, {revision} and words; {{ and }} are brackets.",
     )
-    branch_prefix: str = Field(
+    branch_prefix: Annotated[
+        str,
+        written(
+            "[a-z0-9]+([/-][a-z0-9]+)*",
+            words="in lower case letters and digits, with single / or - between",
+        ),
+    ] = Field(
         default=BRANCH_PREFIX,
         alias="branchPrefix",
-        pattern=r"^[a-z0-9]+([/-][a-z0-9]+)*$",
         max_length=BRANCH_PREFIX_CHARACTERS_MAX,
         description="Folder of its branches. Change it while nothing is open.",
     )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsError
 
 from countersign.contracts.errors import Rejected
+from countersign.process.faults.validation import all_wrong_settings
 
 EXIT_SETTINGS: Final = 2
 
@@ -28,12 +29,21 @@ def read_arguments(program: str, description: str, *settings: type[BaseSettings]
 
 
 @contextmanager
-def refusals_told(program: str) -> Iterator[None]:
-    """Around reading what we are told from outside: a line for people, and the end."""
+def refusals_told(program: str, *settings: type[BaseSettings]) -> Iterator[None]:
+    """Around reading what we are told from outside: a line for people, and the end.
+
+    Args:
+        program: whose line it is.
+        settings: all that are read there, so that all that is wrong with them is told at once.
+
+    """
     try:
         yield
     except ValidationError as error:
-        told = _faults(error)
+        told = "; ".join(map(str, all_wrong_settings(error, settings)))
+    except SettingsError as error:
+        # Names the field, and not what it holds.
+        told = str(error)
     except Rejected as error:
         told = error.message
     else:
@@ -90,17 +100,3 @@ def _describe(settings: tuple[type[BaseSettings], ...]) -> str:
     width = max(len(one.variable) for one in described)
     lines = (f"  {one.variable:<{width}}  {one.told}" for one in described)
     return "\n".join(("settings are environment variables:", *lines))
-
-
-def _faults(error: ValidationError) -> str:
-    # Without the input: it could be anything that stands in an environment.
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    # Whose settings they are, only their name tells.
-    models = (m for m in BaseSettings.__subclasses__() if m.__name__ == error.title)
-    prefix = next((m.model_config.get("env_prefix", "") for m in models), "COUNTERSIGN_")
-    return "; ".join(
-        f"{prefix}{'_'.join(map(str, d['loc']))}".upper() + f": {d['msg']}"
-        if d["loc"]
-        else d["msg"].removeprefix("Value error, ")
-        for d in details
-    )

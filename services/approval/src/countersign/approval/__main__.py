@@ -20,12 +20,13 @@ WHAT: Final = "Asks people for their consent and keeps what they delegate, for m
 def main() -> int:
     read_arguments(PROGRAM, WHAT, Settings, BusSettings, KubeSettings, TelemetrySettings)
     forbid_dumps()
-    with refusals_told(PROGRAM):
+    with refusals_told(PROGRAM, Settings, BusSettings, KubeSettings, TelemetrySettings):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
         kube = KubeSettings()
         forges = read_document(settings.forges_file, ForgeList)
         bootstrap.check_entries(forges.forges)
-    with telemetry(bootstrap.SERVICE, watched) as t:
+    # The files that the forge list names are read by then.
+    with refusals_told(PROGRAM), telemetry(bootstrap.SERVICE, watched) as t:
         return run_until_signal(bootstrap.run(settings, bus, t, forges=forges, kube=kube))
 
 

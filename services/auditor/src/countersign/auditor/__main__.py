@@ -19,10 +19,11 @@ WHAT: Final = "Checks every stored credential that a Pipeline names, at its forg
 def main() -> int:
     read_arguments(PROGRAM, WHAT, Settings, BusSettings, TelemetrySettings)
     forbid_dumps()
-    with refusals_told(PROGRAM):
+    with refusals_told(PROGRAM, Settings, BusSettings, TelemetrySettings):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
         forges = read_document(settings.forges_file, ForgeList)
-    with telemetry(bootstrap.SERVICE, watched) as t:
+    # The files that the forge list names are read by then.
+    with refusals_told(PROGRAM), telemetry(bootstrap.SERVICE, watched) as t:
         return run_until_signal(bootstrap.run(settings, bus, t, forges=forges))
 
 

@@ -16,7 +16,7 @@ WHAT: Final = "Sends the events of one reader to one URL, as CloudEvents, CDEven
 
 def main() -> int:
     read_arguments(PROGRAM, WHAT, Settings, BusSettings, TelemetrySettings)
-    with refusals_told(PROGRAM):
+    with refusals_told(PROGRAM, Settings, BusSettings, TelemetrySettings):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
         target = bootstrap.destination(settings)
     with telemetry(bootstrap.SERVICE, watched) as t:

@@ -27,7 +27,8 @@ def main() -> int:
         TelemetrySettings,
     )
     forbid_dumps()
-    with refusals_told(PROGRAM):
+    shared = (GatewaySettings, KubeSettings, BusSettings, TelemetrySettings)
+    with refusals_told(PROGRAM, *shared):
         settings, watched = GatewaySettings(), TelemetrySettings()
         configuration = Configuration(
             gateway=settings,

@@ -21,7 +21,7 @@ WHAT: Final = "Opens pull requests, each from a process of its own that ends wit
 def main() -> int:
     read_arguments(PROGRAM, WHAT, Settings, BusSettings, TelemetrySettings)
     forbid_dumps()
-    with refusals_told(PROGRAM):
+    with refusals_told(PROGRAM, Settings, BusSettings, TelemetrySettings):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
         forges = read_document(settings.forges_file, ForgeList)
         for forge in forges.forges:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.kube.access.http_api import cluster_api
 from countersign.kube.refusals import ClusterRefusal
+from countersign.process.faults.validation import wrong_settings
 from countersign.setup.keys import Setup
 from countersign.setup.settings import Settings
 from countersign.telemetry.logs import configure_logs
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        places = "; ".join(str(d["msg"]) for d in error.errors(include_input=False))
+        places = "; ".join(map(str, wrong_settings(error)))
         return _complain(f"settings: {places}", EXIT_USAGE)
     try:
         changed = asyncio.run(_make(settings))

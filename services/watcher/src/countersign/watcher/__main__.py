@@ -18,7 +18,7 @@ WHAT: Final = "Watches Pipelines and what their environments run, and asks for p
 def main() -> int:
     read_arguments(PROGRAM, WHAT, Settings, BusSettings, TelemetrySettings)
     forbid_dumps()
-    with refusals_told(PROGRAM):
+    with refusals_told(PROGRAM, Settings, BusSettings, TelemetrySettings):
         settings, bus, watched = Settings(), BusSettings(), TelemetrySettings()
         listed = bootstrap.listed(settings)
         sources = read_sources(listed.forges if listed else ())

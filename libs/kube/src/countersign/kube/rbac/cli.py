@@ -17,6 +17,7 @@ from countersign.kube.objects import Manifest, mapping, sequence, text
 from countersign.kube.rbac.secret_roles import LABELS, NamedSecrets, named_secrets, secret_roles
 from countersign.kube.refusals import ClusterRefusal
 from countersign.kube.yaml_documents import documents
+from countersign.process.faults.validation import wrong_settings
 from countersign.telemetry.logs import configure_logs
 
 PROGRAM: Final = "countersign-rbac"
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         named = named_secrets(_read(options))
     except ValidationError as error:
-        places = "; ".join(str(d["msg"]) for d in error.errors(include_input=False))
+        places = "; ".join(map(str, wrong_settings(error)))
         return _complain(f"settings: {places}", EXIT_USAGE)
     except (OSError, UnicodeDecodeError) as error:
         return _complain(f"cannot read: {error}", EXIT_USAGE)

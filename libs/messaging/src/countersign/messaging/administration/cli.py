@@ -36,6 +36,7 @@ from countersign.messaging.topology.readers import Reader
 from countersign.messaging.topology.readers import durables as reader_durables
 from countersign.messaging.topology.streams import DURABLES, STREAMS, with_replicas
 from countersign.process.clocks import MACHINE
+from countersign.process.faults.validation import wrong_settings
 from countersign.telemetry.logs import configure_logs
 
 PROGRAM: Final = "countersign-topology"
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = BusSettings()
     except ValidationError as error:
-        places = "; ".join(str(d["msg"]) for d in error.errors(include_input=False))
+        places = "; ".join(map(str, wrong_settings(error)))
         print(f"{PROGRAM}: settings: {places}", file=sys.stderr)
         return EXIT_USAGE
     try:

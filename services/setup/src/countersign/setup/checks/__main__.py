@@ -2,12 +2,11 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
-
-from pydantic import ValidationError
 
 from countersign.checks.addresses import check_addresses
 from countersign.checks.bus import check_bus
@@ -16,21 +15,18 @@ from countersign.checks.files import check_secret, check_webhook_secrets
 from countersign.checks.forges import check_forge
 from countersign.checks.model import Finding
 from countersign.checks.provider import check_provider
-from countersign.checks.words import line
-from countersign.contracts.errors import Rejected
+from countersign.checks.words import last_line, line
 from countersign.contracts.forge_list import ForgeList
 from countersign.kube.access.http_api import cluster_api
-from countersign.messaging.settings import BusSettings
 from countersign.messaging.topology.permissions import TOPOLOGY
 from countersign.messaging.topology.streams import STREAMS
-from countersign.process.configuration import read_document
 from countersign.process.faults.mounts import Mount
+from countersign.setup.checks.configuration import Configuration, read_configuration
 from countersign.setup.checks.settings import CheckSettings
 from countersign.telemetry.logs import configure_logs
 
 PROGRAM: Final = "countersign-check"
 EXIT_FAULTS: Final = 1
-EXIT_USAGE: Final = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,51 +40,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.parse_args(arguments)
     configure_logs(service=PROGRAM, level="warning")
-    try:
-        settings, bus = CheckSettings(), BusSettings()
-        forges = read_document(settings.forges_file, ForgeList)
-    except ValidationError as error:
-        faults = "; ".join(
-            f"COUNTERSIGN_{'_'.join(map(str, d['loc']))}".upper() + f": {d['msg']}"
-            for d in error.errors(include_input=False, include_url=False)
-        )
-        print(f"{PROGRAM}: {faults}", file=sys.stderr)
-        return EXIT_USAGE
-    except Rejected as error:
-        print(f"{PROGRAM}: {error.message}", file=sys.stderr)
-        return EXIT_USAGE
-    return EXIT_FAULTS if asyncio.run(_run(settings, bus, forges)) else 0
+    configuration = read_configuration(os.environ)
+    return EXIT_FAULTS if asyncio.run(_run(configuration)) else 0
 
 
-async def _run(settings: CheckSettings, bus: BusSettings, forges: ForgeList) -> int:
+async def _run(configuration: Configuration) -> int:
     """Say each finding as it comes; returns how many are serious."""
-    serious = 0
-    async for finding in findings(settings, bus, forges):
+    tried = failed = 0
+    async for finding in findings(configuration):
         print(line(finding), flush=True)
-        serious += finding.is_serious
-    return serious
+        tried += 1
+        failed += finding.is_serious
+    print(last_line(tried=tried, failed=failed))
+    return failed
 
 
-async def findings(
-    settings: CheckSettings, bus: BusSettings, forges: ForgeList
-) -> AsyncIterator[Finding]:
+async def findings(configuration: Configuration) -> AsyncIterator[Finding]:
     """Look at everything, one after another; nothing that is missing ends the look."""
+    settings, forges = configuration.settings, configuration.forges
+    for finding in configuration.findings:
+        yield finding
     for finding in check_addresses(settings.public_url, forges.forges):
+        yield finding
+    for finding in _secrets(settings, forges):
         yield finding
     for forge in forges.forges:
         async for finding in check_forge(forge, now=_now, public_url=settings.public_url):
             yield finding
-    for finding in _secrets(settings, forges):
-        yield finding
     if settings.oidc_issuer_url:
         issuer, ca_file = settings.oidc_issuer_url, settings.oidc_ca_file
         async for finding in check_provider(issuer, ca_file, now=_now):
             yield finding
-    async for finding in check_bus(bus, user=TOPOLOGY, streams=STREAMS):
+    async for finding in _installed(configuration):
         yield finding
-    if settings.kube.in_use:
+
+
+async def _installed(configuration: Configuration) -> AsyncIterator[Finding]:
+    """Look at the bus and at the cluster, where we know enough to reach them."""
+    bus, kube = configuration.bus, configuration.kube
+    if bus is not None:
+        async for finding in check_bus(bus, user=TOPOLOGY, streams=STREAMS):
+            yield finding
+    if kube is not None and kube.in_use:
+        settings = configuration.settings
         rights = rights_in(settings.only_namespaces)
-        async with cluster_api(settings.kube) as api:
+        async with cluster_api(kube) as api:
             ask = of_accounts(settings.namespace)
             async for finding in check_cluster(api, ask=ask, rights=rights):
                 yield finding

@@ -5,9 +5,6 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from countersign.kube.access.http_api import KubeSettings
-from countersign.process.configuration import ExistingFile
-
 
 class CheckSettings(BaseSettings):
     model_config = SettingsConfigDict(
@@ -15,7 +12,7 @@ class CheckSettings(BaseSettings):
     )
 
     public_url: str = Field(default="", description="where browsers reach the board")
-    forges_file: ExistingFile = Field(description="YAML file with the list of forges")
+    forges_file: Path | None = Field(default=None, description="YAML file with the list of forges")
     oidc_issuer_url: str = Field(default="", description="the provider; empty: none is asked")
     oidc_ca_file: Path | None = Field(
         default=None, description="PEM file with who vouches for the provider, if not the usual"
@@ -30,9 +27,6 @@ class CheckSettings(BaseSettings):
         default="",
         description="namespaces, separated by commas, whose Pipelines the watcher reads; empty "
         "means all",
-    )
-    kube: KubeSettings = Field(
-        default_factory=KubeSettings, description="the cluster that is asked for rights"
     )
 
     @property

@@ -20,6 +20,7 @@ from countersign.contracts.record.tables import csv_head, csv_line
 from countersign.messaging.administration.stored_events import open_promotions
 from countersign.messaging.settings import BusSettings
 from countersign.process.clocks import MACHINE
+from countersign.process.faults.validation import wrong_settings
 from countersign.setup.record import files, keys, sealing
 from countersign.telemetry.logs import configure_logs
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(work(options))
     except ValidationError as error:
-        places = "; ".join(str(d["msg"]) for d in error.errors(include_input=False))
+        places = "; ".join(map(str, wrong_settings(error)))
         print(f"{PROGRAM}: settings: {places}", file=sys.stderr)
         return EXIT_USAGE
     except (Rejected, Retryable) as error:
