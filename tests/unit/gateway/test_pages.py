@@ -632,6 +632,26 @@ async def test_api_acts_with_the_token_of_the_session() -> None:
     assert refused.status_code == 400
 
 
+@pytest.mark.parametrize("said", [True, False])
+@pytest.mark.parametrize("verb", ["begin", "approve"])
+async def test_program_says_that_it_promotes_where_the_gate_is_blocked(
+    verb: str, *, said: bool
+) -> None:
+    scene, promotion_id = await waiting_scene()
+
+    async with browser(scene) as client:
+        token = (await client.get("/api/v1/session")).json()["formToken"]
+        await client.post(
+            f"/api/v1/promotions/{promotion_id}/{verb}",
+            headers={"X-Countersign-Form": token},
+            json={"despiteBlocked": said},
+        )
+
+    asked = scene.requests.asked[-1][1]
+    assert isinstance(asked, BeginRequest | ApproveRequest)
+    assert asked.despite_blocked is said
+
+
 def test_vendored_files_are_what_the_manifest_says() -> None:
     import hashlib  # noqa: PLC0415
     from importlib.resources import files  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -180,7 +181,7 @@ class Api:
                 timeline.promotion_id,
                 person=session.person,
                 session=session.digest,
-                said=Said(reason=body.reason, by_device=body.device),
+                said=replace(_said(body), by_device=body.device),
             )
             shape = answers.begin_shape(timeline, begun, links=links)
         return _json(shape)
@@ -188,9 +189,9 @@ class Api:
     async def approve(self, request: Request) -> Response:
         person = session_of(request).person
         with self._asking(request, "promote with the stored credential") as timeline:
-            body = await _read(request, shapes.ReasonBody)
+            body = await _read(request, shapes.PromoteBody)
             answer = await self._approval.approve(
-                timeline.promotion_id, person=person, said=Said(reason=body.reason)
+                timeline.promotion_id, person=person, said=_said(body)
             )
         return _json(_done(timeline, approval_id=answer.approval_id))
 
@@ -239,6 +240,10 @@ class Api:
         found = entries_of(self._visibility, request, query)
         items = tuple(row_of(*entry) for entry in found[:ITEMS_MAX])
         return _json(shapes.RecordList.model_validate({**self._frame(len(found)), "items": items}))
+
+
+def _said(body: shapes.PromoteBody) -> Said:
+    return Said(reason=body.reason, despite_blocked=body.despite_blocked)
 
 
 def _done(timeline: Timeline, *, approval_id: str = "", attempt: int = 0) -> shapes.DoneShape:

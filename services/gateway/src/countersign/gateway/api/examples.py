@@ -182,6 +182,7 @@ EXAMPLES: Final[dict[type[BaseModel], Any]] = {
     },
     shapes.DoneShape: {"promotionId": _ID, "attempt": 2},
     shapes.BeginBody: {"reason": "the fix for the checkout", "device": True},
+    shapes.PromoteBody: {"reason": "the fix for the checkout", "despiteBlocked": True},
     shapes.ReasonBody: {"reason": "wait for the fix"},
     shapes.ProblemShape: {
         "type": "urn:countersign:problem:not_waiting",

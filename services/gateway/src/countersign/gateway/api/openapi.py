@@ -46,7 +46,7 @@ OPERATIONS: Final = (
     Operation("get", _ONE, "One promotion", shapes.PromotionShape),
     Operation("post", f"{_ONE}/begin", "Promote as oneself", shapes.BeginShape, shapes.BeginBody),
     Operation(
-        "post", f"{_ONE}/approve", "Use the stored credential", shapes.DoneShape, shapes.ReasonBody
+        "post", f"{_ONE}/approve", "Use the stored credential", shapes.DoneShape, shapes.PromoteBody
     ),
     Operation("post", f"{_ONE}/reject", "Reject", shapes.DoneShape, shapes.ReasonBody),
     Operation("post", f"{_ONE}/retry", "Ask again", shapes.DoneShape),

@@ -243,8 +243,17 @@ class ReasonBody(Shape):
     reason: str = Field(default="", max_length=500)
 
 
-class BeginBody(ReasonBody):
-    """Why somebody decides so, and how they sign in."""
+class PromoteBody(ReasonBody):
+    """Why somebody promotes, and whether also against what speaks against it."""
+
+    despite_blocked: bool = Field(
+        default=False,
+        description="Also where the environment's gate is `blocked`, as whoever says so knows.",
+    )
+
+
+class BeginBody(PromoteBody):
+    """Why somebody promotes, and how they sign in."""
 
     device: bool = Field(
         default=False,
