@@ -210,6 +210,17 @@ def test_every_image_has_the_tag_of_the_one_list(
     assert images - ours <= {"nats:2.15.1"}
 
 
+def test_images_by_digest_as_a_release_names_them_are_taken(server: ApiServer, k8s: Path) -> None:
+    tags = k8s / "images" / "kustomization.yaml"
+    tags.write_text(tags.read_text().replace("newTag: 0.1.0", f"digest: sha256:{'0' * 64}"))
+    folder = str(k8s / "overlays" / "production")
+    _apply(server, k8s / "base")
+
+    said = server.kubectl("apply", "--dry-run=server", "--validate=strict", "-k", folder)
+
+    assert len(re.findall(r"^job.batch/\S+ created", said, re.MULTILINE)) == len(JOBS["production"])
+
+
 def test_overlay_of_the_page_names_another_registry(server: ApiServer, k8s: Path) -> None:
     (shown,) = [
         block
