@@ -116,6 +116,7 @@ async def running(
     service: str, server: LocalServer, folder: Path
 ) -> AsyncIterator[tuple[asyncio.Task[None], Telemetry]]:
     told = Telemetry(service=service, settings=TelemetrySettings())
+    others = asyncio.all_tasks()
     task = asyncio.create_task(SERVICES[service](server, folder, told))
     try:
         async with asyncio.timeout(20):
@@ -126,6 +127,12 @@ async def running(
     finally:
         task.cancel()
         await asyncio.wait({task})
+        # A connection that nobody closed connects again for ever, and `wait_for` of Python 3.11 may
+        # swallow a cancellation: it is sent until it is heard.
+        while left := asyncio.all_tasks() - others:
+            for one in left:
+                one.cancel()
+            await asyncio.wait(left, timeout=0.2)
         gc.collect()
 
 
