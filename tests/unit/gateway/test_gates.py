@@ -18,8 +18,10 @@ from countersign.contracts.messages import (
 )
 from countersign.contracts.messages import GateState as Observed
 from countersign.contracts.promotion import Promotion, State
+from countersign.contracts.revision import short
 from countersign.gateway.gate_states import GateState
 from countersign.gateway.gates.fixes import how_to_fix
+from countersign.gateway.gates.gates import BEGINS_WITHIN
 from countersign.gateway.model import GateView, PipelineKey
 from countersign.gateway.view.tracks import plain
 
@@ -95,6 +97,38 @@ def test_gate_with_a_promotion_says_where_it_stands(
     assert gate.state is state
     assert plain(gate.sentence) == sentence
     assert [a.label for a in gate.actions] == actions
+
+
+def test_opening_says_from_when_somebody_should_have_begun() -> None:
+    nobody = gate_after(granted)
+    somebody = gate_after(lambda s: [*granted(s), s.progressed(OpeningStep.READING)])
+    waiting = gate_after(lambda s: [s.requested])
+
+    assert nobody.since is not None
+    assert nobody.begins_by == nobody.since + BEGINS_WITHIN
+    assert somebody.begins_by is None
+    assert waiting.begins_by is None
+
+
+def test_environment_that_was_not_known_when_asked_is_told_as_it_is_now() -> None:
+    scene, pipeline = Scene(), Pipeline("checkout")
+    story = pipeline.promotion("prod", "6.9.0")
+    before, after = (
+        pipeline.observed(
+            pipeline.environment("staging", "6.9.0", gate=None),
+            pipeline.environment("prod", runs, gate=Observed.PENDING),
+        )
+        for runs in ("", "6.8.4")
+    )
+    scene.tell(story.requested, before)
+    unknown = scene.projection.track(KEY)
+    scene.tell(after)
+    known = scene.projection.track(KEY)
+
+    assert unknown is not None
+    assert unknown.gates[0].current is None
+    assert known is not None
+    assert short(known.gates[0].current) == "6.8.4"
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,16 @@ async def test_action_beyond_ones_rights_is_refused_with_what_grants_it() -> Non
     assert scene.requests.asked == []
 
 
+async def test_right_that_is_missing_is_named_outside_of_any_fold() -> None:
+    async with browser(furnished(Table())) as client:
+        refused = await client.get("/p/shop/checkout/prod/access")
+
+    read, fold, _ = refused.text.partition("<details><summary>What an administrator can apply")
+    assert refused.status_code == 403
+    assert fold
+    assert "“get” on pipelines/credentials in namespace shop" in read
+
+
 async def test_hidden_pipeline_answers_as_one_that_does_not_exist() -> None:
     async with browser(furnished(Table())) as client:
         for path in ("/p/bank/ledger", "/p/bank/nothing", "/api/v1/pipelines/bank/ledger"):
@@ -168,7 +178,21 @@ async def test_credentials_are_shown_by_a_right_of_their_own() -> None:
 
     assert "flux-bot" not in without
     assert "Credentials of shop are not shown" in without
+    assert re.findall(r'class="count"[^>]*>([^<]*)</span></a>', without)[0] == "?"
+    assert re.findall(r'class="count"[^>]*>([^<]*)</span></a>', shown)[0] == "1"
     assert "flux-bot" in shown
+
+
+async def test_nobody_is_told_that_there_are_no_credentials_who_may_not_see_them() -> None:
+    access = Table()
+    async with browser(furnished(access)) as client:
+        without = (await client.get("/credentials")).text
+        access.credentials = frozenset({"shop"})
+        shown = (await client.get("/credentials")).text
+
+    assert "Credentials of shop are not shown" in without
+    assert "No Pipeline names a stored credential" not in without
+    assert "No Pipeline names a stored credential" in shown
 
 
 async def test_nothing_is_shown_while_nobody_says_what_one_may_see() -> None:

@@ -143,6 +143,8 @@ class GateView:
     # It waits or is open, and something speaks against it now.
     is_blocked: bool = False
     steps: tuple[StepView, ...] = ()
+    # From then on somebody should have begun with it; none where somebody has.
+    begins_by: datetime | None = None
     from_environment: str = ""
     environment: str = ""
     promotion_id: str = ""

@@ -124,9 +124,8 @@ class Visibility:
         found = self.timeline(person, promotion_id)
         gate = found.gate_key
         if not self.access.may_promote(person, gate):
-            missing = self.access.missing(person, Right.PROMOTE, gate)
             raise Denied(
-                f"{person.name} may look, but not promote; missing: {missing.words}",
-                missing=missing,
+                f"{person.name} may look, but not promote",
+                missing=self.access.missing(person, Right.PROMOTE, gate),
             )
         return found

@@ -73,8 +73,8 @@ BY_REASON: Final = {
         " the Pipeline, then try again."
     ),
     FailureReason.NOT_ALLOWED: (
-        "Nothing was opened. Ask for the right that is named above, or let somebody approve who has"
-        " it; then ask again."
+        "Nothing was opened. Ask for the right to promote here, or let somebody approve who has it;"
+        " then ask again."
     ),
     FailureReason.NOT_HEALTHY: (
         "Nothing was opened. Wait until the environment below is well; or try again, and confirm on"

@@ -5,16 +5,19 @@ A gate is derived from what the watcher observed and from the promotion that is 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from countersign.contracts.messages import (
     Caution,
     CredentialMode,
+    EnvironmentObserved,
     Gate,
     GateReason,
     OpeningStep,
     Person,
     PipelineObserved,
+    Revision,
 )
 from countersign.contracts.promotion import ATTEMPTS_MAX, OVER, Note, Promotion, State
 from countersign.gateway.gate_states import STATES, GateState
@@ -41,6 +44,8 @@ GATE_STATES: Final = {
     State.UNDONE: GateState.UNDONE,
     State.SUPERSEDED: GateState.SUPERSEDED,
 }
+# A pr-writer begins within a second; far beyond it, none is there.
+BEGINS_WITHIN: Final = timedelta(seconds=30)
 _NO_WEBHOOK: Final = (
     "This forge sends us no webhooks and no token is kept to ask it, so a merge shows here only "
     "once the cluster runs it."
@@ -64,6 +69,8 @@ def gate_view(
     request = timeline.promotion.request if timeline else None
     return replace(
         view,
+        # It may not have been known when the promotion was requested.
+        current=view.current or revision_in(here),
         from_environment=below.name,
         environment=here.name,
         notes=view.notes
@@ -72,6 +79,13 @@ def gate_view(
         mode=request.mode if request else gate.mode,
         destination=request.destination if request else gate.destination,
     )
+
+
+def revision_in(environment: EnvironmentObserved) -> Revision | None:
+    """Return the revision that an environment runs, or its first target that runs any."""
+    if environment.content is not None:
+        return environment.content.revision
+    return next((t.revision for t in environment.targets if t.revision is not None), None)
 
 
 def _current(timelines: Sequence[Timeline], gate: Gate | None) -> Timeline | None:
@@ -186,11 +200,18 @@ def _promoting(key: PipelineKey, at: Current) -> GateView:
         is_blocked=bool(blocked),
         fix=how_to_fix(promotion) if state is GateState.FAILED else "",
         steps=_steps(promotion) if state is GateState.OPENING else (),
+        begins_by=_begins_by(at, state),
         promotion_id=promotion.promotion_id,
         revision=promotion.request.content.revision,
         current=promotion.request.current,
         since=at.since(state),
     )
+
+
+def _begins_by(at: Current, state: GateState) -> datetime | None:
+    since, step = at.since(state), at.promotion.step
+    waits = state is GateState.OPENING and step is OpeningStep.UNSPECIFIED
+    return since + BEGINS_WITHIN if waits and since else None
 
 
 def _steps(promotion: Promotion) -> tuple[StepView, ...]:

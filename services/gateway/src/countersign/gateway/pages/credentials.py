@@ -63,12 +63,8 @@ class CredentialPages:
         access, now = self._visibility.access, self._screen.now
         views = visible_credentials(self._visibility, person)
         seen = {track.key.namespace for track in self._visibility.tracks(person)}
-        hidden = {
-            key.namespace
-            for key in known.credentials
-            if key.namespace in seen
-            and not access.may_see_credentials(person, namespace=key.namespace)
-        }
+        # Whether or not there are any: that, too, is only for who may see them.
+        hidden = {n for n in seen if not access.may_see_credentials(person, namespace=n)}
         query = read_query(request.query_params)
         html = self._screen.page(
             request,

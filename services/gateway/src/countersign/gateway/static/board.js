@@ -21,7 +21,10 @@
     if (node.title !== title) node.title = title;
   }
   const ages = (root) => root.querySelectorAll("time[datetime]:not([data-fixed], [data-clock])").forEach(age);
-  setInterval(() => { if (!document.hidden) ages(document); }, 1000);
+  const come = () => document.querySelectorAll("[data-from][hidden]").forEach((node) => {
+    node.hidden = Date.parse(node.dataset.from) > Date.now();
+  });
+  setInterval(() => { if (!document.hidden) { ages(document); come(); } }, 1000);
 
   const tracks = () => [...document.querySelectorAll(".track:not(.gone)")];
   const linkOf = (track) => track && track.querySelector(".track-link");

@@ -10,6 +10,7 @@ from countersign.contracts.messages import (
     PipelineObserved,
 )
 from countersign.contracts.revision import short
+from countersign.gateway.gates.gates import revision_in
 from countersign.gateway.gates.sentences import cause_of
 from countersign.gateway.model import (
     EnvironmentView,
@@ -77,8 +78,6 @@ def _environment(
         )
         for t in observed.targets
     )
-    runs = [t.revision for t in targets if t.revision is not None]
-    revision = observed.content.revision if observed.content else (runs[0] if runs else None)
     return EnvironmentView(
         name=observed.name,
         look=condition_look(observed.condition),
@@ -86,7 +85,7 @@ def _environment(
         cause=cause_of(observed.message, app)
         if any(t.message for t in targets)
         else observed.message,
-        revision=revision,
+        revision=revision_in(observed),
         since=observed.since,
         targets=targets,
         gate=gate,

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.access.denials import Denied
 from countersign.gateway.model import Action
-from countersign.gateway.refusals import Postponed
+from countersign.gateway.refusals import Postponed, Refusal
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.troubles import DELAYS, REFUSALS, UNKNOWN_DELAY, UNKNOWN_REFUSAL
 
@@ -62,7 +62,9 @@ def problem_of(
     kept: str = "",
 ) -> Trouble:
     """Put an error into words; one that is new keeps its own message."""
-    details = ""
+    details = hint = ""
+    if isinstance(error, Denied) and error.reason == Refusal.NOT_ALLOWED:
+        hint = f"Ask for {error.missing.words}."
     if isinstance(error, Rejected):
         words = REFUSALS.get(error.reason, UNKNOWN_REFUSAL)
         details = error.message if words.message else ""
@@ -73,7 +75,7 @@ def problem_of(
         code=error.reason,
         title=words.title,
         message=words.message or error.message,
-        hint=words.hint,
+        hint=hint or words.hint,
         manifest=error.missing.manifest if isinstance(error, Denied) else "",
         actions=actions or (TO_BOARD,),
         instance=instance,

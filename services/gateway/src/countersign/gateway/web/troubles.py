@@ -50,7 +50,7 @@ REFUSALS: Final[dict[str, Words]] = {
     Refusal.METHOD: Words(405, "This address cannot be used that way"),
     Refusal.NO_CLUSTER: Words(500, "Countersign is not set up correctly"),
     Refusal.NOT_ALLOWED: Words(
-        403, "You do not have permission", "Ask for the right that is named above."
+        403, "You do not have permission", "Ask whoever runs Countersign who may do that."
     ),
     Refusal.NOT_FOUND: Words(
         404,
