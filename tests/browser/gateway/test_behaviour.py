@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from browser.gateway.conftest import eventually, visiting
 from playwright.async_api import Browser, Page, expect
-from unit.gateway.doubles import FORGE, Scene
+from unit.gateway.doubles import FORGE, NOW, Scene
 from unit.gateway.serving import scene_on_a_port, serving
 from unit.gateway.stories import ADA, Pipeline
 
-from countersign.contracts.messages import GateState, RejectRequest
+from countersign.contracts.messages import GateState, OpeningStep, RejectRequest
 
 pytestmark = [pytest.mark.browser]
 
@@ -56,6 +56,28 @@ async def test_new_track_waits_under_a_pill(chromium: Browser, scene: Scene) -> 
         assert await visit.page.locator(".track", has_text="brand-new").count() == 0
         await pill.click()
         await expect(visit.page.locator(".track", has_text="brand-new")).to_be_visible()
+
+
+async def test_gate_says_after_a_while_that_nobody_began(chromium: Browser, scene: Scene) -> None:
+    async with visiting(chromium, scene) as visit:
+        page = visit.page
+        story = Pipeline("checkout", app="podinfo").promotion(
+            "prod", "7.0.0", current="6.8.4", at=NOW
+        )
+        scene.tell(story.requested, story.begun(), story.granted())
+        await page.goto(f"{scene.public_url}/promotions/{story.id}")
+        await connected(scene)
+        note = page.locator(".now [data-from]")
+        await expect(note).to_be_hidden()
+
+        await page.clock.run_for(120_000)
+        await expect(note).to_be_visible()
+        scene.tell(story.progressed(OpeningStep.READING))
+
+        await expect(page.locator(".progress .current")).to_have_text("reading files")
+        await expect(note).to_have_count(0)
+
+    assert visit.complaints == []
 
 
 async def test_promotion_page_shows_each_step_and_then_the_pull_request(

@@ -192,6 +192,7 @@ async def test_nobody_is_told_that_there_are_no_credentials_who_may_not_see_them
 
     assert "Credentials of shop are not shown" in without
     assert "No Pipeline names a stored credential" not in without
+    assert "Nobody has delegated" not in without
     assert "No Pipeline names a stored credential" in shown
 
 
