@@ -4,10 +4,13 @@ import os
 import re
 import socket
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from countersign.process.faults.authorities import as_authority
+from countersign.process.faults.mounts import no_file
 
 # The part before a path, without a user: what is in each event is read by everybody.
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
@@ -48,13 +51,17 @@ class BusSettings(BaseSettings):
             raise ValueError("give scheme, host and port only")
         return url.rstrip("/")
 
-    @model_validator(mode="after")
-    def _check_files(self) -> Self:
-        for name in ("nkey_file", "nats_ca_file"):
-            path: Path | None = getattr(self, name)
-            if path is not None and not path.is_file():
-                raise ValueError(f"{name}: there is no file {str(path)!r}")
-        return self
+    @field_validator("nkey_file")
+    @classmethod
+    def _is_file(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(no_file(path))
+        return path
+
+    @field_validator("nats_ca_file")
+    @classmethod
+    def _is_authority(cls, path: Path | None) -> Path | None:
+        return as_authority(path)
 
     @property
     def servers(self) -> list[str]:

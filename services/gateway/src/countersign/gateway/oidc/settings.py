@@ -1,5 +1,6 @@
 """Settings of the identity provider."""
 
+from pathlib import Path
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.process.configuration import ExistingFile
+from countersign.process.faults.authorities import as_authority
 from countersign.process.http.listening import is_loopback
 
 # As kube-apiserver's flags: this instead of a prefix means none.
@@ -39,7 +41,7 @@ class OidcSettings(BaseSettings):
     client_secret_file: ExistingFile | None = Field(
         default=None, description="file with the client secret; none for a public client"
     )
-    ca_file: ExistingFile | None = Field(
+    ca_file: Annotated[Path | None, AfterValidator(as_authority)] = Field(
         default=None, description="PEM file with who vouches for the provider, if not the usual"
     )
     scopes: str = Field(
