@@ -10,7 +10,7 @@ import prerequisites
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
-from unit.gateway.doubles import NOW, Scene
+from unit.gateway.doubles import FORGE, NOW, Scene
 from unit.gateway.gallery import rich_board
 from unit.gateway.serving import scene_on_a_port, serving
 
@@ -22,6 +22,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # The forge that pages lead to is nobody's, whatever listens on that port of this machine.
+    f"--host-resolver-rules=MAP {FORGE.removeprefix('http://')} ~NOTFOUND",
 ]
 PATIENCE_S = 10
 HERE = Path(__file__).parent

@@ -150,11 +150,7 @@ async def test_essential_actions_work_without_scripts(chromium: Browser, scene: 
 async def test_consent_leads_to_the_forge_under_the_policy(chromium: Browser, scene: Scene) -> None:
     async with visiting(chromium, scene) as visit:
         page = visit.page
-        # An icon of its own: the browser asks for one past the route, of whoever has that port.
-        body = '<link rel="icon" href="data:,">sign in here'
-        await page.route(
-            f"{FORGE}/**", lambda route: route.fulfill(body=body, content_type="text/html")
-        )
+        await page.route(f"{FORGE}/**", lambda route: route.fulfill(body="sign in here"))
         await page.goto(f"{scene.public_url}/p/shop/checkout/prod/promote")
         await page.get_by_role("button", name="Continue to GitHub as yourself").click()
         await page.wait_for_url(f"{FORGE}/login/oauth/authorize*")
