@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -121,6 +122,24 @@ async def test_process_apart_that_is_killed_has_found_nothing() -> None:
         found = await looking
 
     assert found.fault is Fault.NOT_TRIED
+
+
+@pytest.mark.parametrize("asked", [b"", b'{"forges": []}'])
+async def test_process_apart_says_nothing_once_nobody_listens(asked: bytes) -> None:
+    """As where its service is killed meanwhile, in whose log it would write."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "countersign.checks"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=writes,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writes)
+
+    _, said = await process.communicate(asked)
+
+    assert (process.returncode, said) == (0, b"")
 
 
 def port_of(server: socket.socket) -> int:

@@ -1,7 +1,9 @@
 """Tries the forges on standard input, and writes what was found as JSON; see `apart`."""
 
 import asyncio
+import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from countersign.checks.apart import write_findings
@@ -13,8 +15,13 @@ from countersign.telemetry.logs import configure_logs
 
 def main() -> None:
     configure_logs(service="checks", level="warning")
-    forges = ForgeList.model_validate_json(sys.stdin.buffer.read())
-    print(write_findings(asyncio.run(_look(forges.forges))))
+    asked = sys.stdin.buffer.read()
+    if not asked:
+        return  # who asks died before it could
+    found = asyncio.run(_look(ForgeList.model_validate_json(asked).forges))
+    # Who asked may have died meanwhile; what is buffered would be written once more at the end.
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), write_findings(found).encode())
 
 
 async def _look(forges: tuple[Forge, ...]) -> list[Finding]:
