@@ -52,7 +52,7 @@ def requested(namespace: str) -> Message:
 
 
 def read(folder: Path) -> str:
-    """What a program printed, or wrote down."""
+    """Read all that a program printed, or wrote down."""
     files = (folder / "printed", folder / "events.ndjson")
     return "".join(file.read_text() for file in files if file.is_file())
 

@@ -35,6 +35,13 @@ async def tried(settings: BusSettings, service: str) -> list[Finding]:
     return [finding async for finding in check_own_bus(settings, service=service)]
 
 
+async def refused(settings: BusSettings, *, within_s: float = 1.0) -> Finding:
+    """The one finding about a bus that takes nobody in."""
+    checking = check_bus(settings, user="auditor", streams=(), connect_s=within_s)
+    (found,) = [finding async for finding in checking]
+    return found
+
+
 @pytest.mark.parametrize("service", SERVICES)
 async def test_sound_bus_has_no_fault_for_any_service(server: LocalServer, service: str) -> None:
     await provision(server)
@@ -77,14 +84,13 @@ async def test_user_who_may_not_ask_about_a_stream_is_told_so(server: LocalServe
 
 
 async def test_key_that_the_bus_does_not_know_is_refused(
-    server: LocalServer, tmp_path: Path, monkeypatch: Any, capfd: Any
+    server: LocalServer, tmp_path: Path, capfd: Any
 ) -> None:
-    monkeypatch.setattr("countersign.checks.bus.CONNECT_S", 2.0)
     stranger = tmp_path / "stranger.nk"
     stranger.write_bytes(bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)))
     settings = server.settings("auditor").model_copy(update={"nkey_file": stranger})
 
-    (found,) = await tried(settings, "auditor")
+    found = await refused(settings, within_s=2.0)
 
     assert found.fault is Fault.KEY_REFUSED
     # Who tries complains of nothing in the log; what is done with the finding is others' to say.
@@ -92,12 +98,11 @@ async def test_key_that_the_bus_does_not_know_is_refused(
 
 
 async def test_bus_that_is_away_is_unreachable_and_found_when_it_is_back(
-    server: LocalServer, monkeypatch: Any
+    server: LocalServer,
 ) -> None:
-    monkeypatch.setattr("countersign.checks.bus.CONNECT_S", 1.0)
     await provision(server)
     await server.stop()
-    (away,) = await tried(server.settings("watcher"), "watcher")
+    away = await refused(server.settings("watcher"))
     await server.start()
     back = await tried(server.settings("watcher"), "watcher")
 
@@ -133,7 +138,7 @@ async def test_bus_of_which_too_few_servers_run_is_told(tmp_path: Path) -> None:
                     break
         client = await connect(settings, service=TOPOLOGY, state=(state := Trial("test")))
         try:
-            with pytest.raises(Retryable) as refused:
+            with pytest.raises(Retryable) as unable:
                 await apply_topology(client, streams=STREAMS.values(), durables=())
         finally:
             await close(client, state)
@@ -141,15 +146,14 @@ async def test_bus_of_which_too_few_servers_run_is_told(tmp_path: Path) -> None:
         await alone.kill()
 
     assert {one.fault for one in found[1:]} == {Fault.NO_MAJORITY}
-    assert refused.value.reason == BusRefusal.NO_MAJORITY
+    assert unable.value.reason == BusRefusal.NO_MAJORITY
 
 
-async def test_bus_that_is_away_is_told_by_the_cause(monkeypatch: Any) -> None:
-    monkeypatch.setattr("countersign.checks.bus.CONNECT_S", 1.0)
+async def test_bus_that_is_away_is_told_by_the_cause() -> None:
     with free_socket() as nobody:
         port = nobody.getsockname()[1]
         settings = BusSettings(nats_url=f"nats://user:made-up@127.0.0.1:{port}")
-        (found,) = await tried(settings, "auditor")
+        found = await refused(settings)
 
     assert found.fault is Fault.CONNECTION_REFUSED
     assert "made-up" not in repr(found)

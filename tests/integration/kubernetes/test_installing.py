@@ -125,7 +125,7 @@ def _section(page: Path, heading: str) -> str:
 
 
 def _lines(page: Path, heading: str) -> list[str]:
-    """What kubectl is told there, line by line."""
+    """The arguments of kubectl there, line by line."""
     return re.findall(r"^kubectl (.*?)\s*(?:#.*)?$", _section(page, heading), re.MULTILINE)
 
 

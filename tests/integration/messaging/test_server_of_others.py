@@ -48,7 +48,7 @@ class TheirServer:
         return BusSettings(nats_url=self.url, nkey_file=key, replica=f"{user}-0")
 
     def run(self, *arguments: str) -> str:
-        """What the program prints, run as docs/install.md says, with the key of `topology`."""
+        """Run the program as docs/install.md says, as `topology`; returns what it prints."""
         settings = {
             "COUNTERSIGN_NATS_URL": self.url,
             "COUNTERSIGN_NKEY_FILE": str(self.keys_dir / "topology.nk"),

@@ -1,4 +1,4 @@
-"""What a service lacks at its start is told once, in time, and hinders nothing."""
+"""A fault at a service's start is told once, in time, and hinders nothing."""
 
 import asyncio
 import json
@@ -189,3 +189,18 @@ async def test_service_neither_waits_for_its_checks_nor_ends_with_them() -> None
         await asked.wait()
 
     assert ended.is_set()
+
+
+async def test_check_that_forgets_its_cancellation_keeps_no_service_from_ending() -> None:
+    """As `wait_for` of Python 3.11 may."""
+    looking, time = asyncio.Event(), Time()
+
+    async def forgetful() -> AsyncIterator[Finding]:
+        looking.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            yield Finding(subject=Subject.BUS, name="bus", fault=Fault.UNREACHABLE)
+
+    async with asyncio.timeout(5), tried_at_start(forgetful, clocks=time.clocks):
+        await looking.wait()

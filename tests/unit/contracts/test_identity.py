@@ -120,7 +120,7 @@ def test_consent_to_what_merges_itself_is_another_one(tag: str) -> None:
 
 
 def test_consent_digest_never_changes_between_releases() -> None:
-    """What was consented to before an upgrade would be asked for again if it did."""
+    """If it did, consents from before an upgrade would be asked for again."""
     assert (
         identity.consent_digest(stories.requested())
         == "2b30e81a01ac2949c0eebaae5ce8cbde9f2bbe2ae377764c92126503470c4ae6"

@@ -36,7 +36,7 @@ class Teams(LocalAccess):
 
 
 class Losing(LocalAccess):
-    """Who has lost a right only looks."""
+    """Access in which people can lose a right; then they only look."""
 
     def __init__(self) -> None:
         self.lost: set[str] = set()

@@ -35,7 +35,7 @@ def url(scheme: str, made: socket.socket) -> str:
 
 
 async def failed(url: str) -> list[Exception]:
-    """What each of our clients raises."""
+    """The exceptions that each of our clients raises."""
     errors: list[Exception] = []
     try:
         async with httpx2.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:

@@ -1,4 +1,4 @@
-"""What is wrong with settings and lists is told by its code, its subject, and what was meant."""
+"""Wrong settings and lists are told by a code, a subject, and what was meant."""
 
 from typing import Any
 

@@ -32,13 +32,13 @@ async def check_own_bus(settings: BusSettings, *, service: str) -> AsyncIterator
 
 
 async def check_bus(
-    settings: BusSettings, *, user: str, streams: Iterable[str]
+    settings: BusSettings, *, user: str, streams: Iterable[str], connect_s: float = CONNECT_S
 ) -> AsyncIterator[Finding]:
     """Connect as a user, and ask for each of the streams."""
     trial = Trial(f"{user} check")
     where = redact(settings.nats_url)
     try:
-        async with asyncio.timeout(CONNECT_S):
+        async with asyncio.timeout(connect_s):
             client = await connect(settings, service=user, state=trial)
     except (TimeoutError, Retryable):
         yield judge_connection(where, trial.reason() or "no answer", fault=trial.fault)

@@ -119,18 +119,12 @@ async def check_cluster(
             yield await _kind(api, kind)
         for right in rights:
             yield await _right(api, right, ask=ask)
-    except Retryable as error:
+    except (Retryable, Rejected) as error:
+        away = isinstance(error, Retryable)
         yield Finding(
             subject=Subject.CLUSTER,
             name="API server",
-            fault=Fault.UNREACHABLE,
-            detail=error.message,
-        )
-    except Rejected as error:
-        yield Finding(
-            subject=Subject.CLUSTER,
-            name="API server",
-            fault=Fault.RIGHT_MISSING,
+            fault=Fault.UNREACHABLE if away else Fault.RIGHT_MISSING,
             detail=error.message,
         )
 

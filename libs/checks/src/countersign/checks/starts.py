@@ -7,12 +7,13 @@ more rarely, until it is mended; what was found good is not tried again.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 from countersign.checks.model import LASTING, Finding
 from countersign.checks.words import advice
 from countersign.process.clocks import MACHINE, Clocks
+from countersign.process.tasks.cancellation import keeping_cancellation
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import gauge
 
@@ -42,8 +43,7 @@ async def tried_at_start(*checks: Check, clocks: Clocks = MACHINE) -> AsyncItera
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task})
 
 
 async def try_all(checks: Sequence[Check], *, clocks: Clocks = MACHINE) -> None:
@@ -54,7 +54,8 @@ async def try_all(checks: Sequence[Check], *, clocks: Clocks = MACHINE) -> None:
     while checks:
         await clocks.sleep(pause_s)
         pause_s = min(2 * pause_s, PAUSE_S_MAX)
-        found = [(check, await _faults(check)) for check in checks]
+        with keeping_cancellation():
+            found = [(check, await _faults(check)) for check in checks]
         late = clocks.monotonic() >= patient_until
         now = {_key(f): f for _, some in found for f in some if late or f.fault in LASTING}
         _tell(now, told=told)
