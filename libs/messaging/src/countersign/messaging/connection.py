@@ -148,8 +148,12 @@ class Trial(ConnectionState):
         self.fault = fault_of(error)
         if _VIOLATION in text.lower():
             self._violation = text
-        elif self._trouble is not None:
+        elif self._trouble is not None and not self._is_refused():
             self._trouble = f"not connected: {text}"
+
+    def _is_refused(self) -> bool:
+        """Return whether the server refused our key: later it may reset before its word is read."""
+        return "authorization" in (self._trouble or "").lower()
 
 
 def _said(error: Exception) -> str:
