@@ -128,9 +128,9 @@ def test_nobody_narrows_or_ends_a_token_there() -> None:
 
 
 def test_stored_token_goes_with_a_name_where_its_secret_has_one() -> None:
-    assert presented(FORGE, API_TOKEN, username="ada@example.com") == Basic(
-        user="ada@example.com", password=API_TOKEN
-    )
+    token = presented(FORGE, API_TOKEN, username="ada@example.com")
+    assert isinstance(token, Basic)
+    assert (token.user, token.password) == ("ada@example.com", API_TOKEN)
     assert presented(FORGE, ACCESS_TOKEN) is ACCESS_TOKEN
 
 

@@ -30,6 +30,7 @@ async def _handshake(folder: Path, *, served: Certificate, believed: bytes, name
     serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     serving.load_cert_chain(folder / "tls.crt", folder / "tls.key")
     asking = ssl.create_default_context(cadata=believed.decode())
+    asking.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
 
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
