@@ -10,7 +10,7 @@ from typing import Any
 import nkeys
 import pytest
 from doubles.local_forge import free_socket
-from doubles.three_nodes import START_S_MAX, Cluster, Node
+from doubles.three_nodes import START_S_MAX, linked
 from integration.messaging.conftest import provision
 
 from countersign.checks.bus import check_bus, check_own_bus
@@ -125,10 +125,9 @@ async def test_stream_that_is_gone_while_others_are_there_is_the_one_missing(
 
 
 async def test_bus_of_which_too_few_servers_run_is_told(tmp_path: Path) -> None:
-    alone, *others = (Node(name, tmp_path / name) for name in ("n1", "n2", "n3"))
-    cluster = Cluster(tmp_path, (alone, *others))
-    await cluster.start(alone)
-    try:
+    async with linked(tmp_path) as cluster:
+        alone = cluster.nodes[0]
+        await cluster.start(alone)
         settings = cluster.settings(TOPOLOGY, alone)
         async with asyncio.timeout(START_S_MAX):
             while True:
@@ -142,8 +141,6 @@ async def test_bus_of_which_too_few_servers_run_is_told(tmp_path: Path) -> None:
                 await apply_topology(client, streams=STREAMS.values(), durables=())
         finally:
             await close(client, state)
-    finally:
-        await alone.kill()
 
     assert {one.fault for one in found[1:]} == {Fault.NO_MAJORITY}
     assert unable.value.reason == BusRefusal.NO_MAJORITY

@@ -59,6 +59,9 @@ class Stored:
 async def stream_state(client: Client, stream: str) -> StreamState:
     """Ask how far a stream is.
 
+    A node that is cut off from the others answers as well, with what it had then (seen with 2.15):
+    it names no leader.
+
     Raises:
         Retryable: `no_stream`, `no_majority`, or the bus does not answer.
 
@@ -69,6 +72,8 @@ async def stream_state(client: Client, stream: str) -> StreamState:
         for_now = body["error"].get("code") == UNAVAILABLE
         reason = BusRefusal.NO_MAJORITY if for_now else BusRefusal.NO_STREAM
         raise Retryable(reason, f"{stream}: {description}")
+    if "cluster" in body and not body["cluster"].get("leader"):
+        raise Retryable(BusRefusal.NO_MAJORITY, f"{stream}: no leader, where we are connected")
     state = body["state"]
     last_at = parse_time(state["last_ts"]) if int(state["last_seq"]) else None
     return StreamState(

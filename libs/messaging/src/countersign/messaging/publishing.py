@@ -30,6 +30,8 @@ _HEADER_BYTES: Final = 4
 _HEADERS_BYTES: Final = 14
 # https://github.com/nats-io/nats-server/blob/main/server/errors.json
 _WRONG_LAST_SEQUENCE: Final = 10071
+# The leader has it, under the same id or on the same subject, and others have not confirmed it yet.
+_UNDECIDED: Final = frozenset({10158, 10164})
 _SERVER_TROUBLE: Final = 500
 
 
@@ -91,7 +93,7 @@ async def store(client: Client, subject: str, body: bytes, headers: dict[str, st
     """Publish a body to a stream.
 
     Raises:
-        Retryable: `timeout`, `no_stream`, `bus_unavailable`, `stream_refused`.
+        Retryable: `timeout`, `undecided`, `no_stream`, `bus_unavailable`, `stream_refused`.
         AlreadyExists: the fence was set and something is there.
         Rejected: `stream_refused`, `too_large`.
 
@@ -134,6 +136,8 @@ def read_acknowledgement(data: bytes, *, subject: str) -> Published:
         raise Retryable(BusRefusal.STREAM_REFUSED, f"{subject!r}: not an acknowledgement") from None
     if error.get("err_code") == _WRONG_LAST_SEQUENCE:
         raise AlreadyExists(f"{subject!r}: {description}")
+    if error.get("err_code") in _UNDECIDED:
+        raise Retryable(BusRefusal.UNDECIDED, f"{subject!r}: {description}")
     if code >= _SERVER_TROUBLE:
         raise Retryable(BusRefusal.STREAM_REFUSED, f"{subject!r}: {description}")
     raise Rejected(BusRefusal.STREAM_REFUSED, f"{subject!r}: {description}")

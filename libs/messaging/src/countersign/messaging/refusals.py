@@ -10,6 +10,8 @@ class BusRefusal(StrEnum):
     NO_STREAM = "no_stream"
     NO_MAJORITY = "no_majority"
     """Too few servers of the bus run, or know one another, to agree on anything."""
+    UNDECIDED = "undecided"
+    """The servers of the bus have not agreed yet on what is being stored."""
     NO_RESPONDER = "no_responder"
     TIMEOUT = "timeout"
     LIMIT = "limit"
