@@ -25,21 +25,24 @@ class TlsServer:
         self._folder = folder
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
-        now = datetime.now(UTC)
-        authority = make_authority(now=now)
-        made = make_certificate(["localhost", "127.0.0.1"], authority=authority, now=now)
-        for name, pem in {
-            "ca.crt": authority.certificate, "tls.crt": made.certificate, "tls.key": made.key,
-        }.items():  # fmt: skip
-            (folder / name).write_bytes(pem)
-        options = ServerOptions(
+        self.renew()
+        self._options = ServerOptions(
             store_dir=folder / "store",
             port=self._port,
             certificate=folder / "tls.crt",
             certificate_key=folder / "tls.key",
             authority=folder / "ca.crt",
         )
-        self._options = options
+
+    def renew(self) -> None:
+        """Make an authority and a certificate, in place of those that it may have had."""
+        now = datetime.now(UTC)
+        authority = make_authority(now=now)
+        made = make_certificate(["localhost", "127.0.0.1"], authority=authority, now=now)
+        for name, pem in {
+            "ca.crt": authority.certificate, "tls.crt": made.certificate, "tls.key": made.key,
+        }.items():  # fmt: skip
+            (self._folder / name).write_bytes(pem)
 
     @property
     def url(self) -> str:

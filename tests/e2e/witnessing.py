@@ -16,11 +16,12 @@ from countersign.contracts.subjects import EVENT_ROOT
 from countersign.local.demo.programs import READER
 from countersign.local.demo.running import Running
 from countersign.messaging.administration.provisioning import Buried, dead_letters
-from countersign.messaging.connection import BusClient, ConnectionState, close, connect
+from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.direct_get import reader
 from countersign.messaging.envelope import SUBJECT, Received, place_of_answer, read_event
 from countersign.messaging.leader_reads import stream_state
 from countersign.messaging.settings import BusSettings
+from countersign.messaging.wire.client import BusClient
 
 # Message ids of what a nemesis published a second time.
 REPEATED: Final = "nemesis."

@@ -55,6 +55,15 @@ def test_all_that_is_wrong_is_found_and_the_bus_tried_all_the_same(
     assert configuration.bus is not None
 
 
+def test_bus_without_tls_on_another_machine_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERSIGN_NATS_URL", "nats://nats.nats:4222")
+
+    found = {one.name: one for one in read_configuration({}).findings}
+
+    assert found["COUNTERSIGN_NATS_URL"].fault is Fault.WRONG_SETTING
+    assert "tls://" in found["COUNTERSIGN_NATS_URL"].detail
+
+
 def test_forge_list_that_nobody_names_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = read_configuration({}).findings
 

@@ -73,3 +73,28 @@ async def test_more_than_a_buffer_holds_is_heard(server: TlsServer) -> None:
         await close(asker, states["gateway"])
 
     assert got == sizes
+
+
+async def test_key_and_authority_made_anew_are_used_without_a_restart(
+    server: TlsServer, until: Any
+) -> None:
+    state = ConnectionState("tls")
+    settings = server.settings(TOPOLOGY)
+    client = await connect(settings, service=TOPOLOGY, state=state)
+    state.connected()
+    before = settings.nkey_file.read_bytes(), settings.nats_ca_file.read_bytes()
+    try:
+        await server.stop()
+        await until(lambda: state.reason() is not None)
+        settings.nkey_file.write_text("torn", encoding="ascii")
+        await until(lambda: "nkey" in str(state.reason()) or "Connect" in str(state.reason()))
+        settings.nkey_file.unlink()
+        server.renew()
+        await server.start()
+        await until(lambda: state.reason() is None)
+        await client.flush()
+    finally:
+        await close(client, state)
+
+    assert before[0] != settings.nkey_file.read_bytes()
+    assert before[1] != settings.nats_ca_file.read_bytes()

@@ -7,7 +7,7 @@ from typing import Any, Never
 import pytest
 
 from countersign.process.health import Health
-from countersign.process.http.listening import is_loopback, names_loopback
+from countersign.process.http.loopback import is_loopback, names_loopback
 from countersign.process.http.serving import answer, serve_health
 from countersign.telemetry.settings import TelemetrySettings
 

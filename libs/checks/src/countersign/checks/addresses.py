@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from countersign.checks.model import Fault, Finding, Subject
 from countersign.contracts.forge_list import Forge
-from countersign.process.http.listening import is_loopback
+from countersign.process.http.loopback import is_loopback
 
 # Names that the cluster's own DNS makes.
 _INSIDE: Final = (".svc", ".cluster.local", ".local.")

@@ -16,7 +16,7 @@ from countersign.checks.model import Fault, Finding, Subject
 from countersign.checks.words import trust_hint
 from countersign.contracts.bounds.bodies import BodyError, BoundedBody
 from countersign.process.faults.connections import fault_of, words_of
-from countersign.process.http.listening import is_loopback
+from countersign.process.http.loopback import is_loopback
 from countersign.telemetry.redaction import redact
 
 TIMEOUT_S: Final = 8.0

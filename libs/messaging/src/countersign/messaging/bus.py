@@ -9,14 +9,7 @@ from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.message import Message
 from countersign.contracts.subjects import stream_of
 from countersign.contracts.wire.cloud_events import event_source
-from countersign.messaging.connection import (
-    BusClient,
-    ConnectionState,
-    Identity,
-    barrier,
-    close,
-    connect,
-)
+from countersign.messaging.connection import ConnectionState, Identity, barrier, close, connect
 from countersign.messaging.envelope import Received, place_of_answer, read_event
 from countersign.messaging.leader_reads import last_on_subject
 from countersign.messaging.publishing import AlreadyExists, Published, Stamp, publish_event
@@ -25,6 +18,7 @@ from countersign.messaging.requests.requester import REQUEST_TIMEOUT_S, Requeste
 from countersign.messaging.requests.responder import Answer, Call
 from countersign.messaging.settings import BusSettings
 from countersign.messaging.stream_health import StreamHealth, published_by
+from countersign.messaging.wire.client import BusClient
 from countersign.messaging.work.worker import Work
 from countersign.process.clocks import MACHINE, Clocks
 from countersign.process.health import Health

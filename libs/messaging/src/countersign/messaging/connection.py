@@ -6,23 +6,20 @@ it; the process ends then and is started anew.
 
 import asyncio
 import os
-import ssl
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 
 from countersign.contracts.errors import Retryable
 from countersign.contracts.subjects import inbox_prefix
-from countersign.messaging.envelope import STEERED
 from countersign.messaging.meters import RECONNECTS, VIOLATIONS
 from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
+from countersign.messaging.wire.client import CLOSE_TIMEOUT_S, BusClient
 from countersign.process.clocks import MACHINE, Clocks
 from countersign.process.faults.connections import ConnectionFault, fault_of
 from countersign.process.health import Health
@@ -37,7 +34,6 @@ CONNECT_TIMEOUT_S: Final = 5
 RECONNECT_WAIT_S: Final = 0.5
 PING_INTERVAL_S: Final = 10
 PINGS_OUTSTANDING_MAX: Final = 2
-CLOSE_TIMEOUT_S: Final = 5.0
 # A server that is there takes milliseconds.
 CONNECTING_GRACE_S: Final = 1.0
 _BARRIER_TIMEOUT_S: Final = 5
@@ -160,73 +156,14 @@ def _said(error: Exception) -> str:
     return redact(str(error)) or type(error).__name__
 
 
-class PromptTransport(TcpTransport):
-    """Closes in time, whatever became of the connection.
-
-    A connection that is reset during its TLS handshake never counts as closed to asyncio, and the
-    client library, which waits for that, would neither connect again nor say why.
-    """
-
-    def __bool__(self) -> bool:
-        """Count as made before it is connected, so that the client library makes no other."""
-        return True
-
-    async def connect_tls(self, *args: Any, **kwargs: Any) -> None:
-        """Tell the stream that its connection is made, as the client library does not.
-
-        The stream would not know that it is TLS, of which asyncio complains when the server hangs
-        up, nor what to pause when more comes than is read.
-        """
-        await super().connect_tls(*args, **kwargs)
-        if self._io_writer is not None:
-            transport = self._io_writer.transport
-            transport.get_protocol().connection_made(transport)
-
-    async def wait_closed(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await super().wait_closed()  # type: ignore[no-untyped-call]  # theirs
-
-
-class BusClient(Client):
-    """Marks messages that a service steered into a stream by naming an intake subject as the reply
-    of a request to the server: permissions do not cover that (tried). The server adds its headers
-    once where it stores such an answer and once where it sends it, which our dict would hide.
-    """
-
-    async def _connect_to_server(self, server: Any) -> None:
-        if self._transport is None:
-            self._transport = PromptTransport()  # type: ignore[no-untyped-call]  # theirs
-        await super()._connect_to_server(server)
-
-    async def _process_pong(self) -> None:
-        """Take the answer to a flush that was cancelled or timed out as any other.
-
-        The client library would fail at it, and read no more of the connection.
-        """
-        if self._pongs and self._pongs[0].done():
-            self._pongs[0] = asyncio.get_running_loop().create_future()
-        await super()._process_pong()
-
-    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
-        parsed: dict[str, str] | None = await super()._process_headers(headers)
-        if parsed is not None and headers and headers.count(b"\r\nNats-Stream:") > 1:
-            parsed[STEERED] = "1"
-        return parsed
-
-
 async def connect(settings: BusSettings, *, service: str, state: ConnectionState) -> BusClient:
     """Connect, however long it takes; `state` tells why not, until it is told `connected()`."""
-    client = BusClient()
-    credentials: dict[str, Any] = {}
-    if settings.nkey_file is not None:
-        credentials["nkeys_seed"] = str(settings.nkey_file)
-    if settings.nats_ca_file is not None:
-        credentials["tls"] = ssl.create_default_context(cafile=str(settings.nats_ca_file))
+    client = BusClient(settings)
+    key: dict[str, Any] = {"nkeys_seed": str(settings.nkey_file)} if settings.nkey_file else {}
     try:
         # Cancelled half-way, the client library would leave its socket open.
         await uninterrupted(
-            client.connect(**state.options(settings, service), **credentials),
+            client.connect(**state.options(settings, service), **key),
             grace_s=CONNECTING_GRACE_S,
         )
     except BaseException:

@@ -19,16 +19,10 @@ from nats.errors import Error as NatsError
 
 from countersign.contracts.message import Message
 from countersign.contracts.subjects import rpc_subject
-from countersign.messaging.connection import (
-    CLOSE_TIMEOUT_S,
-    ConnectionState,
-    Identity,
-    barrier,
-    close,
-    connect,
-)
+from countersign.messaging.connection import ConnectionState, Identity, barrier, close, connect
 from countersign.messaging.requests import responder
 from countersign.messaging.requests.responder import Answer, Call
+from countersign.messaging.wire.client import CLOSE_TIMEOUT_S
 from countersign.messaging.work.worker import Work, Worker
 from countersign.process.processes import single_error
 from countersign.process.tasks.background import in_background

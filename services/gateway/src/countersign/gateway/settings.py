@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.gateway.view.projection import PROMOTIONS_KEPT
 from countersign.process.configuration import ExistingFile
-from countersign.process.http.listening import is_loopback
+from countersign.process.http.loopback import is_loopback
 
 SESSION_KEY_BYTES_MIN: Final = 32
 SESSION_KEY_BYTES_MAX: Final = 1024

@@ -22,8 +22,9 @@ from countersign.process.clocks import MACHINE
 from countersign.process.configuration import read_document
 from countersign.process.health import Health
 from countersign.process.http.asgi import App
-from countersign.process.http.listening import LoopbackHosts, is_loopback, listen
+from countersign.process.http.listening import LoopbackHosts, listen
 from countersign.process.http.listening import serve as serve_app
+from countersign.process.http.loopback import is_loopback
 from countersign.process.http.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.process.tasks.background import in_background

@@ -5,7 +5,6 @@ can reach them by a name that resolves here.
 """
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ import uvicorn
 
 from countersign.contracts.errors import Rejected
 from countersign.process.http.asgi import App, Receive, Scope, Send
+from countersign.process.http.loopback import names_loopback
 from countersign.process.http.slow_requests import PromptBodies, prompt_protocol
 from countersign.process.refusals import ProcessRefusal
 
@@ -24,7 +24,6 @@ BACKLOG: Final = 128
 REQUEST_S: Final = 10.0
 # Of its ticks, uvicorn takes every tenth for a second's end, and renews the Date header then.
 _TICKS_PER_S: Final = 10
-_LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _REFUSAL: Final = b"not a loopback host\n"
 
 
@@ -113,23 +112,6 @@ class LoopbackHosts:
         ]
         await send({"type": "http.response.start", "status": 421, "headers": headers})
         await send({"type": "http.response.body", "body": _REFUSAL})
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def names_loopback(host: str) -> bool:
-    """Tell whether a `Host` header names this machine, with any port."""
-    name, colon, port = host.rpartition(":")
-    if not colon or not port.isdigit():
-        name = host
-    return name.lower() in _LOOPBACK_NAMES
 
 
 class _Server(uvicorn.Server):

@@ -11,7 +11,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from countersign.process.health import Health
 from countersign.process.http.asgi import App, Receive, Scope, Send
-from countersign.process.http.listening import LoopbackHosts, is_loopback, listen, serve
+from countersign.process.http.listening import LoopbackHosts, listen, serve
+from countersign.process.http.loopback import is_loopback
 from countersign.process.processes import single_error
 from countersign.telemetry.logs import get_logger
 from countersign.telemetry.metrics import exposition, gauge

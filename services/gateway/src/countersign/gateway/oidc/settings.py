@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.process.configuration import ExistingFile
 from countersign.process.faults.authorities import as_authority
-from countersign.process.http.listening import is_loopback
+from countersign.process.http.loopback import is_loopback
 
 # As kube-apiserver's flags: this instead of a prefix means none.
 NO_PREFIX: Final = "-"
