@@ -112,38 +112,38 @@ async def test_who_is_at_a_cut_off_node_is_told_nothing_is_stored_and_catches_up
         many = await stack.enter_async_context(side("many", cluster.others(cut)[0], cluster))
         async with asyncio.TaskGroup() as living:
             publishing = [living.create_task(s.publish_on(requested)) for s in (few, many)]
-            await _until(lambda: few.is_ready() and many.is_ready())
-            await _until(lambda: len(few.acknowledged) > 1 and len(many.acknowledged) > 1)
+            await until_fact(lambda: few.is_ready() and many.is_ready())
+            await until_fact(lambda: len(few.acknowledged) > 1 and len(many.acknowledged) > 1)
 
             # The leader is told that all are gone; a follower is told nothing.
             with cluster.cut_off(cut, hanging_up=leads):
-                await _until(few.is_nobody_ready)
+                await until_fact(few.is_nobody_ready)
                 stored = dict(few.acknowledged)
                 with pytest.raises(Retryable):
                     await few.redeem("many")
                 await _until_leaderless(cluster, cut)
                 await _assert_stays_unready(few)
                 heard = len(many.acknowledged)
-                await _until(lambda: many.is_ready() and len(many.acknowledged) > heard + 1)
+                await until_fact(lambda: many.is_ready() and len(many.acknowledged) > heard + 1)
                 await many.redeem("many")
                 assert few.acknowledged == stored
 
-            await _until(lambda: few.is_ready() and many.is_ready())
+            await until_fact(lambda: few.is_ready() and many.is_ready())
             healed = len(few.acknowledged)
-            await _until(lambda: len(few.acknowledged) > healed + 1)
+            await until_fact(lambda: len(few.acknowledged) > healed + 1)
             await few.redeem("many")
             for task in publishing:
                 task.cancel()
         stored = few.acknowledged | many.acknowledged
-        await _until(lambda: _has(few.seen, stored) and _has(many.seen, stored))
-        await _until(lambda: set(stored) <= set(few.worked_on | many.worked_on))
+        await until_fact(lambda: has(few.seen, stored) and has(many.seen, stored))
+        await until_fact(lambda: set(stored) <= set(few.worked_on | many.worked_on))
 
-    _assert_once_each_where_it_was_told(few.seen, stored)
+    assert_once_each_where_it_was_told(few.seen, stored)
     assert few.seen.ids == many.seen.ids
     assert few.seen.restarts == many.seen.restarts == []
 
 
-async def _until(condition: Callable[[], bool]) -> None:
+async def until_fact(condition: Callable[[], bool]) -> None:
     await until(condition, timeout_s=FACT_S_MAX)
 
 
@@ -164,11 +164,11 @@ async def _assert_stays_unready(cut_off: Side) -> None:
         await asyncio.sleep(PACE.check_s)
 
 
-def _has(seen: Seen, stored: Iterable[str]) -> bool:
+def has(seen: Seen, stored: Iterable[str]) -> bool:
     return set(stored) <= set(seen.ids)
 
 
-def _assert_once_each_where_it_was_told(seen: Seen, stored: dict[str, int]) -> None:
+def assert_once_each_where_it_was_told(seen: Seen, stored: dict[str, int]) -> None:
     assert max(Counter(seen.ids).values()) == 1
     where = {received.message_id: received.sequence for received in seen.received}
     assert {name: where[name] for name in stored} == stored

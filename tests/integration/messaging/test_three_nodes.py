@@ -1,15 +1,21 @@
-"""A cluster of three nodes of which one is slow and one dies: nobody misses an event."""
+"""A cluster of three nodes of which one is slow and one dies, or all: nobody misses an event."""
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from doubles.three_nodes import Cluster, three_nodes
 from integration.messaging.test_follower import following
+from integration.messaging.test_partition import (
+    assert_once_each_where_it_was_told,
+    has,
+    side,
+    until_fact,
+)
 
 from countersign.contracts.errors import Retryable
 from countersign.messaging.bus import open_bus
@@ -18,6 +24,7 @@ from countersign.process.health import Health
 EVENTS = 60
 ALL_S_MAX = 60.0
 SLOW_S = 3.0
+FEW = 5
 
 
 @pytest.fixture
@@ -70,3 +77,34 @@ async def _publish(cluster: Cluster, wanted: list[str], requested: object) -> No
                     await bus.publish(requested(f"p{number}"), message_id=message_id)
                     stored = True
             await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(240)
+async def test_all_nodes_killed_at_once_keep_what_was_acknowledged_and_double_nothing(
+    cluster: Cluster, requested: Callable[..., object]
+) -> None:
+    first, second, _ = cluster.nodes
+    async with side("one", first, cluster) as one, side("two", second, cluster) as two:
+        sides = (one, two)
+        async with asyncio.TaskGroup() as living:
+            publishing = [living.create_task(s.publish_on(requested)) for s in sides]
+            await until_fact(lambda: all(len(s.acknowledged) > FEW for s in sides))
+            await asyncio.gather(*(node.kill() for node in cluster.nodes))
+            await until_fact(lambda: all(s.is_nobody_ready() for s in sides))
+            before = {s.name: len(s.acknowledged) for s in sides}
+            for node in cluster.nodes:
+                await cluster.start(node)
+            await until_fact(
+                lambda: all(
+                    s.is_ready() and len(s.acknowledged) > before[s.name] + FEW for s in sides
+                )
+            )
+            for task in publishing:
+                task.cancel()
+        stored = one.acknowledged | two.acknowledged
+        await until_fact(lambda: has(one.seen, stored) and has(two.seen, stored))
+        await until_fact(lambda: set(stored) <= set(one.worked_on | two.worked_on))
+
+    assert_once_each_where_it_was_told(one.seen, stored)
+    assert one.seen.ids == two.seen.ids
+    assert one.seen.restarts == two.seen.restarts == []
