@@ -6,6 +6,7 @@ can reach them by a name that resolves here.
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -22,6 +23,8 @@ STOP_TIMEOUT_S: Final = 3
 BACKLOG: Final = 128
 # Nobody we serve sends more than a megabyte, and none of it from far away.
 REQUEST_S: Final = 10.0
+# Who makes no room for so long for what it is sent is cut off.
+UNREAD_S: Final = 30
 # Of its ticks, uvicorn takes every tenth for a second's end, and renews the Date header then.
 _TICKS_PER_S: Final = 10
 _REFUSAL: Final = b"not a loopback host\n"
@@ -42,6 +45,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        cut_off_unread(listener, after_s=UNREAD_S)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
@@ -51,6 +55,16 @@ def listen(host: str, port: int) -> socket.socket:
             ProcessRefusal.ADDRESS, f"cannot listen on {where}: {error.strerror}"
         ) from error
     return listener
+
+
+def cut_off_unread(listener: socket.socket, *, after_s: float) -> None:
+    """Have the kernel end connections, from now on, whose other end reads nothing for so long.
+
+    One that is closed with something unsent would otherwise stay as long as the other end lives.
+    Source: https://man7.org/linux/man-pages/man7/tcp.7.html (TCP_USER_TIMEOUT)
+    """
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(after_s * 1000))
 
 
 async def serve(
