@@ -1,16 +1,18 @@
 """What keeps the pages closed: hosts, sessions, forms from elsewhere, headers, redirects."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 from unit.gateway.browsing import browser, form_token, token_of
 from unit.gateway.doubles import DOCUMENTS, FORGE, Scene
 from unit.gateway.gallery import rich_board
 
 from countersign.gateway.routes import Who, table
 from countersign.gateway.web.guards import content_security_policy
+from countersign.telemetry.metrics import exposition
 
 # Of `Scene`, which is on port 8080.
 COOKIE = "countersign-8080"
@@ -349,3 +351,18 @@ async def test_sender_who_leaves_within_the_body_is_no_mistake_of_ours() -> None
     await scene.app(scope, receive, send)
 
     assert said[0]["status"] == 408
+
+
+async def test_time_to_answer_leads_to_the_trace_of_the_request(
+    spans: Callable[[], list[ReadableSpan]],
+) -> None:
+    async with browser(Scene()) as client:
+        await client.get("/help")
+
+    (asked,) = [one for one in spans() if one.name == "GET /help"]
+    led = [
+        line
+        for line in exposition(with_exemplars=True).decode().splitlines()
+        if line.startswith("countersign_http_request_seconds_bucket{") and 'route="/help"' in line
+    ]
+    assert f'trace_id="{asked.get_span_context().trace_id:032x}"' in "".join(led)

@@ -47,6 +47,7 @@ from countersign.gateway.web.address import Address
 from countersign.gateway.web.frames import Screen
 from countersign.gateway.web.guards import Guard, session_of
 from countersign.gateway.web.spans import request_span
+from countersign.telemetry.tracing import current_ids
 
 COMPRESS_BYTES_MIN: Final = 1_024
 API_ENVIRONMENT: Final = "/api/v1/pipelines/{namespace}/{name}/environments/{environment}"
@@ -240,6 +241,7 @@ def _dispatch(site: Site, path: str, rows: tuple[Row, ...]) -> Endpoint:
         if row.who is not Who.EVERYBODY and state["session"] is None:
             return _ask_to_sign_in(request, row)
         with request_span(row.method, path) as answered:
+            state["trace"] = current_ids()
             if row.by_rights and state["session"] is not None:
                 await _learn(site.visibility, request)
             answer = await row.endpoint(request)

@@ -158,7 +158,8 @@ class Guard:
         known = method if method in {"GET", "HEAD", "POST"} else "other"
         _REQUESTS.labels(route=route, method=known, status=str(status)).inc()
         if route != "/events":
-            _SECONDS.labels(route=route).observe(seconds)
+            # Its span has ended by now.
+            _SECONDS.labels(route=route).observe(seconds, scope["state"].get("trace"))
         level = log.debug if status < 400 else log.info  # noqa: PLR2004 - first error status
         level("request.answered", route=route, method=known, status=status)
 
