@@ -33,6 +33,9 @@ PREFIXES = {
 }
 # Operations that a vendor describes beside, or nowhere: they are by hand there.
 BESIDE = {"azure-devops": {"azure-devops-identity": "/{organization}/_apis/connectionData"}}
+# Operations that an excerpt of a description leaves out, with the one whose answer they have.
+_LABELS = {"/repos/{owner}/{repo}/labels": "/repos/{owner}/{repo}/issues/{index}/labels"}
+LEFT_OUT = {"gitea": _LABELS, "forgejo": _LABELS}
 # Recorded without a body, and in neither description: a merge that is scheduled.
 _SCHEDULED = {("POST", "/repos/{owner}/{repo}/pulls/{index}/merge", 201)}
 RECORDED = {"gitea": _SCHEDULED, "forgejo": _SCHEDULED}
@@ -57,6 +60,11 @@ def _document(vendor: str) -> dict[str, Any]:
         item = json.loads(text)["paths"][path]
         item.pop("servers", None)
         document["paths"][path] = item
+    for path, like in LEFT_OUT.get(vendor, {}).items():
+        setting = document["paths"][like]["post"]
+        named = [p for p in setting["parameters"] if f"{{{p['name']}}}" in path]
+        reading = {"parameters": named, "responses": setting["responses"]}
+        document["paths"][path] = {"get": reading}
     _drop_oauth(document)
     return document
 

@@ -273,7 +273,7 @@ async def _services(
 
 
 @asynccontextmanager
-async def site_of(kind: str, folder: Path) -> AsyncIterator[Site]:
+async def site_of(kind: str, folder: Path, *, labels: tuple[str, ...] = ()) -> AsyncIterator[Site]:
     """Start all of it, with nothing yet in the cluster."""
     double = DOUBLES[kind]
     assert double.oauth is not None
@@ -307,9 +307,10 @@ async def site_of(kind: str, folder: Path) -> AsyncIterator[Site]:
             webhook_secret_file=str(folder / "webhook-secret"),
             repositories={NAMESPACE: ("acme/fleet",)},
             pull_requests=PullRequestNames(
+                labels=labels,
                 auto_merge="allowed"
                 if KINDS[KIND_BY_NAME[kind]].capabilities.auto_merges
-                else "never"
+                else "never",
             ),
         )
         server = await stack.enter_async_context(local_server(folder / "bus"))

@@ -82,6 +82,10 @@ class Stage(Protocol):
 
     def archive(self) -> None: ...
 
+    def label(self, *names: str) -> None:
+        """Let the repository have labels, where the forge makes none by itself."""
+        ...
+
     def head(self, branch: str) -> str: ...
 
     def files(self, revision: str) -> Mapping[str, tuple[str, bytes]]: ...
@@ -143,6 +147,9 @@ class SmallStage:
 
     def archive(self) -> None:
         self.repository.archived = True
+
+    def label(self, *names: str) -> None:
+        self.repository.labels.update(names)
 
     def head(self, branch: str) -> str:
         return self.repository.git.branches.get(branch, "")
@@ -215,7 +222,7 @@ async def small_stage(kind: str) -> AsyncIterator[SmallStage]:
             transport=transport,
             http=http,
             tokens={
-                WRITER: forge.token(WRITER, *double.scopes),
+                WRITER: forge.token(WRITER, *double.scopes, *double.labelling),
                 READER: forge.token(READER, *double.scopes),
                 OTHER: forge.token(OTHER, *double.scopes, *double.commenting),
             },
@@ -263,6 +270,9 @@ class GitHubStage:
     def archive(self) -> None:
         """The local forge has no archive; of the answer that is what tells of it."""
         self.transport.edit = lambda body: body.replace(b'"isArchived":false', b'"isArchived":true')
+
+    def label(self, *names: str) -> None:
+        pass
 
     @property
     def _git(self):  # type: ignore[no-untyped-def] # noqa: ANN202 - dulwich's own type

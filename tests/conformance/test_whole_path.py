@@ -134,6 +134,32 @@ async def test_change_of_two_files_comes_as_one(site: Site) -> None:
     assert set(git.branches) == {"main", pull.head}
 
 
+@pytest.mark.parametrize("kind", KEEPING)
+@pytest.mark.parametrize(
+    ("scope", "answer"),
+    [
+        ("read:issue read:user write:repository", m.LabelsAnswer.GIVEN),
+        # As of a consent before labels were asked for, which is not asked for again.
+        ("read:user write:repository", m.LabelsAnswer.FORBIDDEN),
+    ],
+)
+async def test_labels_are_given_as_far_as_the_consent_goes(
+    kind: str, scope: str, answer: m.LabelsAnswer, tmp_path: Path
+) -> None:
+    async with site_of(kind, tmp_path, labels=("promotion",)) as site:
+        site.repository.labels.add("promotion")
+        site.oauth.grants["ada"] = scope
+        site.lay(DELEGATED)
+
+        done = await site.consent(await site.next(m.PromotionRequested))
+        assert done.problem is None, done.problem
+        opened = await site.next(m.PullRequestOpened)
+
+        assert opened.labels is answer
+        given = ("promotion",) if answer is m.LabelsAnswer.GIVEN else ()
+        assert site.pull_of(DELEGATED).labels == given
+
+
 @pytest.mark.parametrize("site", KEEPING, indirect=True)
 @pytest.mark.parametrize("scope", ["", "read:user write:repository write:issue", "all"])
 async def test_consent_that_was_given_for_more_before_is_refused(site: Site, scope: str) -> None:

@@ -255,6 +255,7 @@ async def test_pull_request_is_opened_in_the_name_of_the_token(stage: Stage) -> 
 
 async def test_pull_request_is_marked_as_far_as_the_kind_can(stage: Stage) -> None:
     client, labels = stage.client(), ("promotion", "team: shop")
+    stage.label("another", *labels)
     can = kind_of(stage.http.forge).capabilities
     await client.look(PLACE, LookScope(head_branch=BRANCH))
     await client.commit(PLACE, change(stage))

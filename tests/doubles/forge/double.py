@@ -43,6 +43,7 @@ class Double:
         sign_in_path: of where people sign in, where that is not the forge itself.
         scopes: all that a promotion's token needs.
         commenting: what a stored one has besides, to comment.
+        labelling: what any has besides, where the forge list wants labels.
         tells_modes: whether a listing tells executable files and symbolic links from others.
 
     """
@@ -56,4 +57,5 @@ class Double:
     sign_in_path: str = ""
     scopes: tuple[str, ...] = ()
     commenting: tuple[str, ...] = ()
+    labelling: tuple[str, ...] = ()
     tells_modes: bool = True

@@ -39,6 +39,9 @@ class Repository:
     name: str
     git: Git = field(default_factory=Git)
     archived: bool = False
+    takes_pulls: bool = True
+    # Names of its labels, where a pull request is given no other.
+    labels: set[str] = field(default_factory=set)
     private: bool = True
     writers: set[str] = field(default_factory=set)
     readers: set[str] = field(default_factory=set)

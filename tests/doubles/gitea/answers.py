@@ -1,11 +1,12 @@
 """What the small forge answers: recorded forms with its own state filled in."""
 
 import base64
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from doubles.forge.git import FOLDER, LINK, SUBMODULE, Commit
-from doubles.forge.state import Pull, Repository, SmallForge
+from doubles.forge.state import Pull, Repository, SmallForge, Token
 from doubles.gitea import recorded
 
 FILE_TYPES = {LINK: "symlink", SUBMODULE: "submodule"}
@@ -96,6 +97,11 @@ class Answers:
             "user": self.user(pull.author),
             "title": pull.title,
             "draft": pull.draft,
+            "labels": [
+                label
+                for label in self.labels(sorted(repository.labels))
+                if label["name"] in pull.labels
+            ],
             "body": pull.body,
             "state": pull.state,
             "merged": merged,
@@ -104,6 +110,36 @@ class Answers:
             "merged_by": self.user(pull.ended_by) if merged else None,
             "closed_at": ended,
             "updated_at": moment(self._forge.clock()).replace("Z", f".{pull.updates:03}Z"),
+        }
+
+    def listed(self, repository: Repository, pull: Pull) -> Any:
+        """A pull request among others, of which Gitea does not tell who merged it."""
+        told = self.pull(repository, pull)
+        return {**told, "merged_by": None} if self._kind == "gitea" else told
+
+    def labels(self, names: Iterable[str]) -> list[Any]:
+        """With numbers by their order."""
+        return [
+            {
+                "id": number,
+                "name": name,
+                "exclusive": False,
+                "is_archived": False,
+                "color": "00aabb",
+                "description": "",
+                "url": f"http://forge.test/api/v1/repos/o/r/labels/{number}",
+            }
+            for number, name in enumerate(names, start=1)
+        ]
+
+    def token(self, token: Token) -> Any:
+        return {
+            "id": 1,
+            "name": "made-up",
+            "scopes": sorted(token.scopes),
+            "created_at": moment(self._forge.clock()),
+            "last_used_at": moment(self._forge.clock()),
+            "user": {"id": self._forge.person(token.login), "login": token.login},
         }
 
     def tree(self, lines: list[tuple[str, str, str]], repository: Repository) -> Any:

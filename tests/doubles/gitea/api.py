@@ -30,6 +30,8 @@ class SmallForgeApi(ForgeApi):
         self._is_gitea = forge.kind == "gitea"
         self._routes: list[tuple[str, re.Pattern[str], str, Callable[..., Reply]]] = [
             ("GET", re.compile("/user"), "read:user", self._user),
+            ("GET", re.compile("/token"), "", self._token),
+            ("GET", _path("/labels"), "read:issue", self._labels),
             ("GET", re.compile(REPOSITORY), "read:repository", self._repository),
             ("GET", _path("/branches/{}"), "read:repository", self._branch),
             ("GET", _path("/git/trees/{}"), "read:repository", self._tree),
@@ -69,6 +71,8 @@ class SmallForgeApi(ForgeApi):
                 401, "invalid username, password or token" if self._is_gitea else told
             )
         action, _, area = scope.partition(":")
+        if not scope:
+            return token
         fits = {f"write:{area}"} | ({scope} if action == "read" else set())
         if not fits & token.scopes:
             listed = f", required=[{scope}]" if self._is_gitea else f": [{scope}]"
@@ -89,6 +93,17 @@ class SmallForgeApi(ForgeApi):
 
     def _user(self, _: Call, token: Token) -> Reply:
         return Reply(200, self._answers.user(token.login))
+
+    def _token(self, _: Call, token: Token) -> Reply:
+        """Tell it of personal tokens, as Gitea does since 1.27."""
+        if not self._is_gitea:
+            self._missing()
+        return Reply(200, self._answers.token(token))
+
+    def _labels(self, call: Call, _: Token, repository: Repository) -> Reply:
+        size, page = int(call.query.get("limit", 30)), int(call.query.get("page", 1))
+        shown = self._answers.labels(sorted(repository.labels))
+        return Reply(200, shown[(page - 1) * size : page * size])
 
     def _repository(self, _: Call, token: Token, repository: Repository) -> Reply:
         return Reply(200, self._answers.repository(repository, login=token.login))
@@ -207,6 +222,8 @@ class SmallForgeApi(ForgeApi):
         return mode, base64.b64decode(change["content"])
 
     def _pulls(self, call: Call, _: Token, repository: Repository) -> Reply:
+        if not repository.git.branches or not repository.takes_pulls:
+            self._missing()
         state, base = call.query.get("state", "open"), call.query.get("base_branch")
         found = [
             pull
@@ -218,7 +235,7 @@ class SmallForgeApi(ForgeApi):
         size = min(int(call.query.get("limit", 30)), 50)
         page = int(call.query.get("page", 1))
         shown = found[(page - 1) * size : page * size]
-        body = [self._answers.pull(repository, pull) for pull in shown]
+        body = [self._answers.listed(repository, pull) for pull in shown]
         return Reply(200, body, headers=(("X-Total-Count", str(len(found))),))
 
     def _open(self, call: Call, token: Token, repository: Repository) -> Reply:
@@ -262,6 +279,10 @@ class SmallForgeApi(ForgeApi):
             )
         pull.body = asked.get("body", pull.body)
         pull.title = asked.get("title", pull.title)
+        if "labels" in asked:
+            names = dict(enumerate(sorted(repository.labels), start=1))
+            # What is no label of the repository is left out, without a word.
+            pull.labels = tuple(names[number] for number in asked["labels"] if number in names)
         if asked.get("state") == "closed" and pull.state == "open":
             self.forge.close(repository, pull.number, by=token.login)
         pull.updates += 1

@@ -24,6 +24,7 @@ def _of(vendor: str) -> Double:
         api_path="/api/v1",
         scopes=("read:user", "write:repository"),
         commenting=("write:issue",),
+        labelling=("read:issue",),
     )
 
 

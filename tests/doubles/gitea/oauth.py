@@ -25,6 +25,8 @@ class GiteaOAuth(SmallOAuth):
             asks = (("www-authenticate", 'Basic realm="Gitea OAuth2"'),)
             plain = "text/plain;charset=utf-8"
             return Reply(401, text="no valid authorization", headers=asks, content_type=plain)
+        if token is None and self.forge.kind == "gitea":
+            return Reply(200, {"active": False})
         if token is None:
             plain = "text/plain; charset=utf-8"
             return Reply(401, text="Failed to authenticate user\n", content_type=plain)

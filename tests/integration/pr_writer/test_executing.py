@@ -665,7 +665,7 @@ async def test_pull_request_without_required_checks_waits_for_a_person(
     outcome = await runner.open(story.job())
 
     assert "enable auto-merge" in runner.calls
-    assert outcome.auto_merge is AutoMergeAnswer.REFUSED
+    assert outcome.marks.auto_merge is AutoMergeAnswer.REFUSED
     assert story.open_pulls() == [1]
 
 
@@ -723,7 +723,7 @@ async def test_executor_killed_after_opening_marks_what_it_opened_when_it_is_tri
     assert (before.labels, before.auto_merge_by) != (("promotion",), "robot")
     assert (after.labels, after.auto_merge_by) == (("promotion",), "robot")
     assert (found.found, again.found, story.open_pulls()) == (True, True, [1])
-    assert found.auto_merge is again.auto_merge is AutoMergeAnswer.ACCEPTED
+    assert found.marks.auto_merge is again.marks.auto_merge is AutoMergeAnswer.ACCEPTED
 
 
 def _is_stuck(story: Story, slow: dict[str, str]) -> bool:

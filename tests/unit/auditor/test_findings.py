@@ -17,6 +17,7 @@ from countersign.auditor.checks.findings import (
 )
 from countersign.auditor.checks.wording import REASONS, finding_of, reason_text
 from countersign.auditor.model import grant_of
+from countersign.contracts.forge_list import Forge
 from countersign.contracts.messages import (
     Finding,
     FindingLevel,
@@ -28,6 +29,7 @@ from countersign.contracts.messages import (
     TokenRisk,
     TokenValidity,
 )
+from countersign.contracts.pull_request_names import PullRequestNames
 from countersign.dialects.github.scopes import SCOPES as GITHUB_SCOPES
 from countersign.dialects.inspection import Inspection
 from countersign.dialects.kinds import KINDS
@@ -234,6 +236,34 @@ def test_every_excess_scope_of_a_forge_has_words(kind: ForgeKind) -> None:
     rules = dialect.scopes
 
     assert (rules.unbounded | rules.powerful) <= set(rules.meanings)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scopes", "told"),
+    [
+        (("promotion",), ("write:repository",), True),
+        (("promotion",), ("read:issue", "write:repository"), False),
+        (("promotion",), ("write:issue", "write:repository"), False),
+        (("promotion",), ("all",), False),
+        ((), ("write:repository",), False),
+    ],
+)
+def test_token_that_may_not_label_is_told_where_labels_are_wanted(
+    labels: tuple[str, ...], scopes: tuple[str, ...], *, told: bool
+) -> None:
+    forge = Forge(
+        name="Ours",
+        kind="gitea",
+        origin="https://git.example",
+        pull_requests=PullRequestNames(labels=labels),
+    )
+    facts = changed(kind=TokenKind.PERSONAL, scopes=scopes)
+    facts = replace(facts, grant=replace(facts.grant, forge=forge))
+
+    found = [f for f in findings_of(facts) if f.code == "cannot_label"]
+
+    assert len(found) == told
+    assert all("`read:issue`" in f.remedy for f in found)
 
 
 @pytest.mark.parametrize("why", list(TokenReason))

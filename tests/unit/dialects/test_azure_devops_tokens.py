@@ -170,7 +170,7 @@ def test_token_for_code_alone_is_taken_whether_it_can_be_read_or_not(token: Secr
     delegated = exchanged(token)
 
     assert delegated.scopes == frozenset({WRITE})
-    fitness.refuse_unfit(delegated, OAUTH, where="Azure")
+    fitness.refuse_unfit(delegated, OAUTH, forge=FORGE)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_token_for_code_alone_is_taken_whether_it_can_be_read_or_not(token: Secr
 )
 def test_token_for_more_or_for_something_else_is_too_strong(scope: str) -> None:
     with pytest.raises(Rejected) as caught:
-        fitness.refuse_unfit(exchanged(scope=scope), OAUTH, where="Azure")
+        fitness.refuse_unfit(exchanged(scope=scope), OAUTH, forge=FORGE)
 
     assert caught.value.reason == DelegationRefusal.TOO_STRONG
 
@@ -195,7 +195,7 @@ def test_token_that_says_more_of_itself_than_its_answer_is_too_strong() -> None:
     delegated = exchanged(web_token(**CLAIMS | {"scp": f"{WRITE} vso.work_full"}))
 
     with pytest.raises(Rejected, match="token_too_strong"):
-        fitness.refuse_unfit(delegated, OAUTH, where="Azure")
+        fitness.refuse_unfit(delegated, OAUTH, forge=FORGE)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_token_of_another_audience_or_tenant_is_refused(changes: dict[str, Any])
 
 def test_token_that_lives_for_a_day_is_refused() -> None:
     with pytest.raises(Rejected) as caught:
-        fitness.refuse_unfit(exchanged(expires_in=86_399), OAUTH, where="Azure")
+        fitness.refuse_unfit(exchanged(expires_in=86_399), OAUTH, forge=FORGE)
 
     assert caught.value.reason == DelegationRefusal.TOO_LONG_LIVED
 

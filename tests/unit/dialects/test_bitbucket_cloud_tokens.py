@@ -91,13 +91,13 @@ def test_scopes_of_a_token_are_read_by_both_of_their_names(name: str) -> None:
     delegated = exchanged(**{"scope": None, name: "account pullrequest:write"})
 
     assert delegated.scopes == frozenset({"account", "pullrequest:write"})
-    fitness.refuse_unfit(delegated, OAUTH, where="Ours")
+    fitness.refuse_unfit(delegated, OAUTH, forge=AT.forge)
 
 
 @pytest.mark.parametrize("scope", [None, "", "account repository:admin pullrequest:write"])
 def test_token_that_may_do_more_than_a_promotion_needs_is_too_strong(scope: str | None) -> None:
     with pytest.raises(Rejected) as caught:
-        fitness.refuse_unfit(exchanged(scope=scope), OAUTH, where="Ours")
+        fitness.refuse_unfit(exchanged(scope=scope), OAUTH, forge=AT.forge)
 
     assert caught.value.reason == DelegationRefusal.TOO_STRONG
 

@@ -100,13 +100,13 @@ def test_answer_without_scopes_gives_what_was_asked_for() -> None:
     delegated = exchanged()
 
     assert (delegated.scopes, delegated.expires_in_s) == (frozenset({"REPO_WRITE"}), 3600)
-    fitness.refuse_unfit(delegated, OAUTH, where="Ours")
+    fitness.refuse_unfit(delegated, OAUTH, forge=AT.forge)
 
 
 @pytest.mark.parametrize("scope", ["REPO_ADMIN", "REPO_WRITE SYSTEM_ADMIN", "ACCOUNT_WRITE"])
 def test_token_that_may_do_more_than_a_promotion_needs_is_too_strong(scope: str) -> None:
     with pytest.raises(Rejected) as caught:
-        fitness.refuse_unfit(exchanged(scope=scope), OAUTH, where="Ours")
+        fitness.refuse_unfit(exchanged(scope=scope), OAUTH, forge=AT.forge)
 
     assert caught.value.reason == DelegationRefusal.TOO_STRONG
 

@@ -27,7 +27,7 @@ SCOPED = OAuthDialect(
     authorize_url=OAUTH.authorize_url,
     exchange=OAUTH.exchange,
     whose=OAUTH.whose,
-    scopes=frozenset({"read:user", "write:repository"}),
+    scopes=lambda _: frozenset({"read:user", "write:repository"}),
 )
 
 
@@ -55,7 +55,7 @@ def test_token_that_is_endless_or_beyond_its_scopes_is_refused(
     delegated = Delegated(token=TOKEN, expires_in_s=seconds, scopes=told)
 
     with pytest.raises(Rejected) as caught:
-        refuse_unfit(delegated, SCOPED, where="Forge")
+        refuse_unfit(delegated, SCOPED, forge=entry())
 
     assert caught.value.reason == reason
 
@@ -63,7 +63,7 @@ def test_token_that_is_endless_or_beyond_its_scopes_is_refused(
 def test_token_within_its_scopes_is_taken() -> None:
     scopes = frozenset({"read:user", "write:repository"})
 
-    refuse_unfit(Delegated(token=TOKEN, expires_in_s=3600, scopes=scopes), SCOPED, where="Forge")
+    refuse_unfit(Delegated(token=TOKEN, expires_in_s=3600, scopes=scopes), SCOPED, forge=entry())
 
 
 @pytest.mark.parametrize(("told_s", "kept_s"), [(60, 60), (28_800, 900), (None, 900)])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +19,7 @@ from countersign.contracts.messages import (
     TokenReason,
     TokenValidity,
 )
+from countersign.contracts.pull_request_names import PullRequestNames
 from countersign.contracts.secret import Secret
 from countersign.dialects.conversation import Conversation
 from countersign.dialects.delegation import fitness
@@ -102,7 +104,7 @@ def test_exchange_tells_what_the_forge_says_of_the_token(kind: str) -> None:
     assert delegated.token.reveal() == "example-access-token"
     assert delegated.expires_in_s == 3600
     assert delegated.scopes == frozenset({"read:user", "write:repository"})
-    fitness.refuse_unfit(delegated, OAUTH, where="Ours")
+    fitness.refuse_unfit(delegated, OAUTH, forge=AT.forge)
     asked = sent[1].request
     assert asked.basic is not None
     assert asked.basic.user == AT.client_id
@@ -120,7 +122,7 @@ def test_token_that_may_do_more_than_was_asked_is_too_strong(kind: str, case: st
     delegated = exchanged(kind, answer(told))
 
     with pytest.raises(Rejected) as caught:
-        fitness.refuse_unfit(delegated, OAUTH, where="Ours")
+        fitness.refuse_unfit(delegated, OAUTH, forge=AT.forge)
     assert caught.value.reason == DelegationRefusal.TOO_STRONG
 
 
@@ -133,7 +135,9 @@ def test_every_recorded_scope_that_opens_more_than_ours_is_refused(kind: str) ->
         opened = {call for call, told in row["results"].items() if told[0] not in {401, 403}}
         scope = row["introspected_scope"]
         try:
-            fitness.refuse_unfit(exchanged(kind, answer(introspected(scope))), OAUTH, where="Ours")
+            fitness.refuse_unfit(
+                exchanged(kind, answer(introspected(scope))), OAUTH, forge=AT.forge
+            )
         except Rejected:
             continue
         assert not beyond & opened, row["case"]
@@ -226,7 +230,7 @@ def test_token_that_does_not_end_in_time_is_refused(seconds: Any) -> None:
     delegated, _ = hold(OAUTH.exchange(AT, GRANT), answer(token), answer(told))
 
     with pytest.raises(Rejected) as caught:
-        fitness.refuse_unfit(delegated, OAUTH, where="Ours")
+        fitness.refuse_unfit(delegated, OAUTH, forge=AT.forge)
     assert caught.value.reason == DelegationRefusal.TOO_LONG_LIVED
 
 
@@ -246,12 +250,67 @@ def inspected(kind: str, token: Secret, *answers: Answer) -> Inspection:
     return hold(INSPECTION.inspect(question), *answers)[0]
 
 
+# Neither Forgejo nor Gitea before 1.27 tells a token what it is.
+OLDER = Answer(status=404, headers={}, body=b"404 page not found\n")
+# As Gitea 1.27.3 tells it.
+CURRENT = {
+    "id": 7,
+    "name": "made-up",
+    "scopes": ["write:repository", "read:issue"],
+    "created_at": "2026-11-20T22:36:20Z",
+    "last_used_at": "2026-11-23T07:59:59Z",
+    "user": {"id": 4, "login": "flux-bot"},
+}
+
+
+def test_gitea_tells_any_stored_token_what_it_is() -> None:
+    """Not when it was used last: that is the question itself."""
+    user = answer({"id": 4, "login": "flux-bot", "active": True})
+
+    found = inspected("gitea", PERSONAL, user, answer(CURRENT))
+
+    assert (found.validity, found.scopes) == (
+        TokenValidity.VALID,
+        ("read:issue", "write:repository"),
+    )
+    assert found.standing is TokenOwnerStanding.ACTIVE
+    assert found.created_at == datetime(2026, 11, 20, 22, 36, 20, tzinfo=UTC)
+    assert (found.last_used_at, found.expires_at, found.expiry_known) == (None, None, True)
+
+
+def test_gitea_tells_whose_a_token_is_that_may_not_read_that() -> None:
+    refused = recorded("gitea", "identity", "user-pat-lacks-scope")
+
+    found = inspected("gitea", PERSONAL, refused, answer(CURRENT))
+
+    assert found.validity is TokenValidity.VALID
+    assert found.owner == ForgeUser(id="4", login="flux-bot")
+    assert found.standing is TokenOwnerStanding.UNSPECIFIED
+
+
+def test_labels_take_one_more_scope_and_only_where_they_are_wanted() -> None:
+    names = PullRequestNames(labels=("promotion",))
+    labelling = replace(AT, forge=AT.forge.model_copy(update={"pull_requests": names}))
+
+    url = urlsplit(OAUTH.authorize_url(labelling, Challenge(state="s", code_challenge="c")))
+
+    assert parse_qs(url.query)["scope"] == ["read:issue read:user write:repository"]
+    more = exchanged("gitea", answer(introspected("read:issue read:user write:repository")))
+    fitness.refuse_unfit(more, OAUTH, forge=labelling.forge)
+    # A consent from before is kept by the forge; it labels nothing, and all else goes on.
+    less = exchanged("gitea", answer(introspected("read:user write:repository")))
+    fitness.refuse_unfit(less, OAUTH, forge=labelling.forge)
+    with pytest.raises(Rejected) as caught:
+        fitness.refuse_unfit(more, OAUTH, forge=AT.forge)
+    assert caught.value.reason == DelegationRefusal.TOO_STRONG
+
+
 def test_forgejo_tells_the_scopes_of_a_stored_token() -> None:
     user = answer({"id": 4, "login": "flux-bot"})
     listed = recorded("forgejo", "identity", "tokens-list-with-pat")
 
     # As the recording ends that token.
-    found = inspected("forgejo", Secret("a" * 32 + "flux-bot"), user, listed)
+    found = inspected("forgejo", Secret("a" * 32 + "flux-bot"), user, OLDER, listed)
 
     assert (found.validity, found.scopes) == (
         TokenValidity.VALID,
@@ -260,11 +319,11 @@ def test_forgejo_tells_the_scopes_of_a_stored_token() -> None:
     assert SCOPES.sufficient & set(found.scopes or ())
 
 
-def test_gitea_tells_owner_and_no_scopes_of_a_stored_token() -> None:
+def test_gitea_before_1_27_tells_owner_and_no_scopes_of_a_stored_token() -> None:
     user = recorded("gitea", "identity", "user-oauth-bearer")
     refused = recorded("gitea", "identity", "tokens-list-with-pat")
 
-    found = inspected("gitea", PERSONAL, user, refused)
+    found = inspected("gitea", PERSONAL, user, OLDER, refused)
 
     assert found.validity is TokenValidity.VALID
     assert found.owner == ForgeUser(id="2", login="ada")
@@ -281,7 +340,7 @@ def test_token_that_was_deleted_is_invalid(kind: str, case: str) -> None:
 
 @kinds
 def test_token_that_may_not_say_whose_it_is_stays_unknown(kind: str) -> None:
-    found = inspected(kind, PERSONAL, recorded(kind, "identity", "user-pat-lacks-scope"))
+    found = inspected(kind, PERSONAL, recorded(kind, "identity", "user-pat-lacks-scope"), OLDER)
 
     assert (found.validity, found.why) == (TokenValidity.UNKNOWN, TokenReason.FORBIDDEN)
     if kind == "gitea":
@@ -304,7 +363,7 @@ def test_forgejo_tells_the_repositories_that_a_token_is_limited_to() -> None:
     user = recorded("forgejo", "identity", "user-oauth-bearer")
     listed = recorded("forgejo", "identity", "tokens-list-after-use")
 
-    found = inspected("forgejo", Secret("a" * 32 + "y-gitops"), user, listed)
+    found = inspected("forgejo", Secret("a" * 32 + "y-gitops"), user, OLDER, listed)
 
     assert found.repositories == ("shop/gitops",)
     assert found.standing is TokenOwnerStanding.ACTIVE
@@ -320,12 +379,14 @@ def test_gitea_tells_when_a_token_was_made_and_used() -> None:
         "last_used_at": "2026-11-22T17:12:09+01:00",
     }
 
-    found = inspected("gitea", Secret("a" * 32 + "flux-bot"), user, answer([row]))
+    found = inspected("gitea", Secret("a" * 32 + "flux-bot"), user, OLDER, answer([row]))
 
     assert found.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert found.last_used_at == datetime(2026, 11, 22, 16, 12, 9, tzinfo=UTC)
     never = answer([row | {"last_used_at": "0001-01-01T00:00:00Z"}])
-    assert inspected("gitea", Secret("a" * 32 + "flux-bot"), user, never).last_used_at is None
+    assert (
+        inspected("gitea", Secret("a" * 32 + "flux-bot"), user, OLDER, never).last_used_at is None
+    )
 
 
 def test_kind_of_a_token_is_told_by_its_form() -> None:

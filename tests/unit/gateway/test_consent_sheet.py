@@ -25,7 +25,7 @@ from countersign.contracts.messages import (
 )
 from countersign.dialects.kinds import KINDS
 from countersign.gateway.text import lettering
-from countersign.gateway.view.consents import delegation_at, obstacle
+from countersign.gateway.view.consents import delegation_at, obstacle, reach_at
 
 OVERRIDE, JOINER = "\u202e", "\u200b"
 BEGIN = "Continue to GitHub as yourself"
@@ -262,6 +262,24 @@ async def test_sheet_says_how_the_pull_request_is_marked_and_who_merges_it() -> 
     assert words not in before
     assert words in after
     assert "labelled <bdi>promotion</bdi>" in after
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels", "reads"),
+    [
+        ("gitea", ["promotion"], True),
+        ("forgejo", ["promotion"], True),
+        ("gitea", [], False),
+        ("github", ["promotion"], False),
+    ],
+)
+def test_sheet_says_that_a_token_reads_issues_where_labels_take_that(
+    kind: str, labels: list[str], *, reads: bool
+) -> None:
+    names = {"name": "Ours", "kind": kind, "origin": "https://git.example"}
+    forge = Forge.model_validate({**names, "pullRequests": {"labels": labels}})
+
+    assert ("It can read issues there too" in reach_at(forge)) is reads
 
 
 @pytest.mark.parametrize(

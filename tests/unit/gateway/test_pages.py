@@ -26,6 +26,7 @@ from countersign.contracts.messages import (
     ForgeKind,
     ForgeUser,
     GateState,
+    LabelsAnswer,
     Person,
     Problem,
     PullRequestRef,
@@ -674,18 +675,29 @@ def test_page_and_everything_it_loads_weigh_little() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (AutoMergeAnswer.UNSPECIFIED, ""),
-        (AutoMergeAnswer.ACCEPTED, ", to be merged by itself once its checks pass"),
-        (AutoMergeAnswer.REFUSED, "; the forge does not merge it by itself, so a person does"),
+        ({}, ""),
+        (
+            {"auto_merge": AutoMergeAnswer.ACCEPTED},
+            ", to be merged by itself once its checks pass",
+        ),
+        (
+            {"auto_merge": AutoMergeAnswer.REFUSED},
+            "; the forge does not merge it by itself, so a person does",
+        ),
+        ({"labels": LabelsAnswer.GIVEN}, ""),
+        (
+            {"labels": LabelsAnswer.MISSING},
+            "; without those of its labels that the repository does not have",
+        ),
     ],
 )
-async def test_past_of_a_promotion_says_what_the_forge_answered_about_merging(
-    answer: AutoMergeAnswer, words: str
+async def test_past_of_a_promotion_says_what_the_forge_answered_about_its_marks(
+    answer: dict[str, AutoMergeAnswer | LabelsAnswer], words: str
 ) -> None:
     scene, pipeline = Scene(), Pipeline("checkout")
     promotion = pipeline.promotion("prod", "6.9.0", current="6.8.4")
     *before, _, after = promotion.to_open(41)
-    opened = promotion.opened(41).model_copy(update={"auto_merge": answer})
+    opened = promotion.opened(41).model_copy(update=answer)
     scene.tell(
         pipeline.observed(
             pipeline.environment("staging", "6.9.0", gate=None),

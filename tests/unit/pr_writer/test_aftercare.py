@@ -1,25 +1,36 @@
 """Pull requests that are closed because their promotion is over, and what is told of them."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 from doubles import stories as s
 
+from countersign.contracts.errors import Rejected, Retryable
 from countersign.contracts.forge_list import Forge
-from countersign.contracts.messages import CredentialMode, ForgeUser
+from countersign.contracts.messages import CredentialMode, ForgeUser, LabelsAnswer
+from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullState
 from countersign.pr_writer.executor import aftercare
-from countersign.pr_writer.jobs.model import Access, LookJob
-from countersign.pr_writer.jobs.outcomes import Fate
+from countersign.pr_writer.jobs.model import Access, Consent, LookJob, OpenJob
+from countersign.pr_writer.jobs.outcomes import Fate, Marks
 
 BOT = ForgeUser(id="9", login="bot")
 
 
-def job(*, closes: bool = False, warning: str = "", kind: str = "github") -> LookJob:
+def job(
+    *, closes: bool = False, warning: str = "", kind: str = "github", labels: tuple[str, ...] = ()
+) -> LookJob:
     request = s.requested(mode=CredentialMode.STORED)
     forge = Forge.model_validate(
-        {"name": "Forge", "kind": kind, "origin": request.destination.origin}
+        {
+            "name": "Forge",
+            "kind": kind,
+            "origin": request.destination.origin,
+            "pullRequests": {"labels": labels},
+        }
     )
     access = Access(mode=CredentialMode.STORED, forge=forge)
     return LookJob(request=request, attempt=1, access=access, closes=closes, warning=warning)
@@ -32,6 +43,9 @@ class AForge:
     merged_meanwhile: bool = False
     state: PullState = PullState.OPEN
     comments: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    # What comes of labelling it.
+    refusal: Rejected | Retryable | None = None
 
     async def look(self, _place: object, scope: LookScope) -> View:
         pull = Pull(
@@ -60,6 +74,11 @@ class AForge:
         if self.merged_meanwhile:
             self.state = PullState.MERGED
         self.state = PullState.CLOSED if self.state is PullState.OPEN else self.state
+
+    async def label(self, _place: object, _number: int, *, labels: Sequence[str]) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.labels += labels
 
     async def comment(self, _place: object, _number: int, *, comment: str) -> None:
         self.comments.append(comment)
@@ -94,6 +113,40 @@ async def test_warning_is_said_at_what_is_open_and_leaves_it_open() -> None:
 
     assert [warned.warning in comment for comment in forge.comments] == [True]
     assert [p.fate for p in looked.pulls] == [Fate.MERGED]
+
+
+async def test_what_nobody_told_of_is_labelled_when_it_is_found_and_no_more_than_once() -> None:
+    forge, found = AForge(), job(labels=("promotion",))
+
+    await aftercare.look(found, forge=forge, reporter=Reports())  # type: ignore[arg-type]
+    await aftercare.look(_with_its_number(found), forge=forge, reporter=Reports())  # type: ignore[arg-type]
+
+    assert forge.labels == ["promotion"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "answer"),
+    [
+        (None, LabelsAnswer.GIVEN),
+        (Rejected(ForgeRefusal.FORBIDDEN, "no"), LabelsAnswer.FORBIDDEN),
+        (Rejected(ForgeRefusal.NOT_FOUND, "no"), LabelsAnswer.MISSING),
+        (Rejected(ForgeRefusal.REFUSED, "no"), LabelsAnswer.REFUSED),
+        (Retryable(ForgeRefusal.FORGE_UNAVAILABLE, "no"), LabelsAnswer.REFUSED),
+    ],
+)
+async def test_refused_label_is_told_and_fails_nothing(
+    refusal: Rejected | Retryable | None, answer: LabelsAnswer
+) -> None:
+    asked = job(labels=("promotion",))
+    opening = OpenJob(
+        request=asked.request, attempt=1, access=asked.access, consent=Consent(digest="0" * 64)
+    )
+    forge = AForge(refusal=refusal)
+    (pull,) = (await forge.look(None, LookScope(head_branch=asked.branch))).open_pulls
+
+    marks = await aftercare.mark(opening, pull, forge=forge, sleep=asyncio.sleep)  # type: ignore[arg-type]
+
+    assert marks == Marks(labels=answer)
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,14 @@ class OpeningStep(ProtoEnum):
     OPENING = "OPENING_STEP_OPENING"
 
 
+class LabelsAnswer(ProtoEnum):
+    UNSPECIFIED = "LABELS_ANSWER_UNSPECIFIED"
+    GIVEN = "LABELS_ANSWER_GIVEN"
+    FORBIDDEN = "LABELS_ANSWER_FORBIDDEN"
+    MISSING = "LABELS_ANSWER_MISSING"
+    REFUSED = "LABELS_ANSWER_REFUSED"
+
+
 class AutoMergeAnswer(ProtoEnum):
     UNSPECIFIED = "AUTO_MERGE_ANSWER_UNSPECIFIED"
     ACCEPTED = "AUTO_MERGE_ANSWER_ACCEPTED"
@@ -902,6 +910,8 @@ class PullRequestOpened(Message):
     """It was there already, from an earlier delivery of the same job."""
     auto_merge: AutoMergeAnswer = Field(alias="autoMerge", default=AutoMergeAnswer.UNSPECIFIED)
     """The forge's answer to whether it merges it by itself; nothing where it was not asked."""
+    labels: LabelsAnswer = LabelsAnswer.UNSPECIFIED
+    """The forge's answer to the labels that the administrator wants; nothing where there are none."""
 
 
 class PullRequestFailed(Message):

@@ -53,7 +53,9 @@ class Capabilities:
         signs_api_commits: commits made by the API are signed by the forge, at some only where its
             administrator set that up.
         device_flow: a person can sign in on another device.
-        labels: a pull request can be given labels, with no more than a promotion's token may do.
+        labels: a pull request can be given labels; where that takes more than any promotion does,
+            a token is asked for that only if labels are wanted.
+        labels_take_issues: that is to read issues.
         drafts: a pull request can be opened as a draft.
         auto_merges: the forge merges a pull request by itself once required checks pass, and
             never one that waits for nothing.
@@ -73,6 +75,7 @@ class Capabilities:
     signs_api_commits: bool = False
     device_flow: bool = False
     labels: bool = False
+    labels_take_issues: bool = False
     drafts: bool = False
     auto_merges: bool = False
 

@@ -75,6 +75,7 @@ class ScopeRules:
 
     Args:
         sufficient: any one of them is enough to open a pull request.
+        labelling: any one of them is enough to set labels, where that takes one.
         unbounded: reach every repository of the owner.
         powerful: change what no promotion needs.
         harmless: neither needed nor a danger.
@@ -83,6 +84,7 @@ class ScopeRules:
     """
 
     sufficient: frozenset[str]
+    labelling: frozenset[str] = frozenset()
     unbounded: frozenset[str] = frozenset()
     powerful: frozenset[str] = frozenset()
     harmless: frozenset[str] = frozenset()

@@ -7,7 +7,11 @@ from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import Answer, Sent
 from countersign.dialects.kinds import kind_of
 from countersign.dialects.repositories.contents import Comparison, File, NewCommit, Place, TreeEntry
-from countersign.dialects.repositories.dialect import MergingDialect, RepositoryDialect
+from countersign.dialects.repositories.dialect import (
+    LabellingDialect,
+    MergingDialect,
+    RepositoryDialect,
+)
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
 from countersign.forges.conversations import converse
@@ -52,7 +56,8 @@ class DialectRepository:
         )
 
     async def label(self, place: Place, number: int, *, labels: Sequence[str]) -> None:
-        """Leave them: such a kind takes labels with the opening, or has none."""
+        if isinstance(self._dialect, LabellingDialect):
+            await self._hold(self._dialect.label(place, number, labels=labels))
 
     async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:
         if not isinstance(self._dialect, MergingDialect):

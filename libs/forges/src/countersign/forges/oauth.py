@@ -89,7 +89,7 @@ class OAuthClient:
 
         """
         self.refuse_unaccepted()
-        fitness.refuse_unfit(delegated, self._dialect, where=self._registration.where)
+        fitness.refuse_unfit(delegated, self._dialect, forge=self._http.forge)
 
     async def exchange(self, grant: Grant) -> Delegated:
         """Give the code, once, for the token.

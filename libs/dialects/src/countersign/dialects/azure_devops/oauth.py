@@ -149,5 +149,5 @@ OAUTH: Final = OAuthDialect(
     exchange=_exchange,
     whose=_whose,
     by_code=SignInByCode(begin=_DEVICE_FLOW.begin, poll=_poll_device, pages=CODE_PAGES),
-    scopes=SCOPES,
+    scopes=lambda _: SCOPES,
 )

@@ -28,5 +28,5 @@ OAUTH: Final = OAuthDialect(
     authorize_url=_FLOW.authorize_url,
     exchange=_FLOW.exchange,
     whose=whose(requests.user(), answers.user_of, advice="the OAuth consumer needs Account: Read"),
-    scopes=SCOPES,
+    scopes=lambda _: SCOPES,
 )

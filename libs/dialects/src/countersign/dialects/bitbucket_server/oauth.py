@@ -52,5 +52,5 @@ OAUTH: Final = OAuthDialect(
     authorize_url=_FLOW.authorize_url,
     exchange=_exchange,
     whose=_whose,
-    scopes=SCOPES,
+    scopes=lambda _: SCOPES,
 )

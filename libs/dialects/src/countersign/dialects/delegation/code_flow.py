@@ -37,6 +37,7 @@ class CodeFlow:
         authorize_path: below the base, where the browser goes.
         exchange_path: where the code is given for the token.
         scopes: that are asked for; none where the application has them by itself.
+        labelling: asked for besides, where what is opened there is given labels.
         is_challenged: whether the forge knows PKCE.
         secret_in_form: our secret goes with the code, else as the password of a name.
         over: words for a code that is no longer good.
@@ -48,6 +49,7 @@ class CodeFlow:
     authorize_path: str
     exchange_path: str
     scopes: frozenset[str] = frozenset()
+    labelling: frozenset[str] = frozenset()
     is_challenged: bool = True
     secret_in_form: bool = True
     over: frozenset[str] = OVER
@@ -58,6 +60,10 @@ class CodeFlow:
         """Return where people are when they sign in."""
         return origin_of(self.base(at))
 
+    def scopes_at(self, forge: Forge) -> frozenset[str]:
+        """Return what is asked for, by what the entry wants of pull requests there."""
+        return self.scopes | (self.labelling if forge.pull_requests.labels else frozenset())
+
     def authorize_url(self, at: Registration, challenge: Challenge) -> str:
         query = {
             "client_id": at.client_id,
@@ -65,8 +71,8 @@ class CodeFlow:
             "response_type": "code",
             "state": challenge.state,
         }
-        if self.scopes:
-            query["scope"] = " ".join(sorted(self.scopes))
+        if scopes := self.scopes_at(at.forge):
+            query["scope"] = " ".join(sorted(scopes))
         if self.is_challenged:
             query["code_challenge"] = challenge.code_challenge
             query["code_challenge_method"] = "S256"

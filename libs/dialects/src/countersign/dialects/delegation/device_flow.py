@@ -44,7 +44,7 @@ class DeviceFlow:
         """
         form: dict[str, str | Secret] = {
             "client_id": at.client_id,
-            "scope": " ".join(sorted(self.code_flow.scopes)),
+            "scope": " ".join(sorted(self.code_flow.scopes_at(at.forge))),
         }
         if self.proves_itself:
             form["client_secret"] = at.secret()

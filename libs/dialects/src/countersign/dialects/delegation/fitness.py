@@ -29,23 +29,23 @@ def refuse_unaccepted(capabilities: Capabilities, forge: Forge) -> None:
         )
 
 
-def refuse_unfit(delegated: Delegated, dialect: OAuthDialect, *, where: str) -> None:
+def refuse_unfit(delegated: Delegated, dialect: OAuthDialect, *, forge: Forge) -> None:
     """Refuse a token that lives too long or may do too much, by what the forge told.
 
     Raises:
         Rejected: `token_too_long_lived`, `token_too_strong`.
 
     """
-    _refuse_long_lived(delegated.expires_in_s, advice=dialect.advice, where=where)
+    _refuse_long_lived(delegated.expires_in_s, advice=dialect.advice, where=forge.name)
     if dialect.scopes is None:
         return
-    scopes = delegated.scopes
+    scopes, asked = delegated.scopes, dialect.scopes(forge)
     # None at all is everything, at forges that have scopes.
-    if not scopes or not scopes <= dialect.scopes:
+    if not scopes or not scopes <= asked:
         raise Rejected(
             DelegationRefusal.TOO_STRONG,
-            f"{where} gave a token that may do more than was asked for "
-            f"({' '.join(sorted(dialect.scopes))}); take the application away in your settings "
+            f"{forge.name} gave a token that may do more than was asked for "
+            f"({' '.join(sorted(asked))}); take the application away in your settings "
             "there and promote again",
         )
 

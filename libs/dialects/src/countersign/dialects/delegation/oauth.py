@@ -120,7 +120,8 @@ class OAuthDialect:
         revoke: ends a token; one that has ended already is no error. None where nobody can.
         prove: shows our name and secret, where an exchange does not tell that they are wrong; none
             where it does.
-        scopes: all that a token may have; none where the forge has permissions instead.
+        scopes: all that a token may have, by what the entry asks for; none where the forge has
+            permissions instead.
         permissions: all that a narrowed token has, as `name:access`.
         token_kind: of the tokens that are handed out.
         advice: what the administrator does about tokens that do not end in time.
@@ -135,7 +136,7 @@ class OAuthDialect:
     by_code: SignInByCode | None = None
     revoke: Callable[[Registration, Secret], Conversation[None]] | None = None
     prove: Callable[[Registration], Conversation[None]] | None = None
-    scopes: frozenset[str] | None = None
+    scopes: Callable[[Forge], frozenset[str]] | None = None
     permissions: frozenset[str] = frozenset()
     token_kind: TokenKind = TokenKind.OAUTH_APP
     advice: str = ""

@@ -98,6 +98,16 @@ def pulls_of(body: Json) -> tuple[Pull, ...]:
     return tuple(map(pull_of, body))
 
 
+def labels_of(nodes: Json) -> dict[str, int]:
+    """Return the numbers of labels by their names; of two of one name the first."""
+    if not isinstance(nodes, list):
+        raise OddError("list")
+    found: dict[str, int] = {}
+    for node in nodes:
+        found.setdefault(shapes.text(node, "name"), shapes.number(node, "id", most=shapes.ID_MAX))
+    return found
+
+
 def total_of(answer: Answer) -> int:
     """Return how many there are on all pages together."""
     found = answer.headers.get("x-total-count", "")

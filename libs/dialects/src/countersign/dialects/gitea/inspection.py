@@ -1,7 +1,8 @@
 """Questions to Gitea and Forgejo about a stored token. Pure.
 
-A personal token never ends. Forgejo lists a person's tokens to any token that may read the user;
-for Gitea it takes the password. Gitea tells a token's scopes as it refuses it for the want of one.
+A personal token never ends. Gitea tells any of them what it is since 1.27, and before that its
+scopes as it refuses it for the want of one. Forgejo lists a person's tokens to any token that may
+read the user. When a token was used last is this very question, where it is asked itself.
 """
 
 import re
@@ -34,6 +35,7 @@ from countersign.dialects.inspection import (
 
 SCOPES: Final = ScopeRules(
     sufficient=frozenset({"write:repository", "all"}),
+    labelling=frozenset({"read:issue", "write:issue", "all"}),
     # Neither vendor narrows a scope to a repository.
     unbounded=frozenset({"write:repository", "all"}),
     powerful=frozenset(
@@ -88,7 +90,8 @@ def _inspect(question: Question) -> Conversation[Inspection]:
             standing=TokenOwnerStanding.DEACTIVATED,
             expiry_known=endless,
         )
-    if answer.status != OK:
+    told = yield from _current(question)
+    if told is None and answer.status != OK:
         forbidden = answer.status == FORBIDDEN
         return Inspection(
             kind=question.kind,
@@ -97,16 +100,15 @@ def _inspect(question: Question) -> Conversation[Inspection]:
             scopes=_told_scopes(answer),
             expiry_known=endless,
         )
-    body = _body(answer)
+    body = _body(answer) if answer.status == OK else shapes.part_at(told, "user")
     owner = answers.user_of(body)
     if owner is None:
         return unanswered(question.kind, TokenReason.NOT_UNDERSTOOD)
-    listed = yield from ask(
-        asking(f"/users/{owner.login}/tokens?limit={_LISTED_MAX}"), question.credential
-    )
-    row = _listed(listed, question.credential)
-    reached = shapes.part_at(row, "repositories")
-    active = shapes.part_at(body, "active") is True
+    row = told
+    if row is None:
+        listing = asking(f"/users/{owner.login}/tokens?limit={_LISTED_MAX}")
+        row = _listed((yield from ask(listing, question.credential)), question.credential)
+    reached, active = shapes.part_at(row, "repositories"), shapes.part_at(body, "active") is True
     return Inspection(
         kind=question.kind,
         validity=TokenValidity.VALID,
@@ -115,9 +117,18 @@ def _inspect(question: Question) -> Conversation[Inspection]:
         scopes=scopes_in(shapes.part_at(row, "scopes"), _SCOPE),
         repositories=_names(reached) if isinstance(reached, list) else None,
         created_at=shapes.moment_at(row, "created_at"),
-        last_used_at=shapes.moment_at(row, "last_used_at"),
+        last_used_at=shapes.moment_at(row, "last_used_at") if told is None else None,
         expiry_known=endless,
     )
+
+
+def _current(question: Question) -> Conversation[Any]:
+    """Ask what the token is; none where the forge does not tell, as of one of an application.
+
+    Source: https://github.com/go-gitea/gitea/blob/main/routers/api/v1/token/token.go
+    """
+    answer = yield from ask(asking("/token"), question.credential)
+    return _body(answer) if answer.status == OK else None
 
 
 def _listed(answer: Answer, credential: Secret | Basic) -> Any:

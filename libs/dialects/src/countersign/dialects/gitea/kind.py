@@ -17,8 +17,8 @@ _CAPABILITIES: Final = Capabilities(
     revoked_by=Revoker.NOBODY,
     reads_by_id=True,
     signs_api_commits=True,
-    # Labels take the scope `write:issue`, which a delegated token has not, and to open with them
-    # takes their numbers, which `read:issue` tells.
+    labels=True,
+    labels_take_issues=True,
     drafts=True,
     auto_merges=True,
 )

@@ -28,6 +28,8 @@ from countersign.dialects.gitea import answers, requests
 
 # Whose it is, and code and pull requests of the repositories that the person may write to.
 SCOPES: Final = frozenset({"read:user", "write:repository"})
+# Asked for besides where pull requests are given labels, whose numbers it tells.
+LABELLING: Final = frozenset({"read:issue"})
 _NEEDED: Final = "write:repository"
 _SCOPE_CHARACTERS_MAX: Final = 1024
 _NO_TOKEN: Final = Secret("countersign-has-no-token-here")
@@ -35,6 +37,7 @@ _FLOW: Final = CodeFlow(
     authorize_path="/login/oauth/authorize",
     exchange_path="/login/oauth/access_token",
     scopes=SCOPES,
+    labelling=LABELLING,
     # A code that is over, used, unknown or another's, and a wrong secret, are the same word there.
     over=OVER | {"unauthorized_client"},
     doubt=", or the secret on the forge list is wrong",
@@ -69,7 +72,7 @@ def _scopes(at: Registration, token: Secret) -> Conversation[frozenset[str]]:
             DelegationRefusal.DENIED, f"{at.where} does not know the token for one of ours"
         )
     scopes = frozenset(scope.split())
-    if scopes and scopes <= SCOPES and _NEEDED not in scopes:
+    if scopes and scopes <= _FLOW.scopes_at(at.forge) and _NEEDED not in scopes:
         raise Rejected(
             DelegationRefusal.CANNOT_WRITE,
             f"{at.where}: the token may not write; take the application away in your settings "
@@ -111,5 +114,5 @@ OAUTH: Final = OAuthDialect(
     exchange=_exchange,
     prove=_prove,
     whose=whose(requests.user(), answers.user_of),
-    scopes=SCOPES,
+    scopes=_FLOW.scopes_at,
 )

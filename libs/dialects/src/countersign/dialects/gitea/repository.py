@@ -14,6 +14,7 @@ from countersign.dialects.conversation import Conversation
 from countersign.dialects.exchange import OK, Answer, Request, Token
 from countersign.dialects.gitea import answers, requests
 from countersign.dialects.gitea.files import leaves, list_tree, read_files
+from countersign.dialects.gitea.labelling import label
 from countersign.dialects.gitea.merging import merge_when_ready
 from countersign.dialects.gitea.words import COMMIT_REFUSALS
 from countersign.dialects.refusals import ForgeRefusal
@@ -29,7 +30,7 @@ from countersign.dialects.repositories.contents import (
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.moves import moved, name_after
 from countersign.dialects.repositories.pull_questions import refuse_unopened, unrelated
-from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
+from countersign.dialects.repositories.pulls import Pull, PullState, PullStatus, PullText
 from countersign.dialects.repositories.questions import Wanted, asking_with
 from countersign.dialects.statuses import Redirected
 
@@ -73,8 +74,17 @@ class GiteaRepository:
         )
         user, repository, base, head, tree, oldest, listed, *rest = first
         previous, files = rest[: len(scope.pulls)], rest[len(scope.pulls) :]
-        open_pulls = yield from self._open_pulls(place, listed)
-        pulls = yield from self._pulls_of_branch(place, oldest)
+        if listed.status == OK:
+            open_pulls = yield from self._open_pulls(place, listed)
+        elif shapes.part_at(repository.json(), "empty") is True:
+            open_pulls = ()
+        else:
+            raise Rejected(
+                ForgeRefusal.NOT_FOUND,
+                f"{place.name} has no pull requests; switch them on in its settings, and let the "
+                "token's owner see them",
+            )
+        pulls = yield from self._pulls_of_branch(place, scope.head_branch, oldest)
         with shapes.reading("look at the repository"):
             view = answers.view_of(
                 repository,
@@ -84,7 +94,7 @@ class GiteaRepository:
             )
             return replace(
                 view,
-                pulls=tuple(p for p in pulls if p.head_branch == scope.head_branch),
+                pulls=pulls,
                 previous=tuple(answers.pull_of(a.json()) for a in previous if a.status == OK),
                 open_pulls=open_pulls,
                 folders=answers.folders_in(tree, base=view.base),
@@ -118,7 +128,9 @@ class GiteaRepository:
         once = {p.number: p for p in found if p.base_branch == place.base_branch}
         return tuple(once[number] for number in sorted(once, reverse=True))
 
-    def _pulls_of_branch(self, place: Place, oldest: Answer) -> Conversation[tuple[Pull, ...]]:
+    def _pulls_of_branch(
+        self, place: Place, branch: str, oldest: Answer
+    ) -> Conversation[tuple[Pull, ...]]:
         """All to our base that are not older than the one that was found, whatever their state."""
         if oldest.status == _NOT_FOUND:
             return ()
@@ -131,12 +143,21 @@ class GiteaRepository:
                 listed = answers.pulls_of(answer.json())
             found |= {p.number: p for p in listed if p.base_branch == place.base_branch}
             if not listed or min(p.number for p in listed) <= first.number:
-                return tuple(found.values())
+                ours = [p for p in found.values() if p.head_branch == branch]
+                return (yield from self._with_mergers(place, ours))
         raise Rejected(
             ForgeRefusal.LIMIT_EXCEEDED,
             f"{place.name}: more than {SIBLING_PAGES_MAX * requests.PULLS_PER_PAGE} pull requests "
             f"were opened since #{first.number} of the same branch; delete that branch",
         )
+
+    def _with_mergers(self, place: Place, pulls: Sequence[Pull]) -> Conversation[tuple[Pull, ...]]:
+        """Read by themselves those that were merged: a list does not tell by whom."""
+        merged = {p.number for p in pulls if p.state is PullState.MERGED and p.ended_by is None}
+        asked = yield from self._ask(*(requests.pull(place, number) for number in sorted(merged)))
+        with shapes.reading("read the pull request"):
+            told = {p.number: p for p in (answers.pull_of(a.json()) for a in asked)}
+        return tuple(told.get(p.number, p) for p in pulls)
 
     def list_tree(
         self, place: Place, *, commit: str, path: str
@@ -188,6 +209,9 @@ class GiteaRepository:
         refuse_unopened(answer, place, head=head, exists=answer.status == _EXISTS)
         with shapes.reading(request.name):
             return answers.pull_of(answer.json())
+
+    def label(self, place: Place, number: int, *, labels: Sequence[str]) -> Conversation[None]:
+        return label(self._ask, place, number, labels=labels)
 
     def merge_when_ready(self, place: Place, number: int, *, commit: str) -> Conversation[None]:
         return merge_when_ready(self._ask, place, number, commit=commit)

@@ -5,7 +5,7 @@ Source: https://docs.gitea.com/api and https://codeberg.org/api/swagger
 
 import base64
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from countersign.dialects.exchange import Request, get, send
@@ -46,10 +46,12 @@ def pulls(place: Place, *, state: str, page: int) -> Request:
     """List pull requests, newest first.
 
     Each vendor has another word for the base, and ignores that of the other; so do older versions.
+    404 is of an empty repository, and of one that takes no pull requests.
     """
     query = f"state={state}&limit={PULLS_PER_PAGE}&page={page}"
     base = quote(place.base_branch, safe="")
-    return get("list pull requests", f"{_path(place)}/pulls?{query}&base_branch={base}&base={base}")
+    url = f"{_path(place)}/pulls?{query}&base_branch={base}&base={base}"
+    return get("list pull requests", url, NOT_FOUND)
 
 
 def pull(place: Place, number: int) -> Request:
@@ -135,7 +137,7 @@ def open_pull(place: Place, *, head: str, text: PullText) -> Request:
     )
 
 
-def edit_pull(place: Place, number: int, changes: Mapping[str, str]) -> Request:
+def edit_pull(place: Place, number: int, changes: Mapping[str, Any]) -> Request:
     return send(
         "edit the pull request",
         "PATCH",
@@ -143,6 +145,12 @@ def edit_pull(place: Place, number: int, changes: Mapping[str, str]) -> Request:
         dict(changes),
         passes=frozenset({412}),
     )
+
+
+def labels(place: Place, *, page: int) -> Request:
+    """List the repository's own labels; those of its organization take another scope."""
+    url = f"{_path(place)}/labels?limit={PULLS_PER_PAGE}&page={page}"
+    return get("list labels", url, NOT_FOUND)
 
 
 def statuses(place: Place, commit: str) -> Request:

@@ -64,6 +64,6 @@ OAUTH: Final = OAuthDialect(
     whose=whose(requests.user(), answers.user_of),
     by_code=SignInByCode(begin=_DEVICE_FLOW.begin, poll=_DEVICE_FLOW.poll),
     revoke=_revoke,
-    scopes=SCOPES,
+    scopes=_FLOW.scopes_at,
     advice="let access tokens of the application expire, in its settings",
 )

@@ -42,6 +42,13 @@ class RepositoryDialect(Protocol):
 
 
 @runtime_checkable
+class LabellingDialect(Protocol):
+    """A dialect of a kind that takes no labels with the opening, and gives them afterwards."""
+
+    def label(self, place: Place, number: int, *, labels: Sequence[str]) -> Conversation[None]: ...
+
+
+@runtime_checkable
 class MergingDialect(Protocol):
     """A dialect of a kind whose capabilities say that it merges by itself."""
 

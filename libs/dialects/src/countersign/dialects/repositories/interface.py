@@ -147,7 +147,13 @@ class Repository(Protocol):
         ...
 
     async def label(self, place: Place, number: int, *, labels: Sequence[str]) -> None:
-        """Give it the labels that it lacks; those that came with its opening it has."""
+        """Give it the labels that it lacks; those that came with its opening it has.
+
+        Raises:
+            Rejected: `forbidden`, by what the token may do; `not_found`, where the forge makes no
+                labels and has not all of these.
+
+        """
         ...
 
     async def merge_when_ready(self, place: Place, number: int, *, commit: str) -> None:

@@ -48,6 +48,7 @@ class FindingCode(StrEnum):
     SEVERAL_FORGES = "several_forges"
     NOT_KNOWN = "not_known"
     EXPIRES_WITHIN_30_DAYS = "expires_within_30_days"
+    CANNOT_LABEL = "cannot_label"
     NOT_RENEWED = "not_renewed"
     SHARED_BETWEEN_PIPELINES = "shared_between_pipelines"
     UNUSED = "unused"
@@ -79,6 +80,7 @@ JUDGEMENTS: Final[Mapping[FindingCode, tuple[FindingLevel, TokenRisk]]] = {
     FindingCode.SEVERAL_FORGES: (_WARNING, _MEDIUM),
     FindingCode.NOT_KNOWN: (_INFO, _MEDIUM),
     FindingCode.EXPIRES_WITHIN_30_DAYS: (_INFO, _LOW),
+    FindingCode.CANNOT_LABEL: (_INFO, _LOW),
     FindingCode.NOT_RENEWED: (_INFO, _LOW),
     FindingCode.SHARED_BETWEEN_PIPELINES: (_INFO, _LOW),
     FindingCode.UNUSED: (_INFO, _LOW),
@@ -247,6 +249,9 @@ def _of_scopes(facts: Facts) -> Iterator[Judged]:
         yield Judged(code=FindingCode.SCOPES_BEYOND_NEED, names=tuple(sorted(beyond)))
     if not rules.sufficient & scopes:
         yield Judged(code=FindingCode.CANNOT_WRITE)
+    wanted = forge is not None and bool(forge.pull_requests.labels)
+    if wanted and rules.labelling and not rules.labelling & scopes:
+        yield Judged(code=FindingCode.CANNOT_LABEL, names=(min(rules.labelling - {"all"}),))
 
 
 def _of_use(facts: Facts) -> Iterator[Judged]:

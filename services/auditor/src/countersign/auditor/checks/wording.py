@@ -152,6 +152,9 @@ _WORDS: Final[Mapping[FindingCode, _Words]] = {
         f"it belongs to the account {j.names[0]}: pull requests appear in that name, "
         "whoever asked for the promotion"
     ),
+    FindingCode.CANNOT_LABEL: lambda _, __: (
+        "none of its scopes lets it set the labels that the forge list wants, so they are left out"
+    ),
     FindingCode.CANNOT_WRITE: lambda _, __: "none of its scopes lets it open a pull request",
     FindingCode.SEVERAL_FORGES: lambda _, j: f"it is named for several forges: {_names(j)}",
     FindingCode.NOT_KNOWN: lambda f, _: f"it could not be checked: {_reason(f)}",
@@ -195,6 +198,7 @@ _REMEDIES: Final[Mapping[FindingCode, _Words]] = {
     FindingCode.CANNOT_WRITE: lambda f, _: f"use one that may write to {_repositories(f)}",
     FindingCode.SEVERAL_FORGES: lambda _, __: "use one token for each forge",
     FindingCode.NOT_KNOWN: lambda _, __: "it is asked about again by itself",
+    FindingCode.CANNOT_LABEL: lambda _, j: f"make one with `{j.names[0]}` besides",
     FindingCode.NOT_RENEWED: _renew,
     FindingCode.SHARED_BETWEEN_PIPELINES: lambda _, __: "make a token for each Pipeline",
     FindingCode.UNUSED: lambda _, __: (

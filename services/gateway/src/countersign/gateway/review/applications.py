@@ -7,7 +7,7 @@ from typing import Final
 from countersign.contracts.forge_list import Forge
 from countersign.dialects.capabilities import Capabilities, Revoker
 from countersign.dialects.kinds import kind_of
-from countersign.gateway.view.consents import REACH_WORDS, delegation_at
+from countersign.gateway.view.consents import delegation_at, reach_at
 
 END_WORDS: Final = {
     Revoker.APPLICATION: "revoked by us after use",
@@ -36,7 +36,7 @@ class ApplicationView:
 
     @property
     def reach(self) -> str:
-        return REACH_WORDS[self.can.reach].format(forge=self.entry.name)
+        return reach_at(self.entry)
 
     @property
     def end(self) -> str:

@@ -16,6 +16,7 @@ from countersign.contracts.messages import (
     AutoMergeAnswer,
     CredentialMode,
     ForgeUser,
+    LabelsAnswer,
     OpeningStep,
     Person,
     PromotionCompleted,
@@ -47,6 +48,16 @@ MERGING_WORDS: Final[Mapping[AutoMergeAnswer, str]] = {
     AutoMergeAnswer.UNSPECIFIED: "",
     AutoMergeAnswer.ACCEPTED: ", to be merged by itself once its checks pass",
     AutoMergeAnswer.REFUSED: "; the forge does not merge it by itself, so a person does",
+}
+
+LABEL_WORDS: Final[Mapping[LabelsAnswer, str]] = {
+    LabelsAnswer.UNSPECIFIED: "",
+    LabelsAnswer.GIVEN: "",
+    LabelsAnswer.FORBIDDEN: "; without its labels, which the token may not set: a person who"
+    " consented before labels were asked for takes the application away in their settings at the"
+    " forge, and a stored token needs its scope for them",
+    LabelsAnswer.MISSING: "; without those of its labels that the repository does not have",
+    LabelsAnswer.REFUSED: "; without its labels, which the forge did not take",
 }
 
 
@@ -106,7 +117,7 @@ def _opened(e: PullRequestOpened) -> tuple[str, str, str, datetime | None]:
     opened = f"pull request {pull_request_reference(e.pull_request)} opened"
     return (
         "opened",
-        f"{opened}{MERGING_WORDS[e.auto_merge]}",
+        f"{opened}{MERGING_WORDS[e.auto_merge]}{LABEL_WORDS[e.labels]}",
         who,
         e.opened_at,
     )

@@ -31,7 +31,7 @@ REACH_WORDS: Final = {
         " narrower"
     ),
 }
-
+LABELLING_WORDS: Final = ". It can read issues there too, which it takes to set labels"
 
 REFUSAL_WORDS: Final = {
     DelegationRefusal.NO_CLIENT: (
@@ -61,13 +61,21 @@ def delegation_at(forge: Forge) -> Delegation:
     """Describe the token by what that kind of forge can do and the administrator accepted."""
     can, refusal = kind_of(forge).capabilities, refusal_at(forge)
     return Delegation(
-        reach=REACH_WORDS[can.reach].format(forge=forge.name),
+        reach=reach_at(forge),
         end="revoked after use"
         if can.revocable
         else f"then forgotten; it ends by itself, because {forge.name} cannot revoke it",
         refusal=REFUSAL_WORDS[refusal].format(forge=forge.name) if refusal else "",
         by_code=has_device_flow(forge),
     )
+
+
+def reach_at(forge: Forge) -> str:
+    """Say what a person's token could do, by what the administrator wants of pull requests."""
+    can = kind_of(forge).capabilities
+    reads_issues = can.labels_take_issues and forge.pull_requests.labels
+    words = REACH_WORDS[can.reach] + (LABELLING_WORDS if reads_issues else "")
+    return words.format(forge=forge.name)
 
 
 def refusal_at(forge: Forge) -> DelegationRefusal | None:

@@ -1,13 +1,12 @@
 """Pull requests that are there: marked when they are new, looked for, closed when they are over."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from countersign.contracts.errors import Rejected, Retryable
-from countersign.contracts.messages import AutoMergeAnswer
+from countersign.contracts.messages import AutoMergeAnswer, LabelsAnswer
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import Place
 from countersign.dialects.repositories.interface import LookScope, Repository, View
@@ -16,30 +15,48 @@ from countersign.pr_writer.executor import describing
 from countersign.pr_writer.executor.interfaces import Reporter
 from countersign.pr_writer.executor.sightings import is_of_promotion, place_of, seen
 from countersign.pr_writer.jobs.model import LookJob, OpenJob
-from countersign.pr_writer.jobs.outcomes import Looked
+from countersign.pr_writer.jobs.outcomes import Looked, Marks
 
 # Until the first check of a new pull request has begun; whoever waits to hear of it waits as long.
 CHECK_PAUSES_S: Final = (0.5, 1.0, 1.5, 2.0, 3.0)
 # With the questions between them; the executor lives no longer than three times that.
 MERGING_S: Final = 20.0
+_LABELS_REFUSED: Final[Mapping[str, LabelsAnswer]] = {
+    ForgeRefusal.FORBIDDEN: LabelsAnswer.FORBIDDEN,
+    ForgeRefusal.NOT_FOUND: LabelsAnswer.MISSING,
+}
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def mark(job: OpenJob, pull: Pull, *, forge: Repository, sleep: Sleep) -> AutoMergeAnswer:
-    """Label what was opened, have the forge merge it by itself, and return its answer.
+async def mark(job: OpenJob, pull: Pull, *, forge: Repository, sleep: Sleep) -> Marks:
+    """Label what was opened, have the forge merge it by itself, and return its answers.
 
     It is open, whatever becomes of that: what the forge refuses is left to people. An earlier try
     may have died before it did this, so it is done again for a pull request that is found.
     """
-    place, labels = place_of(job), job.access.forge.pull_requests.labels
-    if labels:
-        with suppress(Rejected, Retryable):
-            await forge.label(place, pull.number, labels=labels)
+    labels = await _label(job, pull, forge=forge)
+    return Marks(labels=labels, auto_merge=await _merge(job, pull, forge=forge, sleep=sleep))
+
+
+async def _label(job: OpenJob | LookJob, pull: Pull, *, forge: Repository) -> LabelsAnswer:
+    labels = job.access.forge.pull_requests.labels
+    if not labels:
+        return LabelsAnswer.UNSPECIFIED
+    try:
+        await forge.label(place_of(job), pull.number, labels=labels)
+    except Rejected as error:
+        return _LABELS_REFUSED.get(error.reason, LabelsAnswer.REFUSED)
+    except Retryable:
+        return LabelsAnswer.REFUSED
+    return LabelsAnswer.GIVEN
+
+
+async def _merge(job: OpenJob, pull: Pull, *, forge: Repository, sleep: Sleep) -> AutoMergeAnswer:
     if not job.merges_itself:
         return AutoMergeAnswer.UNSPECIFIED
     try:
         async with asyncio.timeout(MERGING_S):
-            await merge_when_ready(place, pull, forge=forge, sleep=sleep)
+            await merge_when_ready(place_of(job), pull, forge=forge, sleep=sleep)
     except (Rejected, Retryable, TimeoutError):
         return AutoMergeAnswer.REFUSED
     return AutoMergeAnswer.ACCEPTED
@@ -67,7 +84,7 @@ async def look(job: LookJob, *, forge: Repository, reporter: Reporter) -> Looked
     """Return the pull requests of every attempt that the forge shows, as they are afterwards.
 
     What the stream does not know of is found too: a request may have taken effect after it was
-    given up.
+    given up. Such a one was not labelled yet.
     """
     place = place_of(job)
     view = await forge.look(place, LookScope(head_branch=job.branch, pulls=job.numbers))
@@ -75,6 +92,9 @@ async def look(job: LookJob, *, forge: Repository, reporter: Reporter) -> Looked
     left_open = [pull for pull in _ours(view, job) if pull.state is PullState.OPEN]
     if job.closes and left_open:
         return await _close(job, left_open, forge=forge, view=view)
+    for pull in left_open:
+        if pull.number not in job.numbers:
+            await _label(job, pull, forge=forge)
     for pull in left_open if job.warning else ():
         await forge.comment(place, pull.number, comment=describing.blocked(job.warning))
     return Looked(pulls=tuple(seen(pull, view, job) for pull in _ours(view, job)))

@@ -107,8 +107,8 @@ class Writing:
             found = seen(left.pull, view, job, author=view.viewer)
             outcome = Opened(pull=found, found=True, files=tuple(left.files))
             if left.pull.state is PullState.OPEN:
-                answer = await mark(job, left.pull, forge=self._forge, sleep=self._sleep)
-                outcome = outcome.model_copy(update={"auto_merge": answer})
+                marks = await mark(job, left.pull, forge=self._forge, sleep=self._sleep)
+                outcome = outcome.model_copy(update={"marks": marks})
             return Result(outcome=outcome)
         if job.opens_in_s > 0:
             message = f"an earlier try of branch {job.branch!r} may still open its pull request"
@@ -238,7 +238,7 @@ class Writing:
             )
         outcome = Opened(
             pull=seen(pull, view, job, author=view.viewer),
-            auto_merge=await mark(job, pull, forge=self._forge, sleep=self._sleep),
+            marks=await mark(job, pull, forge=self._forge, sleep=self._sleep),
             files=tuple(files),
             learned=learned,
             closed=tuple(p.number for p in older),

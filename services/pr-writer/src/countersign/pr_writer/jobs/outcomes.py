@@ -11,6 +11,7 @@ from countersign.contracts.messages import (
     FailureDetail,
     FailureReason,
     ForgeUser,
+    LabelsAnswer,
     OpeningStep,
     PullRequestRef,
     TokenUseOutcome,
@@ -83,6 +84,15 @@ class SeenPull(BaseModel):
     merge_commit: str = ""
 
 
+class Marks(BaseModel):
+    """The forge's answers to how a pull request is marked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    labels: LabelsAnswer = LabelsAnswer.UNSPECIFIED
+    auto_merge: AutoMergeAnswer = AutoMergeAnswer.UNSPECIFIED
+
+
 class Opened(BaseModel):
     """The pull request is there: made by this job, or found."""
 
@@ -92,7 +102,7 @@ class Opened(BaseModel):
     pull: SeenPull
     found: bool = False
     files: tuple[str, ...] = ()
-    auto_merge: AutoMergeAnswer = AutoMergeAnswer.UNSPECIFIED
+    marks: Marks = Marks()
     # Numbers of older ones that were closed for it.
     closed: tuple[int, ...] = ()
     learned: Known = Known()

@@ -93,7 +93,8 @@ class Announcer:
             files=outcome.files,
             opened_at=self._clock(),
             found=outcome.found,
-            auto_merge=outcome.auto_merge,
+            auto_merge=outcome.marks.auto_merge,
+            labels=outcome.marks.labels,
         )
         await self._publisher.publish(event, message_id=fact_id(event))
         JOBS.labels(outcome="found" if outcome.found else "opened").inc()
