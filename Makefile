@@ -9,7 +9,7 @@ VERSION ?= 0.1.0
 GO = $$($(CURDIR)/$(BIN)/python $(CURDIR)/tests/prerequisites.py --go)
 comma := ,
 
-.PHONY: help demo test test-cluster test-compose check pythons chaos fuzz bench format lint types imports proto asyncapi-html metrics go advised advisories generate lock locks images clean anew
+.PHONY: help demo test test-cluster test-compose test-forges check pythons chaos fuzz bench format lint types imports proto asyncapi-html metrics go advised advisories generate lock locks images clean anew
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ test-cluster: $(BIN)/.ready images ## install in a one-node cluster with real Po
 
 test-compose: $(BIN)/.ready ## start the demonstration as containers, and walk it (PYTHON_IMAGE=, PIP_CA=)
 	$(if $(PIP_CA),PIP_CA_FILE=$(PIP_CA)) $(BIN)/pytest -q -n 0 --timeout=900 tests/compose
+
+test-forges: $(BIN)/.ready go ## build a real Gitea of its source, and try everything at it (minutes, once)
+	$(BIN)/pytest -q -n 0 --timeout=3600 tests/forges_real
 
 pythons: ## walk the demonstration with every Python of 3.11 to 3.14 on this machine
 	@for python in $$(.ci/python --all); do \
