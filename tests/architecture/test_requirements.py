@@ -1,6 +1,7 @@
 """Every requirement has a test that exists, or says why it has none."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ PAGE = ROOT / "docs" / "security-requirements.md"
 ROW = re.compile(r"^\| ((?:SR|RR)-\d+) \| (.+?) \| (.*?) \| (.*) \|$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 WANTED = [f"SR-{n}" for n in range(1, 63)] + [f"RR-{n}" for n in range(1, 27)]
+COUNT = re.compile(r"(\d+) (met|partly|not met|not applicable)[,.]")
 PROVEN, UNPROVEN = {"met", "partly"}, {"not met", "not applicable"}
 # In all documents: what is named there as seen, is there to be seen.
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
@@ -50,6 +52,19 @@ def flaw(row: Row) -> str:
 
 def test_every_requirement_has_its_row() -> None:
     assert [row.id for row in rows()] == WANTED
+
+
+def test_states_are_as_many_as_the_page_says() -> None:
+    told = [
+        {state: int(count) for count, state in COUNT.findall(line)}
+        for line in PAGE.read_text().splitlines()
+        if COUNT.match(line)
+    ]
+    found = [
+        Counter(row.state for row in rows() if row.id.startswith(kind)) for kind in ("SR", "RR")
+    ]
+
+    assert told == found
 
 
 def test_every_row_has_a_test_or_a_reason() -> None:

@@ -10,6 +10,14 @@ from countersign.local.demo.layout import HOST, Layout, Ports
 from countersign.local.demo.supervisor import Program
 
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")
+# Who holds tokens for longer than a job lasts: of what is freed, nothing is left to be read.
+# Source: https://docs.python.org/3/using/cmdline.html#envvar-PYTHONMALLOC and
+# https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
+HOLDERS: Final = ("approval", "auditor")
+WIPING: Final[Mapping[str, str]] = {
+    "PYTHONMALLOC": "malloc",
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+}
 # A tool of the person who tries it; it may read everything.
 READER: Final = "demo"
 # A person should see what happens, and need not wait for it.
@@ -68,6 +76,7 @@ def service(name: str, *, layout: Layout, ports: Ports, bus: Bus, health_port: i
         "COUNTERSIGN_HEALTH_PORT": str(health_port),
         "COUNTERSIGN_FORGES_FILE": str(layout.forges_file),
         **_own_settings(name, layout=layout, ports=ports, bus=bus),
+        **(WIPING if name in HOLDERS else {}),
     }
     return Program(
         name=name,
