@@ -1,9 +1,10 @@
 """Spans on their way out: redacted, in batches, and never in anybody's way.
 
 Exported by OTLP over HTTP only where the standard variables name an endpoint. A collector that is
-down costs a bounded queue and a log line now and then.
+down costs a bounded queue, and a few log lines when that begins and ends.
 """
 
+import logging
 import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Status
 from opentelemetry.util.types import Attributes
 
+from countersign.telemetry.logs import get_logger
 from countersign.telemetry.redaction import redact, redact_value
 
 __all__ = ["RedactingExporter", "SpanExporter", "install_tracer", "redact_span"]
@@ -26,19 +28,34 @@ EXPORT_TIMEOUT_S: Final = 3.0
 # A few minutes of spans of a busy service; older ones are dropped when the collector is away.
 QUEUE_SPANS_MAX: Final = 4096
 _SCHEDULE_DELAY_MS: Final = 1000
+# Where the exporter says why it failed, two lines for each batch.
+_LIBRARY: Final = logging.getLogger(OTLPSpanExporter.__module__)
+
+log = get_logger()
 
 
 class RedactingExporter(SpanExporter):
-    """Hands copies without tokens to the exporter it wraps."""
+    """Hands copies without tokens to the exporter it wraps, whose failures are logged once."""
 
     def __init__(self, inner: SpanExporter) -> None:
         self._inner = inner
+        self._failing = False
+        _LIBRARY.addFilter(self._is_news)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._inner.export([redact_span(span) for span in spans])
+        result = self._inner.export([redact_span(span) for span in spans])
+        failed = result is not SpanExportResult.SUCCESS
+        if self._failing and not failed:
+            log.info("traces.taken_again")
+        self._failing = failed
+        return result
 
     def shutdown(self) -> None:
         self._inner.shutdown()
+        _LIBRARY.removeFilter(self._is_news)
+
+    def _is_news(self, _record: logging.LogRecord) -> bool:
+        return not self._failing
 
     def force_flush(self, timeout_millis: int = 1000) -> bool:
         return self._inner.force_flush(timeout_millis)
