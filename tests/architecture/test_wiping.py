@@ -24,7 +24,7 @@ def _in_compose(name: str) -> dict[str, Any]:
 
 def _in_the_demonstration(name: str) -> dict[str, Any]:
     layout = Layout(ROOT / ".demo")
-    bus = Bus(url="nats://127.0.0.1:1", keys_dir=layout.bus, writer_key="U")
+    bus = Bus(url="nats://127.0.0.1:1", keys_dir=layout.bus, writers=layout.bus)
     ports = Ports(gateway=1, forge=2, webhooks=3, bus=4)
     return dict(service(name, layout=layout, ports=ports, bus=bus, health_port=5).settings)
 

@@ -40,7 +40,6 @@ from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.projections.follower import follow
 from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.pr_writer import bootstrap as pr_writer
-from countersign.pr_writer.parent.signing import signing_key
 from countersign.pr_writer.settings import Settings as WriterSettings
 from countersign.process.health import Health
 from countersign.process.setup import Telemetry
@@ -225,6 +224,8 @@ async def _services(
     listed.write_text("forges: []")
     writer_bus = server.settings("pr-writer", replica="w1")
     pair = nkeys.from_seed((server.keys_dir / "pr-writer.nk").read_bytes().strip())
+    writers = folder / "writer-nkeys"
+    writers.write_bytes(pair.public_key)
     tasks = [
         asyncio.ensure_future(
             pr_writer.run(
@@ -234,7 +235,6 @@ async def _services(
                 writer_bus,
                 _telemetry("pr-writer"),
                 forges=forges,
-                key=signing_key(writer_bus.nkey_file),
             )
         ),
         asyncio.ensure_future(
@@ -242,7 +242,7 @@ async def _services(
                 ApprovalSettings(
                     forges_file=listed,
                     public_url=PUBLIC_URL,
-                    writer_nkeys=(pair.public_key.decode(),),
+                    writer_nkeys_file=writers,
                 ),
                 server.settings("approval", replica="approval-0"),
                 _telemetry("approval"),

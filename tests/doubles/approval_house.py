@@ -161,7 +161,7 @@ class House:
             applications=Applications(listed=(forge, bare), registered=(application,)),
             neighbours=Neighbours(replica=replica, publisher=self.stream, replicas=self.replicas),
             permissions=Permissions(
-                authorizer=self.authorizer, writers=Writers((public_nkey(self.writer),))
+                authorizer=self.authorizer, writers=Writers(lambda: (public_nkey(self.writer),))
             ),
             clocks=self.clock.clocks,
             dice=Dice(text=secrets.token_urlsafe, hexadecimal=secrets.token_hex),

@@ -55,7 +55,6 @@ from countersign.pr_writer.jobs.model import (
 )
 from countersign.pr_writer.jobs.outcomes import Failure, Followed, Known, Looked, Opened, Progress
 from countersign.pr_writer.parent.executors import ExecutorPool, executor_pool
-from countersign.pr_writer.parent.signing import signing_key
 from countersign.pr_writer.settings import Settings
 from countersign.process.health import Health
 from countersign.process.setup import Telemetry
@@ -342,7 +341,6 @@ async def running_writer(
             bus,
             telemetry,
             forges=ForgeList(forges=(story.entry,)),
-            key=signing_key(bus.nkey_file),
         )
     )
     try:

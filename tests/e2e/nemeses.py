@@ -178,8 +178,9 @@ class Nemeses:
 
     @property
     def bus(self) -> Bus:
+        layout = self.started.layout
         url = f"nats://127.0.0.1:{self.started.ports.bus}"
-        return Bus(url=url, keys_dir=self.started.layout.bus / "keys", writer_key="")
+        return Bus(url=url, keys_dir=layout.bus / "keys", writers=layout.bus / "writer-nkeys")
 
     async def torment(self, chance: random.Random) -> str:
         """One misfortune; returns its name."""

@@ -244,6 +244,8 @@ def starter(
             "deviceFlow": device_flow,
         }
         forges.write_text(yaml.safe_dump({"forges": [entry]}))
+        writers = directory / "writer-nkeys"
+        writers.write_bytes(pair.public_key)
         log = directory / f"{replica}.log"
         environment = {
             "PATH": os.environ["PATH"],
@@ -252,7 +254,7 @@ def starter(
             "COUNTERSIGN_REPLICA": replica,
             "COUNTERSIGN_FORGES_FILE": str(forges),
             "COUNTERSIGN_PUBLIC_URL": PUBLIC_URL,
-            "COUNTERSIGN_WRITER_NKEYS": pair.public_key.decode(),
+            "COUNTERSIGN_WRITER_NKEYS_FILE": str(writers),
             "COUNTERSIGN_LOG_LEVEL": "debug",
             **more,
         }

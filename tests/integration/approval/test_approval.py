@@ -221,9 +221,13 @@ async def test_restarted_process_of_the_same_name_loses_its_forerunners_approval
         assert lost.message.approval_id == begun.approval_id
 
 
-async def test_process_with_bad_settings_says_what_is_wrong_and_ends(site: Any) -> None:
-    with pytest.raises(AssertionError, match="COUNTERSIGN_WRITER_NKEYS"):
-        async with site.start(COUNTERSIGN_WRITER_NKEYS="nobody"):
+async def test_process_with_bad_settings_says_what_is_wrong_and_ends(
+    site: Any, tmp_path: Path
+) -> None:
+    nobody = tmp_path / "nobody"
+    nobody.write_text("nobody")
+    with pytest.raises(AssertionError, match="COUNTERSIGN_WRITER_NKEYS_FILE"):
+        async with site.start(COUNTERSIGN_WRITER_NKEYS_FILE=str(nobody)):
             pass
 
 

@@ -26,7 +26,6 @@ from countersign.messaging.administration.local_server import LocalServer, local
 from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.topology.streams import DURABLES, STREAMS
-from countersign.pr_writer.parent.signing import signing_key
 from countersign.process.setup import Telemetry, TelemetrySettings
 
 # Whose tasks are killed may leave a connection open.
@@ -42,10 +41,12 @@ def start_watcher(server: LocalServer, folder: Path, told: Telemetry) -> Any:
 
 def start_approval(server: LocalServer, folder: Path, told: Telemetry) -> Any:
     pair = nkeys.from_seed(bytearray((server.keys_dir / "pr-writer.nk").read_bytes().strip()))
+    writers = folder / "writer-nkeys"
+    writers.write_bytes(pair.public_key)
     settings = approval_settings.Settings(
         forges_file=folder / "forges.yaml",
         public_url="http://127.0.0.1:1",
-        writer_nkeys=(pair.public_key.decode(),),
+        writer_nkeys_file=writers,
     )
     return approval.run(
         settings, server.settings("approval"), told, forges=ForgeList(), kube=NO_KUBE
@@ -56,9 +57,7 @@ def start_pr_writer(server: LocalServer, folder: Path, told: Telemetry) -> Any:
     settings = pr_writer_settings.Settings(
         forges_file=folder / "forges.yaml", kube=NO_KUBE, secrets_dir=folder
     )
-    bus = server.settings("pr-writer")
-    key = signing_key(bus.nkey_file)
-    return pr_writer.run(settings, bus, told, forges=ForgeList(), key=key)
+    return pr_writer.run(settings, server.settings("pr-writer"), told, forges=ForgeList())
 
 
 def start_auditor(server: LocalServer, folder: Path, told: Telemetry) -> Any:

@@ -1,6 +1,8 @@
 """Redemption: who may ask, for what, how often, and who can read the answer."""
 
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import nkeys
@@ -10,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from doubles.approval_house import Call, House, failed, opened, person, public_nkey, settle
 
 from countersign.approval.assembly import Service
-from countersign.approval.delegation.signatures import public_key_of
+from countersign.approval.delegation.signatures import Writers, public_key_of, writers_in
 from countersign.contracts import messages as m
 from countersign.contracts.errors import Rejected
 
@@ -244,6 +246,35 @@ def test_text_that_is_no_users_nkey_is_refused(change: str) -> None:
 
     with pytest.raises(ValueError, match="public nkey"):
         public_key_of(wrong)
+
+
+async def test_key_of_a_writer_that_was_replaced_counts_at_the_next_redemption(
+    house: House, tmp_path: Path
+) -> None:
+    first, second = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    listed = tmp_path / "writer-nkeys"
+    writers = Writers(partial(writers_in, listed))
+    by_first, by_second = (
+        house.redemption("a1", signer=signer).request for signer in (first, second)
+    )
+
+    listed.write_text(public_nkey(first))
+    writers.refuse_forged(by_first)
+    with pytest.raises(Rejected, match="not_allowed"):
+        writers.refuse_forged(by_second)
+
+    listed.write_text(f"{public_nkey(second)}\n")
+    writers.refuse_forged(by_second)
+    with pytest.raises(Rejected, match="not_allowed"):
+        writers.refuse_forged(by_first)
+
+    for text in ("", "nobody", ",".join([public_nkey(first)] * 17)):
+        listed.write_text(text)
+        with pytest.raises(Rejected, match="not_allowed"):
+            writers.refuse_forged(by_first)
+    listed.unlink()
+    with pytest.raises(Rejected, match="not_allowed"):
+        writers.refuse_forged(by_first)
 
 
 @pytest.mark.parametrize("key", [bytes(32), b"\x01" + bytes(31)], ids=["zero", "one"])

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.bindings._rust import openssl as rust_openssl
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from countersign.contracts.consent.redemption import canonical_bytes, hpke_info
 from countersign.contracts.errors import Rejected, Retryable
@@ -133,7 +134,7 @@ class Bus:
 
 async def test_redemption_is_signed_over_all_of_its_fields() -> None:
     key, bus = Ed25519PrivateKey.generate(), Bus(RedeemResponse(sealed=b"x"))
-    redeemer = SigningRedeemer(bus, key=key, clock=lambda: AT, random_bytes=os.urandom)
+    redeemer = SigningRedeemer(bus, key=lambda: key, clock=lambda: AT, random_bytes=os.urandom)
 
     made, sealed = await redeemer.redeem(job(), public_key=b"k" * 32)
 
@@ -147,13 +148,13 @@ async def test_redemption_is_signed_over_all_of_its_fields() -> None:
 
 def redeemer_of(bus: Bus) -> SigningRedeemer:
     key = Ed25519PrivateKey.generate()
-    return SigningRedeemer(bus, key=key, clock=lambda: AT, random_bytes=os.urandom)
+    return SigningRedeemer(bus, key=lambda: key, clock=lambda: AT, random_bytes=os.urandom)
 
 
 async def test_redemption_that_is_refused_says_to_approve_again() -> None:
     bus = Bus(RedeemResponse(problem=Problem(code="expired", message="it is over")))
     redeemer = SigningRedeemer(
-        bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT, random_bytes=os.urandom
+        bus, key=Ed25519PrivateKey.generate, clock=lambda: AT, random_bytes=os.urandom
     )
 
     with pytest.raises(Rejected, match=r"delegation_expired.*approve again"):
@@ -164,7 +165,7 @@ async def test_redemption_that_is_refused_says_to_approve_again() -> None:
 async def test_refusal_of_what_was_consented_to_is_told_as_approval_tells_it(code: str) -> None:
     bus = Bus(RedeemResponse(problem=Problem(code=code, message="staging has failed")))
     redeemer = SigningRedeemer(
-        bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT, random_bytes=os.urandom
+        bus, key=Ed25519PrivateKey.generate, clock=lambda: AT, random_bytes=os.urandom
     )
 
     with pytest.raises(Rejected) as caught:
@@ -177,7 +178,7 @@ async def test_refusal_of_what_was_consented_to_is_told_as_approval_tells_it(cod
 async def test_redemption_is_tried_again_while_somebody_cannot_be_asked(code: str) -> None:
     bus = Bus(RedeemResponse(problem=Problem(code=code, message="away")))
     redeemer = SigningRedeemer(
-        bus, key=Ed25519PrivateKey.generate(), clock=lambda: AT, random_bytes=os.urandom
+        bus, key=Ed25519PrivateKey.generate, clock=lambda: AT, random_bytes=os.urandom
     )
 
     waits_s = []
@@ -207,3 +208,39 @@ def test_file_without_a_seed_is_refused(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(Rejected, match="bad_nkey"):
         signing_key(path)
+
+
+async def test_key_that_was_replaced_signs_the_next_redemption() -> None:
+    second = Ed25519PrivateKey.generate()
+    keys = iter([Ed25519PrivateKey.generate(), second])
+    bus = Bus(RedeemResponse(sealed=b"x"))
+    redeemer = SigningRedeemer(
+        bus, key=lambda: next(keys), clock=lambda: AT, random_bytes=os.urandom
+    )
+
+    await redeemer.redeem(job(), public_key=b"k" * 32)
+    made, _ = await redeemer.redeem(job(), public_key=b"k" * 32)
+
+    second.public_key().verify(made.signature, canonical_bytes(made))
+
+
+def test_suite_gives_the_answer_of_the_standard() -> None:
+    """The base mode's first message. Source: https://www.rfc-editor.org/rfc/rfc9180#appendix-A.2."""
+    key = X25519PrivateKey.from_private_bytes(
+        bytes.fromhex("8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb")
+    )
+    encapsulated = "1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a"
+    ciphertext = (
+        "1c5250d8034ec2b784ba2cfd69dbdb8af406cfe3ff938e131f0def8c8b60b4db21993c62ce81883d2dd1b51a28"
+    )
+
+    # The library's own way to such answers, which all have associated data; ours have none.
+    opened = rust_openssl.hpke._decrypt_with_aad(
+        redeeming.SUITE,
+        bytes.fromhex(encapsulated + ciphertext),
+        key,
+        b"Ode on a Grecian Urn",
+        b"Count-0",
+    )
+
+    assert opened == b"Beauty is truth, truth beauty"

@@ -10,7 +10,7 @@ from pathlib import Path
 from countersign.approval import routes
 from countersign.approval.assembly import Dice, Neighbours, Permissions, Service, build
 from countersign.approval.consent.rights import ByAccessReview, EverybodySignedIn
-from countersign.approval.delegation.signatures import Writers
+from countersign.approval.delegation.signatures import Writers, writers_in
 from countersign.approval.feed import read_news
 from countersign.approval.interfaces import (
     Application,
@@ -79,7 +79,7 @@ async def run(
             ),
             permissions=Permissions(
                 authorizer=await stack.enter_async_context(authorizing(kube)),
-                writers=Writers(settings.writer_nkeys),
+                writers=Writers(partial(writers_in, settings.writer_nkeys_file)),
             ),
             clocks=MACHINE,
             dice=Dice(text=secrets.token_urlsafe, hexadecimal=secrets.token_hex),

@@ -1,15 +1,12 @@
 """The settings of the service, from its environment."""
 
-from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from countersign.approval.delegation.signatures import public_key_of
+from countersign.approval.delegation.signatures import writers_in
 from countersign.process.configuration import ExistingFile
-
-WRITERS_MAX: Final = 16
 
 
 class Settings(BaseSettings):
@@ -21,8 +18,9 @@ class Settings(BaseSettings):
     public_url: str = Field(
         description="where browsers reach the gateway, without a path: `https://countersign.example`"
     )
-    writer_nkeys: Annotated[tuple[str, ...], NoDecode] = Field(
-        description="public nkeys of the pr-writers, separated by commas"
+    writer_nkeys_file: ExistingFile = Field(
+        description="file with the public nkeys of the pr-writers, separated by commas; read anew "
+        "for each redemption"
     )
 
     @field_validator("public_url")
@@ -34,18 +32,8 @@ class Settings(BaseSettings):
             raise ValueError("give scheme, host and port only")
         return url.rstrip("/")
 
-    @field_validator("writer_nkeys", mode="before")
+    @field_validator("writer_nkeys_file")
     @classmethod
-    def _split(cls, text: object) -> object:
-        if isinstance(text, str):
-            return tuple(part.strip() for part in text.split(",") if part.strip())
-        return text
-
-    @field_validator("writer_nkeys")
-    @classmethod
-    def _are_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
-        if not 1 <= len(keys) <= WRITERS_MAX:
-            raise ValueError(f"give 1 to {WRITERS_MAX} keys")
-        for key in keys:
-            public_key_of(key)
-        return keys
+    def _lists_keys(cls, path: ExistingFile) -> ExistingFile:
+        writers_in(path)
+        return path

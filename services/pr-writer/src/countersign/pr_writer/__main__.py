@@ -26,9 +26,9 @@ def main() -> int:
         forges = read_document(settings.forges_file, ForgeList)
         for forge in forges.forges:
             refuse_unknown_options(forge)
-        key = signing_key(bus.nkey_file)
+        signing_key(bus.nkey_file)
     with telemetry(bootstrap.SERVICE, watched) as t:
-        return run_until_signal(bootstrap.run(settings, bus, t, forges=forges, key=key))
+        return run_until_signal(bootstrap.run(settings, bus, t, forges=forges))
 
 
 if __name__ == "__main__":

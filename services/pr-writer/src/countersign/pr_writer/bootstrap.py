@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from countersign.checks.apart import check_forges_apart
 from countersign.checks.bus import check_own_bus
 from countersign.checks.starts import tried_at_start
@@ -24,7 +22,7 @@ from countersign.pr_writer.parent.handling import Handling
 from countersign.pr_writer.parent.looking import Looking
 from countersign.pr_writer.parent.polling import Polling
 from countersign.pr_writer.parent.projection import Projection
-from countersign.pr_writer.parent.signing import SigningRedeemer
+from countersign.pr_writer.parent.signing import SigningRedeemer, signing_key
 from countersign.pr_writer.settings import Settings
 from countersign.process.http.serving import serve_health
 from countersign.process.processes import single_error
@@ -41,7 +39,6 @@ async def run(
     telemetry: Telemetry,
     *,
     forges: ForgeList,
-    key: Ed25519PrivateKey,
 ) -> None:
     health = telemetry.health
     # The zygote comes first: what is not open yet cannot be inherited.
@@ -61,7 +58,10 @@ async def run(
         dispatcher = Dispatcher(
             pool,
             redeemer=SigningRedeemer(
-                bus, key=key, clock=_utc_now, random_bytes=secrets.token_bytes
+                bus,
+                key=partial(signing_key, bus_settings.nkey_file),
+                clock=_utc_now,
+                random_bytes=secrets.token_bytes,
             ),
             announcer=announcer,
             monotonic=time.monotonic,

@@ -30,7 +30,7 @@ class Bus:
 
     url: str
     keys_dir: Path
-    writer_key: str
+    writers: Path
 
 
 def console_script(name: str) -> str:
@@ -101,7 +101,7 @@ def _own_settings(name: str, *, layout: Layout, ports: Ports, bus: Bus) -> Mappi
             "COUNTERSIGN_WEBHOOK_HOST": HOST,
             "COUNTERSIGN_WEBHOOK_PORT": str(ports.webhooks),
         },
-        "approval": {"COUNTERSIGN_WRITER_NKEYS": bus.writer_key},
+        "approval": {"COUNTERSIGN_WRITER_NKEYS_FILE": str(bus.writers)},
         "pr-writer": secrets,
         "auditor": secrets,
         "gateway": {

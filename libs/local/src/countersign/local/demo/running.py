@@ -81,7 +81,9 @@ async def running(
     _link_log(layout)
     supervisor = Supervisor(say=_say)
     keys = make_keys(server.keys_dir)
-    bus = Bus(url=server.url, keys_dir=server.keys_dir, writer_key=keys["pr-writer"])
+    writers = layout.bus / "writer-nkeys"
+    writers.write_text(keys["pr-writer"], encoding="utf-8")
+    bus = Bus(url=server.url, keys_dir=server.keys_dir, writers=writers)
     try:
         await run_once(programs.topology(layout, bus))
         async with asyncio.TaskGroup() as group:

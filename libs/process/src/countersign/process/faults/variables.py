@@ -71,7 +71,7 @@ KNOWN: Final = frozenset(
         "COUNTERSIGN_WEBHOOK_HOST",
         "COUNTERSIGN_WEBHOOK_PORT",
         "COUNTERSIGN_WEBHOOK_PROXIES",
-        "COUNTERSIGN_WRITER_NKEYS",
+        "COUNTERSIGN_WRITER_NKEYS_FILE",
     }
 )
 # Kubernetes gives Pods such variables for each Service of the namespace.

@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -12,15 +14,21 @@ from countersign.contracts.consent.refusals import ConsentRefusal
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import RedeemRequest
 
+WRITERS_MAX: Final = 16
 _NKEY_BYTES: Final = 35
 _USER_PREFIX: Final = 20 << 3
 
 
 class Writers:
-    """The public nkeys of the pr-writers."""
+    """The pr-writers, by their public nkeys.
 
-    def __init__(self, public_keys: tuple[str, ...]) -> None:
-        self._keys = tuple(public_key_of(key) for key in public_keys)
+    Args:
+        read: tells them as they are by now: keys are replaced while we run.
+
+    """
+
+    def __init__(self, read: Callable[[], tuple[str, ...]]) -> None:
+        self._read = read
 
     def refuse_forged(self, request: RedeemRequest) -> None:
         """Refuse what no writer known here signed.
@@ -29,11 +37,31 @@ class Writers:
             Rejected: `not_allowed`.
 
         """
+        try:
+            keys = [public_key_of(key) for key in self._read()]
+        except (OSError, ValueError) as error:
+            raise Rejected(ConsentRefusal.NOT_ALLOWED, f"no pr-writer is known: {error}") from None
         signed = canonical_bytes(request)
-        if not any(_is_signed_by(key, signed, request.signature) for key in self._keys):
+        if not any(_is_signed_by(key, signed, request.signature) for key in keys):
             raise Rejected(
                 ConsentRefusal.NOT_ALLOWED, "no pr-writer known here signed the redemption"
             )
+
+
+def writers_in(path: Path) -> tuple[str, ...]:
+    """Return the public nkeys that a file lists, separated by commas.
+
+    Raises:
+        ValueError: it holds none, or what is none.
+        OSError: it cannot be read.
+
+    """
+    keys = tuple(part.strip() for part in path.read_text("utf-8").split(",") if part.strip())
+    if not 1 <= len(keys) <= WRITERS_MAX:
+        raise ValueError(f"{path} lists {len(keys)} keys; 1 to {WRITERS_MAX} are needed")
+    for key in keys:
+        public_key_of(key)
+    return keys
 
 
 def public_key_of(nkey: str) -> Ed25519PublicKey:

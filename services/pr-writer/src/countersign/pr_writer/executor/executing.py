@@ -59,23 +59,31 @@ _USES: Final[Mapping[str, TokenUseOutcome]] = {
 }
 
 
-def run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) -> None:
+def run(
+    parent: socket.socket,
+    parser: socket.socket,
+    *,
+    tls: ssl.SSLContext,
+    lifetime_s: int = EXECUTOR_S,
+) -> None:
     """Do the one job that comes, and return. The kernel ends it if that takes too long."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     forbid_dumps()
     limit_memory(MEMORY_BYTES_MAX)
     try:
-        asyncio.run(_run(parent, parser, tls=tls))
+        asyncio.run(_run(parent, parser, tls=tls, lifetime_s=lifetime_s))
     except Closed:
         # Whoever wanted it is gone; the next delivery finds what was done.
         return
 
 
-async def _run(parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext) -> None:
+async def _run(
+    parent: socket.socket, parser: socket.socket, *, tls: ssl.SSLContext, lifetime_s: int
+) -> None:
     channel, parsing = await open_channel(parent), await open_channel(parser)
     # Forked ahead of its job; the wait ends when the parent does.
     frame = await channel.receive(timeout_s=None)
-    signal.alarm(EXECUTOR_S)
+    signal.alarm(lifetime_s)
     job = JOBS.validate_json(frame)
     executor = Executor(job, channel, Parser(parsing), tls=tls)
     result = await executor.settle()

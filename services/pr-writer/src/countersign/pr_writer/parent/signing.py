@@ -62,13 +62,21 @@ def signing_key(nkey_file: Path | None) -> Ed25519PrivateKey:
 
 
 class SigningRedeemer:
-    """A `Redeemer` over the bus. It sees the delegation only sealed."""
+    """A `Redeemer` over the bus. It sees the delegation only sealed.
+
+    Args:
+        bus: to approval.
+        key: reads ours, as it is by now: it is replaced while we run.
+        clock: when it is signed.
+        random_bytes: so many, for nonces.
+
+    """
 
     def __init__(
         self,
         bus: Asker,
         *,
-        key: Ed25519PrivateKey,
+        key: Callable[[], Ed25519PrivateKey],
         clock: Clock,
         random_bytes: Callable[[int], bytes],
     ) -> None:
@@ -91,7 +99,7 @@ class SigningRedeemer:
             reply=reply,
             signature=UNSIGNED,
         )
-        signature = self._key.sign(canonical_bytes(unsigned))
+        signature = self._key().sign(canonical_bytes(unsigned))
         request = unsigned.model_copy(update={"signature": signature})
         response = await self._bus.request(
             "approval.redeem", request, replica=job.consent.replica, timeout_s=REDEEM_S, reply=reply
