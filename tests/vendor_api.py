@@ -39,6 +39,9 @@ LEFT_OUT = {"gitea": _LABELS, "forgejo": _LABELS}
 # Recorded without a body, and in neither description: a merge that is scheduled.
 _SCHEDULED = {("POST", "/repos/{owner}/{repo}/pulls/{index}/merge", 201)}
 RECORDED = {"gitea": _SCHEDULED, "forgejo": _SCHEDULED}
+# Recorded of a repository that was moved, and in neither description.
+_MOVED = frozenset({301})
+MOVED = {"gitea": _MOVED, "forgejo": _MOVED}
 # With which a page comes where people sign in, instead of an answer.
 SIGN_IN_PAGES = {"azure-devops": frozenset({203, 302})}
 # Where a refusal that no description lists has its words.
@@ -176,6 +179,8 @@ def check_response(
     Statuses that no description lists but forges send pass as long as they carry a message.
     """
     if status in SIGN_IN_PAGES.get(vendor, ()) and content_type == "text/html":
+        return
+    if status in MOVED.get(vendor, ()):
         return
     request = _request(vendor, method, target, body)
     template, _ = _template(vendor, method.lower(), _path(vendor, target))

@@ -60,11 +60,20 @@ class PullSeen:
 class Stage(Protocol):
     """One forge with one repository, `FILES` in it, `WRITER` and `READER`."""
 
-    kind: str
-    wire: Wire
-    transport: CheckingTransport
-    http: ForgeHttp
-    tells_modes: bool
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def wire(self) -> Wire: ...
+
+    @property
+    def transport(self) -> CheckingTransport: ...
+
+    @property
+    def http(self) -> ForgeHttp: ...
+
+    @property
+    def tells_modes(self) -> bool: ...
 
     def client(self, *, who: str = WRITER, token: str = "") -> Repository:
         """Return a client with somebody's token, or one that says nothing to the forge."""

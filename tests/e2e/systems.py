@@ -29,12 +29,15 @@ async def system(
     collector: str = "",
     furnish: Callable[[Layout, Ports], None] = seed,
     settings: Mapping[str, Mapping[str, str]] | None = None,
+    has_forge: bool = True,
 ) -> AsyncIterator[Running]:
     """Everything, ready. `collector` is where spans go, if anywhere."""
     layout = Layout(root / "demo")
     with _exporting(collector), only_one(layout):
         ports = choose(layout, gateway=free_port())
-        async with running(layout, ports, furnish=furnish, settings=settings) as started:
+        async with running(
+            layout, ports, furnish=furnish, settings=settings, has_forge=has_forge
+        ) as started:
             yield started
 
 

@@ -37,6 +37,9 @@ STATIC_ROOT_PATH = {static}
 DB_TYPE = sqlite3
 PATH = {work}/gitea.db
 
+[repository]
+ROOT = {repositories}
+
 [security]
 INSTALL_LOCK = true
 SECRET_KEY = {secret}
@@ -92,6 +95,7 @@ class GiteaServer:
         static: the folder with the program, and what it reads.
         work: its data.
         token_s: how long a delegated token lives.
+        repositories: the folder of its repositories.
 
     """
 
@@ -99,9 +103,14 @@ class GiteaServer:
     work: Path
     token_s: int = 3600
     port: int = field(default_factory=free_port)
+    repositories: Path = Path()
     _process: "subprocess.Popen[bytes] | None" = None
     _client: httpx2.Client | None = None
     _tokens: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.repositories == Path():
+            self.repositories = self.work / "repositories"
 
     @property
     def origin(self) -> str:
@@ -174,6 +183,7 @@ class GiteaServer:
             secret=secrets.token_hex(32),
             jwt=secrets.token_urlsafe(32),
             token_s=self.token_s,
+            repositories=self.repositories,
         )
         self._configuration.write_text(text)
 
@@ -262,6 +272,25 @@ class GiteaServer:
         )
         for login in writers:
             self.call("PUT", f"/teams/{team['id']}/members/{login}")
+
+    def repository(self, owner: str, name: str) -> None:
+        body = {"name": name, "private": True, "default_branch": "main"}
+        self.call("POST", f"/orgs/{owner}/repos", body)
+
+    def protect(self, full_name: str, *checks: str, rule: str = "main", push: bool = True) -> None:
+        """Let nobody merge before these checks, and nobody push if that is said."""
+        body = {
+            "rule_name": rule,
+            "enable_push": push,
+            "enable_status_check": bool(checks),
+            "status_check_contexts": list(checks),
+        }
+        self.call("POST", f"/repos/{full_name}/branch_protections", body)
+
+    def webhook(self, full_name: str, url: str, *, secret: str) -> None:
+        sent = {"url": url, "content_type": "json", "secret": secret}
+        body = {"type": "gitea", "active": True, "events": ["pull_request"], "config": sent}
+        self.call("POST", f"/repos/{full_name}/hooks", body)
 
     def application(self, redirect_uri: str) -> Application:
         body = {

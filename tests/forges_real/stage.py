@@ -101,7 +101,7 @@ class RealStage:
 
     @property
     def _bare(self) -> Path:
-        return self.server.work / "data" / "gitea-repositories" / f"{FULL_NAME}.git"
+        return self.server.repositories / f"{FULL_NAME}.git"
 
     def _git(self, *arguments: str) -> bytes:
         return git("--git-dir", str(self._bare), "-c", "safe.directory=*", *arguments)
@@ -207,13 +207,7 @@ class RealStage:
         return last[0]["user"]["login"] if last and _SCHEDULED[last[0]["type"]] else ""
 
     def require(self, check: str) -> None:
-        rule = {
-            "rule_name": "main",
-            "enable_push": True,
-            "enable_status_check": True,
-            "status_check_contexts": [check],
-        }
-        self._call("POST", "/branch_protections", rule)
+        self.server.protect(FULL_NAME, check)
 
     async def report(self, commit: str, check: str, state: str) -> None:
         """Report it, and wait until the server has done what follows of itself."""
@@ -252,11 +246,7 @@ def lay_stage(server: GiteaServer, seed: Path) -> None:
     """Make `acme/fleet` anew, with nothing that an earlier test left."""
     for name in (FULL_NAME, f"{OWNER}/empty", f"{READER}/{NAME}"):
         server.call("DELETE", f"/repos/{quote(name)}", passes=_NOT_FOUND)
-    server.call(
-        "POST",
-        f"/orgs/{OWNER}/repos",
-        {"name": NAME, "private": True, "default_branch": "main"},
-    )
+    server.repository(OWNER, NAME)
     server.call("PUT", f"/repos/{FULL_NAME}/collaborators/{READER}", {"permission": "read"})
     push_to(server, FULL_NAME, seed)
     # It notes by and by that something was pushed.

@@ -21,15 +21,16 @@ class GiteaOAuth(SmallOAuth):
     def _introspect(self, call: Call) -> Reply:
         found = parse_qs(call.body.decode()).get("token", [""])[0]
         token = self.forge.tokens.get(found)
+        if found and token is None:
+            # Before it looks at who asks.
+            plain = "text/plain; charset=utf-8"
+            return Reply(401, text="Failed to authenticate user\n", content_type=plain)
         if "authorization" not in call.headers or not self.knows(call):
             asks = (("www-authenticate", 'Basic realm="Gitea OAuth2"'),)
             plain = "text/plain;charset=utf-8"
             return Reply(401, text="no valid authorization", headers=asks, content_type=plain)
-        if token is None and self.forge.kind == "gitea":
-            return Reply(200, {"active": False})
         if token is None:
-            plain = "text/plain; charset=utf-8"
-            return Reply(401, text="Failed to authenticate user\n", content_type=plain)
+            return Reply(200, {"active": False})
         told = {"active": True, "username": token.login, "aud": [self.client_id]}
         scope = " ".join(sorted(token.scopes))
         return Reply(200, {**told, "scope": scope} if scope else told)

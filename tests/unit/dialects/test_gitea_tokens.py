@@ -171,8 +171,11 @@ def prove(answer: Answer) -> Sequence[Sent]:
 
 @kinds
 def test_forge_that_does_not_ask_who_we_are_takes_our_secret(kind: str) -> None:
-    (sent,) = prove(recorded(kind, "oauth", "introspect-garbage"))
+    (sent,) = prove(recorded(kind, "oauth", "introspect-pat"))
 
+    # Of a token that they do not know, both say so before they look at the secret.
+    assert sent.request.form is not None
+    assert [v.reveal() for v in sent.request.form.values() if isinstance(v, Secret)] == [""]
     basic = sent.request.basic
     assert basic is not None
     assert (basic.user, basic.password.reveal()) == (AT.client_id, AT.secret().reveal())

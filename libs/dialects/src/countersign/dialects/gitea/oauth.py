@@ -32,7 +32,7 @@ SCOPES: Final = frozenset({"read:user", "write:repository"})
 LABELLING: Final = frozenset({"read:issue"})
 _NEEDED: Final = "write:repository"
 _SCOPE_CHARACTERS_MAX: Final = 1024
-_NO_TOKEN: Final = Secret("countersign-has-no-token-here")
+_NO_TOKEN: Final = Secret("")
 _FLOW: Final = CodeFlow(
     authorize_path="/login/oauth/authorize",
     exchange_path="/login/oauth/access_token",
@@ -82,8 +82,9 @@ def _scopes(at: Registration, token: Secret) -> Conversation[frozenset[str]]:
 
 
 def _prove(at: Registration) -> Conversation[None]:
-    """Ask about what is no token: only who does not show the right secret is asked who they are.
+    """Ask about no token: only who does not show the right secret is asked who they are.
 
+    Of a token that it does not know it says so before it looks at the secret.
     Source: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate
     """
     answer = yield from ask(_introspection(at, _NO_TOKEN))

@@ -64,11 +64,12 @@ async def running(
     *,
     furnish: Callable[[Layout, Ports], None] = seed,
     settings: Mapping[str, Mapping[str, str]] | None = None,
+    has_forge: bool = True,
 ) -> AsyncIterator[Running]:
     """Everything, ready; stopped again when the context ends.
 
     `furnish` writes what is there before anything starts; `settings` of services, by their names,
-    go before the demonstration's own.
+    go before the demonstration's own. Where it has no forge of its own, another is at its address.
 
     Raises:
         Retryable: `failed`, `not_ready`; with what the program said last.
@@ -94,7 +95,10 @@ async def running(
                 for name, port in health.items()
             ]
             services = [_with(program, (settings or {}).get(program.name)) for program in services]
-            await _start(group, supervisor, layout=layout, ports=ports, services=services)
+            if has_forge:
+                await _start_forge(group, supervisor, layout=layout, ports=ports)
+            for program in (programs.cluster(layout, ports), *services):
+                group.create_task(supervisor.supervise(program))
             await _until_ready(services, health)
             try:
                 yield Running(
@@ -108,20 +112,13 @@ async def running(
         await server.stop()
 
 
-async def _start(
-    group: asyncio.TaskGroup,
-    supervisor: Supervisor,
-    *,
-    layout: Layout,
-    ports: Ports,
-    services: Sequence[Program],
+async def _start_forge(
+    group: asyncio.TaskGroup, supervisor: Supervisor, *, layout: Layout, ports: Ports
 ) -> None:
+    """Start it before all others, who read the repositories that it makes."""
     forge = programs.forge(layout, ports)
     group.create_task(supervisor.supervise(forge))
-    # It makes the repositories that all others read.
     await _until_answering(forge, f"{ports.forge_url}/login")
-    for program in (programs.cluster(layout, ports), *services):
-        group.create_task(supervisor.supervise(program))
 
 
 async def _until_ready(services: Sequence[Program], health: Mapping[str, int]) -> None:
