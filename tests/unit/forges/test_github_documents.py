@@ -46,7 +46,8 @@ COMMIT = NewCommit(
         documents.look(PLACE, SCOPE),
         documents.look(PLACE, LookScope(head_branch="cs/x")),
         documents.more_pulls(PLACE, head_branch="cs/x", after="c"),
-        documents.blobs(PLACE, commit=OID, paths=("a.yaml", "b c.yaml")),
+        documents.blobs(PLACE, commit=OID, paths=("a.yaml", "b c.yaml"), texts=True),
+        documents.blobs(PLACE, commit=OID, paths=("a.yaml",), texts=False),
         documents.more_open_pulls(PLACE, after="c"),
         documents.folder(PLACE, commit=OID, path="apps/prod"),
         documents.node_ids(PLACE),
@@ -67,7 +68,7 @@ def test_document_is_valid_for_githubs_schema(sent: documents.Sent) -> None:
     "request_",
     [
         rest.tree_request(PLACE, oid=OID),
-        rest.raw_blob_request(PLACE, oid=OID),
+        rest.raw_blob_request(PLACE, oid=OID, size_bytes=600_000),
         rest.compare_request(PLACE, base="main", head=OID),
         rest.pull_request(PLACE, number=3, etag='"x"'),
         rest.tree_creation(PLACE, COMMIT, base_tree=OID),

@@ -8,6 +8,7 @@ from typing import Final
 from countersign.contracts.messages import ForgeUser
 from countersign.dialects import shapes
 from countersign.dialects.exchange import OK, Answer
+from countersign.dialects.gitea import requests
 from countersign.dialects.repositories.contents import (
     EntryKind,
     File,
@@ -29,8 +30,6 @@ _KINDS: Final[Mapping[str, EntryKind]] = {
 }
 _SHA1_DIGITS: Final = 40
 _TOTAL_DIGITS_MAX: Final = 9
-# Of a file that comes with a look; larger ones are read by themselves, if at all.
-FILE_BYTES_MAX: Final = 1024 * 1024
 
 
 def user_of(node: Json) -> ForgeUser | None:
@@ -204,7 +203,7 @@ def files_in(found: Mapping[str, Answer]) -> dict[str, File]:
     """Return the files that came with their bytes."""
     bodies = {path: answer.json() for path, answer in found.items() if answer.status == OK}
     return {
-        path: file_of(body, bytes_max=FILE_BYTES_MAX)
+        path: file_of(body, bytes_max=requests.FILE_BYTES_MAX)
         for path, body in bodies.items()
         if is_file(body) and shapes.part(body, "content") is not None
     }
@@ -219,12 +218,17 @@ def is_file(node: Json) -> bool:
 
 
 def file_of(node: Json, *, bytes_max: int) -> File:
-    """Return a blob; its bytes have to have its name, as far as that is SHA-1."""
+    """Return a blob; its bytes have to have its name, as far as that is SHA-1.
+
+    It comes without them where the administrator has the API give no more than they may be:
+    `DEFAULT_MAX_BLOB_SIZE`, which is 10 MiB.
+    Source: https://docs.gitea.com/administration/config-cheat-sheet#api-api
+    """
     object_id = shapes.oid(node, "sha")
     size_bytes = shapes.number(node, "size", least=0, most=shapes.ID_MAX)
-    if size_bytes > bytes_max:
-        return File(object_id=object_id, size_bytes=size_bytes)
     content = shapes.part(node, "content")
+    if size_bytes > bytes_max or (size_bytes and not content):
+        return File(object_id=object_id, size_bytes=size_bytes)
     if not isinstance(content, str) or shapes.part(node, "encoding") != "base64":
         raise OddError("'content'")
     try:

@@ -65,14 +65,20 @@ def read_files(ask: Ask, place: Place, wanted: Wanted) -> Conversation[Mapping[s
     for batch in batches(missing):
         asked = yield from ask(
             *(
-                requests.blob(place, entry.object_id)
+                requests.blob(place, entry.object_id, bytes_max=wanted.bytes_max)
                 if entry.object_id
-                else requests.file(place, path=entry.path, ref=wanted.commit)
+                else requests.file(
+                    place, path=entry.path, ref=wanted.commit, bytes_max=wanted.bytes_max
+                )
                 for entry in batch
             )
         )
         with shapes.reading("read a file"):
             for entry, answer in zip(batch, asked, strict=True):
+                if answer.is_cut:
+                    size_bytes = max(entry.size_bytes or 0, wanted.bytes_max + 1)
+                    found[entry.path] = File(object_id=entry.object_id, size_bytes=size_bytes)
+                    continue
                 body = answer.json() if answer.status == OK else None
                 if body is not None and answers.is_file(body):
                     found[entry.path] = answers.file_of(body, bytes_max=wanted.bytes_max)

@@ -5,6 +5,7 @@ Source: https://docs.gitea.com/api and https://codeberg.org/api/swagger
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,8 +18,10 @@ PULLS_PER_PAGE: Final = 50
 ENTRIES_PER_PAGE: Final = 1000
 # A thousand entries with an address each.
 TREE_BYTES_MAX: Final = 8 * 1024 * 1024
-# Base64 of the largest file that is looked into, and its frame.
-BLOB_BYTES_MAX: Final = 4 * 1024 * 1024
+# Of a file that comes with a look; larger ones are read by themselves, if at all.
+FILE_BYTES_MAX: Final = 1024 * 1024
+# What an answer says of a file beside its bytes.
+_FRAME_BYTES_MAX: Final = 32 * 1024
 NOT_FOUND: Final = frozenset({404})
 # A commit or folder that is not there: 400 of trees and blobs, 404 of all else.
 NO_OBJECT: Final = frozenset({400, 404})
@@ -69,22 +72,19 @@ def tree(place: Place, *, object_id: str, recursive: bool, page: int) -> Request
     )
 
 
-def blob(place: Place, object_id: str) -> Request:
-    return get(
-        "read a file",
-        f"{_path(place)}/git/blobs/{quote(object_id, safe='')}",
-        NO_OBJECT,
-        body_bytes_max=BLOB_BYTES_MAX,
-    )
+def blob(place: Place, object_id: str, *, bytes_max: int) -> Request:
+    return _reading(f"{_path(place)}/git/blobs/{quote(object_id, safe='')}", bytes_max)
 
 
-def file(place: Place, *, path: str, ref: str) -> Request:
-    return get(
-        "read a file",
-        f"{_path(place)}/contents/{quote(path, safe='/')}?ref={quote(ref, safe='')}",
-        NO_OBJECT,
-        body_bytes_max=BLOB_BYTES_MAX,
-    )
+def file(place: Place, *, path: str, ref: str, bytes_max: int = FILE_BYTES_MAX) -> Request:
+    query = f"ref={quote(ref, safe='')}"
+    return _reading(f"{_path(place)}/contents/{quote(path, safe='/')}?{query}", bytes_max)
+
+
+def _reading(url: str, bytes_max: int) -> Request:
+    """Read a file in base64 with what names its bytes; one that is larger comes without them."""
+    body_bytes_max = bytes_max * 4 // 3 + _FRAME_BYTES_MAX
+    return get("read a file", url, NO_OBJECT, body_bytes_max=body_bytes_max, cuts=True)
 
 
 def compare(place: Place, commit: str) -> Request:
@@ -107,7 +107,7 @@ def commit(place: Place, new: NewCommit) -> Request:
         }
         for path, file in sorted(new.files.items())
     ]
-    return send(
+    request = send(
         "commit",
         "POST",
         f"{_path(place)}/contents",
@@ -119,6 +119,9 @@ def commit(place: Place, new: NewCommit) -> Request:
         },
         passes=frozenset({403, 404, 409, 422, 423}),
     )
+    # The answer has the files once more.
+    again_bytes = sum(len(file["content"]) for file in files)
+    return replace(request, body_bytes_max=request.body_bytes_max + again_bytes)
 
 
 def open_pull(place: Place, *, head: str, text: PullText) -> Request:

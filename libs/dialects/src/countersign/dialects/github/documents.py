@@ -25,6 +25,7 @@ _OPEN_PULLS: Final = f"""open: pullRequests(states: [OPEN], baseRefName: $baseNa
     first: {PULLS_PER_PAGE}, after: $openAfter, orderBy: {{field: CREATED_AT, direction: DESC}}) {{
   pageInfo {{ hasNextPage endCursor }} nodes {{ {_PULL} }} }}"""
 _BLOB: Final = "... on Blob { oid byteSize isBinary isTruncated text }"
+_BLOB_SIZE: Final = "... on Blob { oid byteSize }"
 
 Sent = dict[str, Any]
 
@@ -100,12 +101,13 @@ def more_open_pulls(place: Place, *, after: str) -> Sent:
     return {"query": query, "variables": variables}
 
 
-def blobs(place: Place, *, commit: str, paths: tuple[str, ...]) -> Sent:
-    """Many files' texts at one commit."""
+def blobs(place: Place, *, commit: str, paths: tuple[str, ...], texts: bool) -> Sent:
+    """Many files at one commit: their texts, or their names and sizes alone."""
+    blob = _BLOB if texts else _BLOB_SIZE
     variables: dict[str, Any] = {"owner": place.owner, "name": place.repository}
     variables |= {f"b{n}": f"{commit}:{path}" for n, path in enumerate(paths)}
     declared = "".join(f", $b{n}: String!" for n in range(len(paths)))
-    fields = " ".join(f"b{n}: object(expression: $b{n}) {{ {_BLOB} }}" for n in range(len(paths)))
+    fields = " ".join(f"b{n}: object(expression: $b{n}) {{ {blob} }}" for n in range(len(paths)))
     query = f"""query Blobs($owner: String!, $name: String!{declared}) {{
   repository(owner: $owner, name: $name, followRenames: false) {{ {fields} }}
 }}"""

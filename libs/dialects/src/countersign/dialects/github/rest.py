@@ -7,7 +7,7 @@ from urllib.parse import quote
 from countersign.contracts.errors import Rejected
 from countersign.contracts.messages import ForgeUser
 from countersign.dialects import shapes
-from countersign.dialects.exchange import Answer, Request
+from countersign.dialects.exchange import BODY_BYTES_MAX, Answer, Request
 from countersign.dialects.github.wire import ENTRY_KINDS, EXECUTABLE, PLAIN
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import (
@@ -53,13 +53,15 @@ def tree_request(place: Place, *, oid: str) -> Request:
     )
 
 
-def raw_blob_request(place: Place, *, oid: str) -> Request:
+def raw_blob_request(place: Place, *, oid: str, size_bytes: int) -> Request:
     """Source: https://docs.github.com/en/rest/git/blobs#get-a-blob."""
     return Request(
         name="read a file",
         method="GET",
         url=f"{rest_path(place)}/git/blobs/{quote(oid, safe='')}",
         accept="application/vnd.github.raw+json",
+        # What nothing compresses is a little longer compressed.
+        body_bytes_max=size_bytes + BODY_BYTES_MAX,
     )
 
 

@@ -21,7 +21,11 @@ from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullState
 from countersign.dialects.shapes import Json
 
+# Of an answer with texts; where they are more, they are asked for by other calls.
 BLOBS_BYTES_MAX: Final = 8 * 1024 * 1024
+# GitHub's own bound is not documented, and said to be exactly this: longer texts come cut.
+# Source: https://github.com/sveltia/sveltia-cms/issues/950
+TEXT_BYTES_MAX: Final = 512_000
 BLOBS_PER_QUERY: Final = 200
 BLOB_BYTES_PER_QUERY: Final = 3 * 1024 * 1024
 _WRITES: Final = frozenset({"ADMIN", "MAINTAIN", "WRITE"})

@@ -21,10 +21,10 @@ from countersign.dialects.repositories.contents import (
     NewCommit,
     Place,
     TreeEntry,
-    blob_id,
 )
 from countersign.dialects.repositories.interface import LookScope, View
 from countersign.dialects.repositories.pulls import Pull, PullStatus, PullText
+from countersign.forges.github.files import Files
 from countersign.forges.github.node_ids import GraphQL, NodeIds, found
 from countersign.forges.http import ForgeHttp
 
@@ -43,13 +43,18 @@ class GitHub:
         self._token = token
         self._graph = GraphQL(http, token)
         self._ids = NodeIds(self._graph)
+        self._files = Files(http, token, self._graph)
 
     def reference(self, number: int) -> str:
         return f"#{number}"
 
     async def look(self, place: Place, scope: LookScope) -> View:
         name = "look at the repository"
-        answer, data, errors = await self._graph.query(documents.look(place, scope), name=name)
+        answer, data, errors = await self._graph.query_texts(
+            documents.look(place, scope),
+            name=name,
+            shorter=documents.look(place, replace(scope, files=())),
+        )
         with shapes.reading(name):
             repository = await found(self._graph, data, errors, place)
         # A pull request that is gone, for one, is no reason to stop; the rest is checked by shape.
@@ -104,39 +109,7 @@ class GitHub:
     async def read_files(
         self, place: Place, *, commit: str, files: Sequence[TreeEntry], bytes_max: int
     ) -> Mapping[str, File]:
-        found: dict[str, File] = {}
-        for batch in wire.batches(files):
-            for entry, blob in zip(batch, await self._blobs(place, commit, batch), strict=True):
-                if blob is None or (entry.object_id and blob.object_id != entry.object_id):
-                    continue
-                if blob.size_bytes > bytes_max:
-                    found[entry.path] = replace(blob, body=None)
-                elif blob.body is None:
-                    found[entry.path] = replace(blob, body=await self._raw(place, blob.object_id))
-                else:
-                    found[entry.path] = blob
-        return found
-
-    async def _blobs(
-        self, place: Place, commit: str, batch: Sequence[TreeEntry]
-    ) -> list[File | None]:
-        name = "read files"
-        sent = documents.blobs(place, commit=commit, paths=tuple(e.path for e in batch))
-        _, data, errors = await self._graph.query(
-            sent, name=name, body_bytes_max=wire.BLOBS_BYTES_MAX
-        )
-        with shapes.reading(name):
-            repository = wire.repository_of(data, errors, place)
-            return [wire.blob_of(repository.get(f"b{n}")) for n in range(len(batch))]
-
-    async def _raw(self, place: Place, oid: str) -> bytes:
-        answer = await self._http.send(rest.raw_blob_request(place, oid=oid), self._token)
-        if blob_id(answer.body) != oid:
-            raise Rejected(
-                ForgeRefusal.BAD_ANSWER,
-                f"{place.name}: read files: {oid!r} has other bytes than its id",
-            )
-        return answer.body
+        return await self._files.read(place, commit=commit, files=files, bytes_max=bytes_max)
 
     async def commit(self, place: Place, new: NewCommit) -> str:
         """Create the branch and commit onto it, in one request; the commit decides who was first.

@@ -1,11 +1,12 @@
 """Asks GitHub's GraphQL, and keeps GitHub's own names of what was seen for calls that want them."""
 
+from dataclasses import replace
 from typing import Any
 
 from countersign.contracts.errors import Rejected
 from countersign.contracts.secret import Secret
 from countersign.dialects import shapes
-from countersign.dialects.exchange import BODY_BYTES_MAX, Answer, Basic, Request
+from countersign.dialects.exchange import Answer, Basic, Request
 from countersign.dialects.github import documents, graphql, wire
 from countersign.dialects.github.addresses import graphql_url
 from countersign.dialects.refusals import ForgeRefusal
@@ -26,14 +27,25 @@ class GraphQL:
         self._url = graphql_url(http.forge)
 
     async def query(
-        self, sent: documents.Sent, *, name: str, body_bytes_max: int = BODY_BYTES_MAX
+        self, sent: documents.Sent, *, name: str
     ) -> tuple[Answer, dict[str, Json], list[dict[str, Json]]]:
         """Send a document; return the answer, its data and its errors."""
-        request = Request(
-            name=name, method="POST", url=self._url, json=sent, body_bytes_max=body_bytes_max
-        )
-        answer = await self._http.send(request, self._token)
+        answer = await self._http.send(self._request(sent, name=name), self._token)
         return answer, *graphql.data_of(answer, where=name)
+
+    async def query_texts(
+        self, sent: documents.Sent, *, name: str, shorter: documents.Sent
+    ) -> tuple[Answer, dict[str, Json], list[dict[str, Json]]]:
+        """Send a document that asks for texts, and where they are too many one without them."""
+        request = self._request(sent, name=name)
+        bounded = replace(request, body_bytes_max=wire.BLOBS_BYTES_MAX, cuts=True)
+        answer = await self._http.send(bounded, self._token)
+        if answer.is_cut:
+            return await self.query(shorter, name=name)
+        return answer, *graphql.data_of(answer, where=name)
+
+    def _request(self, sent: documents.Sent, *, name: str) -> Request:
+        return Request(name=name, method="POST", url=self._url, json=sent)
 
 
 async def found(
