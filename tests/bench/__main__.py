@@ -16,6 +16,7 @@ from typing import Final
 # What each prints is in its own docstring; the order puts what matters most first.
 NAMES: Final = (
     "writing",
+    "parsing",
     "watching",
     "merging",
     "board",

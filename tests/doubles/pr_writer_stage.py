@@ -375,7 +375,11 @@ async def setting_stage(story: Story, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 def merged(known: Known, learned: Known) -> Known:
-    return Known(markers=known.markers | learned.markers, files=known.files | learned.files)
+    return Known(
+        markers=known.markers | learned.markers,
+        files=known.files | learned.files,
+        large=(*known.large, *learned.large),
+    )
 
 
 def texts(story: Story, branch: str, files: Mapping[str, object]) -> dict[str, bytes | None]:

@@ -20,6 +20,7 @@ from countersign.messaging.administration.local_server import LocalServer
 
 ODD_NAME: Final = "Prod EU/west.1 größer 日本"
 LARGE_BYTES: Final = 5 * 1024 * 1024
+TOO_LARGE_BYTES: Final = 9 * 1024 * 1024
 BOM: Final = b"\xef\xbb\xbf"
 SPECIAL: Final = "{6.9.0}:#'@!&%?"
 NUMBER: Final = "1e3"
@@ -164,8 +165,10 @@ def _files(one: Application, forge_url: str) -> dict[str, bytes]:
     elif one.name == "crlf":
         files[one.path] = BOM + release.replace("\n", "\r\n").encode()
     elif one.name in {"large", "beside"}:
-        marker = one.marker if one.name == "large" else ""
-        large = "text: " + "x" * LARGE_BYTES + f"\nversion: {OLD} {marker}\n"
+        is_marked = one.name == "large"
+        marker = one.marker if is_marked else ""
+        size_bytes = TOO_LARGE_BYTES if is_marked else LARGE_BYTES
+        large = "text: " + "x" * size_bytes + f"\nversion: {OLD} {marker}\n"
         files[f"apps/{one.name}/prod/large.yaml"] = large.encode()
     if one.name == "large":
         files[one.path] = one.release("prod", OLD).encode()

@@ -251,7 +251,7 @@ async def test_file_with_crlf_and_bom_keeps_every_other_byte(started: Running, a
     assert after == before.replace(OLD.encode(), NEW.encode())
 
 
-async def test_marker_in_a_file_of_five_megabytes_is_told_as_too_large(
+async def test_marker_in_a_file_of_nine_megabytes_is_told_as_too_large(
     started: Running, ada: Person
 ) -> None:
     await fails(ada, "large", failure="no_marker", words="large.yaml")

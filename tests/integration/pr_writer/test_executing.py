@@ -113,7 +113,7 @@ async def test_path_of_the_pipeline_bounds_what_is_looked_at(story: Story, runne
             {PROD: "v: 1 # {'$promotion': 'apps:podinfo:prod'}\n"},
             (FailureDetail.UNSPECIFIED, "", 0),
         ),
-        ({PROD: "a: " + "x" * 300_000 + f" {MARKER}\n"}, (FailureDetail.FILE_TOO_LARGE, PROD, 0)),
+        ({PROD: "# x\n" * 2_200_000 + MARKER}, (FailureDetail.FILE_TOO_LARGE, PROD, 0)),
         ({PROD: f"a: [ {MARKER}\n"}, (FailureDetail.UNSPECIFIED, "", 0)),
     ],
 )

@@ -101,11 +101,31 @@ def test_too_many_candidates_are_refused_with_what_to_do() -> None:
         survey.choose(many, Known(), key=KEY)
 
 
-def test_large_file_is_set_aside() -> None:
-    found = survey.choose([file("a.yaml", "a", 5_000_000)], Known(), key=KEY)
+def test_large_files_are_set_aside_and_what_no_parser_takes_is_not_read() -> None:
+    sizes = {"a.yaml": 5_000_000, "b.yaml": 9_000_000, "c.yaml": 200_000}
 
-    assert found.read == ()
-    assert [e.path for e in found.too_large] == ["a.yaml"]
+    found = survey.choose([file(p, p, size) for p, size in sizes.items()], Known(), key=KEY)
+
+    assert [e.path for e in found.read] == ["c.yaml"]
+    assert [e.path for e in found.large] == ["a.yaml"]
+    assert found.skipped == ("b.yaml",)
+
+
+def test_large_file_that_is_known_to_hold_no_marker_is_not_read_again() -> None:
+    known = Known(markers={"a": (), "b": (KEY,)})
+    listed = [file("a.yaml", "a", 5_000_000), file("b.yaml", "b", 5_000_000)]
+
+    assert [e.path for e in survey.choose(listed, known, key=KEY).large] == ["b.yaml"]
+
+
+def test_large_files_of_ours_are_read_first_then_small_ones() -> None:
+    known = Known(markers={"z": (KEY,), "y": ("ns:app:dev",)})
+    listed = [file("a.yaml", "a", 3_000_000), file("b.yaml", "b", 1_000_000)]
+    ours = file("z.yaml", "z", 5_000_000)
+
+    ordered = survey.in_order([*listed, ours], known, key=KEY)
+
+    assert [e.path for e in ordered] == ["z.yaml", "b.yaml", "a.yaml"]
 
 
 def test_folders_to_see_lead_to_each_file_of_ours_and_to_the_root() -> None:

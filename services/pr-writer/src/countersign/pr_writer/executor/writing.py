@@ -152,11 +152,11 @@ class Writing:
             edits.markers | {e.path: () for e in surveyed.too_large},
             self._job.known,
         )
-        skipped = tuple(e.path for e in surveyed.too_large)
+        skipped = surveyed.skipped
         edits = replace(edits, notes=(*edits.notes, *survey.unread(surveyed)))
         self._check_edits(edits, skipped)
         await self._reporter.step(OpeningStep.COMMITTING)
-        commit = await self._commit(base, edits, surveyed.read)
+        commit = await self._commit(base, edits, (*surveyed.read, *surveyed.large))
         said = {path: edits.said.get(path, "") for path in edits.files}
         return await self._open_from(
             view, commit=commit, files=said, learned=learned, skipped=skipped

@@ -5,7 +5,10 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.pr_writer.jobs.refusals import JobRefusal
 
-FILE_BYTES_MAX: Final = 256 * 1024  # SR-26: what a parser survives well within its five seconds
+# What is parsed of it has bounds of its own: nodes, depth, time and memory.
+FILE_BYTES_MAX: Final = 8 * 1024 * 1024
+# As large as manifests that people write; many of them are read at once.
+SMALL_BYTES_MAX: Final = 256 * 1024
 # Folders and files whose YAML a forge, or what is commonly connected to one, runs as code or takes
 # for orders. Exact names: a release may be called `action-server.yaml`. Each stands in its vendor's
 # own reference.

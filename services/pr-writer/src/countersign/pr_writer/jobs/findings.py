@@ -14,7 +14,6 @@ class Place(BaseModel):
     end: int
     style: str
     marker: str
-    ordinal: int
     line: int
 
 

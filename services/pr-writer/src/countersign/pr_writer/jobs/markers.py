@@ -16,14 +16,13 @@ class Marked:
     """A marked scalar: bytes `start` to `end` of the file, without its anchor and tag.
 
     `style` is empty for plain, a quote, `|` for the text of a block scalar, or `:` for a value
-    that is not there yet. `ordinal` counts scalars of the file.
+    that is not there yet; `line` counts from 1.
     """
 
     start: int
     end: int
     style: str
     marker: str
-    ordinal: int
     line: int
 
 

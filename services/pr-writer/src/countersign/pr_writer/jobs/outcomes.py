@@ -22,13 +22,14 @@ class Known(BaseModel):
     """Memory of a repository.
 
     `markers` says by object id which markers a file, or all below a folder, holds; `files` are
-    paths of files that held any.
+    paths of files that held any; `large` are object ids of those that are read by themselves.
     """
 
     model_config = ConfigDict(frozen=True)
 
     markers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
+    large: tuple[str, ...] = ()
 
 
 class Progress(BaseModel):

@@ -34,7 +34,10 @@ class Memory:
         old = {oid: held for oid, held in before.markers.items() if oid not in learned.markers}
         markers = list((old | learned.markers).items())[-OBJECTS_MAX:]
         files = list((before.files | learned.files).items())[-FILES_MAX:]
-        self._known[key] = Known(markers=dict(markers), files=dict(files))
+        large = {*before.large, *learned.large}.intersection(dict(files).values())
+        self._known[key] = Known(
+            markers=dict(markers), files=dict(files), large=tuple(sorted(large))
+        )
 
 
 def _key(job: Job) -> _Key:

@@ -12,14 +12,18 @@ def step(token: Any) -> int:
     return opens - isinstance(token, yaml.FlowMappingEndToken | yaml.FlowSequenceEndToken)
 
 
-def enclosing(tokens: Sequence[Any], n: int) -> Any:
-    """Return the bracket that is open before a token, none outside of all."""
-    depth = 0
-    for token in reversed(tokens[:n]):
-        depth += step(token)
-        if depth > 0:
-            return token
-    return None
+def enclosing(tokens: Sequence[Any]) -> list[int | None]:
+    """Return for each token, and for the end, the index of the bracket that is open before it."""
+    found: list[int | None] = []
+    opened: list[int] = []
+    for n, token in enumerate(tokens):
+        found.append(opened[-1] if opened else None)
+        turn = step(token)
+        if turn > 0:
+            opened.append(n)
+        elif turn < 0:
+            opened.pop()
+    return [*found, None]
 
 
 def end(tokens: Sequence[Any], n: int) -> int:

@@ -71,7 +71,6 @@ def _found(body: bytes) -> Found:
                 end=m.end,
                 style=m.style,
                 marker=m.marker,
-                ordinal=m.ordinal,
                 line=m.line,
             )
             for m in markers.marked

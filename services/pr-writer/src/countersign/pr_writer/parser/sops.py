@@ -4,7 +4,8 @@ from typing import Final
 
 import yaml
 
-_KEY: Final = "sops"
+KEY: Final = b"sops"
+_KEY: Final = KEY.decode()
 ENCRYPTED: Final = "ENC[AES256_GCM,"
 
 
@@ -17,8 +18,6 @@ def is_sealed(text: str) -> bool:
         yaml.YAMLError: it is no YAML.
 
     """
-    if _KEY not in text:
-        return False
     for document in yaml.compose_all(text, Loader=yaml.CSafeLoader):
         if not isinstance(document, yaml.MappingNode):
             continue

@@ -14,7 +14,7 @@ from countersign.pr_writer.jobs.markers import Marked, Misplacement, suffix_of
 from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
 
 FILES_MAX: Final = 50  # SR-26
-_NEAR_MISS: Final = b"$promotion"
+NEAR_MISS: Final = b"$promotion"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class MarkerEditor:
         notes: list[str] = []
         said: dict[str, str] = {}
         places = 0
-        suspects = {path: body for path, body in bodies.items() if _NEAR_MISS in body}
+        suspects = {path: body for path, body in bodies.items() if NEAR_MISS in body}
         found = await self._parser.find(suspects) if suspects else {}
         for path, result in found.items():
             if result.reason:

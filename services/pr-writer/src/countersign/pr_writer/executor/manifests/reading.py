@@ -1,17 +1,25 @@
 """Reads what may hold markers, in as few requests as what is known allows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
+from typing import Final
 
 from countersign.contracts.messages import FailureDetail
-from countersign.dialects.repositories.contents import Tip
+from countersign.dialects.repositories.contents import File, Tip, TreeEntry
 from countersign.dialects.repositories.interface import Repository, View
 from countersign.pr_writer.executor.manifests import survey
+from countersign.pr_writer.executor.manifests.editing import NEAR_MISS
 from countersign.pr_writer.executor.manifests.survey import Survey
 from countersign.pr_writer.executor.sightings import place_of
-from countersign.pr_writer.jobs.files import FILE_BYTES_MAX
+from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, SMALL_BYTES_MAX
 from countersign.pr_writer.jobs.model import OpenJob
 from countersign.pr_writer.jobs.refusals import JobRefusal, JobRejected
+
+# Of large files, in one job: some seconds of a forge's time.
+LARGE_BYTES_MAX: Final = 24 * 1024 * 1024
+# Each is there several times while it is read: as it was sent, as text, as bytes.
+LARGE_AT_ONCE: Final = 2
 
 
 async def read_candidates(
@@ -36,17 +44,48 @@ async def read_candidates(
             )
         surveyed = survey.choose(listed, job.known, key=key)
     there = {
-        e.path: view.files[e.path].body
-        for e in surveyed.read
+        e.path: view.files[e.path]
+        for e in (*surveyed.read, *surveyed.large)
         if e.object_id and e.path in view.files and view.files[e.path].object_id == e.object_id
     }
-    missing = [e for e in surveyed.read if there.get(e.path) is None]
+    missing = [e for e in surveyed.read if not _is_told(there.get(e.path))]
     if missing:
-        found = await forge.read_files(
-            place, commit=base.commit, files=missing, bytes_max=FILE_BYTES_MAX
+        there |= await forge.read_files(
+            place, commit=base.commit, files=missing, bytes_max=SMALL_BYTES_MAX
         )
-        there |= {path: file.body for path, file in found.items()}
-        # Where the listing told no sizes.
-        large = [e for e in missing if e.path in found and found[e.path].body is None]
-        surveyed = replace(surveyed, too_large=(*surveyed.too_large, *large))
-    return surveyed, {path: body for path, body in there.items() if body is not None}
+    bodies = {path: file.body for path, file in there.items() if file.body is not None}
+    # Where the listing told no sizes.
+    told = [
+        replace(e, size_bytes=there[e.path].size_bytes)
+        for e in surveyed.read
+        if e.path in there and e.path not in bodies
+    ]
+    large = [e for e in (*surveyed.large, *told) if e.path not in bodies]
+    waiting = survey.in_order(large, job.known, key=key)
+    too_large = list(surveyed.too_large)
+    spent_bytes = 0
+    while few := _fitting(waiting, bytes_max=LARGE_BYTES_MAX - spent_bytes):
+        waiting = waiting[len(few) :]
+        found = await forge.read_files(
+            place, commit=base.commit, files=few, bytes_max=FILE_BYTES_MAX
+        )
+        spent_bytes += sum(file.size_bytes for file in found.values())
+        too_large += [e for e in few if e.path in found and found[e.path].body is None]
+        # Of most of them it is enough to know that they hold no marker.
+        read = {path: file.body for path, file in found.items() if file.body is not None}
+        bodies |= {path: body if NEAR_MISS in body else b"" for path, body in read.items()}
+    surveyed = replace(
+        surveyed, large=tuple(large), too_large=tuple(too_large), postponed=tuple(waiting)
+    )
+    return surveyed, bodies
+
+
+def _fitting(waiting: Sequence[TreeEntry], *, bytes_max: int) -> list[TreeEntry]:
+    few = waiting[:LARGE_AT_ONCE]
+    sums = accumulate(e.size_bytes or 0 for e in few)
+    return [e for e, size_bytes in zip(few, sums, strict=True) if size_bytes <= bytes_max]
+
+
+def _is_told(file: File | None) -> bool:
+    """Return whether a file is read, or known to be large."""
+    return file is not None and (file.body is not None or file.size_bytes > SMALL_BYTES_MAX)

@@ -5,7 +5,9 @@ really there, and writes the value quoted as YAML needs.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Final
 
 from countersign.contracts.errors import Rejected
@@ -26,6 +28,8 @@ _NOT_A_STRING = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
+_BREAKS = re.compile(rb"\r\n|[\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9]")
+_ODD_BREAK = re.compile(rb"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]")
 _ENTRY = re.compile(r":\s|\s\#|[\r\n]\s*-\s")
 _SINGLE_QUOTED = re.compile(r"'(?:[^']|'')*'")
 _DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -71,14 +75,16 @@ def apply(
             where a digest would be dropped.
 
     """
-    after = body
+    lines = _Lines(body)
     changed: list[Marked] = []
-    edge = len(body)
+    # From the end of the file to its beginning.
+    kept: list[bytes] = []
+    edge = end = len(body)
     for place in sorted(found, key=lambda p: p.start, reverse=True):
         suffix = suffix_of(place.marker, key=key)
         if suffix is None or suffix not in values or not 0 <= place.start <= place.end <= edge:
             raise Rejected(JobRefusal.BAD_ANSWER, "the parser named a place that is not asked for")
-        if not _has_marker(body, place):
+        if not _has_marker(lines, place):
             raise Rejected(JobRefusal.BAD_ANSWER, "the parser named a place without its marker")
         if not _is_one_value(body, place):
             raise Rejected(
@@ -92,9 +98,10 @@ def apply(
             continue
         _refuse_unpinning(old, new, line=place.line)
         lead = " " if place.style == ":" else ""
-        after = after[: place.start] + (lead + new).encode() + after[place.end :]
+        kept += [body[place.end : end], (lead + new).encode()]
+        end = place.start
         changed.append(place)
-    return after, tuple(reversed(changed))
+    return b"".join((body[:end], *reversed(kept))), tuple(reversed(changed))
 
 
 def values_at(body: bytes, places: Sequence[Marked]) -> str:
@@ -134,16 +141,41 @@ def _is_one_value(body: bytes, place: Marked) -> bool:
     return shape is not None and bool(shape.fullmatch(text))
 
 
-def _has_marker(body: bytes, place: Marked) -> bool:
+class _Lines:
+    """The lines of a file, as YAML 1.1 divides them."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        if _ODD_BREAK.search(body):
+            self._starts = [0, *(m.end() for m in _BREAKS.finditer(body))]
+        else:
+            # As nearly every file is, and in a fifth of the time.
+            lines = body.split(b"\n")[:-1]
+            self._starts = [0, *accumulate(len(line) + 1 for line in lines)]
+
+    def at(self, index: int) -> int:
+        """Return the number of the line that a byte is on, from 0."""
+        return bisect_right(self._starts, index) - 1
+
+    def between(self, first: int, end: int) -> Iterator[str]:
+        """Yield lines of these numbers, as far as there are any, with their breaks."""
+        starts = [*self._starts[first : end + 1]]
+        starts += [len(self._body)] if end >= len(self._starts) else []
+        for start, stop in pairwise(starts):
+            yield self._body[start:stop].decode()
+
+
+def _has_marker(lines: _Lines, place: Marked) -> bool:
     """Return whether a comment with that marker is on the place's lines or right above them."""
-    lines = _BREAK.split(body.decode())
-    near = lines[place.line - 1] if place.line - 1 < len(lines) else ""
-    first = len(_BREAK.findall(body[: place.start].decode()))
-    last = len(_BREAK.findall(body[: place.end].decode()))
+    told = place.line - 1
+    if told < 0:
+        return False
+    near = next(lines.between(told, told + 1), "")
+    first, last = lines.at(place.start), lines.at(place.end)
     comment = near[at:] if (at := _comment_at(near, place.marker)) >= 0 else ""
-    above = all(line.lstrip().startswith("#") for line in lines[place.line - 1 : first])
-    is_near = first <= place.line - 1 <= last or (place.line - 1 < first and above)
-    header = place.style == "|" and place.line - 1 < first
+    above = all(line.lstrip().startswith("#") for line in lines.between(told, first))
+    is_near = first <= told <= last or (told < first and above)
+    header = place.style == "|" and told < first
     return marker_of(comment) == place.marker and (is_near or header)
 
 

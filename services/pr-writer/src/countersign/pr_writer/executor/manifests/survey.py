@@ -11,7 +11,12 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.dialects.repositories.contents import TreeEntry
 from countersign.dialects.repositories.interface import View
-from countersign.pr_writer.jobs.files import FILE_BYTES_MAX, is_candidate, is_misspelt
+from countersign.pr_writer.jobs.files import (
+    FILE_BYTES_MAX,
+    SMALL_BYTES_MAX,
+    is_candidate,
+    is_misspelt,
+)
 from countersign.pr_writer.jobs.markers import suffix_of
 from countersign.pr_writer.jobs.outcomes import Known
 from countersign.pr_writer.jobs.refusals import JobRefusal
@@ -27,13 +32,21 @@ LEARNED_MAX: Final = 20_000
 class Survey:
     """The files that a listing leaves to read: they may hold our markers, or are not known yet.
 
-    `too_large` is not looked into. Incomplete where a folder's lines are not known.
+    `large` are read a few at a time, `too_large` are not looked into, and `postponed` are left for
+    a job that has less to read. Incomplete where a folder's lines are not known.
     """
 
     read: tuple[TreeEntry, ...]
-    too_large: tuple[TreeEntry, ...]
     seen: tuple[TreeEntry, ...]
     complete: bool
+    large: tuple[TreeEntry, ...] = ()
+    too_large: tuple[TreeEntry, ...] = ()
+    postponed: tuple[TreeEntry, ...] = ()
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The paths of what is not looked into."""
+        return tuple(e.path for e in (*self.too_large, *self.postponed))
 
 
 def is_ours(markers: Iterable[str], key: str) -> bool:
@@ -42,20 +55,25 @@ def is_ours(markers: Iterable[str], key: str) -> bool:
 
 def folders_to_see(known: Known, *, key: str, root: str) -> tuple[str, ...]:
     """Folders on the way to the root of what is looked at, and to the files that hold our key."""
-    paths = [root, *known_files(known, key=key)] if root else list(known_files(known, key=key))
+    ours = _ours(known, key=key)
+    paths = [root, *ours] if root else ours
     chains = {"/".join(path.split("/")[:n]) for path in paths for n in range(path.count("/") + 1)}
     return tuple(sorted(chains | ({root} if root else set())))[:FOLDERS_MAX]
 
 
 def known_files(known: Known, *, key: str) -> tuple[str, ...]:
-    """Files that held our key when they were last read."""
+    """Files that held our key when they were last read, and can come with a look."""
+    return tuple(p for p in _ours(known, key=key) if known.files[p] not in known.large)
+
+
+def _ours(known: Known, *, key: str) -> list[str]:
     ours = [p for p, oid in known.files.items() if is_ours(known.markers.get(oid, ()), key)]
-    return tuple(sorted(ours))[:KNOWN_FILES_MAX]
+    return sorted(ours)[:KNOWN_FILES_MAX]
 
 
 def walk(view: View, known: Known, *, key: str, root: str) -> Survey:
     """Go through the folders that came with the view, from the base's own tree down."""
-    read: list[TreeEntry] = []
+    candidates: list[TreeEntry] = []
     seen: list[TreeEntry] = []
     complete = bool(view.base) and "" in view.folders
     stack = [view.folders[""]] if complete else []
@@ -73,8 +91,8 @@ def walk(view: View, known: Known, *, key: str, root: str) -> Survey:
             elif entry.is_folder:
                 complete = False
             elif entry.is_file and is_candidate(entry.path):
-                read.append(entry)
-    return Survey(read=tuple(read), too_large=(), seen=tuple(seen), complete=complete)
+                candidates.append(entry)
+    return _by_size(candidates, seen=tuple(seen), complete=complete)
 
 
 def _is_inside(entry: TreeEntry, root: str) -> bool:
@@ -98,16 +116,40 @@ def choose(entries: Iterable[TreeEntry], known: Known, *, key: str) -> Survey:
         and is_candidate(e.path)
         and ((markers := _known_markers(e, known)) is None or is_ours(markers, key))
     ]
-    read = tuple(e for e in candidates if (e.size_bytes or 0) <= FILE_BYTES_MAX)
-    size_bytes = sum(e.size_bytes or 0 for e in read)
-    if len(read) > CANDIDATES_MAX or size_bytes > CANDIDATE_BYTES_MAX:
+    found = _by_size(candidates, seen=seen, complete=True)
+    count = len(found.read) + len(found.large)
+    size_bytes = sum(e.size_bytes or 0 for e in found.read)
+    if count > CANDIDATES_MAX or size_bytes > CANDIDATE_BYTES_MAX:
         raise Rejected(
             JobRefusal.LIMIT_EXCEEDED,
-            f"{len(read)} YAML files would have to be read, more than {CANDIDATES_MAX} files or "
+            f"{count} YAML files would have to be read, more than {CANDIDATES_MAX} files or "
             f"{CANDIDATE_BYTES_MAX >> 20} MiB; set a path in the Pipeline's strategy",
         )
-    too_large = tuple(e for e in candidates if (e.size_bytes or 0) > FILE_BYTES_MAX)
-    return Survey(read=read, too_large=too_large, seen=seen, complete=True)
+    return found
+
+
+def _by_size(
+    candidates: Iterable[TreeEntry], *, seen: tuple[TreeEntry, ...], complete: bool
+) -> Survey:
+    """Divide them; where a listing tells no sizes, reading tells them."""
+    sized = [(e, e.size_bytes or 0) for e in candidates]
+    return Survey(
+        read=tuple(e for e, size in sized if size <= SMALL_BYTES_MAX),
+        seen=seen,
+        complete=complete,
+        large=tuple(e for e, size in sized if SMALL_BYTES_MAX < size <= FILE_BYTES_MAX),
+        too_large=tuple(e for e, size in sized if size > FILE_BYTES_MAX),
+    )
+
+
+def in_order(large: Iterable[TreeEntry], known: Known, *, key: str) -> list[TreeEntry]:
+    """Order large files by what is to be read first: those of ours, then small ones."""
+
+    def rank(entry: TreeEntry) -> tuple[bool, int, str]:
+        ours = is_ours(_known_markers(entry, known) or (), key)
+        return not ours, entry.size_bytes or 0, entry.path
+
+    return sorted(large, key=rank)
 
 
 def _known_markers(entry: TreeEntry, known: Known) -> tuple[str, ...] | None:
@@ -150,7 +192,8 @@ def learn(survey: Survey, found: Mapping[str, tuple[str, ...]], known: Known) ->
         if entry.is_folder and entry.object_id and is_known:
             markers[entry.object_id] = tuple(sorted(by_path[entry.path]))
     kept = dict(list(markers.items())[:LEARNED_MAX])
-    return Known(markers=kept, files=files)
+    large = {e.object_id for e in survey.large}.intersection(files.values())
+    return Known(markers=kept, files=files, large=tuple(sorted(large)))
 
 
 def _parents(path: str) -> tuple[str, ...]:
