@@ -47,17 +47,35 @@ class Version:
         return self.folder / "gitea"
 
 
-GITEA_1_27: Final = Version(
-    kind="gitea",
-    module="code.gitea.io/gitea",
-    name="v1.27.3",
-    checksum="h1:SRnjvw24ASELKCqyYvAWIlzwOqyFMgfD+UkqQ9SE5eU=",
-    toolchain="go1.26.4",
+# The first is tried, unless this variable has the name of another.
+VARIABLE: Final = "COUNTERSIGN_GITEA"
+VERSIONS: Final = (
+    Version(
+        kind="gitea",
+        module="code.gitea.io/gitea",
+        name="v1.27.3",
+        checksum="h1:SRnjvw24ASELKCqyYvAWIlzwOqyFMgfD+UkqQ9SE5eU=",
+        toolchain="go1.26.4",
+    ),
+    Version(
+        kind="gitea",
+        module="code.gitea.io/gitea",
+        name="v1.26.0",
+        checksum="h1:fJP9dqLbzKrKWUVnCVTfVersZdVDuyJQLEDzCAOmKKA=",
+        toolchain="go1.26.2",
+    ),
 )
 
 
-def built(version: Version) -> Path:
+def chosen() -> Version:
+    """The version that is tried."""
+    named = os.environ.get(VARIABLE) or VERSIONS[0].name
+    return next(version for version in VERSIONS if version.name == named)
+
+
+def built() -> Path:
     """The folder with the program and the files it reads; skips with the reason without Go."""
+    version = chosen()
     if version.program.is_file():
         return version.folder
     go = prerequisites.go()
@@ -102,11 +120,11 @@ def _source(version: Version, go: Path) -> Path:
 
 
 def _run(go: Path, *arguments: str, folder: Path, toolchain: str = "") -> str:
-    chosen = {"GOTOOLCHAIN": f"{toolchain}+auto"} if toolchain else {}
+    wanted = {"GOTOOLCHAIN": f"{toolchain}+auto"} if toolchain else {}
     done = subprocess.run(
         ("nice", str(go), *arguments),
         cwd=folder,
-        env={**os.environ, "GOFLAGS": "-buildvcs=false", **chosen},
+        env={**os.environ, "GOFLAGS": "-buildvcs=false", **wanted},
         capture_output=True,
         text=True,
         timeout=BUILD_S,

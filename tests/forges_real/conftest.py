@@ -8,7 +8,7 @@ import pytest
 from conformance.checking import CheckingTransport
 from conformance.doubles import DOUBLES
 from conformance.stages import OTHER, OWNER, READER, WRITER
-from forges_real.building import GITEA_1_27, built
+from forges_real.building import built
 from forges_real.gitea_server import GiteaServer
 from forges_real.stage import RealStage, lay_stage, prepare_stage
 
@@ -18,7 +18,7 @@ from countersign.forges.http import ForgeHttp
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GiteaServer]:
-    made = GiteaServer(static=built(GITEA_1_27), work=tmp_path_factory.mktemp("gitea"))
+    made = GiteaServer(static=built(), work=tmp_path_factory.mktemp("gitea"))
     try:
         made.start()
         for login in (WRITER, OTHER, READER):

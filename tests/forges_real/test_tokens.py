@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from conformance.stages import OTHER, OWNER, PLACE, READER, WRITER
-from forges_real.building import GITEA_1_27, built
+from forges_real.building import built
 from forges_real.gitea_server import GiteaServer
 from forges_real.signing_in import authorize
 from forges_real.stage import RealStage, lay_stage
@@ -160,7 +160,7 @@ def _set_active(server: GiteaServer, login: str, *, active: bool) -> None:
 
 
 async def test_token_that_has_expired_is_unauthorized(tmp_path: Path, seed: Path) -> None:
-    server = GiteaServer(static=built(GITEA_1_27), work=tmp_path / "gitea", token_s=2)
+    server = GiteaServer(static=built(), work=tmp_path / "gitea", token_s=2)
     server.start()
     try:
         for login in (WRITER, READER):

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from forges_real.building import GITEA_1_27, built
+from forges_real.building import built
 from forges_real.site import LABEL, STORED_SCOPES, GiteaSite, files_of, gitea_site
 
 from countersign.contracts import messages as m
@@ -17,7 +17,7 @@ DELEGATED, STORED = "checkout", "catalog"
 
 
 async def test_revision_goes_from_dev_to_prod_in_the_name_of_its_approver(tmp_path: Path) -> None:
-    async with gitea_site(built(GITEA_1_27), tmp_path) as site:
+    async with gitea_site(built(), tmp_path) as site:
         for environment in ENVIRONMENTS[1:]:
             await _is_promoted_by_ada(site, environment)
         ada = await site.person("ada")
@@ -66,7 +66,7 @@ async def _is_promoted_by_ada(site: GiteaSite, environment: str) -> None:
 
 
 async def test_consent_from_before_labels_opens_without_them_and_says_so(tmp_path: Path) -> None:
-    async with gitea_site(built(GITEA_1_27), tmp_path) as site:
+    async with gitea_site(built(), tmp_path) as site:
         await site.consent_elsewhere("ada", "read:user write:repository")
         ada = await site.person("ada")
         await ada.until(DELEGATED, "waiting")
@@ -81,7 +81,7 @@ async def test_consent_from_before_labels_opens_without_them_and_says_so(tmp_pat
 
 
 async def test_consent_from_before_for_more_is_refused(tmp_path: Path) -> None:
-    async with gitea_site(built(GITEA_1_27), tmp_path, labels=False) as site:
+    async with gitea_site(built(), tmp_path, labels=False) as site:
         await site.consent_elsewhere("ada", "read:user write:repository write:issue")
         ada = await site.person("ada")
         await ada.until(DELEGATED, "waiting")
@@ -93,7 +93,7 @@ async def test_consent_from_before_for_more_is_refused(tmp_path: Path) -> None:
 
 
 async def test_stored_token_opens_supersedes_and_is_judged(tmp_path: Path) -> None:
-    async with gitea_site(built(GITEA_1_27), tmp_path) as site:
+    async with gitea_site(built(), tmp_path) as site:
         first = await site.next(m.PullRequestOpened, STORED)
         newer = await asyncio.to_thread(release, site.started.layout, STORED)
         second = await site.next(m.PullRequestOpened, STORED, promotion__revision__recorded=newer)
@@ -122,7 +122,7 @@ async def test_stored_token_opens_supersedes_and_is_judged(tmp_path: Path) -> No
 async def test_forge_merges_by_itself_what_a_person_opened(
     checks: tuple[str, ...], tmp_path: Path
 ) -> None:
-    async with gitea_site(built(GITEA_1_27), tmp_path, auto_merge=True, checks=checks) as site:
+    async with gitea_site(built(), tmp_path, auto_merge=True, checks=checks) as site:
         ada = await site.person("ada")
         await ada.until(DELEGATED, "waiting")
         await ada.promote(DELEGATED, "test")
@@ -140,7 +140,7 @@ async def test_forge_merges_by_itself_what_a_person_opened(
 
 
 async def test_pull_request_that_was_closed_is_told_and_may_be_opened_again(tmp_path: Path) -> None:
-    async with gitea_site(built(GITEA_1_27), tmp_path) as site:
+    async with gitea_site(built(), tmp_path) as site:
         ada = await site.person("ada")
         await ada.until(DELEGATED, "waiting")
         await ada.promote(DELEGATED, "test")
