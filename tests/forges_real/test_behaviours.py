@@ -3,14 +3,22 @@
 from types import ModuleType
 from typing import Final
 
-from conformance import test_labelling, test_merging, test_reading, test_writing
+from conformance import (
+    test_labelling,
+    test_large_files,
+    test_merging,
+    test_reading,
+    test_writing,
+)
 
 _SUITES: Final[tuple[ModuleType, ...]] = (
     test_reading,
     test_writing,
     test_labelling,
     test_merging,
+    test_large_files,
 )
+promoter = test_large_files.promoter
 globals().update(
     {
         f"{name}": case

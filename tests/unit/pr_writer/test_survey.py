@@ -118,6 +118,20 @@ def test_large_file_that_is_known_to_hold_no_marker_is_not_read_again() -> None:
     assert [e.path for e in survey.choose(listed, known, key=KEY).large] == ["b.yaml"]
 
 
+def test_file_whose_size_only_reading_told_is_read_as_large_or_left() -> None:
+    listed = [
+        TreeEntry(path=path, kind=EntryKind.FILE, object_id=path) for path in ("a.yaml", "b.yaml")
+    ]
+    found = survey.choose(listed, Known(), key=KEY)
+    assert [e.path for e in found.read] == ["a.yaml", "b.yaml"]
+
+    told = [file("a.yaml", "a", 5_000_000), file("b.yaml", "b", 40_000_000)]
+    sized = survey.with_sizes(found, told)
+
+    assert [e.path for e in sized.large] == ["a.yaml"]
+    assert sized.skipped == ("b.yaml",)
+
+
 def test_large_files_of_ours_are_read_first_then_small_ones() -> None:
     known = Known(markers={"z": (KEY,), "y": ("ns:app:dev",)})
     listed = [file("a.yaml", "a", 3_000_000), file("b.yaml", "b", 1_000_000)]

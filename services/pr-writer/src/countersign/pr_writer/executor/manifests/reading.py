@@ -60,24 +60,32 @@ async def read_candidates(
         for e in surveyed.read
         if e.path in there and e.path not in bodies
     ]
-    large = [e for e in (*surveyed.large, *told) if e.path not in bodies]
-    waiting = survey.in_order(large, job.known, key=key)
+    surveyed = survey.with_sizes(surveyed, told)
+    large = tuple(e for e in surveyed.large if e.path not in bodies)
+    surveyed, more = await _read_large(
+        forge, job, surveyed=replace(surveyed, large=large), commit=base.commit
+    )
+    return surveyed, bodies | more
+
+
+async def _read_large(
+    forge: Repository, job: OpenJob, *, surveyed: Survey, commit: str
+) -> tuple[Survey, dict[str, bytes]]:
+    """Read large files as far as a job may; of what has no marker no bytes are kept."""
+    waiting = survey.in_order(surveyed.large, job.known, key=job.request.marker_key)
     too_large = list(surveyed.too_large)
+    bodies: dict[str, bytes] = {}
     spent_bytes = 0
     while few := _fitting(waiting, bytes_max=LARGE_BYTES_MAX - spent_bytes):
         waiting = waiting[len(few) :]
         found = await forge.read_files(
-            place, commit=base.commit, files=few, bytes_max=FILE_BYTES_MAX
+            place_of(job), commit=commit, files=few, bytes_max=FILE_BYTES_MAX
         )
         spent_bytes += sum(file.size_bytes for file in found.values())
         too_large += [e for e in few if e.path in found and found[e.path].body is None]
-        # Of most of them it is enough to know that they hold no marker.
         read = {path: file.body for path, file in found.items() if file.body is not None}
         bodies |= {path: body if NEAR_MISS in body else b"" for path, body in read.items()}
-    surveyed = replace(
-        surveyed, large=tuple(large), too_large=tuple(too_large), postponed=tuple(waiting)
-    )
-    return surveyed, bodies
+    return replace(surveyed, too_large=tuple(too_large), postponed=tuple(waiting)), bodies
 
 
 def _fitting(waiting: Sequence[TreeEntry], *, bytes_max: int) -> list[TreeEntry]:

@@ -4,8 +4,8 @@ A folder or file whose object id is known holds what it held, so only what chang
 a forge gives no object ids, nothing is remembered and every file is read again.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from countersign.contracts.errors import Rejected
@@ -139,6 +139,17 @@ def _by_size(
         complete=complete,
         large=tuple(e for e, size in sized if SMALL_BYTES_MAX < size <= FILE_BYTES_MAX),
         too_large=tuple(e for e, size in sized if size > FILE_BYTES_MAX),
+    )
+
+
+def with_sizes(survey: Survey, told: Sequence[TreeEntry]) -> Survey:
+    """Return the survey with files that turned out to be larger than they were read."""
+    large = [e for e in told if (e.size_bytes or 0) <= FILE_BYTES_MAX]
+    too_large = [e for e in told if (e.size_bytes or 0) > FILE_BYTES_MAX]
+    return replace(
+        survey,
+        large=(*survey.large, *large),
+        too_large=(*survey.too_large, *too_large),
     )
 
 
