@@ -38,7 +38,7 @@ test: $(BIN)/.ready go ## all tests
 	$(BIN)/python tests/prerequisites.py
 	$(BIN)/pytest -n auto --no-loadscope-reorder
 
-test-cluster: $(BIN)/.ready images ## install in a one-node cluster with real Pods, and try everything
+test-cluster: $(BIN)/.ready go images ## install in a one-node cluster with real Pods, and try everything
 	.ci/cluster
 
 test-compose: $(BIN)/.ready ## start the demonstration as containers, and walk it (PYTHON_IMAGE=, PIP_CA=)

@@ -86,13 +86,13 @@ NODE = Prerequisite(("node",), "nodejs", "an identity provider to sign in at")
 NPM = Prerequisite(("npm",), "npm", "the packages of that provider and of axe, and for buf")
 PROMTOOL = Prerequisite(("promtool",), "prometheus", "the alert rules, tried")
 PREREQUISITES = (GIT, BROWSER, NODE, NPM, PROMTOOL)
-# As tests/subscribers/go.mod asks for.
+# As the files go.mod of our tests ask for.
 GO_VERSION = (1, 26)
 _FOLDER = f"{reference.VARIABLE}=a folder"
 GO = Place(
     "go 1.26 or later",
     lambda: go() is not None,
-    "subscribers in Go and with the `nats` command",
+    "subscribers in Go and with the `nats` command, tests/cluster/test_e_flux.py",
     "make go",
 )
 PLACES = (
@@ -128,6 +128,13 @@ def path_or_skip(wanted: Prerequisite) -> str:
     """The path of a program; where it is absent the test is skipped, with the command to type."""
     if (found := wanted.path) is None:
         pytest.skip(f"{wanted.programs[0]} is absent; {wanted.remedy}")
+    return found
+
+
+def go_or_skip() -> Path:
+    """The path of a Go that is new enough; without one the test is skipped, with what to type."""
+    if (found := go()) is None:
+        pytest.skip(f"{GO.what} is absent; {GO.remedy}")
     return found
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -64,18 +65,24 @@ class Machine:
     def json(self, *arguments: str) -> Json:
         return dict(json.loads(self.kubectl(*arguments, "-o", "json")))
 
+    def tree(self, folder: Path) -> Path:
+        """Copy `k8s`, with the ports of this machine; returns where it is."""
+        found = folder / "k8s"
+        shutil.copytree(ROOT / "k8s", found, ignore=shutil.ignore_patterns("__pycache__"))
+        furnish = "/app/bin/countersign-furnish"
+        more = f"--port={self.board_port}, --forge-port={self.forge_port}"
+        for path in (found / "overlays" / "dev").rglob("*.yaml"):
+            text = path.read_text()
+            text = text.replace(f"127.0.0.1:{BOARD_PORT}", f"127.0.0.1:{self.board_port}")
+            text = re.sub(rf"\b{FORGE_PORT}\b", str(self.forge_port), text)
+            path.write_text(text.replace(f"[{furnish},", f"[{furnish}, {more},"))
+        return found
+
     def manifests(self, overlay: str) -> str:
         """An overlay as it would be applied, with the ports of this machine."""
-        text = self.kubectl("kustomize", str(ROOT / "k8s" / "overlays" / overlay))
-        text = text.replace(f"127.0.0.1:{BOARD_PORT}", f"127.0.0.1:{self.board_port}")
-        text = re.sub(rf"\b{FORGE_PORT}\b", str(self.forge_port), text)
-        furnish = "- /app/bin/countersign-furnish\n"
-        more = [f"--port={self.board_port}", f"--forge-port={self.forge_port}"]
-        return re.sub(
-            rf"( +){re.escape(furnish)}",
-            lambda m: m[0] + "".join(f"{m[1]}- {one}\n" for one in more),
-            text,
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            tree = self.tree(Path(folder))
+            return self.kubectl("kustomize", str(tree / "overlays" / overlay))
 
     def wait_available(self) -> None:
         """Until every Deployment is, and every Job has ended."""

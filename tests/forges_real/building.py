@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import prerequisites
-import pytest
 
 CACHE: Final = Path(sys.prefix) / "forges"
 BUILD_S: Final = 3600
@@ -78,9 +77,7 @@ def built() -> Path:
     version = chosen()
     if version.program.is_file():
         return version.folder
-    go = prerequisites.go()
-    if go is None:
-        pytest.skip(f"Go is absent; {prerequisites.GO.remedy}")
+    go = prerequisites.go_or_skip()
     source = _source(version, go)
     work = version.folder.with_suffix(".work")
     shutil.rmtree(work, ignore_errors=True)

@@ -105,9 +105,7 @@ def node_modules() -> Path:
 @pytest.fixture(scope="session")
 def go_build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path | str, str], Path]:
     """Builds a package, or one file, with the modules that `go.sum` locks."""
-    go = prerequisites.go()
-    if go is None:
-        pytest.skip(f"{prerequisites.GO.what} is absent; {prerequisites.GO.remedy}")
+    go = prerequisites.go_or_skip()
 
     def build(package: Path | str, name: str) -> Path:
         program = tmp_path_factory.mktemp("go") / name
