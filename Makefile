@@ -108,10 +108,10 @@ generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python tests/settings_page.py
 	$(BIN)/python k8s/monitoring/generate.py
 
-chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20)
+chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20), and a bus that is parted
 	@mkdir -p .demo
 	COUNTERSIGN_CHAOS_MINUTES=$(or $(MINUTES),20) \
-	  $(BIN)/pytest -q -s -n 0 --basetemp=.demo/chaos tests/e2e/test_random_runs.py
+	  $(BIN)/pytest -q -s -n 0 --basetemp=.demo/chaos tests/e2e/test_random_runs.py tests/chaos
 
 fuzz: $(BIN)/.ready ## feed every parser with what is wrong, then draw other examples for every property (MINUTES=10 each)
 	COUNTERSIGN_FUZZ_MINUTES=$(or $(MINUTES),10) $(BIN)/pytest -q -n 0 tests/fuzz

@@ -9,6 +9,7 @@ from countersign.contracts.message import Message
 from countersign.gateway.refusals import Delay
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.leader_reads import stream_state
+from countersign.messaging.refusals import BusRefusal
 from countersign.messaging.settings import BusSettings
 from countersign.process.health import Health
 
@@ -23,12 +24,13 @@ class LateBus:
 
     def __init__(self) -> None:
         self._bus: Bus | None = None
-        self._hung = False
+        # Streams that gave no sign of life: of several servers, some may be out of reach.
+        self._silent: set[str] = set()
 
     @property
     def connected(self) -> bool:
         alive = self._bus is not None and self._bus.state.reason() is None
-        return alive and not self._hung
+        return alive and not self._silent
 
     async def fullness(self, stream: str) -> float | None:
         """Ask how full a stream is, as a part of 1; none if the bus gives no sign of life.
@@ -41,10 +43,14 @@ class LateBus:
         try:
             async with asyncio.timeout(SIGN_OF_LIFE_S):
                 state = await stream_state(bus.client, stream)
-        except (TimeoutError, Retryable):
-            self._hung = True
+        except TimeoutError:
+            self._silent.add(stream)
             return None
-        self._hung = False
+        except Retryable as error:
+            if error.reason is not BusRefusal.NO_STREAM:
+                self._silent.add(stream)
+            return None
+        self._silent.discard(stream)
         return state.bytes_stored / state.bytes_max if state.bytes_max > 0 else 0.0
 
     async def run(
@@ -57,9 +63,10 @@ class LateBus:
                 await use(bus)
             finally:
                 self._bus = None
+                self._silent.clear()
 
     def _current(self) -> Bus:
-        if self._bus is None or self._hung:
+        if self._bus is None or self._silent:
             raise Retryable(Delay.BUS_UNAVAILABLE, "the bus cannot be reached")
         return self._bus
 
