@@ -287,10 +287,14 @@ class Stage:
     async def request(self, event: PromotionRequested) -> None:
         await self.watcher.publish(event, message_id=event.promotion.promotion_id)
 
-    async def grant(self, event: PromotionRequested, *, token: Secret, user: ForgeUser) -> None:
-        """Consent with a delegation that this stage's vault holds."""
-        name = f"a-{event.promotion.promotion_id}"
-        self.delegations[name] = token
+    async def grant(
+        self, event: PromotionRequested, *, token: Secret | None, user: ForgeUser
+    ) -> None:
+        """Consent with a delegation that this stage's vault holds; with none, not any more."""
+        tried, name = event.promotion.attempt, f"a-{event.promotion.promotion_id}"
+        name = name if tried <= 1 else f"{name}-{tried}"
+        if token is not None:
+            self.delegations[name] = token
         granted = ApprovalGranted(
             promotion=event.promotion,
             approval_id=name,
