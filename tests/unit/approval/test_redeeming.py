@@ -89,7 +89,10 @@ async def test_redemption_that_is_not_the_job_is_refused(
     assert await refused(house, approval, redemption) == reason
 
 
-@pytest.mark.parametrize(("age_s", "ok"), [(30, True), (31, False), (-30, True), (-31, False)])
+@pytest.mark.parametrize(
+    ("age_s", "ok"),
+    [(30, True), (31, False), (-30, True), (-31, False), (600, False), (-600, False)],
+)
 async def test_redemption_is_fresh_for_thirty_seconds(
     house: House, approval: Service, age_s: int, *, ok: bool
 ) -> None:
@@ -191,6 +194,19 @@ async def test_redemption_after_the_vaults_minutes_is_refused(
     begun = await house.grant(approval)
     house.clock.pass_(minutes=15)
 
+    assert await refused(house, approval, house.redemption(begun.approval_id)) == "expired"
+
+
+async def test_clock_that_steps_back_gives_a_delegation_no_more_time(
+    house: House, approval: Service
+) -> None:
+    await house.request()
+    begun = await house.grant(approval)
+    house.clock.step(minutes=-10)
+    house.clock.pass_(minutes=14)
+
+    assert (await house.redeem(approval, house.redemption(begun.approval_id))).sealed
+    house.clock.pass_(minutes=1)
     assert await refused(house, approval, house.redemption(begun.approval_id)) == "expired"
 
 

@@ -100,3 +100,19 @@ def test_stream_without_a_limit_is_never_full() -> None:
     health.looked_at("PROMOTIONS", unlimited)
 
     assert health.reason() is None
+
+
+def test_stream_that_acknowledges_nothing_is_told_until_it_does() -> None:
+    clock = Clock()
+    health = StreamHealth(PROMOTIONS, monotonic=clock)
+
+    health.unanswered("PROMOTIONS")
+    once = health.reason()
+    health.unanswered("PROMOTIONS")
+    twice = health.reason()
+    health.stored("PROMOTIONS")
+    health.unanswered("PROMOTIONS")
+
+    assert (once, health.reason()) == (None, None)
+    assert twice is not None
+    assert "disk" in twice

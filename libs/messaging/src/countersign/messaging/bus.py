@@ -108,6 +108,8 @@ class Bus:
         except (Rejected, Retryable) as error:
             if error.reason in REFUSED_BY_STREAM:
                 self.streams.refused(stream, error.message)
+            elif error.reason is BusRefusal.TIMEOUT and self.state.reason() is None:
+                self.streams.unanswered(stream)
             raise
         self.streams.stored(stream)
         return published

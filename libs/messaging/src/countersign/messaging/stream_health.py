@@ -1,9 +1,11 @@
 """Streams that fill up or refuse, seen by those who publish to them.
 
-A stream that is full refuses everybody, and a server whose disk was full goes on refusing after
-there is space again, until it is restarted. Only an event that is stored shows that this is over.
+A stream that is full refuses everybody. A server whose disk is full acknowledges nothing, and goes
+on so after there is space again, until it is restarted (seen with 2.15). Only an event that is
+stored shows that this is over.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +22,9 @@ FILL_WARNS: Final = 0.8
 FILL_STOPS: Final = 0.98
 # Nothing is published to try; after that a refusal says nothing about now.
 REFUSAL_COUNTS_S: Final = 120.0
+# One is lost with each connection that breaks, or while servers choose another leader.
+UNANSWERED_MAX: Final = 2
+_UNANSWERED: Final = "it acknowledges nothing in time; the disk of its server may be full"
 
 
 def published_by(service: str) -> frozenset[str]:
@@ -36,6 +41,7 @@ class StreamHealth:
         self._monotonic = monotonic
         self._fill: dict[str, float] = {}
         self._refusals: dict[str, tuple[str, float]] = {}
+        self._unanswered: Counter[str] = Counter()
         STREAM_REFUSALS.expect((stream,) for stream in streams)
 
     def looked_at(self, stream: str, state: StreamState) -> None:
@@ -50,8 +56,15 @@ class StreamHealth:
         STREAM_REFUSALS.labels(stream=stream).inc()
         self._refusals[stream] = (reason, self._monotonic())
 
+    def unanswered(self, stream: str) -> None:
+        """Take note of an event that was not acknowledged, while the bus was connected."""
+        self._unanswered[stream] += 1
+        if self._unanswered[stream] >= UNANSWERED_MAX:
+            self.refused(stream, _UNANSWERED)
+
     def stored(self, stream: str) -> None:
         self._refusals.pop(stream, None)
+        self._unanswered.pop(stream, None)
 
     def filling(self) -> dict[str, float]:
         """Return the streams that will be full before long, and how full they are, from 0 to 1."""
