@@ -33,6 +33,12 @@ class Registration:
 
     @property
     def credentials(self) -> Basic:
+        """Our id and secret as they are, which RFC 6749 §2.3.1 would have encoded as a form.
+
+        Forges take them as they come, and make secrets of letters, digits and `_` alone, which
+        either way are the same.
+        Source: https://github.com/go-gitea/gitea/blob/main/routers/web/auth/oauth2_provider.go
+        """
         return Basic(user=self.client_id, password=self.secret())
 
 
