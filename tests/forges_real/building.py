@@ -79,7 +79,7 @@ def built() -> Path:
         return version.folder
     go = prerequisites.go_or_skip()
     source = _source(version, go)
-    work = version.folder.with_suffix(".work")
+    work = version.folder.with_name(f"{version.folder.name}.work")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(source, work, copy_function=_copy_writable)
     for folder in work.rglob("*"):

@@ -12,7 +12,7 @@ from typing import Final
 from countersign.contracts.errors import Rejected
 from countersign.dialects import shapes
 from countersign.dialects.conversation import Conversation
-from countersign.dialects.exchange import OK
+from countersign.dialects.exchange import OK, Answer
 from countersign.dialects.gitea import answers, requests
 from countersign.dialects.refusals import ForgeRefusal
 from countersign.dialects.repositories.contents import Place
@@ -31,13 +31,13 @@ def label(ask: Ask, place: Place, number: int, *, labels: Sequence[str]) -> Conv
 
     """
     request = requests.pull(place, number)
-    (found,) = yield from ask(request)
+    found, first = yield from ask(request, requests.labels(place, page=1))
     if found.status != OK:
         raise Rejected(ForgeRefusal.NOT_FOUND, f"{place.name}: there is no pull request #{number}")
     with shapes.reading(request.name):
         has = answers.labels_of(shapes.items(found.json(), "labels"))
     wanted = [name for name in labels if name not in has]
-    known = yield from _known(ask, place, wanted)
+    known = yield from _known(ask, place, wanted, first=first)
     if known:
         numbers = sorted({*has.values(), *known.values()})
         yield from ask(requests.edit_pull(place, number, {"labels": numbers}))
@@ -47,19 +47,19 @@ def label(ask: Ask, place: Place, number: int, *, labels: Sequence[str]) -> Conv
         )
 
 
-def _known(ask: Ask, place: Place, wanted: Sequence[str]) -> Conversation[dict[str, int]]:
-    """Find the numbers of those that the repository has."""
+def _known(
+    ask: Ask, place: Place, wanted: Sequence[str], *, first: Answer
+) -> Conversation[dict[str, int]]:
+    """Find the numbers of those that the repository has, of which it has more than a page."""
     known: dict[str, int] = {}
+    answer = first
     for page in range(1, PAGES_MAX + 1):
-        if len(known) == len(wanted):
-            break
         request = requests.labels(place, page=page)
-        (answer,) = yield from ask(request)
-        if answer.status != OK:
-            break
+        if page > 1:
+            (answer,) = yield from ask(request)
         with shapes.reading(request.name):
-            listed = answers.labels_of(answer.json())
+            listed = answers.labels_of(answer.json()) if answer.status == OK else {}
         known |= {name: listed[name] for name in wanted if name in listed and name not in known}
-        if not listed:
+        if not listed or len(known) == len(wanted):
             break
     return known
