@@ -42,6 +42,9 @@ RECORDED = {"gitea": _SCHEDULED, "forgejo": _SCHEDULED}
 # Recorded of a repository that was moved, and in neither description.
 _MOVED = frozenset({301})
 MOVED = {"gitea": _MOVED, "forgejo": _MOVED}
+# Of an operation that is newer, or another vendor's.
+_NO_ROUTE = b"404 page not found\n"
+NO_ROUTE = {"gitea": _NO_ROUTE, "forgejo": _NO_ROUTE}
 # With which a page comes where people sign in, instead of an answer.
 SIGN_IN_PAGES = {"azure-devops": frozenset({203, 302})}
 # Where a refusal that no description lists has its words.
@@ -180,7 +183,7 @@ def check_response(
     """
     if status in SIGN_IN_PAGES.get(vendor, ()) and content_type == "text/html":
         return
-    if status in MOVED.get(vendor, ()):
+    if status in MOVED.get(vendor, ()) or response == NO_ROUTE.get(vendor):
         return
     request = _request(vendor, method, target, body)
     template, _ = _template(vendor, method.lower(), _path(vendor, target))

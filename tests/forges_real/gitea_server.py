@@ -44,6 +44,8 @@ ROOT = {repositories}
 INSTALL_LOCK = true
 SECRET_KEY = {secret}
 PASSWORD_COMPLEXITY = off
+; Of webhooks; before 1.27 it is that below.
+ALLOWED_HOST_LIST = loopback
 PASSWORD_HASH_ALGO = pbkdf2$1$10
 
 [oauth2]
@@ -233,16 +235,22 @@ class GiteaServer:
             self._tokens[login] = self.personal_token(login, "all")
         return self._tokens[login]
 
-    def personal_token(self, login: str, *scopes: str) -> str:
+    def personal_token(self, login: str, *scopes: str, name: str = "") -> str:
         """Make one, which only the password does."""
         assert self._client is not None
         answer = self._client.post(
             f"{self.api}/users/{login}/tokens",
-            json={"name": secrets.token_hex(8), "scopes": list(scopes)},
+            json={"name": name or secrets.token_hex(8), "scopes": list(scopes)},
             auth=(login, PASSWORD),
         )
         assert answer.status_code == httpx2.codes.CREATED, answer.text
         return str(answer.json()["sha1"])
+
+    def end_token(self, login: str, name: str) -> None:
+        assert self._client is not None
+        url = f"{self.api}/users/{login}/tokens/{name}"
+        answer = self._client.delete(url, auth=(login, PASSWORD))
+        assert answer.status_code == httpx2.codes.NO_CONTENT, answer.text
 
     def person(self, login: str) -> None:
         body = {

@@ -16,6 +16,7 @@ from forges_real.signing_in import Client, consent_by_hand
 from forges_real.stage import git, prepare, push_to, until
 
 from countersign.contracts.message import Message
+from countersign.local.cluster.control import Control, Target, write_control
 from countersign.local.demo.layout import FORGE_SLUG, Layout, Ports, write_secret
 from countersign.local.demo.manifests import BOT, BOT_SECRET, NAMESPACE
 from countersign.local.demo.running import Running
@@ -128,6 +129,16 @@ class GiteaSite:
         """What every delegated token begins with: the header of what Gitea signs."""
         token = await self.consent_elsewhere("grace", "read:user write:repository")
         return token.partition(".")[0]
+
+    def hold(self, pipeline: str, environment: str = "test") -> None:
+        """Let it not be healthy before somebody releases it: a webhook may be slow."""
+        self._hold(Target(namespace=f"{pipeline}-{environment}"))
+
+    def release(self) -> None:
+        self._hold()
+
+    def _hold(self, *targets: Target) -> None:
+        write_control(self.started.layout.cluster, Control(unhealthy=targets))
 
     async def merge(self, number: int, *, by: str) -> None:
         url = f"/pulls/{number}"

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx2
 import pytest
 from conformance.stages import OTHER, OWNER, PLACE, READER, WRITER
-from forges_real.building import built
+from forges_real.building import built, chosen
 from forges_real.gitea_server import GiteaServer
 from forges_real.signing_in import authorize
 from forges_real.stage import RealStage, lay_stage
@@ -37,6 +36,8 @@ from countersign.forges.oauth import OAuthClient
 
 CALLBACK = "http://127.0.0.1:8080/oauth/callback/ours"
 VERIFIER = Secret("made-up-verifier-0123456789-abcdefghij-0123456789")
+# Since 1.27.
+TELLS_TOKENS = chosen().name >= "v1.27"
 SCOPE = LookScope(head_branch="countersign/shop/checkout/prod/abc")
 
 
@@ -195,7 +196,7 @@ async def inspected(stage: RealStage, token: str) -> Inspection:
     "scopes",
     [
         ("read:user", "write:repository"),
-        ("read:issue", "write:repository"),
+        ("read:issue", "read:user", "write:repository"),
         ("all",),
     ],
 )
@@ -204,22 +205,20 @@ async def test_stored_token_tells_whose_it_is_and_what_it_may(
 ) -> None:
     found = await inspected(stage, stage.server.personal_token(WRITER, *scopes))
 
-    assert (found.validity, found.scopes) == (TokenValidity.VALID, tuple(sorted(scopes)))
+    assert found.validity is TokenValidity.VALID
+    assert found.scopes == (tuple(sorted(scopes)) if TELLS_TOKENS else None)
     assert found.owner is not None
     assert found.owner.login == WRITER
-    assert found.created_at is not None
+    assert (found.created_at is not None) is TELLS_TOKENS
     assert (found.expiry_known, found.expires_at, found.last_used_at) == (True, None, None)
 
 
 async def test_stored_token_that_was_deleted_is_invalid(stage: RealStage) -> None:
-    token = stage.server.personal_token(WRITER, "write:repository")
-    async with httpx2.AsyncClient(trust_env=False) as bearer:
-        headers = {"authorization": f"token {token}"}
-        ended = await bearer.delete(f"{stage.server.api}/token", headers=headers)
+    token = stage.server.personal_token(WRITER, "write:repository", name="deleted")
+    stage.server.end_token(WRITER, "deleted")
 
     found = await inspected(stage, token)
 
-    assert ended.status_code == httpx2.codes.NO_CONTENT
     assert (found.validity, found.why) == (TokenValidity.INVALID, TokenReason.REFUSED)
 
 

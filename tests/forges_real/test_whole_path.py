@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from forges_real.building import built
+from forges_real.building import built, chosen
 from forges_real.site import LABEL, STORED_SCOPES, GiteaSite, files_of, gitea_site
 
 from countersign.contracts import messages as m
@@ -56,8 +56,10 @@ async def _is_promoted_by_ada(site: GiteaSite, environment: str) -> None:
     assert NEW.encode() in body
     assert OLD.encode() not in body
 
+    site.hold(DELEGATED, environment)
     await site.merge(number, by="grace")
     merged = await site.next(m.PullRequestMerged, DELEGATED, **here)
+    site.release()
 
     pull = await site.call("GET", f"/pulls/{number}")
     assert merged.by.login == pull["merged_by"]["login"] == "grace"
@@ -99,8 +101,10 @@ async def test_stored_token_opens_supersedes_and_is_judged(tmp_path: Path) -> No
         second = await site.next(m.PullRequestOpened, STORED, promotion__revision__recorded=newer)
         closed = await site.until_closed(first.pull_request.number)
         said = await site.call("GET", f"/issues/{first.pull_request.number}/comments")
+        site.hold(STORED)
         await site.merge(second.pull_request.number, by="ada")
         merged = await site.next(m.PullRequestMerged, STORED)
+        site.release()
         done = await site.next(m.PromotionCompleted, STORED, promotion__revision__recorded=newer)
         token = await site.credential()
 
@@ -112,9 +116,10 @@ async def test_stored_token_opens_supersedes_and_is_judged(tmp_path: Path) -> No
     assert merged.by.login == "ada"
     assert done.promotion.environment == "test"
     assert (token["owner"], token["validity"]) == (BOT, "valid")
-    assert token["scopes"] == sorted(STORED_SCOPES)
+    tells_scopes = chosen().name >= "v1.27"
+    assert token["scopes"] == (sorted(STORED_SCOPES) if tells_scopes else [])
     told = " ".join(token["findings"])
-    assert "it reaches more than shop/gitops" in told
+    assert ("it reaches more than shop/gitops" in told) is tells_scopes
     assert "labels that the forge list wants" not in told
 
 
@@ -130,8 +135,10 @@ async def test_forge_merges_by_itself_what_a_person_opened(
         await site.report(pull["head"]["sha"], checks[0], "pending")
         opened = await site.next(m.PullRequestOpened, DELEGATED)
         before = await site.call("GET", f"/pulls/{pull['number']}")
+        site.hold(DELEGATED)
         await site.report(pull["head"]["sha"], checks[0], "success")
         merged = await site.next(m.PullRequestMerged, DELEGATED)
+        site.release()
         await site.next(m.PromotionCompleted, DELEGATED)
 
     assert opened.auto_merge is m.AutoMergeAnswer.ACCEPTED
@@ -150,8 +157,10 @@ async def test_pull_request_that_was_closed_is_told_and_may_be_opened_again(tmp_
         closed = await site.next(m.PullRequestClosed, DELEGATED)
         await ada.until(DELEGATED, "closed")
         await site.call("PATCH", f"/pulls/{number}", {"state": "open"}, by="grace")
+        site.hold(DELEGATED)
         await site.merge(number, by="grace")
         merged = await site.next(m.PullRequestMerged, DELEGATED)
+        site.release()
         await site.next(m.PromotionCompleted, DELEGATED)
 
     assert closed.by.login == "grace"
