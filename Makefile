@@ -47,11 +47,12 @@ test-compose: $(BIN)/.ready ## start the demonstration as containers, and walk i
 test-forges: $(BIN)/.ready go ## build a real Gitea of its source, and try everything at it (minutes, once)
 	$(BIN)/pytest -q -n 0 --timeout=3600 tests/forges_real
 
-pythons: ## walk the demonstration with every Python of 3.11 to 3.14 on this machine
+pythons: ## walk the demonstration and run the unit tests with every Python of 3.11 to 3.14 on this machine
 	@for python in $$(.ci/python --all); do \
-	  echo "$$($$python -V), $$python"; \
+	  echo "$$($$python -V), $$python"; venv=.venv/pythons/$$(basename $$python); \
 	  $(MAKE) --no-print-directory demo AUTO=1 PYTHON=$$python \
-	    VENV=.venv/pythons/$$(basename $$python) DIR=.demo/$$(basename $$python) || exit 1; \
+	    VENV=$$venv DIR=.demo/$$(basename $$python) || exit 1; \
+	  $$venv/bin/pytest -q -n auto tests/unit tests/laws || exit 1; \
 	done
 
 check: $(BIN)/.ready lint types imports proto metrics advised ## what CI checks beside the tests
