@@ -791,3 +791,17 @@ def _limits(zygote: int) -> list[str]:
 
 def _parsers(zygote: int) -> list[str]:
     return [text for text in _limits(zygote) if re.search(r"Max open files +0 +0", text)]
+
+
+async def test_file_that_no_parser_takes_is_named_each_time(story: Story, runner: Runner) -> None:
+    """It may hold a marker: who merges is told that it was not written, at every promotion."""
+    broken = 'v: "6.8.0 # {"$promotion": "apps:podinfo:prod"}\n'
+    story.forge.commit(REPOSITORY, {"clusters/prod/broken.yaml": broken})
+
+    first = await runner.open(story.job())
+    second = await runner.open(story.job(story.requested("6.9.1"), known=first.learned))
+
+    for outcome in (first, second):
+        assert outcome.files == ("clusters/prod/podinfo.yaml",)
+        body = story.forge.pull(REPOSITORY, outcome.pull.pull_request.number).body
+        assert "clusters/prod/broken.yaml" in body

@@ -61,7 +61,7 @@ def described(
 ) -> PullText:
     told = Particulars(
         files=files or {f"{EVIL}{n}": EVIL for n in range(30)},
-        skipped=[EVIL] * 5,
+        skipped={EVIL: "too large"},
         replaces=["#1", "#2", "#3"],
     )
     job = job_of(mode, names=names, **changes)

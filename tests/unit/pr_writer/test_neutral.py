@@ -142,7 +142,9 @@ def test_texts_of_a_pull_request_give_no_order(text: str) -> None:
     job = opening(promotion, access=access, approval=approval)
     author = m.ForgeUser(id="1", login=text)
 
-    told = describing.Particulars(files={text: text}, skipped=[text], commits=[text], replaces=[])
+    told = describing.Particulars(
+        files={text: text}, skipped={text: "too large"}, commits=[text], replaces=[]
+    )
     written = describing.describe(job, told, author=author)
 
     lines = [line for line in written.body.splitlines() if line]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
@@ -56,14 +56,14 @@ class Particulars:
 
     Args:
         files: what stood in each file that is changed, by path.
-        skipped: paths of files that were too large to look into.
+        skipped: files that may hold a marker and were not looked into, by path: why.
         replaces: how the forge refers to the pull requests that this one replaces.
         commits: first lines of the commits that are promoted, as far as they could be read.
 
     """
 
     files: Mapping[str, str]
-    skipped: Sequence[str] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
     replaces: Sequence[str] = ()
     commits: Sequence[str] = ()
 
@@ -97,7 +97,10 @@ def describe(job: OpenJob, told: Particulars, *, author: ForgeUser | None) -> Pu
         f"Changes the marked values of {code(request.marker_key)} in:",
         *[_file(path, said) for path, said in list(told.files.items())[:FILES_SHOWN_MAX]],
         *(_more(len(told.files) - FILES_SHOWN_MAX)),
-        *[f"- not looked into, too large: {code(path)}" for path in told.skipped[:3]],
+        *[
+            f"- not looked into, {why}: {code(path)}"
+            for path, why in list(told.skipped.items())[:3]
+        ],
         *_listed("Commits, the newest first:", map(code, told.commits)),
         *_stated(request.stated_changes),
     ]

@@ -116,7 +116,7 @@ class Writing:
         if left is None:
             return await self._write(view, base)
         return await self._open_from(
-            view, commit=left.commit, files=left.files, learned=Known(), skipped=()
+            view, commit=left.commit, files=left.files, learned=Known(), skipped={}
         )
 
     def _check_viewer(self, view: View) -> None:
@@ -152,12 +152,13 @@ class Writing:
             edits.markers | {e.path: () for e in surveyed.too_large},
             self._job.known,
         )
-        skipped = surveyed.skipped
         edits = replace(edits, notes=(*edits.notes, *survey.unread(surveyed)))
-        self._check_edits(edits, skipped)
+        self._check_edits(edits, surveyed.skipped)
         await self._reporter.step(OpeningStep.COMMITTING)
         commit = await self._commit(base, edits, (*surveyed.read, *surveyed.large))
         said = {path: edits.said.get(path, "") for path in edits.files}
+        skipped = dict.fromkeys(edits.unread, "not understood")
+        skipped |= dict.fromkeys(surveyed.skipped, "too large")
         return await self._open_from(
             view, commit=commit, files=said, learned=learned, skipped=skipped
         )
@@ -212,7 +213,7 @@ class Writing:
         commit: str,
         files: Mapping[str, str],
         learned: Known,
-        skipped: tuple[str, ...],
+        skipped: Mapping[str, str],
     ) -> Result:
         job = self._job
         commits = await self._commits()

@@ -21,13 +21,14 @@ NEAR_MISS: Final = b"$promotion"
 class Edits:
     """`files` are those that change, `places` how many values are ours, `markers` what all hold.
 
-    `said` is by file what its values were.
+    `said` is by file what its values were, `unread` are those that no parser takes.
     """
 
     files: dict[str, bytes]
     places: int
     markers: dict[str, tuple[str, ...]]
     notes: tuple[str, ...]
+    unread: tuple[str, ...] = ()
     said: dict[str, str] = field(default_factory=dict)
 
 
@@ -55,6 +56,7 @@ class MarkerEditor:
         files: dict[str, bytes] = {}
         markers: dict[str, tuple[str, ...]] = dict.fromkeys(bodies, ())
         notes: list[str] = []
+        unread: list[str] = []
         said: dict[str, str] = {}
         places = 0
         suspects = {path: body for path, body in bodies.items() if NEAR_MISS in body}
@@ -62,12 +64,15 @@ class MarkerEditor:
         for path, result in found.items():
             if result.reason:
                 notes.append(f"{path!r} is not read: {result.message[:120]}")
+                unread.append(path)
+                del markers[path]  # what it holds is not known, so the next job tells of it again
                 continue
             markers[path] = result.markers.keys
             self._check_misplaced(path, result.misplaced)
             ours = [m for m in result.markers.marked if self._suffix(m.marker) is not None]
             if not ours:
                 if not result.marked:
+                    del markers[path]
                     notes.append(f"{path!r} has a `$promotion` comment that is not one JSON object")
                 continue
             check_path(path, root=root)
@@ -79,7 +84,14 @@ class MarkerEditor:
             raise Rejected(
                 JobRefusal.LIMIT_EXCEEDED, f"{len(files)} files would change, more than {FILES_MAX}"
             )
-        return Edits(files=files, places=places, markers=markers, notes=tuple(notes), said=said)
+        return Edits(
+            files=files,
+            places=places,
+            markers=markers,
+            notes=tuple(notes),
+            unread=tuple(unread),
+            said=said,
+        )
 
     async def _write(self, body: bytes, ours: list[Marked]) -> tuple[bytes, tuple[Marked, ...]]:
         suffixes = {self._suffix(m.marker) or "" for m in ours}
