@@ -18,8 +18,8 @@ from countersign.kube.objects import ObjectKey
 from countersign.kube.pipelines.pipeline import Pipeline
 from countersign.messaging.refusals import BusRefusal
 from countersign.process.clocks import Clocks
+from countersign.process.http.rates import RateLimit
 from countersign.watcher.hints.endpoint import Guard, PromotionHook
-from countersign.watcher.hints.rates import RateLimit
 from countersign.watcher.hints.reception import Hints
 from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app

@@ -29,6 +29,7 @@ from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.holdings import LocalReviewer
 from countersign.gateway.access.people import LocalAccess, LocalSignIn
 from countersign.gateway.access.sessions import Sessions
+from countersign.gateway.access.strangers import Strangers
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.auditor_client import AuditorClient
@@ -43,6 +44,7 @@ from countersign.gateway.view.projection import Projection
 from countersign.gateway.web.address import Address
 from countersign.gateway.web.frames import Screen
 from countersign.messaging.refusals import BusRefusal
+from countersign.process.http.rates import Network, RateLimit
 
 NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
 FORGE = "http://localhost:3000"
@@ -156,6 +158,8 @@ class Scene:
     reviewer: Reviewer | None = None
     sequences: dict[str, int] = field(default_factory=dict)
     session_key: bytes = b""
+    strangers_max: int = 10_000
+    proxies: tuple[Network, ...] = ()
 
     def __post_init__(self) -> None:
         self.links = ForgeLinks(self.forges)
@@ -177,6 +181,12 @@ class Scene:
             address=Address(self.public_url),
             accounts=Accounts(
                 sessions=self.sessions,
+                strangers=Strangers(
+                    rate=RateLimit(
+                        requests_max=self.strangers_max, clock=lambda: self.clock().timestamp()
+                    ),
+                    proxies=self.proxies,
+                ),
                 sign_in=LocalSignIn(self.people),
                 provider=self.provider,
             ),

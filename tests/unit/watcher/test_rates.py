@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from countersign.watcher.hints.rates import PLACES_MAX, WINDOW_S, RateLimit, place_of
+from countersign.process.http.rates import PLACES_MAX, WINDOW_S, RateLimit, place_of
 from countersign.watcher.settings import Settings
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"),)

@@ -24,6 +24,7 @@ from countersign.gateway.access.cluster_access import ClusterAccess
 from countersign.gateway.access.holdings import ClusterReviewer, LocalReviewer
 from countersign.gateway.access.people import LocalAccess, LocalSignIn, NoLocalSignIn, read_people
 from countersign.gateway.access.sessions import Sessions
+from countersign.gateway.access.strangers import Strangers
 from countersign.gateway.access.visibility import Visibility
 from countersign.gateway.approval_client import ApprovalClient
 from countersign.gateway.auditor_client import AuditorClient
@@ -55,6 +56,7 @@ from countersign.messaging.projections.follower import follow
 from countersign.messaging.settings import BusSettings
 from countersign.process.configuration import read_document
 from countersign.process.http.listening import listen, serve
+from countersign.process.http.rates import RateLimit, networks_in
 from countersign.process.http.serving import serve_health
 from countersign.process.processes import single_error
 from countersign.process.setup import Telemetry
@@ -109,6 +111,11 @@ class Configuration:
         """
         listed = self.gateway.forges_file
         return read_document(listed, ForgeList) if listed else ForgeList()
+
+
+def _strangers(settings: GatewaySettings) -> Strangers:
+    rate = RateLimit(requests_max=settings.sign_in_requests_max, clock=time.monotonic)
+    return Strangers(rate=rate, proxies=networks_in(settings.proxies))
 
 
 @asynccontextmanager
@@ -219,7 +226,9 @@ async def _run(
     visibility = Visibility(projection, access)
     site = Site(
         address=Address(public_url(settings, listener)),
-        accounts=Accounts(sessions=sessions, sign_in=sign_in, provider=provider),
+        accounts=Accounts(
+            sessions=sessions, strangers=_strangers(settings), sign_in=sign_in, provider=provider
+        ),
         visibility=visibility,
         screen=Screen(templates=templates, projection=projection, feed=feed),
         hub=hub,

@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     STATE_MISMATCH = "state_mismatch"
     TOO_LARGE = "too_large"
     TOO_MANY_PAGES = "too_many_pages"
+    TOO_MANY_REQUESTS = "too_many_requests"
     UNKNOWN_HOST = "unknown_host"
     UNKNOWN_PERSON = "unknown_person"
     UNKNOWN_PROMOTION = "unknown_promotion"

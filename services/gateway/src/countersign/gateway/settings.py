@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from countersign.gateway.view.projection import PROMOTIONS_KEPT
 from countersign.process.configuration import ExistingFile
 from countersign.process.http.loopback import is_loopback
+from countersign.process.http.rates import networks_in
 
 SESSION_KEY_BYTES_MIN: Final = 32
 SESSION_KEY_BYTES_MAX: Final = 1024
@@ -72,6 +73,24 @@ class GatewaySettings(BaseSettings):
         description="file with a key that all replicas share, so that a session outlives the one "
         "that began it; 32 bytes or more, made by chance",
     )
+
+    proxies: str = Field(
+        default="",
+        description="networks, separated by commas, whose X-Forwarded-For is believed",
+    )
+    sign_in_requests_max: int = Field(
+        default=600,
+        ge=10,
+        le=100_000,
+        description="requests to sign in that one address may send in 30 seconds; behind a proxy "
+        "that COUNTERSIGN_PROXIES does not name there is no limit",
+    )
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        networks_in(text)
+        return text
 
     @model_validator(mode="after")
     def _local_means_local(self) -> Self:

@@ -25,6 +25,7 @@ from countersign.process.http.asgi import App
 from countersign.process.http.listening import LoopbackHosts, listen
 from countersign.process.http.listening import serve as serve_app
 from countersign.process.http.loopback import is_loopback
+from countersign.process.http.rates import RateLimit
 from countersign.process.http.serving import serve_health
 from countersign.process.setup import Telemetry
 from countersign.process.tasks.background import in_background
@@ -33,7 +34,6 @@ from countersign.telemetry.metrics import at_scrape
 from countersign.watcher.hints.endpoint import LOOKUP_S, Guard, PromotionHook
 from countersign.watcher.hints.key_checks import KeyChecks
 from countersign.watcher.hints.keys import ClusterKeys, FolderKeys, KeptKeys
-from countersign.watcher.hints.rates import RateLimit
 from countersign.watcher.hints.reception import Hints
 from countersign.watcher.hints.signatures import Signatures
 from countersign.watcher.http import webhook_app

@@ -11,10 +11,10 @@ from countersign.contracts.subjects import FLUX_HINT
 from countersign.messaging.bus import Bus, Received
 from countersign.messaging.projections.core_subjects import hear
 from countersign.messaging.projections.follower import follow
+from countersign.process.http.rates import WINDOW_S, RateLimit
 from countersign.process.tasks.entries import one_entry
 from countersign.telemetry.logs import get_logger
 from countersign.watcher.hints.flux_events import read_event
-from countersign.watcher.hints.rates import WINDOW_S, RateLimit
 from countersign.watcher.hints.reception import Hints
 from countersign.watcher.metrics import HINTS
 from countersign.watcher.observation.observer import Observer

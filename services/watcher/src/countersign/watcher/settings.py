@@ -1,6 +1,5 @@
 """Settings of the service, from its environment."""
 
-import ipaddress
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -9,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from countersign.kube.access.http_api import KubeSettings
 from countersign.kube.flux.revision_paths import RevisionPaths, parse_revision_paths
 from countersign.process.configuration import ExistingFile, ExistingFolder
+from countersign.process.http.rates import Network, networks_in
 
 
 class Settings(BaseSettings):
@@ -71,9 +71,8 @@ class Settings(BaseSettings):
         return parse_revision_paths(self.revision_paths)
 
     @property
-    def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        written = (part.strip() for part in self.webhook_proxies.split(","))
-        return tuple(ipaddress.ip_network(part) for part in written if part)
+    def proxies(self) -> tuple[Network, ...]:
+        return networks_in(self.webhook_proxies)
 
     @model_validator(mode="after")
     def _has_objects(self) -> Self:

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 
 from countersign.gateway.access.sessions import Sessions
+from countersign.gateway.access.strangers import Strangers
 from countersign.gateway.interfaces import Provider, SignIn
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accounts:
-    """The sessions, and both ways into one."""
+    """The sessions, both ways into one, and those who have none."""
 
     sessions: Sessions
+    strangers: Strangers
     sign_in: SignIn
     # Where people are sent to sign in, if not here.
     provider: Provider | None = None

@@ -8,6 +8,7 @@ a code.
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
+from math import ceil
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.gateway.access.accounts import Accounts
 from countersign.gateway.access.sessions import Session
-from countersign.gateway.refusals import Refusal
+from countersign.gateway.refusals import Postponed, Refusal
 from countersign.gateway.text.forge_links import ForgeLinks
 from countersign.gateway.web.address import Address
 from countersign.gateway.web.frames import Screen
@@ -28,6 +29,7 @@ from countersign.telemetry.metrics import counter, histogram
 log = get_logger()
 
 BODY_BYTES_MAX: Final = 64 * 1024
+_ENTRANCE: Final = "/sign-in"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _REQUESTS = counter("http_requests_total", "Answers by route.", ["route", "method", "status"])
 _SECONDS = histogram("http_request_seconds", "Time to answer, by route.", ["route"])
@@ -142,6 +144,14 @@ class Guard:
     def _refused(self, request: Request) -> Trouble | None:
         if request.headers.get("host", "") != self._address.host:
             return _UNKNOWN_HOST
+        if wait_s := self._wait_s(request):
+            return problem_of(
+                Postponed(
+                    Refusal.TOO_MANY_REQUESTS,
+                    "too many requests to sign in came from there within 30 seconds",
+                    after_s=ceil(wait_s),
+                )
+            )
         length = request.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > BODY_BYTES_MAX:
             return problem_of(
@@ -152,6 +162,15 @@ class Guard:
                 Rejected(Refusal.CROSS_SITE, "the browser says that another site sent it")
             )
         return None
+
+    def _wait_s(self, request: Request) -> float:
+        """Return how long who signs in has to wait; all else that strangers get keeps nothing."""
+        if request.scope["state"]["session"] or not request.url.path.startswith(_ENTRANCE):
+            return 0.0
+        return self._accounts.strangers.wait_s(
+            request.client.host if request.client else "",
+            forwarded=",".join(request.headers.getlist("x-forwarded-for")),
+        )
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = _route(scope), scope["method"]

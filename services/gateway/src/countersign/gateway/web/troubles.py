@@ -80,6 +80,9 @@ REFUSALS: Final[dict[str, Words]] = {
     Refusal.TOO_MANY_PAGES: Words(
         429, "Too many pages are open", "Close some tabs and reload this page."
     ),
+    Refusal.TOO_MANY_REQUESTS: Words(
+        429, "Too many sign in from your network", "Wait half a minute and try again."
+    ),
     Refusal.UNKNOWN_HOST: Words(421, "This is not the address of Countersign"),
     Refusal.UNKNOWN_PERSON: Words(400, "Nobody was chosen", "Choose one of the people listed."),
     Refusal.UNKNOWN_PROMOTION: Words(

@@ -22,8 +22,8 @@ from countersign.contracts.messages import SecretRef
 from countersign.contracts.secret import Secret
 from countersign.process.clocks import Clocks
 from countersign.process.http.asgi import Receive, Scope, Send
+from countersign.process.http.rates import Network, RateLimit, place_of
 from countersign.watcher.hints.flux_events import BODY_BYTES_MAX, read_event
-from countersign.watcher.hints.rates import Network, RateLimit, place_of
 from countersign.watcher.hints.reception import Answer, Hints, secrets_for
 from countersign.watcher.hints.signatures import Signatures, Signed
 from countersign.watcher.interfaces import HmacKeys

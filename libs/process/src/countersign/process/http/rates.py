@@ -44,6 +44,17 @@ class RateLimit:
         return 0.0
 
 
+def networks_in(text: str) -> tuple[Network, ...]:
+    """Return the networks of a list with commas.
+
+    Raises:
+        ValueError: something in it is none.
+
+    """
+    written = (part.strip() for part in text.split(","))
+    return tuple(ipaddress.ip_network(part) for part in written if part)
+
+
 def place_of(remote: str, *, forwarded: str, proxies: Sequence[Network]) -> str:
     """Name what is counted together: an IPv4 address, or the network of an IPv6 one.
 
