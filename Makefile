@@ -109,7 +109,7 @@ generate: $(BIN)/.ready ## make models, schemas and documents from proto/
 	$(BIN)/python tests/settings_page.py
 	$(BIN)/python k8s/monitoring/generate.py
 
-chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20), and a bus that is parted
+chaos: $(BIN)/.ready ## random runs with everything going wrong, judged from outside (MINUTES=20), then a parted bus, a full disk, and so on
 	@mkdir -p .demo
 	COUNTERSIGN_CHAOS_MINUTES=$(or $(MINUTES),20) \
 	  $(BIN)/pytest -q -s -n 0 --basetemp=.demo/chaos tests/e2e/test_random_runs.py tests/chaos
