@@ -98,6 +98,14 @@ class Flux:
         said = [line for line in log.splitlines() if "server-side apply completed" in line]
         return dict(json.loads(said[-1])["output"])
 
+    def forget(self) -> None:
+        """Take our objects away when nobody is left who would do it, and leave what they made."""
+        free = '{"metadata": {"finalizers": null}}'
+        for kind in ("kustomization", "ocirepository"):
+            self.kubectl("delete", kind, NAME, "--ignore-not-found", "--wait=false")
+            patch = ("patch", kind, NAME, "--type=merge", f"--patch={free}")
+            self.machine.attempt(f"--namespace={SYSTEM}", *patch)
+
     def get(self, kind: str) -> Json:
         return dict(json.loads(self.kubectl("get", kind, NAME, "-o", "json")))
 
@@ -152,7 +160,9 @@ def started(machine: Machine, programs: Programs, folder: Path) -> Iterator[Flux
     )
     (folder / "storage").mkdir()
     crane = programs.path("crane")
+    flux = Flux(machine=machine, programs=programs, registry=registry, folder=folder)
     with ExitStack() as running:
+        running.callback(flux.forget)
         for program, *arguments in (
             (crane, "registry", "serve", f"--address={registry}"),
             (programs.path("source-controller"), *quiet, *store),
@@ -160,7 +170,7 @@ def started(machine: Machine, programs: Programs, folder: Path) -> Iterator[Flux
         ):
             running.enter_context(_process(folder, program, *arguments))
         _wait_answering(f"http://{registry}/v2/")
-        yield Flux(machine=machine, programs=programs, registry=registry, folder=folder)
+        yield flux
 
 
 @contextmanager
@@ -173,6 +183,8 @@ def _process(folder: Path, program: str, *arguments: str) -> Iterator[None]:
             env={**os.environ, "RUNTIME_NAMESPACE": SYSTEM},
             stdout=log,
             stderr=log,
+            # An interruption is for the test, which still needs it.
+            start_new_session=True,
         ) as process,
     ):
         try:
