@@ -13,6 +13,7 @@ from doubles.forge.state import Pull, Repository, SmallForge, Token
 from doubles.gitea.answers import Answers
 
 SEGMENT = "([^/]+)"
+NO_ROUTE = Reply(404, text="404 page not found\n", content_type="text/plain")
 REPOSITORY = f"/repos/{SEGMENT}/{SEGMENT}"
 
 
@@ -31,6 +32,7 @@ class SmallForgeApi(ForgeApi):
         self._routes: list[tuple[str, re.Pattern[str], str, Callable[..., Reply]]] = [
             ("GET", re.compile("/user"), "read:user", self._user),
             ("GET", re.compile("/token"), "", self._token),
+            ("GET", re.compile("/users/[^/]+/tokens"), "read:user", self._tokens),
             ("GET", _path("/labels"), "read:issue", self._labels),
             ("GET", re.compile(REPOSITORY), "read:repository", self._repository),
             ("GET", _path("/branches/{}"), "read:repository", self._branch),
@@ -60,7 +62,7 @@ class SmallForgeApi(ForgeApi):
                     repository = self._visible(named[0], named[1], token)
                     return route(call, token, repository, *named[2:])
                 return route(call, token)
-        return Reply(404, text="404 page not found\n", content_type="text/plain")
+        return NO_ROUTE
 
     def _authenticated(self, call: Call, scope: str) -> Token:
         text = call.bearer
@@ -97,8 +99,15 @@ class SmallForgeApi(ForgeApi):
     def _token(self, _: Call, token: Token) -> Reply:
         """Tell it of personal tokens, as Gitea does since 1.27."""
         if not self._is_gitea:
-            self._missing()
+            return NO_ROUTE
         return Reply(200, self._answers.token(token))
+
+    def _tokens(self, call: Call, token: Token) -> Reply:
+        """List this one; Gitea wants the password for that."""
+        if self._is_gitea:
+            raise RefusedError(401, "auth required")
+        listed = {"id": 1, "name": "made-up", "token_last_eight": call.bearer[-8:]}
+        return Reply(200, [{**listed, "scopes": sorted(token.scopes)}])
 
     def _labels(self, call: Call, _: Token, repository: Repository) -> Reply:
         size, page = int(call.query.get("limit", 30)), int(call.query.get("page", 1))

@@ -45,7 +45,7 @@ class AForge:
     comments: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     # What comes of labelling it.
-    refusal: Rejected | Retryable | None = None
+    refusal: Rejected | Retryable | TimeoutError | None = None
 
     async def look(self, _place: object, scope: LookScope) -> View:
         pull = Pull(
@@ -132,10 +132,11 @@ async def test_what_nobody_told_of_is_labelled_when_it_is_found_and_no_more_than
         (Rejected(ForgeRefusal.NOT_FOUND, "no"), LabelsAnswer.MISSING),
         (Rejected(ForgeRefusal.REFUSED, "no"), LabelsAnswer.REFUSED),
         (Retryable(ForgeRefusal.FORGE_UNAVAILABLE, "no"), LabelsAnswer.REFUSED),
+        (TimeoutError(), LabelsAnswer.REFUSED),
     ],
 )
 async def test_refused_label_is_told_and_fails_nothing(
-    refusal: Rejected | Retryable | None, answer: LabelsAnswer
+    refusal: Rejected | Retryable | TimeoutError | None, answer: LabelsAnswer
 ) -> None:
     asked = job(labels=("promotion",))
     opening = OpenJob(

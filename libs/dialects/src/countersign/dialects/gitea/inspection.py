@@ -6,6 +6,7 @@ read the user. When a token was used last is this very question, where it is ask
 """
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 from countersign.contracts.errors import Rejected
@@ -127,7 +128,9 @@ def _current(question: Question) -> Conversation[Any]:
 
     Source: https://github.com/go-gitea/gitea/blob/main/routers/api/v1/token/token.go
     """
-    answer = yield from ask(asking("/token"), question.credential)
+    # Who does not have it answers with a text.
+    asked = replace(asking("/token"), accept="*/*")
+    answer = yield from ask(asked, question.credential)
     return _body(answer) if answer.status == OK else None
 
 

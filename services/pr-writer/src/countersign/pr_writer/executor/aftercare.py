@@ -21,6 +21,8 @@ from countersign.pr_writer.jobs.outcomes import Looked, Marks
 CHECK_PAUSES_S: Final = (0.5, 1.0, 1.5, 2.0, 3.0)
 # With the questions between them; the executor lives no longer than three times that.
 MERGING_S: Final = 20.0
+# All questions of it together; nothing depends on labels.
+LABELLING_S: Final = 6.0
 _LABELS_REFUSED: Final[Mapping[str, LabelsAnswer]] = {
     ForgeRefusal.FORBIDDEN: LabelsAnswer.FORBIDDEN,
     ForgeRefusal.NOT_FOUND: LabelsAnswer.MISSING,
@@ -43,10 +45,11 @@ async def _label(job: OpenJob | LookJob, pull: Pull, *, forge: Repository) -> La
     if not labels:
         return LabelsAnswer.UNSPECIFIED
     try:
-        await forge.label(place_of(job), pull.number, labels=labels)
+        async with asyncio.timeout(LABELLING_S):
+            await forge.label(place_of(job), pull.number, labels=labels)
     except Rejected as error:
         return _LABELS_REFUSED.get(error.reason, LabelsAnswer.REFUSED)
-    except Retryable:
+    except (Retryable, TimeoutError):
         return LabelsAnswer.REFUSED
     return LabelsAnswer.GIVEN
 
