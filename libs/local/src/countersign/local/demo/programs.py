@@ -10,10 +10,10 @@ from countersign.local.demo.layout import HOST, Layout, Ports
 from countersign.local.demo.supervisor import Program
 
 SERVICES: Final = ("watcher", "approval", "pr-writer", "auditor", "gateway")
-# Who holds tokens for longer than a job lasts: of what is freed, nothing is left to be read.
+# Who holds tokens and lives on after a job: of what is freed, nothing is left to be read.
 # Source: https://docs.python.org/3/using/cmdline.html#envvar-PYTHONMALLOC and
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
-HOLDERS: Final = ("approval", "auditor")
+HOLDERS: Final = ("approval", "pr-writer", "auditor")
 WIPING: Final[Mapping[str, str]] = {
     "PYTHONMALLOC": "malloc",
     "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
