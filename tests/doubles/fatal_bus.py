@@ -1,7 +1,8 @@
-"""A way to the bus on which the sender of an event dies: once before it is sent, once after.
+"""A way to the bus on which a sender dies: once before something is sent, once after.
 
 Stands between one service and a real server, and knows of the protocol only where a publication
-begins and ends. The points are found on the way: each kind of event is one, before and after.
+begins and ends. The points are found on the way: each kind of event, request, answer
+and acknowledgement is one, before and after.
 Source: https://docs.nats.io/reference/reference-protocols/nats-protocol
 """
 
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-_INTAKE = b"countersign-in.v1."
+_INBOX = "_INBOX_"
 _PUBLICATIONS = frozenset({b"PUB", b"HPUB"})
 
 
@@ -78,11 +79,18 @@ class FatalBus:
 
 
 def _kind(subject: bytes) -> str:
-    """Return the event's name, as `pull-request.opened`; empty for anything else."""
-    if not subject.startswith(_INTAKE):
-        return ""
-    noun, verb, *_ = subject.removeprefix(_INTAKE).decode().split(".")
-    return f"{noun}.{verb}"
+    """Return a word for a publication after which something is different; empty for others."""
+    words = subject.decode().split(".")
+    match words:
+        case ["countersign-in", _, noun, verb, *_]:
+            return f"{noun}.{verb}"
+        case ["countersign-rpc", _, service, method, *_]:
+            return f"request {service}.{method}"
+        case [inbox, "rpc", *_] if inbox.startswith(_INBOX):
+            return f"answer to {inbox.removeprefix(_INBOX)}"
+        case ["$JS", "ACK", *_]:
+            return "acknowledgement"
+    return ""
 
 
 async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

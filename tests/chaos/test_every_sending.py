@@ -1,4 +1,4 @@
-"""Each service dies at each kind of event that it publishes: once before it is sent, once after.
+"""Each service dies at each kind of event, request and answer: once before it is sent, once after.
 
 `make chaos` runs this.
 """
@@ -22,17 +22,30 @@ from countersign.local.demo.seeding import seed
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 WALKS_S_MAX: Final = 900.0
-# The gateway publishes nothing.
-PUBLISHERS: Final = tuple(name for name in SERVICES if name != "gateway")
 AT_LEAST: Final = {
     "watcher": {"pipeline.observed", "promotion.requested", "promotion.completed"},
-    "approval": {"approval.begun", "approval.granted", "approval.revoked"},
-    "pr-writer": {"pull-request.progressed", "pull-request.opened", "token.used"},
+    "approval": {
+        "approval.begun",
+        "approval.granted",
+        "approval.revoked",
+        "answer to gateway",
+        "answer to pr-writer",
+    },
+    "pr-writer": {
+        "pull-request.progressed",
+        "pull-request.opened",
+        "token.used",
+        "request approval.redeem",
+        "acknowledgement",
+    },
     "auditor": {"token.checked"},
+    "gateway": {"request approval.begin", "request approval.complete"},
 }
 
 
-async def test_services_that_die_at_each_event_lose_and_double_nothing(tmp_path: Path) -> None:
+async def test_services_that_die_at_each_event_request_and_answer_lose_and_double_nothing(
+    tmp_path: Path,
+) -> None:
     running: list[Running] = []
     fatal: dict[str, FatalBus] = {}
 
@@ -40,7 +53,7 @@ async def test_services_that_die_at_each_event_lose_and_double_nothing(tmp_path:
         os.kill(running[0].supervisor.pids[name], signal.SIGKILL)
 
     async with AsyncExitStack() as stack:
-        for name in PUBLISHERS:
+        for name in SERVICES:
             fatal[name] = await stack.enter_async_context(
                 fatal_bus(lambda name=name: killing(name))  # type: ignore[misc]
             )
