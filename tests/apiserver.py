@@ -261,7 +261,10 @@ current-context: it
         try:
             with urllib.request.urlopen(request, timeout=2, context=tls):  # noqa: S310
                 return True
-        except (OSError, urllib.error.URLError):
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        except OSError:
             return False
 
 

@@ -40,7 +40,8 @@ def ask(url: str, query: str) -> tuple[str, int]:
         with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:  # noqa: S310
             return "", len(json.load(answer)["data"]["result"])
     except urllib.error.HTTPError as error:
-        return json.load(error)["error"], 0
+        with error:
+            return json.load(error)["error"], 0
 
 
 def main() -> int:

@@ -1,7 +1,10 @@
 """What is left in the memory of processes, as root on their node reads it."""
 
+import errno
+import resource
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from countersign.local.demo.walk.scanning import with_descendants
@@ -47,10 +50,23 @@ def _regions(pid: int) -> Iterator[bytes]:
                 span, rights, *_ = line.split(None, 5)
                 start, end = (int(bound, 16) for bound in span.split("-"))
                 if rights.startswith("rw"):
-                    memory.seek(start)
-                    yield memory.read(end - start) or b""
+                    yield from _readable(memory, start, end)
     except (FileNotFoundError, ProcessLookupError):
         return  # an executor that has ended meanwhile
+
+
+def _readable(memory: FileIO, start: int, end: int) -> Iterator[bytes]:
+    """Read a region; the pages that guard a stack may be part of it, and nobody reads those."""
+    while start < end:
+        memory.seek(start)
+        try:
+            content = memory.read(end - start)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            content = b""
+        yield content
+        start += len(content) or resource.getpagesize()
 
 
 def listening(pid: int) -> set[str]:

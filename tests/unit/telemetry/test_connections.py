@@ -66,6 +66,26 @@ async def test_port_where_nobody_listens_is_told(bound: socket.socket) -> None:
     assert told(await failed(url("https", bound))) == [ConnectionFault.REFUSED] * 2
 
 
+async def test_port_where_nobody_listens_is_told_of_a_name_with_two_addresses(
+    bound: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `localhost` is on most machines: each address fails for itself."""
+    port = bound.getsockname()[1]
+    addresses = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))
+        for host in ("127.0.0.1", "127.0.0.2")
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+
+    errors = await failed(f"http://forge.test:{port}/{SECRET}")
+    try:
+        await asyncio.open_connection("forge.test", port)
+    except OSError as error:
+        errors.append(error)
+
+    assert told(errors) == [ConnectionFault.REFUSED] * 3
+
+
 async def test_listener_that_never_answers_is_told(bound: socket.socket) -> None:
     bound.listen()
 

@@ -1,8 +1,9 @@
 """Connections that failed, told by the cause beneath all the wrappings of clients.
 
-An exception's own text is never used: it may repeat an URL, and with it what nobody should read.
+An exception's own text is never shown: it may repeat an URL, and with it what nobody should read.
 """
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from countersign.contracts.errors import Retryable
 
 # Clients wrap a cause three times.
 _DEPTH_MAX: Final = 16
+_ERRNO: Final = re.compile(r"\[Errno (\d{1,4})\]")
 
 
 class ConnectionFault(StrEnum):
@@ -86,9 +88,15 @@ def words_of(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield what led to it; a name may have several addresses, and each fails for itself."""
     cause: BaseException | None = error
     for _ in range(_DEPTH_MAX):
         if cause is None:
             return
         yield cause
+        if isinstance(cause, BaseExceptionGroup):
+            yield from cause.exceptions
+        elif isinstance(cause, OSError) and cause.errno is None:
+            # asyncio keeps no more of them than their words.
+            yield from (OSError(int(number), "") for number in _ERRNO.findall(str(cause)))
         cause = cause.__cause__ or cause.__context__
