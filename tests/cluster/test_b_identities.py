@@ -82,7 +82,8 @@ def test_pod_holds_its_own_secrets_only(installed: Machine, service: str) -> Non
 
     others = {
         "watcher": {"webhooks"},
-        "approval": {"clients"},
+        # Of its writers it holds the public keys.
+        "approval": {"clients", "writers"},
         # Private keys of GitHub Apps, where there are any.
         "pr-writer": {"apps"},
         "gateway": {"oidc", "sessions"},
