@@ -29,6 +29,9 @@ class Connection(Protocol):
     @property
     def connected(self) -> bool: ...
 
+    @property
+    def silent(self) -> frozenset[str]: ...
+
     async def fullness(self, stream: str) -> float | None: ...
 
 
@@ -103,9 +106,12 @@ class BusFeed:
         """Notice that the bus is gone or back, and tell the pages."""
         self._connection = connection
         for stream in cycle(STREAMS):
-            fullness = await connection.fullness(stream)
-            if fullness is not None:
-                self._fullness[stream] = fullness
+            # Those that were silent first: the bus counts as away until each has answered again.
+            for asked in (*connection.silent, stream):
+                fullness = await connection.fullness(asked)
+                if fullness is None:
+                    break
+                self._fullness[asked] = fullness
             if connection.connected:
                 self._lost_at = None
             elif self._lost_at is None:

@@ -32,6 +32,10 @@ class LateBus:
         alive = self._bus is not None and self._bus.state.reason() is None
         return alive and not self._silent
 
+    @property
+    def silent(self) -> frozenset[str]:
+        return frozenset(self._silent)
+
     async def fullness(self, stream: str) -> float | None:
         """Ask how full a stream is, as a part of 1; none if the bus gives no sign of life.
 
