@@ -1,4 +1,4 @@
-"""What it costs to find, write and verify markers, in files from 300 bytes to five megabytes.
+"""Measures finding, writing and verifying markers, in files from 300 bytes to five megabytes.
 
 CPU time of each step, medians of seven rounds, and how far memory grows; each file in a process of
 its own. At the end whole jobs at the local forge, without the time of its calls.

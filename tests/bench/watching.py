@@ -20,15 +20,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from doubles.streams import provision
 from doubles.watched import pipeline_manifest, release, write
 
 from countersign.contracts.messages import PipelineObserved, PromotionRequested
 from countersign.messaging.administration.local_server import LocalServer, local_server
-from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Received, open_bus
-from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.projections.follower import follow
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.health import Health
 
 ENVIRONMENTS = ("dev", "test", "staging", "canary", "prod")
@@ -195,10 +193,7 @@ async def scene() -> AsyncIterator[tuple[Path, LocalServer]]:
         root = Path(folder) / "cluster"
         root.mkdir()
         async with local_server(Path(folder) / "bus") as server:
-            state = ConnectionState("topology")
-            client = await connect(server.settings("topology"), service="topology", state=state)
-            await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
-            await close(client, state)
+            await provision(server)
             yield root, server
 
 

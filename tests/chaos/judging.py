@@ -1,4 +1,4 @@
-"""What must hold of a whole system after something went wrong, and how it is walked until then."""
+"""Walks a whole system while something goes wrong, and judges what must hold of it afterwards."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -14,22 +14,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from doubles.streams import provision
 from integration.messaging.conftest import until
 from integration.messaging.test_follower import Seen, following
 
 from countersign.contracts.errors import Rejected, Retryable
 from countersign.local.demo.layout import free_port
 from countersign.messaging.administration.local_server import binary
-from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.administration.server_config import (
     ServerOptions,
     make_keys,
     server_config,
 )
 from countersign.messaging.bus import Bus, open_bus
-from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.settings import BusSettings
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.health import Health
 
 pytestmark = pytest.mark.timeout(300)
@@ -97,15 +95,6 @@ async def small_disk(directory: Path) -> AsyncIterator[SmallDisk]:
         await disk.kill()
         holder.send_signal(signal.SIGKILL)
         await holder.wait()
-
-
-async def provision(disk: SmallDisk) -> None:
-    state = ConnectionState("topology")
-    client = await connect(disk.settings("topology"), service="topology", state=state)
-    try:
-        await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
-    finally:
-        await close(client, state)
 
 
 async def test_full_disk_is_told_and_loses_nothing_that_was_acknowledged(

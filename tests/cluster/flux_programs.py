@@ -32,7 +32,7 @@ _PACKAGES: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Programs:
-    """Where they are, and the kinds of the controllers as those were published with them."""
+    """Paths of the programs, and the controllers' kinds as they were published with them."""
 
     folder: Path
 

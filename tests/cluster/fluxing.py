@@ -30,7 +30,7 @@ _NO_LOG: Final = ("--tlog-upload=false", "--use-signing-config=false", "--yes")
 
 @dataclass(frozen=True, kw_only=True)
 class Flux:
-    """What a person who uses Flux does, by the commands of our documents."""
+    """A person who uses Flux, and types the commands of our documents."""
 
     machine: Machine
     programs: Programs
@@ -66,7 +66,7 @@ class Flux:
         return source, applied
 
     def build(self, tree: Path, applied: Json) -> dict[tuple[str, str], Json]:
-        """What a Kustomization would apply of a folder of manifests, by kind and name."""
+        """Return the objects that a Kustomization would apply of a folder, by kind and name."""
         file = tree.parent / "kustomization.json"
         file.write_text(json.dumps(applied))
         said = self.run(
@@ -93,7 +93,7 @@ class Flux:
             time.sleep(LOOK_S)
 
     def done(self) -> Json:
-        """What the controller last did with each object, as its log says."""
+        """Return by object the last thing that the controller did with it, as its log says."""
         log = (self.folder / "kustomize-controller.log").read_text()
         said = [line for line in log.splitlines() if "server-side apply completed" in line]
         return dict(json.loads(said[-1])["output"])

@@ -240,7 +240,7 @@ def state(flux: Flux) -> dict[str, str]:
 
 
 def specs(flux: Flux) -> dict[str, Any]:
-    """What is wanted of each object; a Job has in it the name of its only run."""
+    """Return the wanted state of each object; that of a Job names its only run."""
     return {
         f"{each['kind']}/{each['metadata']['name']}": each.get("spec", each.get("data"))
         if each["kind"] != "Job"

@@ -20,6 +20,7 @@ from doubles.forge.asgi import ForgeApi
 from doubles.forge.oauth import SmallOAuth
 from doubles.forge.served import served
 from doubles.forge.state import Pull, Repository, SmallForge
+from doubles.streams import provision
 from doubles.watched import pipeline_manifest, release, write
 from doubles.webhook_senders import BRANCH, COMMIT, SENDERS, Sender, signing_token
 
@@ -34,11 +35,8 @@ from countersign.dialects.kinds import KINDS
 from countersign.kube.access.http_api import KubeSettings
 from countersign.local.demo.layout import free_port
 from countersign.messaging.administration.local_server import LocalServer, local_server
-from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, Received, open_bus
-from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.projections.follower import follow
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.pr_writer import bootstrap as pr_writer
 from countersign.pr_writer.settings import Settings as WriterSettings
 from countersign.process.health import Health
@@ -205,13 +203,6 @@ def _of_ours(node: Any, names: dict[Any, Any]) -> Any:
     return names.get(node, node) if type(node) in {str, int} else node
 
 
-async def _provision(server: LocalServer) -> None:
-    state = ConnectionState("topology")
-    client = await connect(server.settings("topology"), service="topology", state=state)
-    await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
-    await close(client, state)
-
-
 def _telemetry(service: str) -> Telemetry:
     return Telemetry(service=service, settings=TelemetrySettings())
 
@@ -314,7 +305,7 @@ async def site_of(kind: str, folder: Path, *, labels: tuple[str, ...] = ()) -> A
             ),
         )
         server = await stack.enter_async_context(local_server(folder / "bus"))
-        await _provision(server)
+        await provision(server)
         gateway = await stack.enter_async_context(
             open_bus(server.settings("gateway"), service="gateway", health=Health())
         )

@@ -18,7 +18,7 @@ SCOPES = ("read:issue", "read:user", "write:repository")
 
 @pytest.mark.parametrize("kind", ["gitea", "forgejo"])
 async def test_stored_token_is_told_by_either_way_that_a_forge_has(kind: str) -> None:
-    """Who does not tell a token what it is has no such address, and says so in a text."""
+    """An older server has no such address, and says so in a text."""
     async with small_stage(kind) as stage:
         token = Secret(stage.forge.token(WRITER, *SCOPES))
         question = Question(credential=token, kind=INSPECTION.kind_of(token), now=datetime.now(UTC))

@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from doubles.local_forge import RunningForge, running_forge
+from doubles.streams import provision
 
 from countersign.contracts.consent.redemption import hpke_info
 from countersign.contracts.forge_list import Forge, ForgeList
@@ -33,16 +34,14 @@ from countersign.contracts.messages import (
     SecretRef,
 )
 from countersign.contracts.promotion import Promotion, State
+from countersign.contracts.pull_request_names import PullRequestNames
 from countersign.contracts.revision import parse_revision
 from countersign.contracts.secret import Secret
 from countersign.kube.access.http_api import KubeSettings
 from countersign.kube.pipelines.strategies import destination
 from countersign.messaging.administration.local_server import LocalServer, local_server
-from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Answer, Bus, Call, Received, open_bus
-from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.projections.follower import follow
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.pr_writer import bootstrap
 from countersign.pr_writer.jobs.model import (
     Access,
@@ -101,6 +100,11 @@ class Story:
     # Of the Pipeline, and where its Secrets are if they are not in the folder.
     namespace: str = "apps"
     kube: KubeSettings = field(default_factory=KubeSettings)
+
+    def mark(self, **marks: Any) -> None:
+        """Let the administrator say how pull requests are marked there."""
+        names = PullRequestNames.model_validate(marks)
+        self.entry = self.entry.model_copy(update={"pull_requests": names})
 
     def requested(
         self,
@@ -317,13 +321,6 @@ class Stage:
         return RedeemResponse(sealed=sealed)
 
 
-async def _provision(server: LocalServer) -> None:
-    state = ConnectionState("topology")
-    client = await connect(server.settings("topology"), service="topology", state=state)
-    await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
-    await close(client, state)
-
-
 @asynccontextmanager
 async def running_writer(
     story: Story, server: LocalServer, folder: Path
@@ -357,7 +354,7 @@ async def running_writer(
 @asynccontextmanager
 async def setting_stage(story: Story, tmp_path: Path) -> AsyncIterator[Stage]:
     async with local_server(tmp_path / "nats") as server:
-        await _provision(server)
+        await provision(server)
         async with (
             open_bus(server.settings("watcher"), service="watcher", health=Health()) as watcher,
             open_bus(server.settings("approval"), service="approval", health=Health()) as approval,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from apiserver import ApiServer
 from doubles.observed_cluster import put, true_pipeline, true_release
-from integration.watcher.conftest import provision
+from doubles.streams import provision
 
 from countersign.contracts import messages as m
 from countersign.contracts.message import Message

@@ -1,4 +1,4 @@
-"""What is left in the memory of processes, as root on their node reads it."""
+"""Looks for secrets in the memory of processes, as root on their node can."""
 
 import errno
 import resource

@@ -56,7 +56,7 @@ LABELS = re.compile(rb'[a-z_]+="((?:[^"\\\\]|\\\\.)*)"')
 
 @dataclass(frozen=True, kw_only=True)
 class Walked:
-    """What was seen of a system in which everything was promoted to the end."""
+    """Everything that was seen of a system in which all was promoted to the end."""
 
     started: Running
     lines: list[str]

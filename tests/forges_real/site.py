@@ -126,7 +126,7 @@ class GiteaSite:
         return items[0]
 
     async def canary(self) -> str:
-        """What every delegated token begins with: the header of what Gitea signs."""
+        """Return the beginning of every delegated token: the header of what Gitea signs."""
         token = await self.consent_elsewhere("grace", "read:user write:repository")
         return token.partition(".")[0]
 

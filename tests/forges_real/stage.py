@@ -201,7 +201,7 @@ class RealStage:
         )
 
     def _scheduled_by(self, number: int) -> str:
-        """Who had it merged once its checks pass, which only its history tells."""
+        """Return who asked for it to be merged by itself, which only its history tells."""
         told = self._call("GET", f"/issues/{number}/timeline?limit=50") or []
         last = [row for row in told if row["type"] in _SCHEDULED][-1:]
         return last[0]["user"]["login"] if last and _SCHEDULED[last[0]["type"]] else ""

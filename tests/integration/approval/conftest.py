@@ -17,17 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from doubles.local_forge import RunningForge, running_forge
+from doubles.streams import provision
 
 from countersign.contracts import messages as m
 from countersign.contracts.consent.redemption import canonical_bytes, hpke_info
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.message import Message
 from countersign.messaging.administration.local_server import LocalServer, local_server
-from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, Received, open_bus
-from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.projections.follower import follow
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.health import Health
 
 CLIENT_ID = "Iv1.made-up"
@@ -157,15 +155,6 @@ class Site:
             return suite.decrypt(response.sealed, key, hpke_info(request)).decode()
 
         return response, opened
-
-
-async def provision(server: LocalServer) -> None:
-    state = ConnectionState("topology")
-    client = await connect(server.settings("topology"), service="topology", state=state)
-    try:
-        await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
-    finally:
-        await close(client, state)
 
 
 def furnish(forge: RunningForge) -> None:

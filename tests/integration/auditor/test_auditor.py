@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from doubles.local_forge import RunningForge, running_forge
+from doubles.streams import provision
 from unit.gateway.browsing import browser
 from unit.gateway.doubles import Scene
 
@@ -39,10 +40,7 @@ from countersign.contracts.secret import Secret
 from countersign.contracts.subjects import event_subject
 from countersign.local.demo.walk.scanning import Scanner
 from countersign.messaging.administration.local_server import LocalServer, local_server
-from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, open_bus
-from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.health import Health
 
 REF = SecretRef(namespace="apps", name="promotion")
@@ -132,10 +130,7 @@ async def running_auditor(world: World) -> AsyncIterator[asyncio.subprocess.Proc
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(local_server(tmp_path / "bus"))
-        state = ConnectionState("topology")
-        client = await connect(server.settings("topology"), service="topology", state=state)
-        await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
-        await close(client, state)
+        await provision(server)
         forge = await stack.enter_async_context(running_forge(tmp_path / "forge"))
         forge.person("ada")
         forge.repository("acme/gitops", {"a.yaml": "a: 1"}, writers=["ada"])

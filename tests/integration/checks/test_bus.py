@@ -10,8 +10,8 @@ from typing import Any
 import nkeys
 import pytest
 from doubles.local_forge import free_socket
+from doubles.streams import provision
 from doubles.three_nodes import START_S_MAX, linked
-from integration.messaging.conftest import provision
 
 from countersign.checks.bus import check_bus, check_own_bus
 from countersign.checks.model import Fault, Finding

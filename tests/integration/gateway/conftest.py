@@ -12,13 +12,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from doubles.streams import provision
 
 from countersign.contracts.message import Message
 from countersign.messaging.administration.local_server import LocalServer, local_server
-from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, open_bus
-from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.health import Health
 
 PATIENCE_S = 20.0
@@ -27,15 +25,6 @@ PEOPLE = """people:
 - {id: ada, name: Ada Lovelace, groups: [platform]}
 - {id: alan, name: Alan Turing, groups: [viewers]}
 """
-
-
-async def provision(nats: LocalServer) -> None:
-    state = ConnectionState("topology")
-    client = await connect(nats.settings("topology"), service="topology", state=state)
-    try:
-        await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
-    finally:
-        await close(client, state)
 
 
 @pytest.fixture

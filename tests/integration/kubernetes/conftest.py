@@ -8,9 +8,9 @@ import pytest
 import reference
 from apiserver import ApiServer, running
 from doubles.observed_cluster import make_namespace
+from doubles.streams import provision
 from doubles.told_cluster import Told
 from e2e.mirroring import install
-from integration.watcher.conftest import provision
 
 from countersign.kube.access.http_api import HttpClusterApi, cluster_api
 from countersign.messaging.administration.local_server import local_server

@@ -3,13 +3,8 @@
 from pathlib import Path
 
 from apiserver import ApiServer
-from integration.gateway.conftest import (
-    Publishers,
-    environment,
-    free_port,
-    provision,
-    running_gateway,
-)
+from doubles.streams import provision
+from integration.gateway.conftest import Publishers, environment, free_port, running_gateway
 from integration.gateway.test_gateway import shows
 from unit.gateway.stories import Pipeline
 

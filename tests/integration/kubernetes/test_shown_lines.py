@@ -16,10 +16,10 @@ from apiserver import ApiServer
 from doubles.kubectl_lines import line_in, run_line
 from doubles.observed_cluster import eyes, make_namespace, put, true_pipeline, true_release
 from doubles.service_accounts import make_account, settings_of, store_secret
+from doubles.streams import provision
 from doubles.told_cluster import LOOK_S, NAME, UNTIL_S, Told
 from e2e.mirroring import install
 from integration.kubernetes.test_auditor_secrets import Auditor, auditor_of
-from integration.watcher.conftest import provision
 from unit.gateway.browsing import browser
 from unit.gateway.doubles import Scene
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from doubles.streams import provision
 from nats.aio.client import Client
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -28,10 +29,8 @@ from countersign.contracts.messages import (
     Revision,
 )
 from countersign.messaging.administration.local_server import LocalServer, local_server
-from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, open_bus
 from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.health import Health
 
 OpenBus = Callable[..., AbstractAsyncContextManager[Bus]]
@@ -46,11 +45,6 @@ async def connected_as(server: LocalServer, user: str) -> AsyncIterator[Client]:
         yield client
     finally:
         await close(client, state)
-
-
-async def provision(server: LocalServer) -> None:
-    async with connected_as(server, "topology") as client:
-        await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
 
 
 @pytest.fixture

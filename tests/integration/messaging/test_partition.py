@@ -7,7 +7,7 @@ afterwards all have the same, once each.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,13 +134,7 @@ async def test_who_is_at_a_cut_off_node_is_told_nothing_is_stored_and_catches_up
             await few.redeem("many")
             for task in publishing:
                 task.cancel()
-        stored = few.acknowledged | many.acknowledged
-        await until_fact(lambda: has(few.seen, stored) and has(many.seen, stored))
-        await until_fact(lambda: set(stored) <= set(few.worked_on | many.worked_on))
-
-    assert_once_each_where_it_was_told(few.seen, stored)
-    assert few.seen.ids == many.seen.ids
-    assert few.seen.restarts == many.seen.restarts == []
+        await assert_both_have_all(few, many)
 
 
 async def until_fact(condition: Callable[[], bool]) -> None:
@@ -164,11 +158,13 @@ async def _assert_stays_unready(cut_off: Side) -> None:
         await asyncio.sleep(PACE.check_s)
 
 
-def has(seen: Seen, stored: Iterable[str]) -> bool:
-    return set(stored) <= set(seen.ids)
-
-
-def assert_once_each_where_it_was_told(seen: Seen, stored: dict[str, int]) -> None:
-    assert max(Counter(seen.ids).values()) == 1
-    where = {received.message_id: received.sequence for received in seen.received}
+async def assert_both_have_all(one: Side, other: Side) -> None:
+    """All that was acknowledged at either is seen at both, once and in place, and worked on."""
+    stored = one.acknowledged | other.acknowledged
+    await until_fact(lambda: set(stored) <= {*one.seen.ids} & {*other.seen.ids})
+    await until_fact(lambda: set(stored) <= set(one.worked_on | other.worked_on))
+    where = {received.message_id: received.sequence for received in one.seen.received}
+    assert max(Counter(one.seen.ids).values()) == 1
     assert {name: where[name] for name in stored} == stored
+    assert one.seen.ids == other.seen.ids
+    assert one.seen.restarts == other.seen.restarts == []

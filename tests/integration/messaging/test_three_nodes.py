@@ -10,12 +10,7 @@ from pathlib import Path
 import pytest
 from doubles.three_nodes import Cluster, three_nodes
 from integration.messaging.test_follower import following
-from integration.messaging.test_partition import (
-    assert_once_each_where_it_was_told,
-    has,
-    side,
-    until_fact,
-)
+from integration.messaging.test_partition import assert_both_have_all, side, until_fact
 
 from countersign.contracts.errors import Retryable
 from countersign.messaging.bus import open_bus
@@ -101,10 +96,4 @@ async def test_all_nodes_killed_at_once_keep_what_was_acknowledged_and_double_no
             )
             for task in publishing:
                 task.cancel()
-        stored = one.acknowledged | two.acknowledged
-        await until_fact(lambda: has(one.seen, stored) and has(two.seen, stored))
-        await until_fact(lambda: set(stored) <= set(one.worked_on | two.worked_on))
-
-    assert_once_each_where_it_was_told(one.seen, stored)
-    assert one.seen.ids == two.seen.ids
-    assert one.seen.restarts == two.seen.restarts == []
+        await assert_both_have_all(one, two)

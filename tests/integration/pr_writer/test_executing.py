@@ -5,7 +5,6 @@ import os
 import re
 import signal
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -17,7 +16,6 @@ from doubles.pr_writer_stage import FILES, REPOSITORY, NoRedeemer, Runner, Story
 from countersign.contracts.errors import Retryable
 from countersign.contracts.identity import consent_digest
 from countersign.contracts.messages import (
-    AutoMerge,
     AutoMergeAnswer,
     CredentialMode,
     FailureDetail,
@@ -25,7 +23,6 @@ from countersign.contracts.messages import (
     OpeningStep,
     TokenUseOutcome,
 )
-from countersign.contracts.pull_request_names import PullRequestNames
 from countersign.contracts.secret import Secret
 from countersign.dialects.repositories.contents import NewCommit, Replacement
 from countersign.dialects.repositories.interface import LookScope
@@ -598,77 +595,6 @@ async def test_repository_that_was_renamed_is_called_by_its_new_name(
     assert story.open_pulls() == []
 
 
-def marking(story: Story, **marks: Any) -> None:
-    """Let the administrator say how pull requests are marked there."""
-    names = PullRequestNames.model_validate(marks)
-    story.entry = story.entry.model_copy(update={"pull_requests": names})
-
-
-async def test_pull_request_is_labelled_and_a_draft_where_the_entry_says_so(
-    story: Story, runner: Runner
-) -> None:
-    marking(story, labels=["promotion", "team: shop"], draft=True)
-
-    await runner.open(story.job())
-
-    pull = story.forge.pull(REPOSITORY, 1)
-    assert (pull.labels, pull.draft) == (("promotion", "team: shop"), True)
-
-
-async def test_label_that_is_refused_leaves_the_pull_request_as_it_is(
-    story: Story, runner: Runner
-) -> None:
-    marking(story, labels=["promotion"])
-    story.forge.faults(path="*/labels", status=403)
-
-    await runner.open(story.job())
-
-    assert story.forge.pull(REPOSITORY, 1).labels == ()
-    assert story.open_pulls() == [1]
-
-
-async def report(story: Story, sha: str, state: str) -> None:
-    """Report a check of a commit, as a CI does."""
-    token = story.forge.token("ada", scopes=["repo"])
-    async with httpx2.AsyncClient(trust_env=False) as ci:
-        answer = await ci.post(
-            f"{story.forge.api}/repos/{REPOSITORY}/statuses/{sha}",
-            json={"state": state, "context": "ci"},
-            headers={"authorization": f"Bearer {token.reveal()}"},
-        )
-    assert answer.status_code == 201, answer.text
-
-
-async def test_pull_request_is_merged_by_itself_once_its_checks_pass(
-    story: Story, runner: Runner
-) -> None:
-    marking(story, autoMerge=True)
-    story.forge.repository(REPOSITORY, writers=["ada", "robot"], required_checks=["ci"])
-
-    await runner.open(story.job())
-    opened = story.forge.pull(REPOSITORY, 1)
-    await report(story, opened.head_sha, "pending")
-    waiting = story.forge.pull(REPOSITORY, 1)
-    await report(story, opened.head_sha, "success")
-    merged_pull = story.forge.pull(REPOSITORY, 1)
-
-    assert waiting.is_open
-    assert merged_pull.merged_at is not None
-    assert merged_pull.merged_by == "robot"
-
-
-async def test_pull_request_without_required_checks_waits_for_a_person(
-    story: Story, runner: Runner
-) -> None:
-    marking(story, autoMerge=True)
-
-    outcome = await runner.open(story.job())
-
-    assert "enable auto-merge" in runner.calls
-    assert outcome.marks.auto_merge is AutoMergeAnswer.REFUSED
-    assert story.open_pulls() == [1]
-
-
 @pytest.mark.parametrize("step", [OpeningStep.EDITING, OpeningStep.COMMITTING, OpeningStep.OPENING])
 async def test_executor_killed_at_any_step_leaves_one_pull_request_in_the_end(
     story: Story, runner: Runner, step: OpeningStep
@@ -702,7 +628,7 @@ async def test_executor_killed_at_any_step_leaves_one_pull_request_in_the_end(
 async def test_executor_killed_after_opening_marks_what_it_opened_when_it_is_tried_again(
     story: Story, runner: Runner, slow: dict[str, str]
 ) -> None:
-    marking(story, labels=["promotion"], autoMerge=True)
+    story.mark(labels=["promotion"], autoMerge=True)
     story.forge.repository(REPOSITORY, writers=["ada", "robot"], required_checks=["ci"])
     story.forge.faults(**slow, latency_ms=20_000)
     first = asyncio.ensure_future(runner.open(story.job()))
@@ -730,47 +656,6 @@ def _is_stuck(story: Story, slow: dict[str, str]) -> bool:
     """Tell if the executor has opened its pull request and waits for what is slow."""
     pull = next(iter(story.forge.pulls(REPOSITORY)), None)
     return pull is not None and ("path" in slow or pull.labels != ())
-
-
-async def test_pipeline_that_refuses_is_not_merged_by_itself_where_the_list_presets_that(
-    story: Story, runner: Runner
-) -> None:
-    marking(story, autoMerge="preset")
-    story.forge.repository(REPOSITORY, writers=["ada", "robot"], required_checks=["ci"])
-    request = story.requested().model_copy(update={"auto_merge": AutoMerge.UNWANTED})
-
-    await runner.open(story.job(request))
-
-    pull = story.forge.pull(REPOSITORY, 1)
-    assert (pull.auto_merge_by, "merge it by itself" in pull.body) == ("", False)
-
-
-async def test_pipeline_that_asks_for_it_is_merged_by_itself_where_the_list_allows_that(
-    story: Story, runner: Runner
-) -> None:
-    marking(story, autoMerge="allowed")
-    story.forge.repository(REPOSITORY, writers=["ada", "robot"], required_checks=["ci"])
-    request = story.requested().model_copy(update={"auto_merge": AutoMerge.WANTED})
-
-    await runner.open(story.job(request))
-
-    pull = story.forge.pull(REPOSITORY, 1)
-    assert pull.auto_merge_by == "robot"
-    assert "The forge is asked to merge it by itself once its checks pass." in pull.body
-
-
-async def test_pull_request_that_would_merge_itself_takes_a_consent_to_that(
-    story: Story, runner: Runner
-) -> None:
-    """The list that approval consented by is not the one that the pr-writer has now."""
-    request = story.requested().model_copy(update={"auto_merge": AutoMerge.WANTED})
-    consent = Consent(digest=consent_digest(request))
-    marking(story, autoMerge="allowed")
-
-    outcome = await runner.fail(story.job(request, consent=consent))
-
-    assert outcome.reason is FailureReason.CONSENT_MISMATCH
-    assert story.forge.requests() == []
 
 
 async def test_parser_can_open_nothing_and_nobody_leaves_a_core(runner: Runner) -> None:

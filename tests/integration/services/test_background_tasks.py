@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import nkeys
 import pytest
+from doubles.streams import provision
 
 import countersign.approval.bootstrap as approval
 import countersign.approval.settings as approval_settings
@@ -23,9 +24,6 @@ import countersign.watcher.settings as watcher_settings
 from countersign.contracts.forge_list import ForgeList
 from countersign.kube.access.http_api import KubeSettings
 from countersign.messaging.administration.local_server import LocalServer, local_server
-from countersign.messaging.administration.provisioning import apply_topology
-from countersign.messaging.connection import ConnectionState, close, connect
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.setup import Telemetry, TelemetrySettings
 
 # Whose tasks are killed may leave a connection open.
@@ -95,10 +93,7 @@ EXPECTED: Final = {
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[LocalServer]:
     async with local_server(tmp_path / "bus") as running:
-        state = ConnectionState("topology")
-        client = await connect(running.settings("topology"), service="topology", state=state)
-        await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
-        await close(client, state)
+        await provision(running)
         yield running
 
 

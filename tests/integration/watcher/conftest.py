@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doubles.streams import provision
 
 from countersign.contracts.message import Message
 from countersign.messaging.administration.local_server import LocalServer, local_server
-from countersign.messaging.administration.provisioning import apply_topology
 from countersign.messaging.bus import Bus, Received, open_bus
-from countersign.messaging.connection import ConnectionState, close, connect
 from countersign.messaging.projections.follower import follow
-from countersign.messaging.topology.streams import DURABLES, STREAMS
 from countersign.process.health import Health
 from countersign.watcher import bootstrap
 from countersign.watcher.settings import Settings
@@ -53,15 +51,6 @@ class Heard:
             while not met():
                 self.changed.clear()
                 await self.changed.wait()
-
-
-async def provision(server: LocalServer) -> None:
-    state = ConnectionState("topology")
-    client = await connect(server.settings("topology"), service="topology", state=state)
-    try:
-        await apply_topology(client, streams=STREAMS.values(), durables=DURABLES.values())
-    finally:
-        await close(client, state)
 
 
 @pytest.fixture
